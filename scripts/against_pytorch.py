@@ -1,0 +1,334 @@
+#!/usr/bin/env python3
+"""Compares the command line with PyTorch on random calls of every operator.
+
+    pip install torch safetensors numpy
+    cargo build --release
+    python scripts/against_pytorch.py --cases 200 --seed 0
+
+Made with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
+
+Each call gets random shapes, values and legal attributes, runs through
+
+    involution op NAME --attr key=value ... --input in.safetensors --output out.safetensors
+
+and passes when the largest error against PyTorch in 64 bits is at most 1e-5 of the largest result.
+A call depends on nothing but the seed and its index, so `--only INDEX` runs one again. The input and
+output of a call that misses are kept. Exits with 1 if a call misses.
+"""
+
+import argparse
+import random
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+ROOT = Path(__file__).resolve().parent.parent
+# The operators in PyTorch are in the script that makes the goldens; importing it leaves no cache.
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tests" / "goldens"))
+from make import OPERATORS, compute, geometry, random_tensor, sides, window_counts  # noqa: E402
+
+TOLERANCE = 1e-5
+# A result of very few elements can be one sum that cancels: no scale to hold an error against.
+FEWEST_RESULTS = 16
+
+ACTIVATIONS = ("none", "relu", "relu6", "sigmoid", "silu")
+DEFAULTS = {
+    "stride": "1",
+    "padding": "0",
+    "dilation": "1",
+    "groups": "1",
+    "activation": "none",
+    "eps": "1e-5",
+    "temperature": "1",
+    "ceil_mode": "false",
+    "count_include_pad": "true",
+    "axis": "-1",
+}
+
+
+# ---------------------------------------------------------------------------------------------
+# Drawing calls
+
+
+def some_defaults_unsaid(rng, op, attrs):
+    """The attributes with some of those left out that only state their default."""
+    # The stride of a pool has another default: its kernel.
+    defaults = DEFAULTS | ({"stride": None} if op in ("avg_pool2d", "max_pool2d") else {})
+    return {key: text for key, text in attrs.items() if text != defaults.get(key) or rng.random() < 0.5}
+
+
+def pair_text(rng, height, width):
+    return str(height) if height == width and rng.random() < 0.7 else f"{height}x{width}"
+
+
+def draw_pair(rng, choices):
+    """Two values, equal half of the time."""
+    first = rng.choice(choices)
+    return first, first if rng.random() < 0.5 else rng.choice(choices)
+
+
+def draw_size(rng):
+    """Height and width: small, now and then larger, odd and even."""
+    highest = 64 if rng.random() < 0.15 else 20
+    return rng.randint(1, highest), rng.randint(1, highest)
+
+
+def draw_channels(rng):
+    return rng.randint(1, 64 if rng.random() < 0.15 else 12)
+
+
+def draw_window(rng, size, strides=(1, 1, 1, 2, 3, 5), dilations=(1, 1, 1, 2, 3), within_kernel=False):
+    """A window that fits `size`: its kernel, and its attributes without the kernel.
+
+    `within_kernel` keeps the padding below what the window covers, as pooling asks.
+    """
+    while True:
+        kernel = draw_pair(rng, (1, 2, 3, 3, 4, 5, 7))
+        stride = draw_pair(rng, strides)
+        dilation = draw_pair(rng, dilations)
+        covered = [d * (k - 1) + 1 for k, d in zip(kernel, dilation)]
+        most = [c - 1 if within_kernel else 4 for c in covered]
+        padding = rng.choice(("none", "valid", "same", "full", "even", "even", "uneven"))
+        if padding == "none":
+            padding = "0"
+        elif padding == "even":
+            padding = pair_text(rng, rng.randint(0, min(most[0], 4)), rng.randint(0, min(most[1], 4)))
+        elif padding == "uneven":
+            padding = ",".join(str(rng.randint(0, min(most[side % 2], 4))) for side in range(4))
+        top, left, bottom, right = sides(padding, kernel, dilation)
+        if size[0] + top + bottom >= covered[0] and size[1] + left + right >= covered[1]:
+            break
+    attrs = {
+        "stride": pair_text(rng, *stride),
+        "padding": padding,
+        "dilation": pair_text(rng, *dilation),
+    }
+    return kernel, attrs
+
+
+def draw_unfold(rng):
+    size = draw_size(rng)
+    kernel, attrs = draw_window(rng, size)
+    attrs["kernel_size"] = pair_text(rng, *kernel)
+    return attrs, {"x": (rng.randint(1, 3), rng.randint(1, 8), *size)}
+
+
+def draw_fold(rng):
+    size = draw_size(rng)
+    kernel, attrs = draw_window(rng, size)
+    rows, columns = window_counts(size, kernel, *geometry(attrs, kernel))
+    attrs |= {"kernel_size": pair_text(rng, *kernel), "output_size": f"{size[0]}x{size[1]}"}
+    return attrs, {"x": (rng.randint(1, 3), rng.randint(1, 8) * kernel[0] * kernel[1], rows * columns)}
+
+
+def draw_conv2d(rng):
+    size = draw_size(rng)
+    kernel, attrs = draw_window(rng, size)
+    channels = draw_channels(rng)
+    divisors = [n for n in range(1, channels + 1) if channels % n == 0]
+    groups = rng.choice((1, 1, rng.choice(divisors), channels))
+    out_channels = groups * rng.randint(1, max(1, 24 // groups))
+    attrs |= {"groups": str(groups), "activation": rng.choice(ACTIVATIONS)}
+    shapes = {
+        "x": (rng.randint(1, 3), channels, *size),
+        "weight": (out_channels, channels // groups, *kernel),
+    }
+    return attrs, shapes | ({"bias": (out_channels,)} if rng.random() < 0.5 else {})
+
+
+def draw_dynamic_conv2d(rng):
+    attrs, shapes = draw_conv2d(rng)
+    kernels = rng.randint(1, 5)
+    for tensor in shapes.keys() & {"weight", "bias"}:
+        shapes[tensor] = (kernels, *shapes[tensor])
+    return attrs, shapes | {"attention": (shapes["x"][0], kernels)}
+
+
+def draw_involution(rng):
+    size = draw_size(rng)
+    kernel, attrs = draw_window(rng, size)
+    counts = window_counts(size, kernel, *geometry(attrs, kernel))
+    batch, groups = rng.randint(1, 3), rng.randint(1, 5)
+    channels = groups * rng.randint(1, 6)
+    attrs |= {
+        "kernel_size": pair_text(rng, *kernel),
+        "groups": str(groups),
+        "activation": rng.choice(ACTIVATIONS),
+    }
+    taps = groups * kernel[0] * kernel[1]
+    return attrs, {"x": (batch, channels, *size), "kernel": (batch, taps, *counts)}
+
+
+def draw_batch_norm(rng):
+    channels = draw_channels(rng)
+    shapes = {
+        "x": (rng.randint(1, 4), channels, *(rng.randint(1, 20) for _ in range(rng.choice((0, 1, 2, 2, 3))))),
+        "running_mean": (channels,),
+        "running_var": (channels,),
+    }
+    if rng.random() < 0.6:
+        shapes |= {"weight": (channels,), "bias": (channels,)}
+    return {"eps": rng.choice(("1e-5", "1e-3", "0.1")), "activation": rng.choice(ACTIVATIONS)}, shapes
+
+
+def draw_shape(rng):
+    rank = rng.randint(1, 4)
+    return tuple(rng.randint(1, 500 if rank == 1 else 17) for _ in range(rank))
+
+
+def draw_activation(rng):
+    return {"activation": rng.choice(ACTIVATIONS)}, {"x": draw_shape(rng)}
+
+
+def draw_pool(rng, **window):
+    size = draw_size(rng)
+    kernel, attrs = draw_window(rng, size, within_kernel=True, **window)
+    attrs |= {"kernel_size": pair_text(rng, *kernel), "ceil_mode": rng.choice(("true", "false"))}
+    if rng.random() < 0.3:
+        del attrs["stride"]
+    return attrs, {"x": (rng.randint(1, 3), draw_channels(rng), *size)}
+
+
+def draw_avg_pool2d(rng):
+    attrs, shapes = draw_pool(rng, dilations=(1,))
+    del attrs["dilation"]
+    return attrs | {"count_include_pad": rng.choice(("true", "false"))}, shapes
+
+
+def draw_max_pool2d(rng):
+    return draw_pool(rng)
+
+
+def draw_global_avg_pool(rng):
+    return {}, {"x": (rng.randint(1, 4), draw_channels(rng), *draw_size(rng))}
+
+
+def draw_softmax(rng):
+    shape = draw_shape(rng)
+    axis = rng.randrange(-len(shape), len(shape))
+    return {"axis": str(axis), "temperature": rng.choice(("1", "1", "30", "0.5", "3.7"))}, {"x": shape}
+
+
+def draw_linear(rng):
+    inputs, outputs = (rng.randint(1, 300 if rng.random() < 0.15 else 40) for _ in range(2))
+    before = (rng.randint(1, 9) for _ in range(rng.randint(0, 3)))
+    shapes = {"x": (*before, inputs), "weight": (outputs, inputs)}
+    if rng.random() < 0.5:
+        shapes["bias"] = (outputs,)
+    return {"activation": rng.choice(ACTIVATIONS)}, shapes
+
+
+def draw_add(rng):
+    shape = draw_shape(rng)
+
+    def narrowed():
+        kept = [1 if rng.random() < 0.25 else n for n in shape]
+        return tuple(kept[rng.randrange(len(kept)) if rng.random() < 0.3 else 0 :])
+
+    return {"activation": rng.choice(ACTIVATIONS)}, {"x": narrowed(), "y": narrowed()}
+
+
+DRAWS = {op: globals()[f"draw_{op}"] for op in OPERATORS}
+
+
+def draw_call(op, seed, index):
+    """The call of this index: attributes, inputs and what PyTorch says."""
+    rng = random.Random(f"{seed}/{index}")
+    while True:
+        attrs, shapes = DRAWS[op](rng)
+        attrs = some_defaults_unsaid(rng, op, attrs)
+        torch.manual_seed(rng.getrandbits(63))
+        tensors = {tensor: random_tensor(tensor, shape) for tensor, shape in shapes.items()}
+        expected = compute(op, attrs, tensors)
+        # The taps of a dilated maximum can all fall on padding: the result is then minus infinity.
+        if expected.isfinite().all() and expected.numel() >= FEWEST_RESULTS:
+            return attrs, tensors, expected
+
+
+# ---------------------------------------------------------------------------------------------
+# Running and comparing
+
+
+def command_line(options, op, attrs, source, result):
+    command = [str(options.binary), "op", op]
+    for key, text in attrs.items():
+        command += ["--attr", f"{key}={text}"]
+    command += ["--input", str(source), "--output", str(result)]
+    return command + (["--adapter", options.adapter] if options.adapter else [])
+
+
+def run(command, result, expected):
+    """The error relative to the largest result, and what went wrong, if anything did."""
+    finished = subprocess.run(command, capture_output=True, text=True)
+    if finished.returncode != 0:
+        return float("inf"), f"exit status {finished.returncode}: {finished.stderr.strip()}"
+    out = load_file(result).get("out") if result.is_file() else None
+    if out is None:
+        return float("inf"), "no output"
+    if out.shape != expected.shape:
+        return float("inf"), f"shape {list(out.shape)} instead of {list(expected.shape)}"
+    error = (out.double() - expected).abs().max().item()
+    largest = expected.abs().max().item()
+    relative = error / largest if largest else (0.0 if error == 0 else float("inf"))
+    # Stated this way round, NaN misses as well.
+    if not relative <= TOLERANCE:
+        return relative, f"error {error:.3g}, largest result {largest:.3g}"
+    return relative, None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=200, help="how many calls (default 200)")
+    parser.add_argument("--seed", type=int, default=0, help="which calls (default 0)")
+    parser.add_argument("--only", type=int, metavar="INDEX", help="run only this call")
+    parser.add_argument("--adapter", help="passed on to the command line")
+    parser.add_argument("--binary", type=Path, default=Path("target/release/involution"))
+    options = parser.parse_args()
+    options.binary = options.binary.resolve()
+    if not options.binary.is_file():
+        parser.error(f"no binary at {options.binary}")
+
+    ops = list(OPERATORS)
+    calls, misses, worst = ({op: 0 for op in ops} for _ in range(3))
+    folder = Path(tempfile.mkdtemp(prefix="involution-"))
+    for index in range(options.cases) if options.only is None else [options.only]:
+        op = ops[index % len(ops)]
+        attrs, tensors, expected = draw_call(op, options.seed, index)
+        source = folder / f"{index}-{op}-in.safetensors"
+        result = folder / f"{index}-{op}-out.safetensors"
+        save_file(tensors, source)
+        command = command_line(options, op, attrs, source, result)
+        relative, problem = run(command, result, expected)
+        calls[op] += 1
+        worst[op] = max(worst[op], relative if relative == relative else float("inf"))
+        if problem:
+            misses[op] += 1
+            shapes = ", ".join(f"{name} {list(t.shape)}" for name, t in tensors.items())
+            print(f"MISS call {index}, {op}: {problem}")
+            print(f"  {shapes}")
+            print(f"  {shlex.join(command)}")
+            again = [sys.executable, sys.argv[0], "--seed", str(options.seed), "--only", str(index)]
+            again += ["--binary", str(options.binary)]
+            again += ["--adapter", options.adapter] if options.adapter else []
+            print(f"  {shlex.join(again)}", flush=True)
+        else:
+            source.unlink()
+            result.unlink()
+    if not any(misses.values()):
+        folder.rmdir()
+
+    print(f"{'operator':16} {'calls':>6} {'misses':>7} {'worst error / largest':>22}")
+    for op in ops:
+        print(f"{op:16} {calls[op]:6} {misses[op]:7} {worst[op]:22.2e}")
+    print(f"{'total':16} {sum(calls.values()):6} {sum(misses.values()):7} {max(worst.values()):22.2e}")
+    return 1 if any(misses.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+// An activation alone. Each workgroup handles PER runs of 256 neighbouring values.
+#import grid
+#import activation
+
+struct Params {
+    elements: u32,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;         // [elements]
+@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [elements]
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first = linear_workgroup(id, count) * 256u * PER + lane;
+    for (var i = 0u; i < PER; i++) {
+        let index = first + i * 256u;
+        if index < params.elements {
+            out[index] = activate(x[index], params.activation);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// The general sum: operands that broadcast in up to six runs of dimensions, innermost first; runs that
+// are not needed have size 1. Each workgroup handles PER runs of 256 neighbouring values.
+#import grid
+#import activation
+
+struct Params {
+    elements: u32,
+    size0: u32,
+    size1: u32,
+    size2: u32,
+    size3: u32,
+    size4: u32,
+    size5: u32,
+    x_stride0: u32, // 0 where x repeats
+    x_stride1: u32,
+    x_stride2: u32,
+    x_stride3: u32,
+    x_stride4: u32,
+    x_stride5: u32,
+    y_stride0: u32,
+    y_stride1: u32,
+    y_stride2: u32,
+    y_stride3: u32,
+    y_stride4: u32,
+    y_stride5: u32,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;         // any shape that broadcasts
+@group(0) @binding(2) var<storage, read> y: array<f32>;         // any shape that broadcasts
+@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [elements]
+
+// The places in x and y that one value of the output is made from.
+fn operands(index: u32) -> vec2<u32> {
+    var rest = index;
+    var at = (rest % params.size0) * vec2<u32>(params.x_stride0, params.y_stride0);
+    rest /= params.size0;
+    at += (rest % params.size1) * vec2<u32>(params.x_stride1, params.y_stride1);
+    rest /= params.size1;
+    at += (rest % params.size2) * vec2<u32>(params.x_stride2, params.y_stride2);
+    rest /= params.size2;
+    // Three runs are enough for a bias per channel; divisions are dear.
+    if rest == 0u {
+        return at;
+    }
+    at += (rest % params.size3) * vec2<u32>(params.x_stride3, params.y_stride3);
+    rest /= params.size3;
+    at += (rest % params.size4) * vec2<u32>(params.x_stride4, params.y_stride4);
+    rest /= params.size4;
+    return at + (rest % params.size5) * vec2<u32>(params.x_stride5, params.y_stride5);
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first = linear_workgroup(id, count) * 256u * PER + lane;
+    for (var i = 0u; i < PER; i++) {
+        let index = first + i * 256u;
+        if index < params.elements {
+            let at = operands(index);
+            out[index] = activate(x[at.x] + y[at.y], params.activation);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+// Activations by the codes of `Activation` in src/ops/activation.rs. NaN passes through each of them.
+
+fn sigmoid(v: f32) -> f32 {
+    // The exponent is never positive, so that it cannot overflow.
+    let e = exp(-abs(v));
+    return select(1.0, e, v < 0.0) / (1.0 + e);
+}
+
+fn activate(v: f32, kind: u32) -> f32 {
+    switch kind {
+        case 1u: {
+            return select(v, 0.0, v < 0.0);
+        }
+        case 2u: {
+            return select(select(v, 0.0, v < 0.0), 6.0, v > 6.0);
+        }
+        case 3u: {
+            return sigmoid(v);
+        }
+        case 4u: {
+            return v * sigmoid(v);
+        }
+        default: {
+            return v;
+        }
+    }
+}

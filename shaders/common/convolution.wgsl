@@ -1,0 +1,63 @@
+// What the convolution kernels share: parameters, tensors, and reading the input with its padding.
+
+struct Params {
+    batch: u32,
+    in_channels: u32,
+    height: u32,
+    width: u32,
+    out_channels: u32,
+    out_height: u32,
+    out_width: u32,
+    kernel_height: u32,
+    kernel_width: u32,
+    stride_y: u32,
+    stride_x: u32,
+    padding_top: u32,
+    padding_left: u32,
+    dilation_y: u32,
+    dilation_x: u32,
+    groups: u32,
+    weight_sample_stride: u32, // 0 where all samples share one weight
+    bias_sample_stride: u32,
+    has_bias: u32,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
+@group(0) @binding(2) var<storage, read> weight: array<f32>;    // [Co, Ci/g, Kh, Kw] or [N, Co, Ci/g, Kh, Kw]
+@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [Co] or [N, Co]
+@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
+
+// The input at a place that may lie in the padding; places left of or above the input have wrapped
+// around 0. The load is unconditional: a branch costs more than a read in vain.
+fn padded(plane: u32, iy: u32, ix: u32) -> f32 {
+    let inside = iy < params.height && ix < params.width;
+    return select(0.0, x[select(0u, plane + iy * params.width + ix, inside)], inside);
+}
+
+// The input under one tap at four neighbouring output pixels.
+fn padded4(plane: u32, iy: u32, ix: u32) -> vec4<f32> {
+    let s = params.stride_x;
+    return vec4<f32>(
+        padded(plane, iy, ix),
+        padded(plane, iy, ix + s),
+        padded(plane, iy, ix + 2u * s),
+        padded(plane, iy, ix + 3u * s),
+    );
+}
+
+// Bias, activation, and the store of up to four neighbouring output pixels.
+fn finish(value: vec4<f32>, sample: u32, channel: u32, pixel: u32, pixels: u32) {
+    let plane = params.out_height * params.out_width;
+    let first = (sample * params.out_channels + channel) * plane + pixel;
+    var shift = 0.0;
+    if params.has_bias != 0u {
+        shift = bias[sample * params.bias_sample_stride + channel];
+    }
+    for (var p = 0u; p < 4u; p++) {
+        if p < pixels {
+            out[first + p] = activate(value[p] + shift, params.activation);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! How far single precision may be from the definition, element by element.
+//!
+//! A sum of n products in any order, each step rounded, is within `(n + 1) u S` of the exact one, where u
+//! is half of epsilon and S the same sum over absolute values (Higham, "Accuracy and Stability of Numerical
+//! Algorithms", section 3.1). The bounds below use epsilon in place of u, a few terms more for the
+//! steps around the sum, and what WGSL allows its built-in functions.
+
+use crate::error::Result;
+use crate::ops::{Activation, Op, Operator};
+use crate::reference::{self, Array};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// The reference's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// The values.
+    pub value: Array,
+    /// How far single precision may be from each.
+    pub bound: Vec<f64>,
+}
+
+const EPSILON: f64 = f32::EPSILON as f64;
+
+/// A step may lose this much absolutely, where an adapter flushes subnormal numbers to zero.
+const FLUSH: f64 = f32::MIN_POSITIVE as f64;
+
+/// Evaluates the reference and the error that single precision is allowed.
+pub fn expected(op: &Operator, inputs: &[&Tensor]) -> Result<Expected> {
+    let inputs: Vec<Array> = inputs.iter().map(|&input| Array::from(input)).collect();
+    let value = reference::evaluate(op, &inputs)?;
+    let bound = match op {
+        // Copies and choices are exact.
+        Operator::Unfold(_) | Operator::MaxPool2d(_) => vec![0.0; value.data.len()],
+        Operator::Softmax(op) => softmax_bound(op.temperature, &inputs[0], &value),
+        _ => sum_bound(op, &inputs)?,
+    };
+    Ok(Expected { value, bound })
+}
+
+/// The bound of an operator that sums products and applies an activation.
+fn sum_bound(op: &Operator, inputs: &[Array]) -> Result<Vec<f64>> {
+    let (linear, activation) = without_activation(op);
+    let before = reference::evaluate(&linear, inputs)?;
+    let magnitudes: Vec<Array> =
+        op.inputs().into_iter().zip(inputs).map(|(name, input)| magnitude(name, input)).collect();
+    let sums = reference::evaluate(&linear, &magnitudes)?;
+    let steps = (terms(op, inputs) + 2) as f64;
+    let bound = before.data.iter().zip(&sums.data).map(|(&value, &sum)| {
+        let before = steps * (EPSILON * sum + FLUSH);
+        // No activation is steeper than silu's 1.1.
+        1.1 * before + activation_bound(activation, value)
+    });
+    Ok(bound.collect())
+}
+
+/// The operator without its activation, and the activation.
+fn without_activation(op: &Operator) -> (Operator, Activation) {
+    let mut op = op.clone();
+    let slot = match &mut op {
+        Operator::Conv2d(op) => Some(&mut op.activation),
+        Operator::DynamicConv2d(op) => Some(&mut op.conv.activation),
+        Operator::Involution(op) => Some(&mut op.activation),
+        Operator::BatchNorm(op) => Some(&mut op.activation),
+        Operator::Activate(op) => Some(&mut op.activation),
+        Operator::Linear(op) => Some(&mut op.activation),
+        Operator::Add(op) => Some(&mut op.activation),
+        _ => None,
+    };
+    let activation = slot.map_or(Activation::None, std::mem::take);
+    (op, activation)
+}
+
+/// The input whose sum is the sum of the absolute values of all terms.
+fn magnitude(name: &str, input: &Array) -> Array {
+    let data = input.data.iter();
+    let data = match name {
+        "running_var" => data.copied().collect(),
+        // x - mean is largest where the two have opposite signs.
+        "running_mean" => data.map(|value| -value.abs()).collect(),
+        _ => data.map(|value| value.abs()).collect(),
+    };
+    Array { shape: input.shape.clone(), data }
+}
+
+/// Roundings on the way to one output value.
+fn terms(op: &Operator, inputs: &[Array]) -> usize {
+    let dims = |input: usize| inputs[input].shape.as_slice();
+    match op {
+        Operator::Conv2d(_) => dims(1)[1..].iter().product::<usize>() + 1,
+        Operator::DynamicConv2d(_) => dims(2)[0] + dims(2)[2..].iter().product::<usize>() + 1,
+        Operator::Involution(op) => op.window.taps(),
+        Operator::Fold(op) => op.window.taps(),
+        // The division is rounded, or is a product with a rounded inverse.
+        Operator::AvgPool2d(op) => op.window.taps() + 3,
+        Operator::GlobalAvgPool(_) => dims(0)[2..].iter().product::<usize>() + 3,
+        Operator::Linear(_) => dims(1)[1] + 1,
+        // Difference, sum with eps, inverse root (2 units), two products, sum.
+        Operator::BatchNorm(_) => 8,
+        _ => 1,
+    }
+}
+
+/// What the activation itself may add. WGSL allows exp an error of 3 + 2|x| units.
+fn activation_bound(activation: Activation, v: f64) -> f64 {
+    let sigmoid = || {
+        let exact = reference::activation::apply(Activation::Sigmoid, v);
+        (8.0 + 2.0 * v.abs()) * EPSILON * exact + FLUSH
+    };
+    match activation {
+        Activation::None | Activation::Relu | Activation::Relu6 => 0.0,
+        Activation::Sigmoid => sigmoid(),
+        Activation::Silu => v.abs() * sigmoid() + EPSILON * v.abs() + FLUSH,
+    }
+}
+
+/// The exponents are off by the rounding of x / T and of the difference with the maximum, exp by
+/// 3 + 2|x| units, the sum by its length, the quotient by 2.5 units.
+fn softmax_bound(temperature: f32, x: &Array, value: &Array) -> Vec<f64> {
+    let largest = x.data.iter().fold(0.0, |m: f64, v| m.max(v.abs())) / f64::from(temperature);
+    let length = Shape::new(x.shape.clone()).dims().iter().copied().max().unwrap_or(1);
+    let relative = (10.0 * largest + length as f64 + 16.0) * EPSILON;
+    value.data.iter().map(|y| relative * y + FLUSH).collect()
+}

@@ -1,0 +1,339 @@
+//! Cases as values: an operator, the shapes of its inputs, and the seed of their data. One generator
+//! serves `verify`, where choices are drawn from a seeded stream, and the property tests, where they come
+//! from a script that shrinks: the smallest choice is always the plainest case.
+
+use std::fmt;
+
+use crate::ops::{
+    Activate, Activation, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d, Fold, GlobalAvgPool,
+    Involution, Linear, MaxPool2d, Op, Operator, Softmax, Unfold,
+};
+use crate::shape::{Padding, Shape, Window};
+use crate::tensor::Tensor;
+
+/// One call of an operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// The operator with its parameters.
+    pub operator: Operator,
+    /// The shapes of its inputs.
+    pub shapes: Vec<Shape>,
+    /// Where their data come from.
+    pub seed: u64,
+    /// Why it is there, for a fixed case.
+    pub story: &'static str,
+}
+
+impl Case {
+    /// A case with a story and a seed that follows from it.
+    pub fn new(story: &'static str, operator: impl Into<Operator>, shapes: &[&[usize]]) -> Self {
+        let shapes = shapes.iter().map(|&dims| Shape::new(dims)).collect();
+        Case { operator: operator.into(), shapes, seed: story.len() as u64, story }
+    }
+
+    /// The input tensors: uniform in -1..1, but variances positive and attention a weight in 0..1.
+    pub fn inputs(&self) -> Vec<Tensor> {
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let names = self.operator.inputs();
+        let tensors = names.into_iter().zip(&self.shapes).filter_map(|(name, shape)| {
+            let data = (0..shape.elements().ok()?).map(|_| {
+                let unit = rng.f32();
+                match name {
+                    "running_var" => 0.1 + unit,
+                    "attention" => unit,
+                    _ => 2.0 * unit - 1.0,
+                }
+            });
+            Tensor::new(shape.clone(), data.collect()).ok()
+        });
+        tensors.collect()
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.operator.name())?;
+        for (name, value) in self.operator.to_attributes() {
+            write!(f, " {name}={value}")?;
+        }
+        for (name, shape) in self.operator.inputs().iter().zip(&self.shapes) {
+            write!(f, " {name}:{shape}")?;
+        }
+        write!(f, " seed={}", self.seed)?;
+        if self.story.is_empty() { Ok(()) } else { write!(f, " ({})", self.story) }
+    }
+}
+
+/// A stream of choices.
+pub trait Choices {
+    /// A number below `count`.
+    fn below(&mut self, count: usize) -> usize;
+}
+
+impl Choices for fastrand::Rng {
+    fn below(&mut self, count: usize) -> usize {
+        self.usize(..count.max(1))
+    }
+}
+
+/// Choices written down beforehand; zeros once they are used up.
+#[derive(Debug, Clone)]
+pub struct Script(std::vec::IntoIter<u32>);
+
+impl Script {
+    /// A stream that plays these choices.
+    pub fn new(choices: Vec<u32>) -> Self {
+        Script(choices.into_iter())
+    }
+}
+
+impl Choices for Script {
+    fn below(&mut self, count: usize) -> usize {
+        self.0.next().unwrap_or(0) as usize % count.max(1)
+    }
+}
+
+/// Draws a legal case of the operator of this name; `None` where there is no such operator.
+pub fn generate(operator: &str, choices: &mut dyn Choices) -> Option<Case> {
+    let mut draw = Draw(choices);
+    let (operator, shapes) = match operator {
+        "unfold" => draw.unfold(),
+        "fold" => draw.fold(),
+        "conv2d" => draw.conv2d(),
+        "dynamic_conv2d" => draw.dynamic_conv2d(),
+        "involution" => draw.involution(),
+        "batch_norm" => draw.batch_norm(),
+        "activation" => draw.activation(),
+        "avg_pool2d" => draw.avg_pool2d(),
+        "max_pool2d" => draw.max_pool2d(),
+        "global_avg_pool" => draw.global_avg_pool(),
+        "softmax" => draw.softmax(),
+        "linear" => draw.linear(),
+        "add" => draw.add(),
+        _ => return None,
+    };
+    let shapes = shapes.into_iter().map(Shape::new).collect();
+    let seed = draw.0.below(1 << 30) as u64;
+    Some(Case { operator, shapes, seed, story: "" })
+}
+
+/// Draws parameters from choices; in each range the first value is the plainest.
+struct Draw<'a>(&'a mut dyn Choices);
+
+type Drawn = (Operator, Vec<Vec<usize>>);
+
+impl Draw<'_> {
+    /// 1 to `largest`.
+    fn size(&mut self, largest: usize) -> usize {
+        1 + self.0.below(largest)
+    }
+
+    fn yes(&mut self) -> bool {
+        self.0.below(2) == 1
+    }
+
+    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.0.below(values.len())]
+    }
+
+    fn activated(&mut self) -> Activation {
+        self.one_of(&Activation::ALL).1
+    }
+
+    /// Batch, height and width of an image: mostly small, sometimes wide enough for several workgroups.
+    fn image(&mut self) -> (usize, [usize; 2]) {
+        let batch = self.size(3);
+        let largest = self.one_of(&[9, 18, 40]);
+        (batch, [self.size(largest), self.size(18)])
+    }
+
+    fn padding(&mut self) -> Padding {
+        match self.0.below(5) {
+            0 => Padding::Valid,
+            1 => Padding::symmetric(self.0.below(4), self.0.below(4)),
+            2 => Padding::Explicit {
+                top: self.0.below(4),
+                left: self.0.below(4),
+                bottom: self.0.below(4),
+                right: self.0.below(4),
+            },
+            3 => Padding::Same,
+            _ => Padding::Full,
+        }
+    }
+
+    /// A window that fits into the image.
+    fn window(&mut self, image: [usize; 2]) -> Window {
+        let mut window = Window::new([self.size(5), self.size(7)])
+            .stride([self.size(3), self.size(3)])
+            .dilation([self.size(3), self.size(3)]);
+        window.padding = self.padding();
+        if window.output_size(image).is_err() {
+            window.padding = Padding::Full;
+        }
+        window
+    }
+
+    /// A pooling window that fits, with less padding than window.
+    fn pool_window(&mut self, image: [usize; 2], dilation: [usize; 2]) -> Window {
+        let kernel_size = [self.size(4).min(image[0]), self.size(4).min(image[1])];
+        let stride = [self.size(3), self.size(3)];
+        let mut window = Window::new(kernel_size).stride(stride).dilation(dilation);
+        let extent = window.extent().unwrap_or([1, 1]);
+        window.padding = Padding::Explicit {
+            top: self.0.below(extent[0]),
+            left: self.0.below(extent[1]),
+            bottom: self.0.below(extent[0]),
+            right: self.0.below(extent[1]),
+        };
+        if window.output_size(image).is_err() {
+            window.padding = Padding::Full;
+        }
+        window
+    }
+
+    fn unfold(&mut self) -> Drawn {
+        let (n, [h, w]) = self.image();
+        let window = self.window([h, w]);
+        (Unfold { window }.into(), vec![vec![n, self.size(5), h, w]])
+    }
+
+    fn fold(&mut self) -> Drawn {
+        let (n, output_size) = self.image();
+        let window = self.window(output_size);
+        let [h, w] = window.output_size(output_size).unwrap_or([1, 1]);
+        let channels = self.size(5) * window.taps();
+        (Fold { window, output_size }.into(), vec![vec![n, channels, h * w]])
+    }
+
+    /// A convolution, the shape of its input, and the shape of its weight.
+    fn convolution(&mut self) -> (Conv2d, Vec<usize>, Vec<usize>) {
+        let (n, [h, w]) = self.image();
+        let groups = self.one_of(&[1, 1, 2, 3, 5]);
+        // The narrow group is the depthwise case.
+        let group_in = self.one_of(&[1, 3, 8, 13]);
+        let group_out = self.size(19);
+        let window = if self.yes() { self.window([h, w]) } else { Window::new([1, 1]) };
+        let conv = Conv2d {
+            stride: window.stride,
+            padding: window.padding,
+            dilation: window.dilation,
+            groups,
+            bias: self.yes(),
+            activation: self.activated(),
+        };
+        let [kh, kw] = window.kernel_size;
+        (conv, vec![n, groups * group_in, h, w], vec![groups * group_out, group_in, kh, kw])
+    }
+
+    fn conv2d(&mut self) -> Drawn {
+        let (conv, x, weight) = self.convolution();
+        let bias = conv.bias.then(|| vec![weight[0]]);
+        (conv.into(), [x, weight].into_iter().chain(bias).collect())
+    }
+
+    fn dynamic_conv2d(&mut self) -> Drawn {
+        let (conv, x, weight) = self.convolution();
+        let kernels = self.size(5);
+        let attention = vec![x[0], kernels];
+        let bias = conv.bias.then(|| vec![kernels, weight[0]]);
+        let weight = [vec![kernels], weight].concat();
+        (DynamicConv2d { conv }.into(), [x, attention, weight].into_iter().chain(bias).collect())
+    }
+
+    fn involution(&mut self) -> Drawn {
+        let (n, [h, w]) = self.image();
+        let window = self.window([h, w]);
+        let groups = self.size(4);
+        let channels = groups * self.size(18);
+        let [oh, ow] = window.output_size([h, w]).unwrap_or([1, 1]);
+        let activation = self.activated();
+        let kernel = vec![n, groups * window.taps(), oh, ow];
+        (Involution { window, groups, activation }.into(), vec![vec![n, channels, h, w], kernel])
+    }
+
+    fn batch_norm(&mut self) -> Drawn {
+        let affine = self.yes();
+        let eps = self.one_of(&[1e-5, 0.0, 1e-3]);
+        let activation = self.activated();
+        let channels = self.size(20);
+        let mut x = vec![self.size(3), channels];
+        for _ in 0..self.0.below(4) {
+            x.push(self.size(12));
+        }
+        let vectors = if affine { 4 } else { 2 };
+        let shapes = [x].into_iter().chain(vec![vec![channels]; vectors]).collect();
+        (BatchNorm { eps, affine, activation }.into(), shapes)
+    }
+
+    /// Any shape of one to `rank` dimensions.
+    fn any_shape(&mut self, rank: usize) -> Vec<usize> {
+        let rank = self.size(rank);
+        (0..rank).map(|_| self.size(9)).collect()
+    }
+
+    fn activation(&mut self) -> Drawn {
+        let x = if self.yes() { self.any_shape(5) } else { vec![self.size(5000)] };
+        (Activate { activation: self.activated() }.into(), vec![x])
+    }
+
+    fn avg_pool2d(&mut self) -> Drawn {
+        let (n, [h, w]) = self.image();
+        let window = self.pool_window([h, w], [1, 1]);
+        let (ceil_mode, count_include_pad) = (self.yes(), self.yes());
+        let x = vec![n, self.size(6), h, w];
+        (AvgPool2d { window, ceil_mode, count_include_pad }.into(), vec![x])
+    }
+
+    fn max_pool2d(&mut self) -> Drawn {
+        let (n, [h, w]) = self.image();
+        let dilation = [self.size(2), self.size(3)];
+        let window = self.pool_window([h, w], dilation);
+        let ceil_mode = self.yes();
+        (MaxPool2d { window, ceil_mode }.into(), vec![vec![n, self.size(6), h, w]])
+    }
+
+    fn global_avg_pool(&mut self) -> Drawn {
+        let (n, [h, w]) = self.image();
+        (GlobalAvgPool.into(), vec![vec![n, self.size(20), h, w]])
+    }
+
+    fn softmax(&mut self) -> Drawn {
+        let mut x = self.any_shape(4);
+        let axis = self.0.below(x.len());
+        if self.yes() {
+            x[axis] = self.size(300);
+        }
+        let temperature = self.one_of(&[1.0, 0.1, 34.0]);
+        let from_end = self.yes();
+        let axis = axis as isize - if from_end { x.len() as isize } else { 0 };
+        (Softmax { axis, temperature }.into(), vec![x])
+    }
+
+    fn linear(&mut self) -> Drawn {
+        let mut x = self.any_shape(3);
+        let features = self.one_of(&[1, 7, 64, 130, 300]) + self.0.below(3);
+        x.push(features);
+        let outputs = self.size(40);
+        let bias = self.yes();
+        let linear = Linear { bias, activation: self.activated() };
+        let bias = bias.then(|| vec![outputs]);
+        (linear.into(), [x, vec![outputs, features]].into_iter().chain(bias).collect())
+    }
+
+    fn add(&mut self) -> Drawn {
+        let x = self.any_shape(6);
+        let mut y = x.clone();
+        if self.yes() {
+            // Sizes of 1 on either side, and leading dimensions left out.
+            for size in &mut y {
+                if self.0.below(2) == 1 {
+                    *size = 1;
+                }
+            }
+            y.drain(..self.0.below(x.len()));
+        }
+        let operands = if self.yes() { vec![y, x] } else { vec![x, y] };
+        (Add { activation: self.activated() }.into(), operands)
+    }
+}

@@ -1,0 +1,302 @@
+//! Cases that are always run: bugs that were fixed, edges of tiles and limits, and answers known by hand.
+
+use super::case::Case;
+use crate::error::{Error, Result};
+use crate::ops::{
+    Activate, Activation, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d, Fold, GlobalAvgPool,
+    Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
+};
+use crate::shape::{Padding, Shape, Window};
+use crate::tensor::Tensor;
+
+/// The fixed cases of the operator of this name.
+pub fn fixed(operator: &str) -> Vec<Case> {
+    let k7 = Window::new([7, 7]).padding(3);
+    let conv = Conv2d::default();
+    let cases = match operator {
+        "unfold" => vec![
+            Case::new(
+                "a window as large as the input",
+                Unfold { window: Window::new([5, 6]) },
+                &[&[2, 3, 5, 6]],
+            ),
+            Case::new(
+                "more than one workgroup of windows",
+                Unfold { window: k7 },
+                &[&[1, 3, 31, 29]],
+            ),
+        ],
+        "fold" => vec![
+            Case::new(
+                "windows that overlap in every pixel",
+                Fold { window: Window::new([3, 3]).padding(1), output_size: [9, 11] },
+                &[&[2, 27, 99]],
+            ),
+            Case::new(
+                "pixels that no window covers are zero",
+                Fold { window: Window::new([1, 1]).stride([3, 3]), output_size: [7, 8] },
+                &[&[1, 2, 9]],
+            ),
+        ],
+        "conv2d" => vec![
+            Case::new(
+                "odd reduction length past a tile of 8",
+                conv,
+                &[&[1, 104, 9, 7], &[23, 104, 1, 1]],
+            ),
+            Case::new(
+                "channels of two tiles and one",
+                Conv2d { bias: true, ..conv },
+                &[&[2, 5, 6, 7], &[33, 5, 1, 1], &[33]],
+            ),
+            Case::new(
+                "the stem of ResNet",
+                Conv2d { stride: [2, 2], padding: 3.into(), ..conv },
+                &[&[1, 3, 37, 41], &[16, 3, 7, 7]],
+            ),
+            Case::new(
+                "depthwise with multiplier 3",
+                Conv2d { groups: 7, padding: 1.into(), ..conv },
+                &[&[2, 7, 11, 13], &[21, 1, 3, 3]],
+            ),
+            Case::new(
+                "groups of 3 in, 2 out",
+                Conv2d { groups: 4, padding: Padding::Same, ..conv },
+                &[&[1, 12, 8, 9], &[8, 3, 2, 4]],
+            ),
+            Case::new(
+                "dilation larger than the image",
+                Conv2d { dilation: [9, 9], padding: Padding::Full, ..conv },
+                &[&[1, 2, 4, 4], &[3, 2, 3, 3]],
+            ),
+            Case::new(
+                "1x1 with padding is not pointwise",
+                Conv2d { padding: 1.into(), ..conv },
+                &[&[1, 4, 5, 5], &[9, 4, 1, 1]],
+            ),
+            Case::new(
+                "1x1 with stride is not pointwise",
+                Conv2d { stride: [2, 2], ..conv },
+                &[&[2, 4, 7, 7], &[9, 4, 1, 1]],
+            ),
+        ],
+        "dynamic_conv2d" => vec![
+            Case::new(
+                "four kernels of 3x3, a sample each its own",
+                DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
+                &[&[5, 6, 9, 7], &[5, 4], &[4, 10, 6, 3, 3], &[4, 10]],
+            ),
+            Case::new(
+                "depthwise, more samples than a tile of the mixer",
+                DynamicConv2d { conv: Conv2d { groups: 6, ..conv } },
+                &[&[9, 6, 8, 8], &[9, 3], &[3, 6, 1, 3, 3]],
+            ),
+        ],
+        "involution" => vec![
+            Case::new(
+                "RedNet's window, a group of 16",
+                Involution::new(k7, 2),
+                &[&[1, 32, 14, 14], &[1, 98, 14, 14]],
+            ),
+            Case::new(
+                "one group for all channels",
+                Involution::new(k7, 1),
+                &[&[1, 19, 9, 9], &[1, 49, 9, 9]],
+            ),
+            Case::new(
+                "a group for each channel",
+                Involution::new(Window::new([3, 3]).padding(1), 5),
+                &[&[2, 5, 7, 6], &[2, 45, 7, 6]],
+            ),
+            Case::new(
+                "stride 2 on an odd size",
+                Involution::new(k7.stride([2, 2]), 1),
+                &[&[1, 16, 15, 13], &[1, 49, 8, 7]],
+            ),
+            Case::new(
+                "the worked example: tall, one column wide",
+                Involution::new(k7.stride([5, 1]), 1),
+                &[&[2, 8, 400, 1], &[2, 49, 80, 1]],
+            ),
+        ],
+        "batch_norm" => vec![Case::new(
+            "no spatial dimensions",
+            BatchNorm { eps: 1e-5, affine: true, activation: Activation::Relu },
+            &[&[3, 5], &[5], &[5], &[5], &[5]],
+        )],
+        "activation" => vec![Case::new(
+            "one more than whole workgroups",
+            Activate { activation: Activation::Silu },
+            &[&[4097]],
+        )],
+        "avg_pool2d" => vec![
+            Case::new(
+                "RedNet's pooled reduction",
+                AvgPool2d::new(Window::new([2, 2]).stride([2, 2])),
+                &[&[1, 16, 15, 14]],
+            ),
+            Case::new(
+                "the last window of ceil_mode counts less padding",
+                AvgPool2d {
+                    ceil_mode: true,
+                    ..AvgPool2d::new(Window::new([3, 3]).stride([2, 2]).padding(1))
+                },
+                &[&[1, 3, 8, 8]],
+            ),
+        ],
+        "max_pool2d" => vec![Case::new(
+            "the stem of RedNet",
+            MaxPool2d { window: Window::new([3, 3]).stride([2, 2]).padding(1), ceil_mode: false },
+            &[&[2, 5, 23, 24]],
+        )],
+        "global_avg_pool" => vec![
+            Case::new("7x7, the head of RedNet", GlobalAvgPool, &[&[2, 33, 7, 7]]),
+            Case::new("planes of many workgroup widths", GlobalAvgPool, &[&[1, 3, 57, 61]]),
+        ],
+        "softmax" => vec![
+            Case::new("1000 classes", Softmax { axis: -1, temperature: 1.0 }, &[&[3, 1000]]),
+            Case::new(
+                "attention at temperature 34",
+                Softmax { axis: 1, temperature: 34.0 },
+                &[&[8, 4]],
+            ),
+            Case::new(
+                "a long axis in the middle",
+                Softmax { axis: 1, temperature: 1.0 },
+                &[&[2, 130, 5]],
+            ),
+        ],
+        "linear" => vec![
+            Case::new(
+                "the head of RedNet",
+                Linear { bias: true, activation: Activation::None },
+                &[&[1, 2048], &[100, 2048], &[100]],
+            ),
+            Case::new(
+                "a vector",
+                Linear { bias: false, activation: Activation::Relu },
+                &[&[65], &[3, 65]],
+            ),
+        ],
+        "add" => vec![
+            Case::new(
+                "a residual",
+                Add { activation: Activation::Relu },
+                &[&[2, 9, 7, 5], &[2, 9, 7, 5]],
+            ),
+            Case::new(
+                "six dimensions that alternate",
+                Add::default(),
+                &[&[2, 1, 3, 1, 2, 3], &[1, 4, 1, 5, 2, 1]],
+            ),
+        ],
+        _ => Vec::new(),
+    };
+    cases
+}
+
+/// Calls whose answer follows by hand from the definition: operator, inputs, output.
+pub fn known_answers(operator: &str) -> Result<Vec<(Operator, Vec<Tensor>, Tensor)>> {
+    let tensor = |dims: &[usize], data: &[f32]| Tensor::new(Shape::new(dims), data.to_vec());
+    let full = |dims: &[usize], value| Tensor::filled(Shape::new(dims), value);
+    let answers = || {
+        let square = |values: [f32; 9]| tensor(&[1, 1, 3, 3], &values);
+        let counting = square([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])?;
+        let row: (Operator, Vec<Tensor>, Tensor) = match operator {
+            "unfold" => (
+                Unfold { window: Window::new([2, 2]) }.into(),
+                vec![counting],
+                tensor(
+                    &[1, 4, 4],
+                    &[1., 2., 4., 5., 2., 3., 5., 6., 4., 5., 7., 8., 5., 6., 8., 9.],
+                )?,
+            ),
+            "fold" => (
+                Fold { window: Window::new([2, 2]), output_size: [3, 3] }.into(),
+                vec![full(&[1, 4, 4], 1.0)?],
+                square([1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0])?,
+            ),
+            "conv2d" => {
+                let weight = [vec![0.0; 450], vec![1.0; 450]].concat();
+                (
+                    Conv2d { groups: 2, ..Conv2d::default() }.into(),
+                    vec![full(&[1, 10, 7, 7], 1.0)?, tensor(&[20, 5, 3, 3], &weight)?],
+                    tensor(&[1, 20, 5, 5], &[vec![0.0; 250], vec![45.0; 250]].concat())?,
+                )
+            }
+            "dynamic_conv2d" => (
+                DynamicConv2d { conv: Conv2d { bias: true, ..Conv2d::default() } }.into(),
+                vec![
+                    full(&[2, 1, 1, 2], 1.0)?,
+                    tensor(&[2, 2], &[1.0, 0.0, 0.25, 0.75])?,
+                    tensor(&[2, 1, 1, 1, 1], &[4.0, 8.0])?,
+                    tensor(&[2, 1], &[0.0, 4.0])?,
+                ],
+                tensor(&[2, 1, 1, 2], &[4.0, 4.0, 10.0, 10.0])?,
+            ),
+            "involution" => {
+                // The first pixel's kernel looks to its right, every other one at itself.
+                let mut kernel = vec![0.0; 81];
+                for pixel in 0..9 {
+                    let tap = if pixel == 0 { 5 } else { 4 };
+                    kernel[tap * 9 + pixel] = 1.0;
+                }
+                (
+                    Involution::new(Window::new([3, 3]).padding(1), 1).into(),
+                    vec![counting, tensor(&[1, 9, 3, 3], &kernel)?],
+                    square([2.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])?,
+                )
+            }
+            "batch_norm" => (
+                BatchNorm { eps: 0.0, affine: true, activation: Activation::Relu }.into(),
+                vec![
+                    tensor(&[1, 2, 2], &[3.0, -1.0, 3.0, 5.0])?,
+                    tensor(&[2], &[1.0, 1.0])?,
+                    tensor(&[2], &[4.0, 4.0])?,
+                    tensor(&[2], &[2.0, 1.0])?,
+                    tensor(&[2], &[1.0, 0.5])?,
+                ],
+                tensor(&[1, 2, 2], &[3.0, 0.0, 1.5, 2.5])?,
+            ),
+            "activation" => (
+                Activate { activation: Activation::Relu6 }.into(),
+                vec![tensor(&[4], &[-1.0, 0.5, 6.0, 7.0])?],
+                tensor(&[4], &[0.0, 0.5, 6.0, 6.0])?,
+            ),
+            "avg_pool2d" => (
+                AvgPool2d::new(Window::new([2, 2])).into(),
+                vec![counting],
+                tensor(&[1, 1, 2, 2], &[3.0, 4.0, 6.0, 7.0])?,
+            ),
+            "max_pool2d" => (
+                MaxPool2d { window: Window::new([2, 2]).padding(1), ceil_mode: false }.into(),
+                vec![full(&[1, 1, 1, 1], -3.0)?],
+                full(&[1, 1, 2, 2], -3.0)?,
+            ),
+            "global_avg_pool" => (GlobalAvgPool.into(), vec![counting], full(&[1, 1, 1, 1], 5.0)?),
+            "softmax" => (
+                Softmax { axis: 0, temperature: 1.0 }.into(),
+                vec![full(&[4, 2], 7.0)?],
+                full(&[4, 2], 0.25)?,
+            ),
+            "linear" => (
+                Linear { bias: true, activation: Activation::None }.into(),
+                vec![
+                    tensor(&[2], &[1.0, 2.0])?,
+                    tensor(&[2, 2], &[1.0, 1.0, 0.0, -1.0])?,
+                    tensor(&[2], &[0.5, 0.5])?,
+                ],
+                tensor(&[2], &[3.5, -1.5])?,
+            ),
+            "add" => (
+                Add { activation: Activation::Relu }.into(),
+                vec![tensor(&[2, 2], &[1.0, 2.0, 3.0, 4.0])?, tensor(&[2], &[-2.0, 1.0])?],
+                tensor(&[2, 2], &[0.0, 3.0, 1.0, 5.0])?,
+            ),
+            _ => return Ok(Vec::new()),
+        };
+        Ok(vec![row])
+    };
+    let name = crate::ops::NAMES.iter().find(|known| **known == operator);
+    answers().map_err(Error::at(name.copied().unwrap_or("known answers")))
+}

@@ -1,0 +1,224 @@
+//! Every operator, every candidate kernel, against the reference.
+
+use super::case::{Case, generate};
+use super::compare::{Comparison, compare};
+use super::fixed::{fixed, known_answers};
+use super::{Expected, expected};
+use crate::error::{Error, Result};
+use crate::gpu::{Choice, Gpu, candidate_names};
+use crate::ops::{NAMES, Op, Operator};
+use crate::reference::{self, Array};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// What to verify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Operators by name; all where empty.
+    pub operators: Vec<String>,
+    /// Where the generated cases come from.
+    pub seed: u64,
+    /// Generated cases of each operator, beside the fixed ones.
+    pub cases: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { operators: Vec::new(), seed: 0, cases: 200 }
+    }
+}
+
+/// How one kernel fared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The operator.
+    pub op: &'static str,
+    /// The candidate kernel, or `reference`.
+    pub kernel: String,
+    /// Cases that it ran.
+    pub cases: usize,
+    /// Cases that it failed.
+    pub failures: usize,
+    /// The largest distance from the reference.
+    pub worst_error: f64,
+    /// The largest distance as a multiple of the error bound.
+    pub worst_over_bound: f64,
+}
+
+/// A case that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kernel that failed.
+    pub kernel: String,
+    /// The case, printed.
+    pub case: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// The outcome.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    /// Distinct cases.
+    pub cases: usize,
+    /// One row for each kernel.
+    pub rows: Vec<Row>,
+    /// Every miss.
+    pub failures: Vec<Failure>,
+}
+
+/// The operators that the settings name, or an error that lists those there are.
+fn operators(settings: &Settings) -> Result<Vec<&'static str>> {
+    if settings.operators.is_empty() {
+        return Ok(NAMES.to_vec());
+    }
+    let find = |wanted: &String| {
+        NAMES.iter().find(|name| *name == wanted).copied().ok_or_else(|| {
+            Error::at("verify")(crate::ShapeError::UnknownOperator {
+                name: wanted.clone(),
+                known: NAMES.join(", "),
+            })
+        })
+    };
+    settings.operators.iter().map(find).collect()
+}
+
+/// Runs every case through every candidate of its operator and calls `progress` with done and total.
+/// Without a device, the reference itself is held against the answers known by hand.
+pub fn verify(
+    gpu: Option<&Gpu>,
+    settings: &Settings,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report> {
+    let operators = operators(settings)?;
+    let mut report = Report::default();
+    for (index, operator) in operators.iter().enumerate() {
+        for (op, inputs, output) in known_answers(operator)? {
+            report.cases += 1;
+            report.known(gpu, &op, &inputs, &output)?;
+        }
+        let Some(gpu) = gpu else {
+            progress(index + 1, operators.len());
+            continue;
+        };
+        let mut rng = fastrand::Rng::with_seed(settings.seed ^ (index as u64) << 32);
+        let generated = (0..settings.cases).filter_map(|_| generate(operator, &mut rng));
+        let cases: Vec<Case> = fixed(operator).into_iter().chain(generated).collect();
+        for (done, case) in cases.iter().enumerate() {
+            report.cases += 1;
+            report.case(gpu, case)?;
+            progress(index * cases.len() + done + 1, operators.len() * cases.len());
+        }
+    }
+    Ok(report)
+}
+
+impl Report {
+    fn known(
+        &mut self,
+        gpu: Option<&Gpu>,
+        op: &Operator,
+        inputs: &[Tensor],
+        output: &Tensor,
+    ) -> Result<()> {
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let want = Expected { value: Array::from(output), ..expected(op, &inputs)? };
+        let story = || format!("{} with an answer known by hand", op.name());
+        match gpu {
+            Some(gpu) => self.candidates(gpu, op, &inputs, &want, &story),
+            None => {
+                let comparison = compare(&want, &reference::run(op, &inputs)?);
+                self.record(op.name(), "reference", Ok(comparison), &story);
+                Ok(())
+            }
+        }
+    }
+
+    fn case(&mut self, gpu: &Gpu, case: &Case) -> Result<()> {
+        let inputs = case.inputs();
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let want = expected(&case.operator, &inputs)?;
+        self.candidates(gpu, &case.operator, &inputs, &want, &|| case.to_string())
+    }
+
+    fn candidates(
+        &mut self,
+        gpu: &Gpu,
+        op: &Operator,
+        inputs: &[&Tensor],
+        want: &Expected,
+        story: &dyn Fn() -> String,
+    ) -> Result<()> {
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+        for name in candidate_names(op, &shapes)? {
+            let outcome = check_candidate(gpu, op, inputs, want, &name);
+            if let Err(lost @ Error::DeviceLost { .. }) = outcome {
+                return Err(lost);
+            }
+            let outcome = outcome.map_err(|error| error.to_string()).and_then(|inner| inner);
+            self.record(op.name(), &name, outcome, story);
+        }
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        op: &'static str,
+        kernel: &str,
+        outcome: Result<Comparison, String>,
+        story: &dyn Fn() -> String,
+    ) {
+        let place = self.rows.iter().position(|row| row.op == op && row.kernel == kernel);
+        let place = place.unwrap_or_else(|| {
+            let kernel = kernel.to_owned();
+            self.rows.push(Row {
+                op,
+                kernel,
+                cases: 0,
+                failures: 0,
+                worst_error: 0.0,
+                worst_over_bound: 0.0,
+            });
+            self.rows.len() - 1
+        });
+        let row = &mut self.rows[place];
+        row.cases += 1;
+        let reason = match outcome {
+            Ok(comparison) => {
+                row.worst_error = row.worst_error.max(comparison.worst_error);
+                row.worst_over_bound = row.worst_over_bound.max(comparison.worst_over_bound);
+                if comparison.passed() {
+                    return;
+                }
+                format!(
+                    "{} elements beyond their bound, the first at {}, the worst by {:.3e}, {:.3e} times its bound",
+                    comparison.misses,
+                    comparison.first_miss.unwrap_or(0),
+                    comparison.worst_error,
+                    comparison.worst_over_bound
+                )
+            }
+            Err(reason) => reason,
+        };
+        row.failures += 1;
+        self.failures.push(Failure { kernel: kernel.to_owned(), case: story(), reason });
+    }
+}
+
+/// Runs one candidate with poisoned surroundings: how far it is off, or what it touched or left out.
+pub fn check_candidate(
+    gpu: &Gpu,
+    op: &Operator,
+    inputs: &[&Tensor],
+    want: &Expected,
+    kernel: &str,
+) -> Result<Result<Comparison, String>> {
+    let run = gpu.run_guarded(op, inputs, &Choice::Named(kernel.to_owned()))?;
+    if run.unwritten > 0 {
+        return Ok(Err(format!("{} elements of the output were never written", run.unwritten)));
+    }
+    if run.disturbed > 0 {
+        return Ok(Err(format!("{} elements beside the output were written", run.disturbed)));
+    }
+    Ok(Ok(compare(want, &run.output)))
+}

@@ -1,0 +1,331 @@
+//! Errors that a program can match on and a person can act on.
+//!
+//! [`ShapeError`] says what is wrong with an operator's inputs and is independent of any device;
+//! [`Error`] adds the operator's name to it and everything a device can do wrong. Both are compared
+//! with `==` in tests, so a message may be reworded freely but a variant may not.
+
+use crate::shape::Shape;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operator refuses its parameters or the shapes of its inputs.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShapeError {
+    /// The number of input tensors differs from what the operator takes.
+    #[error("takes {} tensors ({}), got {found}", expected.len(), expected.join(", "))]
+    InputCount {
+        /// Names of the tensors the operator takes, in order.
+        expected: Vec<&'static str>,
+        /// How many were given.
+        found: usize,
+    },
+    /// A tensor has the wrong number of dimensions.
+    #[error("{tensor} must be {expected}, it is {found}")]
+    Rank {
+        /// Which input.
+        tensor: &'static str,
+        /// The layout it must have, such as `[N, C, H, W]`.
+        expected: &'static str,
+        /// The shape it has.
+        found: Shape,
+    },
+    /// A dimension differs from what the other inputs and the parameters ask for.
+    #[error("{tensor} {shape}: {dimension} must be {expected} ({because}), it is {found}")]
+    Dimension {
+        /// Which input.
+        tensor: &'static str,
+        /// Which of its dimensions.
+        dimension: &'static str,
+        /// The size it must have.
+        expected: usize,
+        /// The size it has.
+        found: usize,
+        /// Where the expected size comes from, with the other shape.
+        because: String,
+        /// The whole shape of the tensor.
+        shape: Shape,
+    },
+    /// A count does not divide into equal groups.
+    #[error("{what} = {value} is not a multiple of {by} = {divisor}")]
+    NotDivisible {
+        /// What is divided.
+        what: &'static str,
+        /// Its value.
+        value: usize,
+        /// What divides it.
+        by: &'static str,
+        /// The value of the divisor.
+        divisor: usize,
+    },
+    /// A tensor has a dimension of size zero.
+    #[error("{tensor} {shape} is empty: every dimension must be at least 1")]
+    Empty {
+        /// Which input.
+        tensor: &'static str,
+        /// Its shape.
+        shape: Shape,
+    },
+    /// The window does not fit into the padded input even once.
+    #[error(
+        "a window of {}x{} (kernel_size with dilation) does not fit into the padded input of {}x{}: \
+         pad more, dilate less or use a smaller kernel",
+        window[0], window[1], input[0], input[1]
+    )]
+    WindowTooLarge {
+        /// Height and width of the window with its dilation.
+        window: [usize; 2],
+        /// Height and width of the input with its padding.
+        input: [usize; 2],
+    },
+    /// A pooling window could lie in the padding alone.
+    #[error(
+        "padding {padding} must be smaller than the pooling window {window} (kernel_size with \
+         dilation), or a window would hold no input at all"
+    )]
+    PoolPadding {
+        /// The largest padding.
+        padding: usize,
+        /// The size of the window along that axis.
+        window: usize,
+    },
+    /// Two shapes cannot be broadcast together.
+    #[error(
+        "x {x} and y {y} cannot be broadcast: aligned at the last dimension, sizes must be equal or 1"
+    )]
+    Broadcast {
+        /// The first operand.
+        x: Shape,
+        /// The second operand.
+        y: Shape,
+    },
+    /// The axis lies outside of the tensor.
+    #[error("axis {axis} is outside of x {shape}: it must be in -{rank}..{rank}", rank = shape.rank())]
+    Axis {
+        /// The axis asked for.
+        axis: isize,
+        /// The shape it is meant for.
+        shape: Shape,
+    },
+    /// A parameter has a value that the operator has no meaning for.
+    #[error("{parameter} must be {must}, it is {value}")]
+    Parameter {
+        /// Which parameter.
+        parameter: &'static str,
+        /// What it must be.
+        must: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// The number of values does not belong to the shape.
+    #[error("{shape} holds {expected} values, got {found}")]
+    DataLength {
+        /// The shape.
+        shape: Shape,
+        /// The number of elements it has.
+        expected: usize,
+        /// The number of values given.
+        found: usize,
+    },
+    /// A size is beyond what can be counted.
+    #[error("{what} is too large to be counted: the sizes multiply past 2^{bits}")]
+    Overflow {
+        /// What was being computed.
+        what: &'static str,
+        /// The width of the counter.
+        bits: u32,
+    },
+    /// An operator of this name does not exist.
+    #[error("there is no operator '{name}'; known: {known}")]
+    UnknownOperator {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// An attribute that the operator does not have.
+    #[error("there is no attribute '{name}'; known: {known}")]
+    UnknownAttribute {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// An attribute that the operator cannot do without.
+    #[error("the attribute '{name}' is missing; known: {known}")]
+    MissingAttribute {
+        /// The attribute that is missing.
+        name: &'static str,
+        /// The names there are.
+        known: String,
+    },
+    /// A tensor that the operator does not have.
+    #[error("there is no tensor '{name}'; known: {known}")]
+    UnknownTensor {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A tensor that the operator cannot do without.
+    #[error("the tensor '{name}' is missing; known: {known}")]
+    MissingTensor {
+        /// The tensor that is missing.
+        name: &'static str,
+        /// The names there are.
+        known: String,
+    },
+}
+
+/// A limit of the device or of this crate that a call would exceed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Bytes in one buffer (`max_buffer_size`).
+    BufferSize,
+    /// Bytes of a buffer that one kernel can see (`max_storage_buffer_binding_size`).
+    BindingSize,
+    /// Workgroups in one dispatch, folded over x and y.
+    Workgroups,
+    /// Invocations in one workgroup.
+    WorkgroupSize,
+    /// Bytes of workgroup memory.
+    WorkgroupMemory,
+    /// Storage buffers that one kernel can see.
+    StorageBuffers,
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Limit::BufferSize => "bytes in one buffer (max_buffer_size)",
+            Limit::BindingSize => "bytes in one binding (max_storage_buffer_binding_size)",
+            Limit::Workgroups => {
+                "workgroups in one dispatch (max_compute_workgroups_per_dimension, squared)"
+            }
+            Limit::WorkgroupSize => {
+                "invocations in one workgroup (max_compute_invocations_per_workgroup)"
+            }
+            Limit::WorkgroupMemory => {
+                "bytes of workgroup memory (max_compute_workgroup_storage_size)"
+            }
+            Limit::StorageBuffers => "storage buffers (max_storage_buffers_per_shader_stage)",
+        })
+    }
+}
+
+/// Everything that can go wrong.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An operator refuses its parameters or inputs.
+    #[error("{op}: {source}")]
+    Shape {
+        /// The operator.
+        op: &'static str,
+        /// What it refuses.
+        source: ShapeError,
+    },
+    /// A call would exceed a limit; nothing was allocated for it.
+    #[error("{op}: {what} needs {needed} {limit}, this adapter allows {allowed}; {cure}")]
+    Limit {
+        /// The operator or kernel.
+        op: &'static str,
+        /// The tensor or resource that is too large.
+        what: String,
+        /// Which limit.
+        limit: Limit,
+        /// What the call needs.
+        needed: u64,
+        /// What there is.
+        allowed: u64,
+        /// What to do about it.
+        cure: &'static str,
+    },
+    /// No graphics adapter was found.
+    #[error("no {backends} adapter was found; `involution doctor` says how to install a driver")]
+    NoAdapter {
+        /// The interfaces that were searched.
+        backends: String,
+    },
+    /// An adapter was asked for that does not exist.
+    #[error("no adapter matches '{wanted}'; found: {}", list_or_none(found))]
+    UnknownAdapter {
+        /// The index or part of a name that was asked for.
+        wanted: String,
+        /// The adapters there are.
+        found: Vec<String>,
+    },
+    /// The adapter cannot run compute shaders as this crate needs them.
+    #[error("adapter '{adapter}' cannot be used: {reason}")]
+    UnusableAdapter {
+        /// Its name.
+        adapter: String,
+        /// What it lacks or answered.
+        reason: String,
+    },
+    /// The device is gone: driver reset, removal or explicit destruction. `Gpu::recreate` makes a new one.
+    #[error(
+        "the device was lost ({reason}); every buffer on it is gone, Gpu::recreate() opens it anew"
+    )]
+    DeviceLost {
+        /// What the driver said.
+        reason: String,
+    },
+    /// The device has no memory left for an allocation.
+    #[error(
+        "the device is out of memory at {what} ({bytes} bytes); free tensors, call trim(), or use a smaller batch"
+    )]
+    OutOfMemory {
+        /// What was being allocated or done.
+        what: String,
+        /// How much was asked for, 0 where the driver does not say.
+        bytes: u64,
+    },
+    /// A shader does not compile, or a call does not fit its shader: a fault in this crate or in a driver.
+    #[error("kernel {kernel}: {message}")]
+    Kernel {
+        /// The kernel: its file stem.
+        kernel: String,
+        /// The compiler's or checker's message with its source line.
+        message: String,
+    },
+    /// The driver refused a command: a fault in this crate or in a driver.
+    #[error("the device refused {what}: {message}")]
+    Device {
+        /// What was being done.
+        what: String,
+        /// The message of the validation layer or driver.
+        message: String,
+    },
+    /// There is no candidate kernel of this name for the operator.
+    #[error("{op} has no kernel '{kernel}' for these shapes; there are: {known}")]
+    UnknownKernel {
+        /// The operator.
+        op: &'static str,
+        /// The name asked for.
+        kernel: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A tensor of one device was given to another.
+    #[error("{op}: {tensor} lives on another device; copy it with download() and upload()")]
+    ForeignTensor {
+        /// The operator.
+        op: &'static str,
+        /// Which input.
+        tensor: &'static str,
+    },
+}
+
+impl Error {
+    /// Adds the operator's name to a [`ShapeError`]; made for `map_err`.
+    pub fn at(op: &'static str) -> impl Fn(ShapeError) -> Error {
+        move |source| Error::Shape { op, source }
+    }
+}
+
+fn list_or_none(found: &[String]) -> String {
+    if found.is_empty() { "none".to_owned() } else { found.join("; ") }
+}

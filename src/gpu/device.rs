@@ -1,0 +1,306 @@
+//! Adapters and devices: which one runs, what it allows, and how its failures become errors.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use crate::error::{Error, Result};
+
+/// Which adapter to open.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum AdapterChoice {
+    /// `INVOLUTION_ADAPTER`, else `WGPU_ADAPTER_NAME`, else the best one under `WGPU_POWER_PREFERENCE`
+    /// (the fast one where that is not set).
+    #[default]
+    Auto,
+    /// The one with this index in [`adapters`], or the first whose name holds this text, in any case.
+    Matching(String),
+}
+
+/// How to open a device. The limits can only lower what the adapter allows: they show how the library
+/// behaves on a smaller device.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Which adapter.
+    pub adapter: AdapterChoice,
+    /// Bytes in one buffer.
+    pub max_buffer_size: Option<u64>,
+    /// Bytes of a buffer that one kernel can see.
+    pub max_binding_size: Option<u64>,
+    /// Workgroups along one dimension of a dispatch.
+    pub max_workgroups: Option<u32>,
+    /// Faults to put into shaders: they show that the checks catch a wrong kernel.
+    pub faults: Vec<Fault>,
+}
+
+/// A wrong shader: the text of a kernel, imports resolved, with one text replaced by another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The kernel's name.
+    pub kernel: String,
+    /// The text to replace wherever it stands; a kernel without it does not compile.
+    pub from: String,
+    /// What to put there.
+    pub to: String,
+}
+
+/// What is known of an adapter before it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdapterInfo {
+    /// Its place among the adapters found.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+    /// The interface: Vulkan, Metal, Dx12, Gl.
+    pub backend: String,
+    /// DiscreteGpu, IntegratedGpu, Cpu, …
+    pub device_type: String,
+    /// The driver.
+    pub driver: String,
+    /// Its version.
+    pub driver_info: String,
+    /// Whether the "GPU" is software on the CPU.
+    pub software: bool,
+    /// Whether it reports the time of each dispatch.
+    pub timestamps: bool,
+    /// Bytes in one buffer.
+    pub max_buffer_size: u64,
+    /// Bytes of a buffer that one kernel can see.
+    pub max_binding_size: u64,
+    /// Workgroups along one dimension of a dispatch.
+    pub max_workgroups: u32,
+    /// Invocations in one workgroup.
+    pub max_workgroup_size: u32,
+    /// Bytes of workgroup memory.
+    pub max_workgroup_memory: u32,
+}
+
+impl fmt::Display for AdapterInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}", self.name, self.backend)?;
+        if !self.driver.is_empty() {
+            write!(f, ", {} {}", self.driver, self.driver_info)?;
+        }
+        write!(f, ")")
+    }
+}
+
+/// Lists the adapters of the interfaces that `WGPU_BACKEND` names, or of all.
+pub fn adapters() -> Vec<AdapterInfo> {
+    let found = pollster::block_on(enumerate(&instance()));
+    found.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect()
+}
+
+/// The interfaces that are searched for adapters: those compiled in that `WGPU_BACKEND` does not rule out.
+pub fn backends() -> String {
+    let wanted = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all());
+    let searched = wanted & wgpu::Instance::enabled_backend_features();
+    let names: Vec<&str> = searched.iter_names().map(|(name, _)| name).collect();
+    if names.is_empty() { "(none compiled in)".to_owned() } else { names.join(" or ") }
+}
+
+/// The optional features that are asked for where an adapter has them.
+const WANTED_FEATURES: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY;
+
+/// An open device and what it has done wrong so far.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub limits: wgpu::Limits,
+    pub info: AdapterInfo,
+    /// Wrong shaders that were asked for.
+    pub planted: Vec<Fault>,
+    reports: Arc<Reports>,
+}
+
+/// What the driver reports outside of any call.
+#[derive(Debug, Default)]
+struct Reports {
+    lost: OnceLock<String>,
+    uncaptured: Mutex<Option<String>>,
+}
+
+impl Context {
+    pub async fn open(options: &Options) -> Result<Self> {
+        let instance = instance();
+        let (index, adapter) = choose(&instance, &options.adapter).await?;
+        let info = describe(index, &adapter);
+        let unusable =
+            |reason: String| Error::UnusableAdapter { adapter: info.name.clone(), reason };
+        let flags = adapter.get_downlevel_capabilities().flags;
+        if !flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) {
+            return Err(unusable("it has no compute shaders".to_owned()));
+        }
+        let mut limits = adapter.limits();
+        lower(&mut limits.max_buffer_size, options.max_buffer_size);
+        lower(&mut limits.max_storage_buffer_binding_size, options.max_binding_size);
+        lower(&mut limits.max_compute_workgroups_per_dimension, options.max_workgroups);
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("involution"),
+            required_features: adapter.features() & WANTED_FEATURES,
+            required_limits: limits.clone(),
+            ..Default::default()
+        };
+        let (device, queue) =
+            adapter.request_device(&descriptor).await.map_err(|e| unusable(e.to_string()))?;
+
+        let reports = Arc::new(Reports::default());
+        let seen = reports.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            // A device that is dropped in good order is not lost to anybody.
+            let _ = seen.lost.set(format!("{reason:?}: {message}"));
+        });
+        let seen = reports.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let mut slot = seen.uncaptured.lock().unwrap_or_else(PoisonError::into_inner);
+            slot.get_or_insert_with(|| error.to_string());
+        }));
+        announce(&info);
+        Ok(Context { device, queue, limits, info, planted: options.faults.clone(), reports })
+    }
+
+    /// An error where the device is gone or has complained outside of any call.
+    pub fn check(&self) -> Result<()> {
+        if let Some(reason) = self.reports.lost.get() {
+            return Err(Error::DeviceLost { reason: reason.clone() });
+        }
+        let mut slot = self.reports.uncaptured.lock().unwrap_or_else(PoisonError::into_inner);
+        match slot.take() {
+            Some(message) => Err(Error::Device { what: "an earlier command".to_owned(), message }),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs device calls under error scopes and turns what they report into an error. `bytes` is what
+    /// the calls allocate, for the message.
+    pub fn guarded<T>(&self, what: &str, bytes: u64, call: impl FnOnce() -> T) -> Result<T> {
+        self.check()?;
+        let scope = |filter| self.device.push_error_scope(filter);
+        let internal = scope(wgpu::ErrorFilter::Internal);
+        let validation = scope(wgpu::ErrorFilter::Validation);
+        let memory = scope(wgpu::ErrorFilter::OutOfMemory);
+        let value = call();
+        let reports = [at_once(memory.pop()), at_once(validation.pop()), at_once(internal.pop())];
+        self.check()?;
+        match reports.into_iter().flatten().flatten().next() {
+            None => Ok(value),
+            Some(wgpu::Error::OutOfMemory { .. }) => {
+                Err(Error::OutOfMemory { what: what.to_owned(), bytes })
+            }
+            Some(error) => Err(Error::Device { what: what.to_owned(), message: error.to_string() }),
+        }
+    }
+
+    /// Destroys the device, as a driver reset would; whatever comes after is [`Error::DeviceLost`].
+    pub fn destroy(&self) {
+        let _ = self.reports.lost.set("destroyed on request".to_owned());
+        self.device.destroy();
+    }
+}
+
+fn instance() -> wgpu::Instance {
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    wgpu::Instance::new(descriptor)
+}
+
+async fn enumerate(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
+    let backends = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all());
+    instance.enumerate_adapters(backends).await
+}
+
+/// An environment variable that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+async fn choose(
+    instance: &wgpu::Instance,
+    choice: &AdapterChoice,
+) -> Result<(usize, wgpu::Adapter)> {
+    let mut found = enumerate(instance).await;
+    if found.is_empty() {
+        return Err(Error::NoAdapter { backends: backends() });
+    }
+    let wanted = match choice {
+        AdapterChoice::Matching(wanted) => Some(wanted.clone()),
+        AdapterChoice::Auto => {
+            variable("INVOLUTION_ADAPTER").or_else(|| variable("WGPU_ADAPTER_NAME"))
+        }
+    };
+    let index = match wanted {
+        Some(wanted) => matching(&found, &wanted)?,
+        None => {
+            let preference =
+                wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance);
+            let options =
+                wgpu::RequestAdapterOptions { power_preference: preference, ..Default::default() };
+            let best = instance.request_adapter(&options).await.ok().map(|best| best.get_info());
+            let same = |adapter: &wgpu::Adapter| Some(adapter.get_info()) == best;
+            found.iter().position(same).unwrap_or(0)
+        }
+    };
+    Ok((index, found.swap_remove(index)))
+}
+
+/// The adapter with the wanted index, or the first whose name holds the wanted text.
+fn matching(found: &[wgpu::Adapter], wanted: &str) -> Result<usize> {
+    let names: Vec<String> =
+        found.iter().enumerate().map(|(i, a)| describe(i, a).to_string()).collect();
+    let index = match wanted.parse() {
+        Ok(index) => Some(index).filter(|&index: &usize| index < found.len()),
+        Err(_) => {
+            let wanted = wanted.to_lowercase();
+            names.iter().position(|name| name.to_lowercase().contains(&wanted))
+        }
+    };
+    index.ok_or_else(|| Error::UnknownAdapter { wanted: wanted.to_owned(), found: names })
+}
+
+fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
+    let info = adapter.get_info();
+    let limits = adapter.limits();
+    AdapterInfo {
+        index,
+        name: info.name,
+        backend: format!("{:?}", info.backend),
+        device_type: format!("{:?}", info.device_type),
+        driver: info.driver,
+        driver_info: info.driver_info,
+        software: info.device_type == wgpu::DeviceType::Cpu,
+        timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+        max_buffer_size: limits.max_buffer_size,
+        max_binding_size: limits.max_storage_buffer_binding_size,
+        max_workgroups: limits.max_compute_workgroups_per_dimension,
+        max_workgroup_size: limits.max_compute_invocations_per_workgroup,
+        max_workgroup_memory: limits.max_compute_workgroup_storage_size,
+    }
+}
+
+/// Says which adapter runs, and once per process that it is a software one.
+fn announce(info: &AdapterInfo) {
+    static WARNED: OnceLock<()> = OnceLock::new();
+    tracing::info!("running on {info}");
+    if info.software && WARNED.set(()).is_ok() {
+        tracing::warn!(
+            "{} is a software adapter: results are right, times are those of the CPU",
+            info.name
+        );
+    }
+}
+
+fn lower<T: Ord + Copy>(limit: &mut T, to: Option<T>) {
+    if let Some(to) = to {
+        *limit = (*limit).min(to);
+    }
+}
+
+/// The value of a future that is ready: on native devices, popping an error scope always is.
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut TaskContext::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}

@@ -1,0 +1,538 @@
+//! From an operator and its tensors to submitted work: check limits, cut the batch where a tensor is too
+//! large to bind, choose the candidate, compile, bind, fold the grid, submit.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::buffers::{Lease, Use};
+use super::pipelines::Pipeline;
+use super::profile::Queries;
+use super::{Choice, Gpu};
+use crate::error::{Error, Limit, Result};
+use crate::kernel::{Grid, KernelCall, Operand};
+use crate::ops::{Candidate, Op, Operator};
+use crate::shape::Shape;
+
+/// A tensor on a device.
+#[derive(Debug, Clone)]
+pub struct GpuTensor {
+    pub(crate) shape: Shape,
+    pub(crate) lease: Arc<Lease>,
+    /// Where the tensor begins in its buffer, in bytes.
+    pub(crate) offset: u64,
+    /// Elements behind the tensor that kernels are allowed to see: none, but when stray accesses are hunted.
+    pub(crate) slack: u64,
+    gpu: Gpu,
+}
+
+impl GpuTensor {
+    /// The sizes of the dimensions.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Bytes of the values.
+    pub fn bytes(&self) -> u64 {
+        // Counted without overflow when the tensor was made.
+        4 * self.shape.dims().iter().product::<usize>() as u64
+    }
+}
+
+/// One dispatch, ready to be recorded.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    pub pipeline: Arc<Pipeline>,
+    pub bind_group: wgpu::BindGroup,
+    pub workgroups: [u32; 3],
+}
+
+/// An operator with its tensors bound: can be submitted any number of times.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) dispatches: Vec<Dispatch>,
+    pub(crate) op: &'static str,
+    candidate: String,
+    output: GpuTensor,
+    /// Scratch and uniforms stay lent as long as the bind groups name them.
+    _leases: Vec<Arc<Lease>>,
+}
+
+impl Prepared {
+    /// Where the result will be.
+    pub fn output(&self) -> &GpuTensor {
+        &self.output
+    }
+
+    /// The candidate that was chosen.
+    pub fn candidate(&self) -> &str {
+        &self.candidate
+    }
+}
+
+/// Submissions that may be unfinished, oldest first: the host waits before it runs too far ahead.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight(Mutex<VecDeque<wgpu::SubmissionIndex>>);
+
+/// Submissions that the host may be ahead of the device.
+const MAX_IN_FLIGHT: usize = 64;
+
+/// A part of a call: samples of the batch, and the candidate that computes them.
+pub(crate) struct Chunk {
+    samples: Range<usize>,
+    candidate: Candidate,
+}
+
+impl Gpu {
+    /// A device tensor whose values are not yet defined.
+    pub(crate) fn empty(&self, shape: &Shape, op: &'static str, what: &str) -> Result<GpuTensor> {
+        self.window(shape, 0, 0, op, what)
+    }
+
+    /// The same at some distance from the start of its buffer, with slack behind it.
+    pub(crate) fn window(
+        &self,
+        shape: &Shape,
+        offset: u64,
+        slack: u64,
+        op: &'static str,
+        what: &str,
+    ) -> Result<GpuTensor> {
+        let elements = shape.elements().map_err(Error::at(op))? as u64;
+        let bytes = offset + 4 * (elements + slack);
+        let lease = self.0.pool.lease(&self.0.context, Use::Storage, bytes, op, what)?;
+        Ok(GpuTensor {
+            shape: shape.clone(),
+            lease: Arc::new(lease),
+            offset,
+            slack,
+            gpu: self.clone(),
+        })
+    }
+
+    pub(crate) fn owns(&self, tensor: &GpuTensor) -> bool {
+        Arc::ptr_eq(&self.0, &tensor.gpu.0)
+    }
+
+    /// Checks an operator against its inputs, and compiles and binds what runs it.
+    pub fn prepare(
+        &self,
+        op: &Operator,
+        inputs: &[&GpuTensor],
+        choice: &Choice,
+    ) -> Result<Prepared> {
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
+        let chunks = self.chunks(op, &shapes, choice)?;
+        let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
+        let output = self.empty(&shape, op.name(), "the output")?;
+        self.bind(op, inputs, output, chunks)
+    }
+
+    /// The parts into which a call is cut so that each can be bound: one, for all but huge tensors.
+    pub(crate) fn chunks(
+        &self,
+        op: &Operator,
+        shapes: &[&Shape],
+        choice: &Choice,
+    ) -> Result<Vec<Chunk>> {
+        self.0.context.check()?;
+        let at = Error::at(op.name());
+        let output = op.output_shape(shapes).map_err(&at)?;
+        for (name, shape) in op.inputs().into_iter().zip(shapes).chain([("the output", &&output)]) {
+            let needed = 4 * shape.elements().map_err(&at)? as u64;
+            let allowed = self.0.context.limits.max_buffer_size;
+            if needed > allowed {
+                return Err(Error::Limit {
+                    op: op.name(),
+                    what: format!("{name} {shape}"),
+                    limit: Limit::BufferSize,
+                    needed,
+                    allowed,
+                    cure: "use a smaller batch or image",
+                });
+            }
+        }
+        let batched = op.batched(shapes);
+        let batch = if batched.contains(&true) { output.dims()[0] } else { 1 };
+        let mut size = batch;
+        let whole = self.part(op, shapes, &batched, batch, batch, choice)?;
+        let refusal = match self.too_large(op, &whole.1, &whole.2) {
+            None => return Ok(vec![Chunk { samples: 0..batch, candidate: whole.2 }]),
+            Some(refusal) => refusal,
+        };
+        // Windows into a buffer start at multiples of the alignment.
+        let unit = self.window_unit(&batched, shapes, &output, batch);
+        while size > unit {
+            size = (size / 2).next_multiple_of(unit).min(size - 1) / unit * unit;
+            let part = self.part(op, shapes, &batched, batch, size, choice)?;
+            if self.too_large(op, &part.1, &part.2).is_none() {
+                let starts = (0..batch).step_by(size);
+                return starts
+                    .map(|start| {
+                        let samples = start..(start + size).min(batch);
+                        let part = self.part(op, shapes, &batched, batch, samples.len(), choice)?;
+                        Ok(Chunk { samples, candidate: part.2 })
+                    })
+                    .collect();
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Shapes of the inputs, shapes of all tensors, and the candidate, for `samples` of the batch.
+    fn part(
+        &self,
+        op: &Operator,
+        shapes: &[&Shape],
+        batched: &[bool],
+        batch: usize,
+        samples: usize,
+        choice: &Choice,
+    ) -> Result<(Vec<Shape>, Vec<(&'static str, Shape)>, Candidate)> {
+        let at = Error::at(op.name());
+        let inputs: Vec<Shape> = shapes
+            .iter()
+            .enumerate()
+            .map(|(i, shape)| {
+                let cut = samples < batch && batched.get(i) == Some(&true);
+                if cut { with_samples(shape, samples) } else { (*shape).clone() }
+            })
+            .collect();
+        let views: Vec<&Shape> = inputs.iter().collect();
+        let candidate = choose(op, op.candidates(&views).map_err(&at)?, choice)?;
+        let output = op.output_shape(&views).map_err(&at)?;
+        let mut tensors: Vec<_> = op.inputs().into_iter().zip(inputs.iter().cloned()).collect();
+        tensors.push(("the output", output));
+        for &elements in &candidate.scratch {
+            tensors.push(("scratch", Shape::from([elements])));
+        }
+        Ok((inputs, tensors, candidate))
+    }
+
+    /// The refusal of the first tensor that is too large to bind or to launch.
+    fn too_large(
+        &self,
+        op: &Operator,
+        tensors: &[(&'static str, Shape)],
+        candidate: &Candidate,
+    ) -> Option<Error> {
+        let limits = &self.0.context.limits;
+        let allowed = limits.max_storage_buffer_binding_size;
+        for (name, shape) in tensors {
+            let needed = shape.elements().map_or(u64::MAX, |elements| 4 * elements as u64);
+            if needed > allowed {
+                return Some(Error::Limit {
+                    op: op.name(),
+                    what: format!("{name} {shape}"),
+                    limit: Limit::BindingSize,
+                    needed,
+                    allowed,
+                    cure: "one sample of it must fit: use a smaller image or fewer channels",
+                });
+            }
+        }
+        candidate.calls.iter().find_map(|call| {
+            let pipeline = self.0.pipelines.get(&self.0.context, call.kernel, call.tile);
+            match pipeline {
+                Ok(pipeline) => fold(call, pipeline.shader.workgroup_size, limits).err(),
+                Err(error) => Some(error),
+            }
+        })
+    }
+
+    /// The least number of samples after which every batched tensor is aligned for a window.
+    fn window_unit(
+        &self,
+        batched: &[bool],
+        shapes: &[&Shape],
+        output: &Shape,
+        batch: usize,
+    ) -> usize {
+        let alignment = self.0.context.limits.min_storage_buffer_offset_alignment as usize;
+        let cut = shapes.iter().zip(batched).filter(|(_, batched)| **batched);
+        let tensors = cut.map(|(shape, _)| *shape).chain([output]);
+        tensors.fold(1, |unit, shape| {
+            let bytes = 4 * shape.dims().iter().product::<usize>() / batch;
+            lcm(unit, alignment / gcd(alignment, bytes))
+        })
+    }
+
+    /// Binds the chunks of a call to its tensors.
+    pub(crate) fn bind(
+        &self,
+        op: &Operator,
+        inputs: &[&GpuTensor],
+        output: GpuTensor,
+        chunks: Vec<Chunk>,
+    ) -> Result<Prepared> {
+        let context = &self.0.context;
+        for (name, input) in op.inputs().into_iter().zip(inputs) {
+            if !self.owns(input) {
+                return Err(Error::ForeignTensor { op: op.name(), tensor: name });
+            }
+        }
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
+        let batched = op.batched(&shapes);
+        let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
+        let absent = Arc::new(self.0.pool.lease(context, Use::Storage, 4, op.name(), "nothing")?);
+
+        // All uniform blocks of the call lie in one buffer.
+        let mut uniforms: Vec<u8> = Vec::new();
+        let mut blocks = Vec::new();
+        let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
+        for call in chunks.iter().flat_map(|chunk| &chunk.candidate.calls) {
+            let pipeline = self.0.pipelines.get(context, call.kernel, call.tile)?;
+            let bytes = pipeline.shader.uniform_bytes(&call.params)?;
+            uniforms.resize(uniforms.len().next_multiple_of(alignment), 0);
+            blocks.push((pipeline, uniforms.len() as u64));
+            uniforms.extend(bytes);
+        }
+        uniforms.resize(uniforms.len().next_multiple_of(4), 0);
+        let arena = Arc::new(self.0.pool.lease(
+            context,
+            Use::Uniform,
+            uniforms.len() as u64,
+            op.name(),
+            "uniforms",
+        )?);
+        let mut leases = vec![absent.clone(), arena.clone()];
+        let mut dispatches = Vec::new();
+        let mut blocks = blocks.into_iter();
+        let candidate = chunks.first().map_or_else(String::new, |c| c.candidate.name.clone());
+        for chunk in &chunks {
+            let mut scratch = Vec::new();
+            for &elements in &chunk.candidate.scratch {
+                let bytes = 4 * elements as u64;
+                let lease =
+                    self.0.pool.lease(context, Use::Storage, bytes, op.name(), "scratch")?;
+                scratch.push((Arc::new(lease), 0, bytes));
+            }
+            leases.extend(scratch.iter().map(|(lease, ..)| lease.clone()));
+            let tensor = |tensor: &GpuTensor, batched: bool| {
+                let cut = batched && chunks.len() > 1;
+                let sample = if cut { tensor.bytes() / batch as u64 } else { tensor.bytes() };
+                let samples = if cut { chunk.samples.clone() } else { 0..1 };
+                let offset = tensor.offset + samples.start as u64 * sample;
+                (tensor.lease.clone(), offset, samples.len() as u64 * sample + 4 * tensor.slack)
+            };
+            let window = |operand: Operand| match operand {
+                Operand::Input(i) => {
+                    inputs.get(i).map(|input| tensor(input, batched.get(i) == Some(&true)))
+                }
+                Operand::Output => Some(tensor(&output, !batched.is_empty())),
+                Operand::Scratch(i) => scratch.get(i).cloned(),
+                Operand::Absent => Some((absent.clone(), 0, 4)),
+            };
+            for call in &chunk.candidate.calls {
+                let Some((pipeline, uniform_offset)) = blocks.next() else { continue };
+                dispatches.push(self.dispatch(call, pipeline, &arena, uniform_offset, window)?);
+            }
+        }
+        context.guarded("uniforms", uniforms.len() as u64, || {
+            context.queue.write_buffer(arena.buffer(), 0, &uniforms);
+        })?;
+        leases.extend(inputs.iter().map(|input| input.lease.clone()));
+        Ok(Prepared { dispatches, op: op.name(), candidate, output, _leases: leases })
+    }
+
+    fn dispatch(
+        &self,
+        call: &KernelCall,
+        pipeline: Arc<Pipeline>,
+        arena: &Lease,
+        uniform_offset: u64,
+        window: impl Fn(Operand) -> Option<(Arc<Lease>, u64, u64)>,
+    ) -> Result<Dispatch> {
+        let context = &self.0.context;
+        let shader = &pipeline.shader;
+        let fail = |message| Error::Kernel { kernel: shader.name.to_owned(), message };
+        if call.bindings.len() != shader.storage.len() {
+            let (given, wanted) = (call.bindings.len(), shader.storage.len());
+            return Err(fail(format!("the call gives {given} tensors for {wanted} bindings")));
+        }
+        let mut windows = Vec::new();
+        for binding in &shader.storage {
+            let named = call.bindings.iter().find(|(name, _)| *name == binding.name);
+            let found = named.and_then(|&(_, operand)| window(operand));
+            let found =
+                found.ok_or_else(|| fail(format!("the call gives no '{}'", binding.name)))?;
+            windows.push((binding.index, found));
+        }
+        let uniform =
+            (shader.uniform_index, arena.buffer(), uniform_offset, shader.uniform_size.into());
+        let entries: Vec<_> = windows
+            .iter()
+            .map(|(index, (lease, offset, bytes))| (*index, lease.buffer(), *offset, *bytes))
+            .chain([uniform])
+            .map(|(binding, buffer, offset, bytes)| wgpu::BindGroupEntry {
+                binding,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer,
+                    offset,
+                    size: wgpu::BufferSize::new(bytes),
+                }),
+            })
+            .collect();
+        let workgroups = fold(call, shader.workgroup_size, &context.limits)?;
+        let bind_group = context.guarded(shader.name, 0, || {
+            context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(shader.name),
+                layout: &pipeline.layout,
+                entries: &entries,
+            })
+        })?;
+        Ok(Dispatch { pipeline, bind_group, workgroups })
+    }
+
+    /// Sends prepared work to the device; does not wait for it.
+    pub fn submit(&self, prepared: &Prepared) -> Result<()> {
+        let submission = self.record(prepared.op, &prepared.dispatches, None)?;
+        self.0.in_flight.push(self, submission);
+        Ok(())
+    }
+
+    /// Records dispatches and submits them; with queries, each in a pass of its own between timestamps.
+    pub(crate) fn record(
+        &self,
+        op: &'static str,
+        dispatches: &[Dispatch],
+        queries: Option<&Queries>,
+    ) -> Result<wgpu::SubmissionIndex> {
+        let context = &self.0.context;
+        context.guarded(op, 0, || {
+            let mut encoder = context.device.create_command_encoder(&Default::default());
+            let record = |pass: &mut wgpu::ComputePass<'_>, dispatch: &Dispatch| {
+                pass.set_pipeline(&dispatch.pipeline.raw);
+                pass.set_bind_group(0, &dispatch.bind_group, &[]);
+                let [x, y, z] = dispatch.workgroups;
+                pass.dispatch_workgroups(x, y, z);
+            };
+            match queries {
+                None => {
+                    let descriptor =
+                        wgpu::ComputePassDescriptor { label: Some(op), timestamp_writes: None };
+                    let mut pass = encoder.begin_compute_pass(&descriptor);
+                    for dispatch in dispatches {
+                        record(&mut pass, dispatch);
+                    }
+                }
+                Some(queries) => {
+                    for (index, dispatch) in dispatches.iter().enumerate() {
+                        let descriptor = wgpu::ComputePassDescriptor {
+                            label: Some(op),
+                            timestamp_writes: Some(queries.writes(index)),
+                        };
+                        record(&mut encoder.begin_compute_pass(&descriptor), dispatch);
+                    }
+                    queries.resolve(&mut encoder);
+                }
+            }
+            context.queue.submit([encoder.finish()])
+        })
+    }
+
+    /// Dispatches no workgroups of a pipeline: some drivers finish compiling at the first dispatch.
+    pub(crate) fn dispatch_nothing(&self, pipeline: &Arc<Pipeline>) -> Result<()> {
+        let context = &self.0.context;
+        let lease = |usage, bytes| {
+            let lease =
+                self.0.pool.lease(context, usage, bytes, pipeline.shader.name, "warm-up")?;
+            Ok(Arc::new(lease))
+        };
+        let uniform = lease(Use::Uniform, pipeline.shader.uniform_size.into())?;
+        let leases: Vec<Arc<Lease>> = pipeline
+            .shader
+            .storage
+            .iter()
+            .map(|_| lease(Use::Storage, 4))
+            .collect::<Result<_>>()?;
+        let storage = pipeline.shader.storage.iter().zip(&leases);
+        let entries: Vec<_> = storage
+            .map(|(binding, lease)| (binding.index, lease))
+            .chain([(pipeline.shader.uniform_index, &uniform)])
+            .map(|(binding, lease)| wgpu::BindGroupEntry {
+                binding,
+                resource: lease.buffer().as_entire_binding(),
+            })
+            .collect();
+        let bind_group = context.guarded("warm-up", 0, || {
+            context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("warm-up"),
+                layout: &pipeline.layout,
+                entries: &entries,
+            })
+        })?;
+        let dispatch = Dispatch { pipeline: pipeline.clone(), bind_group, workgroups: [0; 3] };
+        self.record(pipeline.shader.name, &[dispatch], None).map(|_| ())
+    }
+}
+
+impl InFlight {
+    fn push(&self, gpu: &Gpu, submission: wgpu::SubmissionIndex) {
+        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push_back(submission);
+        if queue.len() > MAX_IN_FLIGHT
+            && let Some(oldest) = queue.pop_front()
+        {
+            drop(queue);
+            let wait = wgpu::PollType::Wait { submission_index: Some(oldest), timeout: None };
+            // A device that is lost meanwhile says so at the next call.
+            let _ = gpu.0.context.device.poll(wait);
+        }
+    }
+}
+
+/// The shape with another number of samples.
+fn with_samples(shape: &Shape, samples: usize) -> Shape {
+    let mut dims = shape.dims().to_vec();
+    if let Some(first) = dims.first_mut() {
+        *first = samples;
+    }
+    Shape::new(dims)
+}
+
+fn choose(op: &Operator, mut candidates: Vec<Candidate>, choice: &Choice) -> Result<Candidate> {
+    let names = || candidates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+    let (wanted, index) = match choice {
+        Choice::Preferred => ("", candidates.len().checked_sub(1)),
+        Choice::Named(name) => (name.as_str(), candidates.iter().position(|c| c.name == *name)),
+    };
+    match index {
+        Some(index) => Ok(candidates.swap_remove(index)),
+        None => {
+            Err(Error::UnknownKernel { op: op.name(), kernel: wanted.to_owned(), known: names() })
+        }
+    }
+}
+
+/// Workgroups over x and y, as near to even as it goes, so that few are launched in vain.
+fn fold(call: &KernelCall, workgroup_size: u32, limits: &wgpu::Limits) -> Result<[u32; 3]> {
+    let groups = match call.grid {
+        Grid::Invocations(count) => count.div_ceil(workgroup_size as usize),
+        Grid::Workgroups(count) => count,
+    } as u64;
+    let limit = u64::from(limits.max_compute_workgroups_per_dimension);
+    let rows = groups.div_ceil(limit).max(1);
+    let columns = groups.div_ceil(rows);
+    // Kernels count invocations in u32, the last row's surplus included.
+    let countable = u64::from(u32::MAX) / u64::from(workgroup_size);
+    if rows > limit || rows * columns > countable {
+        return Err(Error::Limit {
+            op: call.kernel.name,
+            what: "the grid".to_owned(),
+            limit: Limit::Workgroups,
+            needed: groups,
+            allowed: (limit * limit).min(countable),
+            cure: "use a smaller batch or image",
+        });
+    }
+    Ok([columns as u32, rows as u32, 1])
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
+}
+
+fn lcm(a: usize, b: usize) -> usize {
+    a / gcd(a, b) * b
+}

@@ -1,0 +1,78 @@
+//! Runs that catch stray accesses: outputs and the slack around every tensor hold a NaN pattern first.
+//! Afterwards none of it may be left inside the output, none disturbed outside, and a read past an input
+//! shows as NaN in the result.
+
+use super::execute::GpuTensor;
+use super::{Choice, Gpu};
+use crate::error::{Error, Result};
+use crate::ops::{Op, Operator};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// A quiet NaN that no arithmetic produces by itself.
+const POISON: u32 = 0x7fda_5a5a;
+
+/// Elements of slack on each side of a tensor; a multiple of every alignment that WebGPU allows.
+const SLACK: u64 = 64;
+
+/// What a guarded run saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guarded {
+    /// The result.
+    pub output: Tensor,
+    /// The candidate that ran.
+    pub candidate: String,
+    /// Elements of the output that were never written.
+    pub unwritten: usize,
+    /// Elements of the slack that were written.
+    pub disturbed: usize,
+}
+
+impl Gpu {
+    /// Runs one candidate of an operator with poisoned surroundings and waits for the result.
+    pub fn run_guarded(
+        &self,
+        op: &Operator,
+        inputs: &[&Tensor],
+        choice: &Choice,
+    ) -> Result<Guarded> {
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+        let chunks = self.chunks(op, &shapes, choice)?;
+        let mut guarded = Vec::new();
+        for input in inputs {
+            guarded.push(self.poisoned(input.shape(), input.data(), op.name())?);
+        }
+        let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
+        let output = self.poisoned(&shape, &[], op.name())?;
+        let inputs: Vec<&GpuTensor> = guarded.iter().collect();
+        let prepared = self.bind(op, &inputs, output.clone(), chunks)?;
+        self.submit(&prepared)?;
+
+        let whole = output.offset + output.bytes() + 4 * output.slack;
+        let words = pollster::block_on(self.read(&output.lease, 0, whole, "guard"))?;
+        let (before, rest) = words.split_at(words.len().min(SLACK as usize));
+        let (data, after) = rest.split_at(rest.len().saturating_sub(SLACK as usize));
+        let poisoned = |value: &&f32| value.to_bits() == POISON;
+        let slack = before.len() + after.len();
+        Ok(Guarded {
+            unwritten: data.iter().filter(poisoned).count(),
+            disturbed: slack - before.iter().chain(after).filter(poisoned).count(),
+            output: Tensor::new(shape, data.to_vec()).map_err(Error::at(op.name()))?,
+            candidate: prepared.candidate().to_owned(),
+        })
+    }
+
+    /// A tensor with these values, or poison where there are none, between poisoned slack.
+    fn poisoned(&self, shape: &Shape, values: &[f32], op: &'static str) -> Result<GpuTensor> {
+        let tensor = self.window(shape, 4 * SLACK, SLACK, op, "a guarded tensor")?;
+        let elements = shape.elements().map_err(Error::at(op))?;
+        let slack = vec![f32::from_bits(POISON); SLACK as usize];
+        let middle = vec![f32::from_bits(POISON); elements - values.len()];
+        let whole = [&slack, values, &middle, &slack].concat();
+        let context = &self.0.context;
+        context.guarded("guard", 4 * whole.len() as u64, || {
+            context.queue.write_buffer(tensor.lease.buffer(), 0, bytemuck::cast_slice(&whole));
+        })?;
+        Ok(tensor)
+    }
+}

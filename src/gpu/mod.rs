@@ -1,0 +1,167 @@
+//! The only part of the crate that names wgpu: it carries out [`KernelCall`](crate::kernel::KernelCall)s.
+//!
+//! [`Gpu`] opens a device; [`Gpu::run`] runs an operator from host tensors to a host tensor;
+//! [`Gpu::upload`], [`Gpu::apply`] and [`Gpu::download`] keep tensors on the device in between.
+//! A [`Gpu`] is a handle: clones share the device, the pipelines and the buffer pool, and any thread may
+//! use any of them.
+
+mod buffers;
+mod device;
+mod execute;
+mod guard;
+mod pipelines;
+mod profile;
+mod readback;
+pub mod shader;
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::ops::{Op, Operator};
+use crate::tensor::Tensor;
+
+pub use buffers::PoolStats;
+pub use device::{AdapterChoice, AdapterInfo, Fault, Options, adapters, backends};
+pub use execute::{GpuTensor, Prepared};
+pub use guard::Guarded;
+pub use pipelines::{PipelineKey, PipelineStats};
+pub use profile::{Timer, Timing};
+
+use device::Context;
+
+/// A device, its pipelines and its buffers.
+#[derive(Debug, Clone)]
+pub struct Gpu(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    context: Context,
+    pipelines: pipelines::Pipelines,
+    pool: buffers::Pool,
+    options: Options,
+    in_flight: execute::InFlight,
+}
+
+/// Which of an operator's candidates to run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The one the operator prefers.
+    #[default]
+    Preferred,
+    /// The one of this name, as in [`Candidate`](crate::ops::Candidate).
+    Named(String),
+}
+
+impl Gpu {
+    /// Opens the default adapter; see [`AdapterChoice::Auto`].
+    pub fn new() -> Result<Self> {
+        Gpu::open(&Options::default())
+    }
+
+    /// Opens a device, waiting for the driver.
+    pub fn open(options: &Options) -> Result<Self> {
+        pollster::block_on(Gpu::open_async(options))
+    }
+
+    /// Opens a device.
+    pub async fn open_async(options: &Options) -> Result<Self> {
+        Ok(Gpu(Arc::new(Inner {
+            context: Context::open(options).await?,
+            pipelines: pipelines::Pipelines::default(),
+            pool: buffers::Pool::default(),
+            options: options.clone(),
+            in_flight: execute::InFlight::default(),
+        })))
+    }
+
+    /// Opens the same adapter anew, after [`Error::DeviceLost`]. Tensors of the old device stay lost.
+    pub fn recreate(&self) -> Result<Self> {
+        Gpu::open(&self.0.options)
+    }
+
+    /// Destroys the device, as a driver reset would: whatever is done with it afterwards is
+    /// [`Error::DeviceLost`].
+    pub fn destroy(&self) {
+        self.0.context.destroy();
+    }
+
+    /// The adapter this runs on.
+    pub fn adapter(&self) -> &AdapterInfo {
+        &self.0.context.info
+    }
+
+    /// What the buffer pool holds.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.0.pool.stats()
+    }
+
+    /// Gives the buffers that nobody uses back to the driver.
+    pub fn trim(&self) {
+        self.0.pool.trim();
+    }
+
+    /// How often pipelines were asked for and compiled.
+    pub fn pipeline_stats(&self) -> PipelineStats {
+        self.0.pipelines.stats()
+    }
+
+    /// Runs an operator on host tensors with its preferred kernel and waits for the result.
+    pub fn run(&self, op: impl Into<Operator>, inputs: &[&Tensor]) -> Result<Tensor> {
+        pollster::block_on(self.run_async(op, inputs))
+    }
+
+    /// Runs an operator on host tensors with its preferred kernel.
+    pub async fn run_async(&self, op: impl Into<Operator>, inputs: &[&Tensor]) -> Result<Tensor> {
+        let op = op.into();
+        let shapes: Vec<_> = inputs.iter().map(|input| input.shape()).collect();
+        // Everything that can be refused is refused before anything is allocated.
+        self.chunks(&op, &shapes, &Choice::Preferred)?;
+        let uploaded: Vec<GpuTensor> =
+            inputs.iter().map(|input| self.upload(input)).collect::<Result<_>>()?;
+        let uploaded: Vec<&GpuTensor> = uploaded.iter().collect();
+        let output = self.apply(op, &uploaded)?;
+        self.download_async(&output).await
+    }
+
+    /// Runs an operator on tensors of this device with its preferred kernel; does not wait.
+    pub fn apply(&self, op: impl Into<Operator>, inputs: &[&GpuTensor]) -> Result<GpuTensor> {
+        let prepared = self.prepare(&op.into(), inputs, &Choice::Preferred)?;
+        self.submit(&prepared)?;
+        Ok(prepared.output().clone())
+    }
+
+    /// Compiles kernels in parallel, so that the first call that uses them does not wait.
+    pub fn warm_up(
+        &self,
+        kernels: &[(&'static crate::kernel::Kernel, crate::kernel::Tile)],
+    ) -> Result<()> {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        let work = || -> Result<()> {
+            loop {
+                let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let Some(&(kernel, tile)) = kernels.get(index) else { return Ok(()) };
+                let pipeline = self.0.pipelines.get(&self.0.context, kernel, tile)?;
+                self.dispatch_nothing(&pipeline)?;
+            }
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> =
+                (0..threads.min(kernels.len())).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().try_for_each(|worker| {
+                worker.join().unwrap_or_else(|_| {
+                    Err(Error::Device {
+                        what: "warm-up".to_owned(),
+                        message: "a compiling thread panicked".to_owned(),
+                    })
+                })
+            })
+        })
+    }
+}
+
+/// The names of an operator's candidates for these shapes, the general one first, the preferred last.
+pub fn candidate_names(op: &Operator, shapes: &[&crate::shape::Shape]) -> Result<Vec<String>> {
+    let candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
+    Ok(candidates.into_iter().map(|candidate| candidate.name).collect())
+}

@@ -1,0 +1,195 @@
+//! Compiled pipelines by key. Each key compiles once, however many threads ask for it at the same time,
+//! and no lock is held while it does.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::device::Context;
+use super::shader::{self, Shader};
+use crate::error::{Error, Limit, Result};
+use crate::kernel::{Kernel, Tile};
+
+/// What a pipeline is compiled from. Sizes of tensors are not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PipelineKey {
+    /// The kernel's name.
+    pub kernel: &'static str,
+    /// Its tile.
+    pub tile: Tile,
+}
+
+/// A compiled kernel.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub raw: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+    pub shader: Shader,
+}
+
+/// How often pipelines were asked for and compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PipelineStats {
+    /// Requests that found their pipeline compiled.
+    pub hits: u64,
+    /// Requests that compiled it.
+    pub misses: u64,
+    /// Time spent compiling, summed over threads. Drivers may defer work to the first dispatch.
+    pub compile_time: Duration,
+}
+
+type Slot = Arc<OnceLock<Result<Arc<Pipeline>>>>;
+
+/// The pipelines of one device.
+#[derive(Debug, Default)]
+pub(crate) struct Pipelines {
+    slots: Mutex<HashMap<PipelineKey, Slot>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    compile_nanos: AtomicU64,
+}
+
+impl Pipelines {
+    pub fn get(
+        &self,
+        context: &Context,
+        kernel: &'static Kernel,
+        tile: Tile,
+    ) -> Result<Arc<Pipeline>> {
+        let key = PipelineKey { kernel: kernel.name, tile };
+        let slot = self.slots().entry(key).or_default().clone();
+        let mut compiled = false;
+        let result = slot.get_or_init(|| {
+            compiled = true;
+            let start = Instant::now();
+            let result = compile(context, kernel, tile);
+            let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.compile_nanos.fetch_add(nanos, Ordering::Relaxed);
+            result.map(Arc::new)
+        });
+        let counter = if compiled { &self.misses } else { &self.hits };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if result.is_err() {
+            // A failure may pass (no memory, say): the next request tries again.
+            self.slots().remove(&key);
+        }
+        result.clone()
+    }
+
+    pub fn stats(&self) -> PipelineStats {
+        PipelineStats {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            compile_time: Duration::from_nanos(self.compile_nanos.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<PipelineKey, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn compile(context: &Context, kernel: &'static Kernel, tile: Tile) -> Result<Pipeline> {
+    let mut shader = shader::load(kernel, tile)?;
+    for fault in context.planted.iter().filter(|fault| fault.kernel == kernel.name) {
+        if !shader.wgsl.contains(&fault.from) {
+            let message = format!("has no text '{}' to put a fault in", fault.from);
+            return Err(Error::Kernel { kernel: kernel.name.to_owned(), message });
+        }
+        shader.wgsl = shader.wgsl.replace(&fault.from, &fault.to);
+    }
+    check_limits(context, &shader)?;
+    let storage = shader.storage.iter().map(|binding| {
+        entry(binding.index, wgpu::BufferBindingType::Storage { read_only: binding.read_only })
+    });
+    let uniform = entry(shader.uniform_index, wgpu::BufferBindingType::Uniform);
+    let entries: Vec<_> = storage.chain([uniform]).collect();
+    let device = &context.device;
+    let named = |error| match error {
+        Error::Device { message, .. } => Error::Kernel { kernel: kernel.name.to_owned(), message },
+        other => other,
+    };
+    let (raw, layout) = context
+        .guarded(&format!("compiling {}", kernel.name), 0, || {
+            let module = create_module(device, kernel.name, &shader.wgsl);
+            let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some(kernel.name),
+                entries: &entries,
+            });
+            let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(kernel.name),
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            });
+            let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(kernel.name),
+                layout: Some(&pipeline_layout),
+                module: &module,
+                entry_point: None,
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    // Kernels write workgroup memory before they read it.
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: None,
+            });
+            (raw, layout)
+        })
+        .map_err(named)?;
+    Ok(Pipeline { raw, layout, shader })
+}
+
+/// Bounds checks stay on. The counter that naga adds to every loop to end it by force does not: all
+/// loops here run to a finite 32-bit bound, and with the counter in their way compilers keep register
+/// tiles in memory.
+#[allow(unsafe_code)]
+fn create_module(device: &wgpu::Device, name: &str, wgsl: &str) -> wgpu::ShaderModule {
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(name),
+        source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+    };
+    let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..Default::default() };
+    // SAFETY: the only check given up is the one for loops without end. The shaders are those of this
+    // crate, and each of their loops counts up to a uniform or constant u32 that it does not change.
+    unsafe { device.create_shader_module_trusted(descriptor, checks) }
+}
+
+fn entry(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+        count: None,
+    }
+}
+
+fn check_limits(context: &Context, shader: &Shader) -> Result<()> {
+    let limits = &context.limits;
+    let rows = [
+        (Limit::WorkgroupSize, shader.workgroup_size, limits.max_compute_invocations_per_workgroup),
+        (
+            Limit::WorkgroupMemory,
+            shader.workgroup_memory,
+            limits.max_compute_workgroup_storage_size,
+        ),
+        (
+            Limit::StorageBuffers,
+            shader.storage.len() as u32,
+            limits.max_storage_buffers_per_shader_stage,
+        ),
+    ];
+    for (limit, needed, allowed) in rows {
+        if needed > allowed {
+            return Err(Error::Limit {
+                op: shader.name,
+                what: "the kernel".to_owned(),
+                limit,
+                needed: needed.into(),
+                allowed: allowed.into(),
+                cure: "choose another kernel of the operator",
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Shader text to module: imports, tile constants, and what the shader says of its own bindings.
+//!
+//! A shader is plain WGSL with one directive, `#import name` on a line of its own, which stands for
+//! `shaders/common/name.wgsl`. `const NAME: u32 = 8u;` lines that a [`Tile`] names are set to its value.
+//! Needs no device: tests load, validate and translate every shader of the crate through here.
+
+use wgpu::naga;
+
+use crate::error::{Error, Result};
+use crate::kernel::{Kernel, Params, Tile};
+
+/// The fragments that `#import` knows.
+const COMMON: &[(&str, &str)] = &[
+    ("activation", include_str!("../../shaders/common/activation.wgsl")),
+    ("convolution", include_str!("../../shaders/common/convolution.wgsl")),
+    ("grid", include_str!("../../shaders/common/grid.wgsl")),
+    ("involution", include_str!("../../shaders/common/involution.wgsl")),
+];
+
+/// A storage buffer that a shader declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageBinding {
+    /// Its WGSL name.
+    pub name: String,
+    /// Its `@binding`.
+    pub index: u32,
+    /// Whether the shader only reads it.
+    pub read_only: bool,
+}
+
+/// A field of a shader's uniform block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniformField {
+    /// Its WGSL name.
+    pub name: String,
+    /// Its place in the block, in bytes.
+    pub offset: u32,
+}
+
+/// A shader with its imports resolved, and what naga read from it.
+#[derive(Debug, Clone)]
+pub struct Shader {
+    /// The kernel's name.
+    pub name: &'static str,
+    /// The text that is compiled.
+    pub wgsl: String,
+    /// The storage buffers, by `@binding`.
+    pub storage: Vec<StorageBinding>,
+    /// The `@binding` of the uniform block.
+    pub uniform_index: u32,
+    /// Bytes of the uniform block.
+    pub uniform_size: u32,
+    /// The fields of the uniform block.
+    pub uniform_fields: Vec<UniformField>,
+    /// Invocations in a workgroup.
+    pub workgroup_size: u32,
+    /// Bytes of workgroup memory.
+    pub workgroup_memory: u32,
+}
+
+/// Resolves, sets and reflects a kernel.
+pub fn load(kernel: &Kernel, tile: Tile) -> Result<Shader> {
+    let fail = |message: String| Error::Kernel { kernel: kernel.name.to_owned(), message };
+    let wgsl = set_tile(&resolve_imports(kernel.source).map_err(fail)?, tile).map_err(fail)?;
+    let module = naga::front::wgsl::parse_str(&wgsl)
+        .map_err(|error| fail(error.emit_to_string_with_path(&wgsl, kernel.name)))?;
+    reflect(kernel.name, wgsl, &module).map_err(fail)
+}
+
+/// Replaces each `#import name` line by its fragment; a fragment is included once.
+fn resolve_imports(source: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let mut seen = Vec::new();
+    for line in source.lines() {
+        match line.strip_prefix("#import ").map(str::trim) {
+            None => text.push_str(line),
+            Some(name) if seen.contains(&name) => {}
+            Some(name) => {
+                let fragment = COMMON.iter().find(|(known, _)| *known == name);
+                let (_, body) = fragment.ok_or_else(|| format!("unknown import '{name}'"))?;
+                text.push_str(body);
+                seen.push(name);
+            }
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// Sets the `const` lines that the tile names.
+fn set_tile(source: &str, tile: Tile) -> Result<String, String> {
+    let mut text = source.to_owned();
+    for (name, value) in tile {
+        let head = format!("\nconst {name}: u32 = ");
+        let start = text.find(&head).ok_or_else(|| format!("no line 'const {name}: u32 = …'"))?;
+        let value_at = start + head.len();
+        let length =
+            text[value_at..].find(';').ok_or_else(|| format!("const {name} has no end"))?;
+        text.replace_range(value_at..value_at + length, &format!("{value}u"));
+    }
+    Ok(text)
+}
+
+fn reflect(name: &'static str, wgsl: String, module: &naga::Module) -> Result<Shader, String> {
+    let [entry] = module.entry_points.as_slice() else {
+        return Err(format!("has {} entry points instead of one", module.entry_points.len()));
+    };
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).map_err(|error| error.to_string())?;
+    let mut shader = Shader {
+        name,
+        wgsl,
+        storage: Vec::new(),
+        uniform_index: 0,
+        uniform_size: 0,
+        uniform_fields: Vec::new(),
+        workgroup_size: entry.workgroup_size.iter().product(),
+        workgroup_memory: 0,
+    };
+    for (_, variable) in module.global_variables.iter() {
+        let index = variable.binding.map_or(0, |binding| binding.binding);
+        match variable.space {
+            naga::AddressSpace::Storage { access } => shader.storage.push(StorageBinding {
+                name: variable.name.clone().unwrap_or_default(),
+                index,
+                read_only: !access.contains(naga::StorageAccess::STORE),
+            }),
+            naga::AddressSpace::Uniform => {
+                let naga::TypeInner::Struct { members, span } = &module.types[variable.ty].inner
+                else {
+                    return Err("the uniform block is not a struct".to_owned());
+                };
+                shader.uniform_index = index;
+                shader.uniform_size = *span;
+                for member in members {
+                    shader.uniform_fields.push(UniformField {
+                        name: member.name.clone().unwrap_or_default(),
+                        offset: member.offset,
+                    });
+                }
+            }
+            naga::AddressSpace::WorkGroup => {
+                shader.workgroup_memory += layouter[variable.ty].size;
+            }
+            _ => {}
+        }
+    }
+    shader.storage.sort_by_key(|binding| binding.index);
+    Ok(shader)
+}
+
+impl Shader {
+    /// The bytes of the uniform block with each number where the shader wants it; an error names what
+    /// is missing or not known.
+    pub fn uniform_bytes(&self, params: &Params) -> Result<Vec<u8>> {
+        let fail = |message| Error::Kernel { kernel: self.name.to_owned(), message };
+        let mut bytes = vec![0; self.uniform_size as usize];
+        for field in &self.uniform_fields {
+            let (_, value) = params
+                .entries()
+                .iter()
+                .find(|(name, _)| *name == field.name)
+                .ok_or_else(|| fail(format!("the call gives no '{}'", field.name)))?;
+            let at = field.offset as usize;
+            bytes
+                .get_mut(at..at + 4)
+                .ok_or_else(|| fail(format!("'{}' lies outside of the block", field.name)))?
+                .copy_from_slice(&value.bits().to_le_bytes());
+        }
+        if params.entries().len() != self.uniform_fields.len() {
+            return Err(fail(format!(
+                "the call gives {} numbers for {} fields",
+                params.entries().len(),
+                self.uniform_fields.len()
+            )));
+        }
+        Ok(bytes)
+    }
+}

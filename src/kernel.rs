@@ -1,0 +1,125 @@
+//! What a dispatch *is*: plain data that can be printed, compared and tested without a device.
+//!
+//! An operator describes its work as [`KernelCall`]s. Bindings, workgroup size and the layout of the
+//! uniform block are stated once, in WGSL; a call names its tensors and its numbers, and the loader
+//! (`gpu::shader`) puts each where the reflected shader wants it. A name too many or too few is an error.
+
+use crate::error::ShapeError;
+use crate::shape::to_u32;
+
+/// A WGSL shader of this crate and the sets of tile constants it is shipped with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// The path of its file below `shaders/`, without `.wgsl`.
+    pub name: &'static str,
+    /// Its text, imports not yet resolved.
+    pub source: &'static str,
+    /// Values for its `const` lines that may be used; the first is the one in the file.
+    pub tiles: &'static [Tile],
+}
+
+/// Names and values of the `const` lines of a shader that size its register tile.
+pub type Tile = &'static [(&'static str, u32)];
+
+/// Names a shader file below `shaders/` and lists the tiles that it is shipped with.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! kernel {
+    ($name:literal, [$($tile:expr),* $(,)?]) => {
+        $crate::kernel::Kernel {
+            name: $name,
+            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
+            tiles: &[$($tile),*],
+        }
+    };
+}
+
+/// A number in a kernel's uniform block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar {
+    /// An unsigned integer.
+    U32(u32),
+    /// A float.
+    F32(f32),
+}
+
+impl Scalar {
+    /// The four bytes of it, as a word.
+    pub fn bits(self) -> u32 {
+        match self {
+            Scalar::U32(value) => value,
+            Scalar::F32(value) => value.to_bits(),
+        }
+    }
+}
+
+/// Names and values for a kernel's uniform block. Every size passes a checked conversion on its way in.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Params(Vec<(&'static str, Scalar)>);
+
+impl Params {
+    /// Unsigned sizes by name.
+    pub fn sizes(sizes: &[(&'static str, usize)]) -> Result<Self, ShapeError> {
+        let mut params = Params::default();
+        for &(name, size) in sizes {
+            params.0.push((name, Scalar::U32(to_u32(name, size)?)));
+        }
+        Ok(params)
+    }
+
+    /// The same with a float added.
+    pub fn float(mut self, name: &'static str, value: f32) -> Self {
+        self.0.push((name, Scalar::F32(value)));
+        self
+    }
+
+    /// The names and values.
+    pub fn entries(&self) -> &[(&'static str, Scalar)] {
+        &self.0
+    }
+}
+
+/// Which tensor a binding stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// The operator's input of this index.
+    Input(usize),
+    /// Its output.
+    Output,
+    /// Its scratch buffer of this index.
+    Scratch(usize),
+    /// No tensor: an optional input that was not given. The kernel must not read it.
+    Absent,
+}
+
+/// How many workgroups a call needs; the loader folds them over x and y.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grid {
+    /// At least so many invocations.
+    Invocations(usize),
+    /// Exactly so many workgroups.
+    Workgroups(usize),
+}
+
+/// One dispatch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KernelCall {
+    /// The shader.
+    pub kernel: &'static Kernel,
+    /// Its tile, one of `kernel.tiles`.
+    pub tile: Tile,
+    /// Its uniform block.
+    pub params: Params,
+    /// Its storage buffers by WGSL name.
+    pub bindings: Vec<(&'static str, Operand)>,
+    /// Its size.
+    pub grid: Grid,
+}
+
+/// `a * b * ...`, or an overflow error that names `what`: for grids and element counts.
+pub fn product(what: &'static str, factors: &[usize]) -> Result<usize, ShapeError> {
+    factors
+        .iter()
+        .try_fold(1usize, |product, &factor| product.checked_mul(factor))
+        .ok_or(ShapeError::Overflow { what, bits: usize::BITS })
+}

@@ -1,0 +1,94 @@
+//! Average pooling.
+//!
+//! x `[N, C, H, W]` -> `[N, C, H', W']`: the sum of the window over a count of its places. The count is
+//! that of the window where it lies on the input or, with `count_include_pad`, on the padded input; what
+//! hangs over in `ceil_mode` never counts. H', W' are [`Window::output_size`] or, with `ceil_mode`, one
+//! more where a last window that starts on the input hangs over.
+//! Definition: `torch.nn.functional.avg_pool2d`.
+
+use super::conv2d::PIXELS;
+use super::{Candidate, Op, pool, required};
+use crate::error::ShapeError;
+use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::shape::{Shape, Window};
+
+static AVG_POOL2D: Kernel = crate::kernel!("avg_pool2d", [&[]]);
+
+/// Shaders of this operator.
+pub const KERNELS: &[&Kernel] = &[&AVG_POOL2D];
+
+/// The parameters of an average pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AvgPool2d {
+    /// Kernel size, stride and padding; the dilation must be 1.
+    pub window: Window,
+    /// Whether a last window may hang over the padded input.
+    pub ceil_mode: bool,
+    /// Whether places in the padding count.
+    pub count_include_pad: bool,
+}
+
+impl AvgPool2d {
+    /// An average pooling that counts the padding and lets no window hang over.
+    pub fn new(window: Window) -> Self {
+        AvgPool2d { window, ceil_mode: false, count_include_pad: true }
+    }
+
+    /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
+    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+        let [x] = required(self, inputs)?;
+        let x = x.nchw("x")?;
+        let [dilation_y, dilation_x] = self.window.dilation;
+        if [dilation_y, dilation_x] != [1, 1] {
+            return Err(ShapeError::Parameter {
+                parameter: "dilation",
+                must: "1x1",
+                value: format!("{dilation_y}x{dilation_x}"),
+            });
+        }
+        Ok((x, pool::pooled_size(&self.window, self.ceil_mode, [x[2], x[3]])?))
+    }
+}
+
+impl Op for AvgPool2d {
+    fn name(&self) -> &'static str {
+        "avg_pool2d"
+    }
+
+    fn inputs(&self) -> Vec<&'static str> {
+        vec!["x"]
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
+        let ([batch, channels, ..], [height, width]) = self.checked(inputs)?;
+        Ok(Shape::from([batch, channels, height, width]))
+    }
+
+    fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        let outputs = self.output_shape(inputs)?.elements()? as u64;
+        Ok(outputs.saturating_mul(self.window.taps() as u64))
+    }
+
+    fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
+        vec![true; inputs.len()]
+    }
+
+    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
+        let (x, output) = self.checked(inputs)?;
+        let [[top, bottom], [left, right]] = self.window.resolve_padding()?;
+        let mut sizes = pool::sizes(&self.window, x, output)?;
+        sizes.extend([
+            ("padded_height", top + x[2] + bottom),
+            ("padded_width", left + x[3] + right),
+            ("count_include_pad", usize::from(self.count_include_pad)),
+        ]);
+        let quads = [x[0], x[1], output[0], output[1].div_ceil(PIXELS)];
+        Ok(vec![Candidate::single(KernelCall {
+            kernel: &AVG_POOL2D,
+            tile: AVG_POOL2D.tiles[0],
+            params: Params::sizes(&sizes)?,
+            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
+            grid: Grid::Invocations(product("the grid", &quads)?),
+        })])
+    }
+}

@@ -1,0 +1,107 @@
+//! Folding: the transpose of unfolding, which adds every column back to where it was taken from (col2im).
+//!
+//! x `[N, C*Kh*Kw, L]` -> `[N, C, H, W]` with H, W the `output_size` and L the number of positions that
+//! [`Window::output_size`] gives for it. Row c*Kh*Kw + kh*Kw + kw of column i*W' + j is added to
+//! `y[n, c, i*sh - ph + kh*dh, j*sw - pw + kw*dw]`, and dropped in the padding; a pixel that no window
+//! covers is zero. Definition: `torch.nn.functional.fold`.
+
+use super::activation::ELEMENTS_PER_INVOCATION;
+use super::{Candidate, Op, required};
+use crate::error::ShapeError;
+use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::shape::{Shape, Window, divide};
+
+static FOLD: Kernel = crate::kernel!("fold", [&[]]);
+
+/// Shaders of this operator.
+pub const KERNELS: &[&Kernel] = &[&FOLD];
+
+/// The parameters of a folding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fold {
+    /// Kernel size, stride, padding and dilation of the window that slid over the output.
+    pub window: Window,
+    /// Height and width of the output.
+    pub output_size: [usize; 2],
+}
+
+impl Fold {
+    /// Sizes of the output and positions of the window on it: `[N, C, H, W]`, `[H', W']`.
+    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+        let [x] = required(self, inputs)?;
+        let [batch, rows, _] = x.array("x", "[N, C*Kh*Kw, L]")?;
+        let [height, width] = self.output_size;
+        if height == 0 || width == 0 {
+            return Err(ShapeError::Parameter {
+                parameter: "output_size",
+                must: "at least 1",
+                value: format!("{height}x{width}"),
+            });
+        }
+        let positions = self.window.output_size(self.output_size)?;
+        let channels = divide("channels of x", rows, "the window's taps", self.window.taps())?;
+        let columns = product("positions of the window", &positions)?;
+        x.expect("x", 2, "columns", columns, || {
+            let [down, across] = positions;
+            format!("the window has {down}x{across} positions on an output of {height}x{width}")
+        })?;
+        Ok(([batch, channels, height, width], positions))
+    }
+
+    fn params(&self, elements: usize, positions: [usize; 2]) -> Result<Params, ShapeError> {
+        let [[top, _], [left, _]] = self.window.resolve_padding()?;
+        Params::sizes(&[
+            ("elements", elements),
+            ("height", self.output_size[0]),
+            ("width", self.output_size[1]),
+            ("positions_y", positions[0]),
+            ("positions_x", positions[1]),
+            ("kernel_height", self.window.kernel_size[0]),
+            ("kernel_width", self.window.kernel_size[1]),
+            ("stride_y", self.window.stride[0]),
+            ("stride_x", self.window.stride[1]),
+            ("padding_top", top),
+            ("padding_left", left),
+            ("dilation_y", self.window.dilation[0]),
+            ("dilation_x", self.window.dilation[1]),
+        ])
+    }
+}
+
+impl Op for Fold {
+    fn name(&self) -> &'static str {
+        "fold"
+    }
+
+    fn inputs(&self) -> Vec<&'static str> {
+        vec!["x"]
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
+        let (output, _) = self.checked(inputs)?;
+        Ok(Shape::from(output))
+    }
+
+    /// One addition for each value of x, those that fall into the padding counted too.
+    fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        let [x] = required(self, inputs)?;
+        self.checked(inputs)?;
+        Ok(x.elements()? as u64)
+    }
+
+    fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
+        vec![true; inputs.len()]
+    }
+
+    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
+        let (output, positions) = self.checked(inputs)?;
+        let elements = Shape::from(output).elements()?;
+        Ok(vec![Candidate::single(KernelCall {
+            kernel: &FOLD,
+            tile: FOLD.tiles[0],
+            params: self.params(elements, positions)?,
+            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
+            grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
+        })])
+    }
+}

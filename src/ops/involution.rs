@@ -1,0 +1,145 @@
+//! Involution: a convolution whose kernel belongs to the pixel and is shared by a group of channels.
+//!
+//! x `[N, C, H, W]`, kernel `[N, G*Kh*Kw, H', W']` -> `[N, C, H', W']` with H', W' of
+//! [`Window::output_size`]. Channel c belongs to group c / (C/G); the kernel's channel is
+//! g*Kh*Kw + kh*Kw + kw; there is no flip and no normalisation:
+//! `y[n,c,i,j] = sum_{kh,kw} kernel[n, g*Kh*Kw + kh*Kw + kw, i, j] * x[n, c, i*sh - ph + kh*dh, j*sw - pw + kw*dw]`.
+//! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
+//! CVPR 2021. The unfolded input is never stored.
+
+use super::conv2d::PIXELS;
+use super::{Activation, Candidate, Op, required};
+use crate::error::ShapeError;
+use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::shape::{Shape, Window, divide};
+
+static INVOLUTION: Kernel = crate::kernel!("involution", [&[("C", 4)]]);
+static ROW: Kernel = crate::kernel!("involution/row", [&[("C", 4)], &[("C", 8)]]);
+
+/// Shaders of this operator.
+pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW];
+
+/// The parameters of an involution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Involution {
+    /// Kernel size, stride, padding and dilation.
+    pub window: Window,
+    /// Groups of channels that share a kernel; any divisor of the channels.
+    pub groups: usize,
+    /// What is done to each output value.
+    pub activation: Activation,
+}
+
+impl Involution {
+    /// An involution of this window and number of groups, without activation.
+    pub fn new(window: Window, groups: usize) -> Self {
+        Involution { window, groups, activation: Activation::None }
+    }
+
+    /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
+    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+        let [x, kernel] = required(self, inputs)?;
+        let [batch, channels, height, width] = x.nchw("x")?;
+        divide("channels of x", channels, "groups", self.groups)?;
+        let output = self.window.output_size([height, width])?;
+        kernel.nchw("kernel")?;
+        kernel.expect("kernel", 0, "batch", batch, || format!("x is {x}"))?;
+        let maps = product("kernel", &[self.groups, self.window.taps()])?;
+        kernel.expect("kernel", 1, "channels", maps, || {
+            let [kh, kw] = self.window.kernel_size;
+            format!("{} groups of {kh}x{kw} taps", self.groups)
+        })?;
+        for (axis, name) in [(0, "height"), (1, "width")] {
+            kernel.expect("kernel", 2 + axis, name, output[axis], || {
+                format!(
+                    "x {x} gives {}x{} positions; where a stride does not divide the size, a kernel \
+                     made by floor pooling is one short: resize x, or make the kernel from x resized",
+                    output[0], output[1]
+                )
+            })?;
+        }
+        Ok(([batch, channels, height, width], output))
+    }
+
+    fn params(&self, x: [usize; 4], output: [usize; 2]) -> Result<Params, ShapeError> {
+        let [[top, _], [left, _]] = self.window.resolve_padding()?;
+        Params::sizes(&[
+            ("batch", x[0]),
+            ("channels", x[1]),
+            ("height", x[2]),
+            ("width", x[3]),
+            ("out_height", output[0]),
+            ("out_width", output[1]),
+            ("kernel_height", self.window.kernel_size[0]),
+            ("kernel_width", self.window.kernel_size[1]),
+            ("stride_y", self.window.stride[0]),
+            ("stride_x", self.window.stride[1]),
+            ("padding_top", top),
+            ("padding_left", left),
+            ("dilation_y", self.window.dilation[0]),
+            ("dilation_x", self.window.dilation[1]),
+            ("groups", self.groups),
+            ("activation", self.activation.code()),
+        ])
+    }
+}
+
+impl Op for Involution {
+    fn name(&self) -> &'static str {
+        "involution"
+    }
+
+    fn inputs(&self) -> Vec<&'static str> {
+        vec!["x", "kernel"]
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
+        let ([batch, channels, ..], [height, width]) = self.checked(inputs)?;
+        Ok(Shape::from([batch, channels, height, width]))
+    }
+
+    fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        let outputs = self.output_shape(inputs)?.elements()? as u64;
+        Ok(outputs.saturating_mul(2 * self.window.taps() as u64 + self.activation.flops()))
+    }
+
+    fn batched(&self, _: &[&Shape]) -> Vec<bool> {
+        vec![true, true]
+    }
+
+    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
+        let (x, output) = self.checked(inputs)?;
+        let group_channels = x[1] / self.groups;
+        // Where neighbouring pixels read neighbouring inputs, `row` reads each input once per row of taps.
+        let slides = self.window.stride[1] == 1 && self.window.dilation[1] == 1;
+        let general = INVOLUTION.tiles.iter().map(|&tile| (&INVOLUTION, tile));
+        let row = ROW.tiles.iter().filter(|_| slides).map(|&tile| (&ROW, tile));
+        general
+            .chain(row)
+            .map(|(kernel, tile)| {
+                let channels = tile.iter().map(|&(_, size)| size as usize).product();
+                let blocks = product(
+                    "the grid",
+                    &[
+                        x[0],
+                        self.groups,
+                        group_channels.div_ceil(channels),
+                        output[0],
+                        output[1].div_ceil(PIXELS),
+                    ],
+                )?;
+                Ok(Candidate::single(KernelCall {
+                    kernel,
+                    tile,
+                    params: self.params(x, output)?,
+                    bindings: vec![
+                        ("x", Operand::Input(0)),
+                        ("kernel", Operand::Input(1)),
+                        ("out", Operand::Output),
+                    ],
+                    grid: Grid::Invocations(blocks),
+                }))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,80 @@
+//! Maximum pooling.
+//!
+//! x `[N, C, H, W]` -> `[N, C, H', W']`: the largest value under the window, NaN where there is one. The
+//! padding is minus infinity. H', W' are [`Window::output_size`] or, with `ceil_mode`, one more where a
+//! last window that starts on the input hangs over.
+//! Definition: `torch.nn.functional.max_pool2d`.
+
+use super::conv2d::PIXELS;
+use super::{Candidate, Op, pool, required};
+use crate::error::ShapeError;
+use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::shape::{Shape, Window};
+
+static MAX_POOL2D: Kernel = crate::kernel!("max_pool2d", [&[]]);
+
+/// Shaders of this operator.
+pub const KERNELS: &[&Kernel] = &[&MAX_POOL2D];
+
+/// The parameters of a maximum pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxPool2d {
+    /// Kernel size, stride, padding and dilation.
+    pub window: Window,
+    /// Whether a last window may hang over the padded input.
+    pub ceil_mode: bool,
+}
+
+impl MaxPool2d {
+    /// A maximum pooling that lets no window hang over.
+    pub fn new(window: Window) -> Self {
+        MaxPool2d { window, ceil_mode: false }
+    }
+
+    /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
+    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+        let [x] = required(self, inputs)?;
+        let x = x.nchw("x")?;
+        Ok((x, pool::pooled_size(&self.window, self.ceil_mode, [x[2], x[3]])?))
+    }
+}
+
+impl Op for MaxPool2d {
+    fn name(&self) -> &'static str {
+        "max_pool2d"
+    }
+
+    fn inputs(&self) -> Vec<&'static str> {
+        vec!["x"]
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
+        let ([batch, channels, ..], [height, width]) = self.checked(inputs)?;
+        Ok(Shape::from([batch, channels, height, width]))
+    }
+
+    /// A comparison for each tap.
+    fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        let outputs = self.output_shape(inputs)?.elements()? as u64;
+        Ok(outputs.saturating_mul(self.window.taps() as u64))
+    }
+
+    fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
+        vec![true; inputs.len()]
+    }
+
+    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
+        let (x, output) = self.checked(inputs)?;
+        let mut sizes = pool::sizes(&self.window, x, output)?;
+        let [dilation_y, dilation_x] = self.window.dilation;
+        sizes.extend([("dilation_y", dilation_y), ("dilation_x", dilation_x)]);
+        let quads = [x[0], x[1], output[0], output[1].div_ceil(PIXELS)];
+        Ok(vec![Candidate::single(KernelCall {
+            kernel: &MAX_POOL2D,
+            tile: MAX_POOL2D.tiles[0],
+            params: Params::sizes(&sizes)?,
+            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
+            grid: Grid::Invocations(product("the grid", &quads)?),
+        })])
+    }
+}

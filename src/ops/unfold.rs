@@ -1,0 +1,90 @@
+//! Unfolding: every position of a window laid out as a column, its taps below each other (im2col).
+//!
+//! x `[N, C, H, W]` -> `[N, C*Kh*Kw, L]` with L = H'*W' and H', W' of [`Window::output_size`]. Row
+//! c*Kh*Kw + kh*Kw + kw of column i*W' + j is `x[n, c, i*sh - ph + kh*dh, j*sw - pw + kw*dw]`, zero in
+//! the padding. Definition: `torch.nn.functional.unfold`.
+
+use super::conv2d::PIXELS;
+use super::{Candidate, Op, required};
+use crate::error::ShapeError;
+use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::shape::{Shape, Window};
+
+static UNFOLD: Kernel = crate::kernel!("unfold", [&[]]);
+
+/// Shaders of this operator.
+pub const KERNELS: &[&Kernel] = &[&UNFOLD];
+
+/// The parameters of an unfolding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfold {
+    /// Kernel size, stride, padding and dilation.
+    pub window: Window,
+}
+
+impl Unfold {
+    /// Sizes of x and positions of the window: `[N, C, H, W]`, `[H', W']`.
+    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+        let [x] = required(self, inputs)?;
+        let x = x.nchw("x")?;
+        Ok((x, self.window.output_size([x[2], x[3]])?))
+    }
+
+    fn params(&self, x: [usize; 4], output: [usize; 2]) -> Result<Params, ShapeError> {
+        let [[top, _], [left, _]] = self.window.resolve_padding()?;
+        Params::sizes(&[
+            ("planes", product("x", &[x[0], x[1]])?),
+            ("height", x[2]),
+            ("width", x[3]),
+            ("out_height", output[0]),
+            ("out_width", output[1]),
+            ("kernel_height", self.window.kernel_size[0]),
+            ("kernel_width", self.window.kernel_size[1]),
+            ("stride_y", self.window.stride[0]),
+            ("stride_x", self.window.stride[1]),
+            ("padding_top", top),
+            ("padding_left", left),
+            ("dilation_y", self.window.dilation[0]),
+            ("dilation_x", self.window.dilation[1]),
+        ])
+    }
+}
+
+impl Op for Unfold {
+    fn name(&self) -> &'static str {
+        "unfold"
+    }
+
+    fn inputs(&self) -> Vec<&'static str> {
+        vec!["x"]
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
+        let ([batch, channels, ..], output) = self.checked(inputs)?;
+        let rows = product("rows of the output", &[channels, self.window.taps()])?;
+        Ok(Shape::from([batch, rows, product("columns of the output", &output)?]))
+    }
+
+    fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        self.checked(inputs).map(|_| 0)
+    }
+
+    fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
+        vec![true; inputs.len()]
+    }
+
+    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
+        let (x, output) = self.checked(inputs)?;
+        let columns = output[1].div_ceil(PIXELS);
+        Ok(vec![Candidate::single(KernelCall {
+            kernel: &UNFOLD,
+            tile: UNFOLD.tiles[0],
+            params: self.params(x, output)?,
+            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
+            grid: Grid::Invocations(product(
+                "the grid",
+                &[x[0], x[1], self.window.kernel_size[0], output[0], columns],
+            )?),
+        })])
+    }
+}

@@ -1,0 +1,29 @@
+//! Involution, as the paper's equation defines it.
+
+use super::{Array, activation};
+use crate::ops::Involution;
+
+pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
+    let (x, kernel) = (&inputs[0], &inputs[1]);
+    let [n, c] = [x.shape[0], x.shape[1]];
+    let [oh, ow] = [kernel.shape[2], kernel.shape[3]];
+    let [kh, kw] = op.window.kernel_size;
+    let [sh, sw] = op.window.stride;
+    let [dh, dw] = op.window.dilation;
+    let ([top, _], [left, _]) = super::padding(op.window.padding, [kh, kw], [dh, dw]);
+
+    Array::from_fn([n, c, oh, ow], |[b, c_out, i, j]| {
+        let group = c_out / (c / op.groups);
+        let mut sum = 0.0;
+        for p in 0..kh {
+            for q in 0..kw {
+                let row = (i * sh + p * dh) as isize - top as isize;
+                let column = (j * sw + q * dw) as isize - left as isize;
+                if let Some(value) = x.inside(b, c_out, row, column) {
+                    sum += kernel.at(&[b, (group * kh + p) * kw + q, i, j]) * value;
+                }
+            }
+        }
+        activation::apply(op.activation, sum)
+    })
+}

@@ -1,0 +1,557 @@
+#!/usr/bin/env python3
+"""Writes the golden files of the tests: one `<operator>.safetensors` beside this script per operator.
+
+    pip install torch safetensors numpy
+    python tests/goldens/make.py
+
+The committed files were made with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
+
+A file holds several cases. The tensors of a case are named `<case>/<tensor>`: its inputs and its
+result, `<case>/out`. The metadata key `cases` lists the cases as JSON: name, operator and attributes,
+every attribute value being the text that the command line takes.
+
+All tensors are stored as 32-bit floats. PyTorch computes each result in 64 bits from the 32-bit
+inputs; only the final result is rounded.
+
+`compute` below is also what scripts/against_pytorch.py compares with.
+"""
+
+import json
+import zlib
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save
+
+HERE = Path(__file__).resolve().parent
+
+
+# ---------------------------------------------------------------------------------------------
+# Reading attribute values
+
+
+def pair(text):
+    """"3" is (3, 3) and "3x5" is (3, 5): height first."""
+    height, _, width = text.partition("x")
+    return int(height), int(width or height)
+
+
+def sides(text, kernel, dilation):
+    """The padding as (top, left, bottom, right)."""
+    reach = [d * (k - 1) for k, d in zip(kernel, dilation)]
+    if text == "valid":
+        return 0, 0, 0, 0
+    if text == "same":
+        top, left = reach[0] // 2, reach[1] // 2
+        return top, left, reach[0] - top, reach[1] - left
+    if text == "full":
+        return reach[0], reach[1], reach[0], reach[1]
+    if "," in text:
+        return tuple(int(side) for side in text.split(","))
+    return pair(text) * 2
+
+
+def geometry(attrs, kernel):
+    """Stride, padding and dilation of a window of size `kernel`."""
+    stride = pair(attrs.get("stride", "1"))
+    dilation = pair(attrs.get("dilation", "1"))
+    return stride, sides(attrs.get("padding", "0"), kernel, dilation), dilation
+
+
+def window_counts(size, kernel, stride, padding, dilation, ceil_mode=False):
+    """How many windows fit, down and across."""
+    counts = []
+    for axis in range(2):
+        before, after = padding[axis], padding[axis + 2]
+        room = size[axis] + before + after - dilation[axis] * (kernel[axis] - 1) - 1
+        count = (room + (stride[axis] - 1 if ceil_mode else 0)) // stride[axis] + 1
+        # The window that rounding up adds has to start on the input or on the padding before it.
+        if ceil_mode and (count - 1) * stride[axis] >= size[axis] + before:
+            count -= 1
+        counts.append(count)
+    return tuple(counts)
+
+
+# ---------------------------------------------------------------------------------------------
+# The operators
+
+
+def pad(x, padding, value=0.0):
+    top, left, bottom, right = padding
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+def activate(attrs, y):
+    return {
+        "none": lambda y: y,
+        "relu": F.relu,
+        "relu6": F.relu6,
+        "sigmoid": torch.sigmoid,
+        "silu": F.silu,
+    }[attrs.get("activation", "none")](y)
+
+
+def unfold(attrs, x):
+    kernel = pair(attrs["kernel_size"])
+    stride, padding, dilation = geometry(attrs, kernel)
+    return F.unfold(pad(x, padding), kernel, dilation, 0, stride)
+
+
+def fold(attrs, x):
+    height, width = pair(attrs["output_size"])
+    kernel = pair(attrs["kernel_size"])
+    stride, (top, left, bottom, right), dilation = geometry(attrs, kernel)
+    padded = F.fold(x, (height + top + bottom, width + left + right), kernel, dilation, 0, stride)
+    return padded[:, :, top : top + height, left : left + width]
+
+
+def conv2d(attrs, x, weight, bias=None):
+    stride, padding, dilation = geometry(attrs, weight.shape[-2:])
+    groups = int(attrs.get("groups", "1"))
+    return activate(attrs, F.conv2d(pad(x, padding), weight, bias, stride, 0, dilation, groups))
+
+
+def dynamic_conv2d(attrs, x, attention, weight, bias=None):
+    weights = torch.einsum("nk,koihw->noihw", attention, weight)
+    biases = [None] * len(x) if bias is None else attention @ bias
+    samples = zip(x, weights, biases)
+    return torch.cat([conv2d(attrs, sample[None], w, b) for sample, w, b in samples])
+
+
+def involution(attrs, x, kernel):
+    size = pair(attrs["kernel_size"])
+    groups = int(attrs.get("groups", "1"))
+    batch, channels = x.shape[:2]
+    taps = size[0] * size[1]
+    patches = unfold(attrs, x).view(batch, groups, channels // groups, taps, -1)
+    weights = kernel.reshape(batch, groups, 1, taps, -1)
+    y = (patches * weights).sum(3)
+    return activate(attrs, y.view(batch, channels, *kernel.shape[2:]))
+
+
+def batch_norm(attrs, x, running_mean, running_var, weight=None, bias=None):
+    eps = float(attrs.get("eps", "1e-5"))
+    return activate(attrs, F.batch_norm(x, running_mean, running_var, weight, bias, False, 0.0, eps))
+
+
+def activation(attrs, x):
+    return activate(attrs, x)
+
+
+def torch_pads(padding, kernel):
+    """Whether PyTorch's own pooling takes this padding: even sides, at most half the kernel."""
+    top, left, bottom, right = padding
+    return (top, left) == (bottom, right) and 2 * top <= kernel[0] and 2 * left <= kernel[1]
+
+
+def avg_pool2d(attrs, x):
+    kernel = pair(attrs["kernel_size"])
+    stride, padding, dilation = geometry({"stride": attrs["kernel_size"], **attrs}, kernel)
+    ceil_mode = attrs.get("ceil_mode") == "true"
+    include_pad = attrs.get("count_include_pad", "true") == "true"
+    if torch_pads(padding, kernel):
+        return F.avg_pool2d(x, kernel, stride, padding[:2], ceil_mode, include_pad)
+    # Otherwise pad by hand: the sum of a window, over how many of its elements count.
+    rows, columns = window_counts(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
+    counted = pad(torch.ones_like(x), padding, float(include_pad))
+    sums, counts = (
+        F.avg_pool2d(t, kernel, stride, 0, ceil_mode, divisor_override=1)[:, :, :rows, :columns]
+        for t in (pad(x, padding), counted)
+    )
+    return sums / counts
+
+
+def max_pool2d(attrs, x):
+    kernel = pair(attrs["kernel_size"])
+    stride, padding, dilation = geometry({"stride": attrs["kernel_size"], **attrs}, kernel)
+    ceil_mode = attrs.get("ceil_mode") == "true"
+    if torch_pads(padding, kernel):
+        return F.max_pool2d(x, kernel, stride, padding[:2], dilation, ceil_mode)
+    rows, columns = window_counts(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
+    padded = pad(x, padding, float("-inf"))
+    return F.max_pool2d(padded, kernel, stride, 0, dilation, ceil_mode)[:, :, :rows, :columns]
+
+
+def global_avg_pool(attrs, x):
+    return F.adaptive_avg_pool2d(x, 1)
+
+
+def softmax(attrs, x):
+    temperature = float(attrs.get("temperature", "1"))
+    return torch.softmax(x / temperature, int(attrs.get("axis", "-1")))
+
+
+def linear(attrs, x, weight, bias=None):
+    return activate(attrs, F.linear(x, weight, bias))
+
+
+def add(attrs, x, y):
+    return activate(attrs, x + y)
+
+
+OPERATORS = {
+    operator.__name__: operator
+    for operator in (
+        unfold,
+        fold,
+        conv2d,
+        dynamic_conv2d,
+        involution,
+        batch_norm,
+        activation,
+        avg_pool2d,
+        max_pool2d,
+        global_avg_pool,
+        softmax,
+        linear,
+        add,
+    )
+}
+
+
+def compute(op, attrs, tensors):
+    """The operator's result in 64 bits, from 32-bit inputs."""
+    with torch.no_grad():
+        return OPERATORS[op](attrs, **{name: t.double() for name, t in tensors.items()})
+
+
+# ---------------------------------------------------------------------------------------------
+# The cases
+
+
+def random_tensor(name, shape):
+    """Values of the kind that the input `name` holds in a trained network."""
+    if name == "running_var":
+        return torch.rand(shape) * 1.5 + 0.5
+    if name == "attention":
+        return torch.softmax(torch.randn(shape), -1)
+    return torch.randn(shape)
+
+
+def involution_kernel(attrs, x):
+    """The shape of the kernel that fits an involution of an input of shape `x`."""
+    kernel = pair(attrs["kernel_size"])
+    counts = window_counts(x[2:], kernel, *geometry(attrs, kernel))
+    return (x[0], int(attrs.get("groups", "1")) * kernel[0] * kernel[1], *counts)
+
+
+def fold_input(attrs, batch, channels):
+    """The shape of the patches that fold into `channels` maps of the output size."""
+    kernel = pair(attrs["kernel_size"])
+    rows, columns = window_counts(pair(attrs["output_size"]), kernel, *geometry(attrs, kernel))
+    return batch, channels * kernel[0] * kernel[1], rows * columns
+
+
+CASES = []
+
+
+def case(op, name, attributes="", **tensors):
+    """Adds a case. A tensor is given as its shape, or as a function that makes it."""
+    # Each case has a seed of its own, so that editing one leaves the others as they are.
+    torch.manual_seed(zlib.crc32(f"{op}/{name}".encode()))
+    attrs = dict(attribute.split("=") for attribute in attributes.split())
+    if op == "involution":
+        tensors["kernel"] = involution_kernel(attrs, tensors["x"])
+    inputs = {
+        tensor: given() if callable(given) else random_tensor(tensor, given)
+        for tensor, given in tensors.items()
+    }
+    CASES.append((op, name, attrs, inputs))
+
+
+def case_fold(name, attributes, batch, channels):
+    attrs = dict(attribute.split("=") for attribute in attributes.split())
+    case("fold", name, attributes, x=fold_input(attrs, batch, channels))
+
+
+case("unfold", "k3", "kernel_size=3", x=(1, 2, 6, 7))
+case("unfold", "k3x5_s2", "kernel_size=3x5 stride=2", x=(2, 3, 9, 11))
+case("unfold", "k1_s2x3", "kernel_size=1 stride=2x3", x=(3, 5, 7, 8))
+case("unfold", "k2x3_d2x3_p1x2", "kernel_size=2x3 dilation=2x3 padding=1x2", x=(2, 3, 5, 7))
+case("unfold", "k3_uneven_padding", "kernel_size=3 stride=2x1 padding=1,0,2,3", x=(1, 3, 5, 6))
+case("unfold", "k4x2_same", "kernel_size=4x2 padding=same", x=(1, 2, 5, 7))
+case("unfold", "k3x2_d2_full", "kernel_size=3x2 dilation=2 padding=full", x=(1, 1, 5, 3))
+case("unfold", "k5x4_one_window", "kernel_size=5x4", x=(2, 3, 5, 4))
+
+case_fold("k3", "output_size=6x7 kernel_size=3", 1, 2)
+case_fold("k3x5_s2", "output_size=9x11 kernel_size=3x5 stride=2", 2, 3)
+# A stride above the kernel leaves elements that no patch covers: they are zero.
+case_fold("k2_s3x4_gaps", "output_size=9x11 kernel_size=2 stride=3x4", 2, 3)
+case_fold("k2x3_d2x3_p1x2", "output_size=5x7 kernel_size=2x3 dilation=2x3 padding=1x2", 2, 3)
+case_fold("k3_uneven_padding", "output_size=5x6 kernel_size=3 stride=2x1 padding=1,0,2,3", 1, 3)
+case_fold("k4x2_same", "output_size=5x7 kernel_size=4x2 padding=same", 1, 2)
+case_fold("k3x2_d2_full", "output_size=5x3 kernel_size=3x2 dilation=2 padding=full", 1, 1)
+case_fold("k5x4_one_window", "output_size=5x4 kernel_size=5x4", 2, 3)
+
+case("conv2d", "k3_bias", x=(1, 3, 8, 8), weight=(4, 3, 3, 3), bias=(4,))
+case("conv2d", "k3x5_s2", "stride=2", x=(2, 3, 9, 11), weight=(5, 3, 3, 5))
+case("conv2d", "pointwise_relu", "activation=relu", x=(2, 7, 5, 9), weight=(5, 7, 1, 1), bias=(5,))
+case(
+    "conv2d",
+    "groups3_d2x1_p2x1_silu",
+    "padding=2x1 dilation=2x1 groups=3 activation=silu",
+    x=(2, 9, 7, 10),
+    weight=(6, 3, 3, 3),
+    bias=(6,),
+)
+case(
+    "conv2d",
+    "depthwise_multiplier2_same",
+    "padding=same groups=5",
+    x=(2, 5, 7, 9),
+    weight=(10, 1, 3, 4),
+    bias=(10,),
+)
+case(
+    "conv2d",
+    "uneven_padding_s2x3_relu6",
+    "stride=2x3 padding=0,3,2,1 activation=relu6",
+    x=(1, 4, 11, 10),
+    weight=(3, 4, 4, 3),
+    bias=(3,),
+)
+case(
+    "conv2d",
+    "k2x3_d2_full_sigmoid",
+    "padding=full dilation=2 activation=sigmoid",
+    x=(1, 3, 4, 5),
+    weight=(2, 3, 2, 3),
+)
+case("conv2d", "k7x1_tall", "stride=5x1 padding=3x0", x=(2, 8, 40, 1), weight=(4, 8, 7, 1), bias=(4,))
+# Many products a sum: rounding has room to build up.
+case("conv2d", "long_sums", "padding=1", x=(1, 64, 6, 7), weight=(7, 64, 3, 3), bias=(7,))
+# The first ten kernels are zero and the last ten all ones, over five channels: 0 and 3 * 3 * 5 = 45.
+case(
+    "conv2d",
+    "groups2_zeros_and_ones",
+    "padding=valid groups=2",
+    x=lambda: torch.ones(1, 10, 7, 7),
+    weight=lambda: torch.cat([torch.zeros(10, 5, 3, 3), torch.ones(10, 5, 3, 3)]),
+)
+
+case(
+    "dynamic_conv2d",
+    "k3_4kernels",
+    "padding=1",
+    x=(2, 3, 6, 7),
+    attention=(2, 4),
+    weight=(4, 5, 3, 3, 3),
+    bias=(4, 5),
+)
+case("dynamic_conv2d", "one_kernel_no_bias", x=(1, 3, 7, 5), attention=(1, 1), weight=(1, 4, 3, 3, 3))
+case(
+    "dynamic_conv2d",
+    "groups2_s2_relu",
+    "stride=2 padding=1x0 groups=2 activation=relu",
+    x=(3, 6, 9, 8),
+    attention=(3, 3),
+    weight=(3, 4, 3, 3, 2),
+    bias=(3, 4),
+)
+case(
+    "dynamic_conv2d",
+    "depthwise_same_d2_silu",
+    "padding=same dilation=2 groups=5 activation=silu",
+    x=(2, 5, 7, 7),
+    attention=(2, 2),
+    weight=(2, 5, 1, 3, 2),
+    bias=(2, 5),
+)
+case(
+    "dynamic_conv2d",
+    "uneven_padding_s1x2",
+    "stride=1x2 padding=2,0,1,3",
+    x=(2, 3, 5, 8),
+    attention=(2, 4),
+    weight=(4, 2, 3, 2, 5),
+)
+case(
+    "dynamic_conv2d",
+    "pointwise_sigmoid",
+    "activation=sigmoid",
+    x=(4, 5, 3, 5),
+    attention=(4, 3),
+    weight=(3, 7, 5, 1, 1),
+)
+# Nothing says that attention has to be positive or sum to one.
+case(
+    "dynamic_conv2d",
+    "any_attention_full",
+    "padding=full",
+    x=(2, 2, 4, 3),
+    attention=lambda: torch.randn(2, 3) * 2,
+    weight=(3, 3, 2, 3, 2),
+    bias=(3, 3),
+)
+
+case("involution", "k3_p1", "kernel_size=3 padding=1", x=(1, 4, 6, 7))
+case("involution", "k7_s5x1_tall", "kernel_size=7 stride=5x1 padding=3 dilation=1 groups=1", x=(2, 8, 40, 1))
+case("involution", "k3x5_groups3_s2", "kernel_size=3x5 stride=2 padding=1x2 groups=3", x=(2, 9, 9, 11))
+case(
+    "involution",
+    "k3_d2x3_same_relu",
+    "kernel_size=3 padding=same dilation=2x3 groups=2 activation=relu",
+    x=(2, 6, 7, 8),
+)
+case(
+    "involution",
+    "group_per_channel_silu",
+    "kernel_size=3x2 padding=same groups=5 activation=silu",
+    x=(1, 5, 5, 7),
+)
+case("involution", "uneven_padding_s2x3", "kernel_size=4x3 stride=2x3 padding=0,3,2,1", x=(2, 3, 9, 10))
+case("involution", "valid_relu6", "kernel_size=3 padding=valid groups=2 activation=relu6", x=(2, 8, 7, 5))
+case("involution", "k2x3_full_sigmoid", "kernel_size=2x3 padding=full activation=sigmoid", x=(1, 3, 4, 5))
+case("involution", "k1_s2", "kernel_size=1 stride=2 groups=3", x=(3, 6, 5, 7))
+
+channels7 = {"running_mean": (7,), "running_var": (7,)}
+affine7 = {"weight": (7,), "bias": (7,)}
+case("batch_norm", "plain", x=(2, 7, 5, 3), **channels7)
+case("batch_norm", "affine", x=(3, 7, 5, 4), **channels7, **affine7)
+case("batch_norm", "affine_eps_relu", "eps=1e-2 activation=relu", x=(2, 7, 4, 5), **channels7, **affine7)
+case("batch_norm", "rank2_silu", "activation=silu", x=(5, 7), **channels7, **affine7)
+case("batch_norm", "rank3_sigmoid", "activation=sigmoid", x=(2, 7, 9), **channels7)
+case(
+    "batch_norm",
+    "one_channel_relu6",
+    "activation=relu6",
+    x=(2, 1, 7, 9),
+    running_mean=(1,),
+    running_var=(1,),
+)
+# So small a variance leaves eps to decide.
+case(
+    "batch_norm",
+    "tiny_variance",
+    "eps=1e-3",
+    x=(2, 3, 5, 5),
+    running_mean=(3,),
+    running_var=lambda: torch.tensor([0.0, 1e-6, 1e-4]),
+    weight=(3,),
+    bias=(3,),
+)
+
+
+def edges():
+    """The kinks, both zeros, what lies beside them, and negatives whose exponential overflows 32 bits."""
+    return torch.tensor([0.0, -0.0, 6.0, 5.999999, 6.000001, 1e-30, -1e-30, -20, -89, -120, -1e4])
+
+
+# On their own: beside such values an error in a small one would go unseen.
+def large():
+    return torch.tensor([20.0, 89, 120, 1e4])
+
+
+for function in ("none", "relu", "relu6", "sigmoid", "silu"):
+    case("activation", function, f"activation={function}", x=lambda: torch.randn(2, 3, 5, 7) * 4)
+for function in ("relu", "relu6", "sigmoid", "silu"):
+    case("activation", f"{function}_edges", f"activation={function}", x=edges)
+case("activation", "sigmoid_large", "activation=sigmoid", x=large)
+case("activation", "silu_large", "activation=silu", x=large)
+
+case("avg_pool2d", "k2", "kernel_size=2", x=(2, 3, 6, 9))
+case("avg_pool2d", "k3x2_s2x3_p1", "kernel_size=3x2 stride=2x3 padding=1", x=(2, 3, 9, 11))
+case(
+    "avg_pool2d",
+    "k3_p1_real_only",
+    "kernel_size=3 stride=2 padding=1 count_include_pad=false",
+    x=(2, 3, 8, 7),
+)
+case("avg_pool2d", "k3_ceil", "kernel_size=3 stride=2 ceil_mode=true", x=(1, 3, 8, 10))
+case("avg_pool2d", "k3_ceil_padded", "kernel_size=3 stride=2 padding=1 ceil_mode=true", x=(1, 3, 8, 9))
+case(
+    "avg_pool2d",
+    "k3x5_ceil_real_only",
+    "kernel_size=3x5 stride=3x2 padding=1x2 ceil_mode=true count_include_pad=false",
+    x=(2, 3, 9, 10),
+)
+# Rounding up would add a window that starts past the input: it is dropped.
+case("avg_pool2d", "ceil_drops_window", "kernel_size=2 stride=4 padding=1 ceil_mode=true", x=(1, 2, 7, 11))
+case("avg_pool2d", "uneven_padding", "kernel_size=3x4 stride=2 padding=0,3,2,1", x=(1, 3, 7, 8))
+case(
+    "avg_pool2d",
+    "uneven_padding_ceil_real_only",
+    "kernel_size=3x4 stride=2x3 padding=2,0,1,3 ceil_mode=true count_include_pad=false",
+    x=(1, 3, 7, 8),
+)
+case("avg_pool2d", "same", "kernel_size=4x3 stride=1 padding=same count_include_pad=false", x=(1, 2, 5, 7))
+
+case("max_pool2d", "k2", "kernel_size=2", x=(2, 3, 6, 9))
+case("max_pool2d", "k3x2_s2x3_p1", "kernel_size=3x2 stride=2x3 padding=1", x=(2, 3, 9, 11))
+case("max_pool2d", "k3_d2x3", "kernel_size=3x2 stride=1 dilation=2x3", x=(2, 3, 8, 9))
+case("max_pool2d", "k3_ceil", "kernel_size=3 stride=2 ceil_mode=true", x=(1, 3, 8, 10))
+case(
+    "max_pool2d",
+    "k3_ceil_dilated",
+    "kernel_size=3x2 stride=2 padding=1 dilation=1x3 ceil_mode=true",
+    x=(2, 3, 8, 11),
+)
+case("max_pool2d", "ceil_drops_window", "kernel_size=2 stride=4 padding=1 ceil_mode=true", x=(1, 2, 7, 11))
+case(
+    "max_pool2d",
+    "uneven_padding_ceil",
+    "kernel_size=3x4 stride=2x3 padding=2,0,1,3 ceil_mode=true",
+    x=(1, 3, 7, 8),
+)
+case("max_pool2d", "same", "kernel_size=4x3 stride=1 padding=same", x=(1, 2, 5, 7))
+# Padding must lose to every element, so it cannot count as zero.
+case(
+    "max_pool2d",
+    "negative_full",
+    "kernel_size=3x2 stride=2 padding=full",
+    x=lambda: -1 - torch.rand(2, 3, 5, 7),
+)
+
+case("global_avg_pool", "square", x=(1, 3, 8, 8))
+case("global_avg_pool", "odd", x=(2, 5, 7, 9))
+case("global_avg_pool", "tall", x=(2, 3, 40, 1))
+case("global_avg_pool", "one_element", x=(3, 7, 1, 1))
+case("global_avg_pool", "large_offset", x=lambda: torch.randn(1, 3, 33, 31) + 100)
+
+case("softmax", "last_axis", x=(5, 9))
+case("softmax", "rank1", x=(7,))
+case("softmax", "axis0", "axis=0", x=(6, 5))
+case("softmax", "axis1_of_4", "axis=1", x=(2, 5, 3, 7))
+case("softmax", "axis_minus2_of_3", "axis=-2", x=(3, 11, 4))
+case("softmax", "temperature30", "temperature=30", x=lambda: torch.randn(3, 4) * 20)
+case("softmax", "temperature_half_axis1", "axis=1 temperature=0.5", x=(2, 4, 5))
+case("softmax", "long_row", x=(2, 1031))
+# The exponential of these overflows unless the largest is taken away first.
+case("softmax", "large_values", x=lambda: torch.randn(3, 8) + torch.tensor([[500.0], [-500.0], [10000.0]]))
+
+case("linear", "bias", x=(4, 6), weight=(5, 6), bias=(5,))
+case("linear", "no_bias", x=(3, 7), weight=(1, 7))
+case("linear", "rank1_silu", "activation=silu", x=(9,), weight=(4, 9), bias=(4,))
+case("linear", "rank3_relu", "activation=relu", x=(2, 5, 11), weight=(7, 11), bias=(7,))
+case("linear", "rank4_sigmoid", "activation=sigmoid", x=(2, 3, 4, 5), weight=(3, 5), bias=(3,))
+case("linear", "one_input_relu6", "activation=relu6", x=(3, 1), weight=(9, 1), bias=(9,))
+case("linear", "long_sums", x=(3, 517), weight=(13, 517), bias=(13,))
+
+case("add", "same_shape", x=(2, 3, 5, 7), y=(2, 3, 5, 7))
+case("add", "relu", "activation=relu", x=(2, 5, 7, 3), y=(2, 5, 7, 3))
+case("add", "channel_silu", "activation=silu", x=(2, 3, 5, 7), y=(1, 3, 1, 1))
+case("add", "last_axis_relu6", "activation=relu6", x=(3, 4, 5), y=(5,))
+case("add", "smaller_first_sigmoid", "activation=sigmoid", x=(4, 1), y=(2, 3, 4, 5))
+case("add", "both_grow", x=(2, 1, 5, 1), y=(3, 1, 7))
+case("add", "one_element", x=(3, 5), y=(1,))
+
+
+def main():
+    for op in OPERATORS:
+        tensors, listed = {}, []
+        for case_op, name, attrs, inputs in CASES:
+            if case_op != op:
+                continue
+            out = compute(op, attrs, inputs).float()
+            assert out.isfinite().all() and out.numel() > 0, (op, name)
+            tensors |= {f"{name}/{tensor}": t.contiguous() for tensor, t in inputs.items()}
+            tensors[f"{name}/out"] = out.contiguous()
+            listed.append({"name": name, "op": op, "attrs": attrs})
+        path = HERE / f"{op}.safetensors"
+        path.write_bytes(save(tensors, {"cases": json.dumps(listed)}))
+        print(f"{path.name:30} {len(listed):3} cases {path.stat().st_size:8} bytes")
+
+
+if __name__ == "__main__":
+    main()
