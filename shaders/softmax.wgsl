@@ -1,17 +1,7 @@
 // The general softmax: any axis, any length. One invocation handles one row; where the axis is not the
 // last one, neighbouring invocations read neighbouring values.
 #import grid
-
-struct Params {
-    rows: u32, // outer * inner
-    length: u32,
-    inner: u32,
-    temperature: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [outer, length, inner]
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [outer, length, inner]
+#import softmax
 
 @compute @workgroup_size(64)
 fn main(

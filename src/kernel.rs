@@ -4,8 +4,10 @@
 //! uniform block are stated once, in WGSL; a call names its tensors and its numbers, and the loader
 //! (`gpu::shader`) puts each where the reflected shader wants it. A name too many or too few is an error.
 
+use std::hash::{Hash, Hasher};
+
 use crate::error::ShapeError;
-use crate::shape::to_u32;
+use crate::shape::{Window, to_u32};
 
 /// A WGSL shader of this crate and the sets of tile constants it is shipped with.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +69,23 @@ impl Params {
         Ok(params)
     }
 
+    /// The same with the eight numbers of a sliding window added.
+    pub fn window(mut self, window: &Window) -> Result<Self, ShapeError> {
+        let [[top, _], [left, _]] = window.resolve_padding()?;
+        let sizes = Params::sizes(&[
+            ("kernel_height", window.kernel_size[0]),
+            ("kernel_width", window.kernel_size[1]),
+            ("stride_y", window.stride[0]),
+            ("stride_x", window.stride[1]),
+            ("padding_top", top),
+            ("padding_left", left),
+            ("dilation_y", window.dilation[0]),
+            ("dilation_x", window.dilation[1]),
+        ])?;
+        self.0.extend(sizes.0);
+        Ok(self)
+    }
+
     /// The same with a float added.
     pub fn float(mut self, name: &'static str, value: f32) -> Self {
         self.0.push((name, Scalar::F32(value)));
@@ -114,6 +133,39 @@ pub struct KernelCall {
     pub bindings: Vec<(&'static str, Operand)>,
     /// Its size.
     pub grid: Grid,
+}
+
+/// What a pipeline is compiled from: complete, so that equal keys mean equal pipelines. Sizes of tensors
+/// are not part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelKey {
+    /// The shader.
+    pub kernel: &'static Kernel,
+    /// Its tile.
+    pub tile: Tile,
+}
+
+impl PartialEq for KernelKey {
+    fn eq(&self, other: &Self) -> bool {
+        // A name stands for one file; its text need not be compared.
+        self.kernel.name == other.kernel.name && self.tile == other.tile
+    }
+}
+
+impl Eq for KernelKey {}
+
+impl Hash for KernelKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kernel.name.hash(state);
+        self.tile.hash(state);
+    }
+}
+
+impl KernelCall {
+    /// The pipeline that the call needs.
+    pub fn key(&self) -> KernelKey {
+        KernelKey { kernel: self.kernel, tile: self.tile }
+    }
 }
 
 /// `a * b * ...`, or an overflow error that names `what`: for grids and element counts.

@@ -3,20 +3,7 @@
 // this makes work for many more invocations than `linear` does.
 #import grid
 #import activation
-
-struct Params {
-    rows: u32,
-    in_features: u32,
-    out_features: u32,
-    has_bias: u32,
-    activation: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [rows, I]
-@group(0) @binding(2) var<storage, read> weight: array<f32>;    // [O, I]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [O]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [rows, O]
+#import linear
 
 var<workgroup> sums: array<vec4<f32>, 64>; // by lane, four rows each
 

@@ -1,17 +1,7 @@
 // Softmax of long rows: a workgroup handles one row, and its 64 lanes find the largest and the sum
 // together, in trees of two levels of 8. A row has at least 64 values, so that no lane is without one.
 #import grid
-
-struct Params {
-    rows: u32, // outer * inner
-    length: u32,
-    inner: u32,
-    temperature: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [outer, length, inner]
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [outer, length, inner]
+#import softmax
 
 // One array for each tree: with a single one, all lanes would have to wait between the two.
 var<workgroup> maxima: array<f32, 64>;

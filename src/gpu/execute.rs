@@ -1,17 +1,16 @@
-//! From an operator and its tensors to submitted work: check limits, cut the batch where a tensor is too
-//! large to bind, choose the candidate, compile, bind, fold the grid, submit.
+//! From an operator and its tensors to submitted work: compile, bind, fold the grid, submit.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::buffers::{Lease, Use};
 use super::pipelines::Pipeline;
 use super::profile::Queries;
+use super::split::Chunk;
 use super::{Choice, Gpu};
 use crate::error::{Error, Limit, Result};
 use crate::kernel::{Grid, KernelCall, Operand};
-use crate::ops::{Candidate, Op, Operator};
+use crate::ops::{Op, Operator};
 use crate::shape::Shape;
 
 /// A tensor on a device.
@@ -77,12 +76,6 @@ pub(crate) struct InFlight(Mutex<VecDeque<wgpu::SubmissionIndex>>);
 /// Submissions that the host may be ahead of the device.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// A part of a call: samples of the batch, and the candidate that computes them.
-pub(crate) struct Chunk {
-    samples: Range<usize>,
-    candidate: Candidate,
-}
-
 impl Gpu {
     /// A device tensor whose values are not yet defined.
     pub(crate) fn empty(&self, shape: &Shape, op: &'static str, what: &str) -> Result<GpuTensor> {
@@ -128,135 +121,6 @@ impl Gpu {
         self.bind(op, inputs, output, chunks)
     }
 
-    /// The parts into which a call is cut so that each can be bound: one, for all but huge tensors.
-    pub(crate) fn chunks(
-        &self,
-        op: &Operator,
-        shapes: &[&Shape],
-        choice: &Choice,
-    ) -> Result<Vec<Chunk>> {
-        self.0.context.check()?;
-        let at = Error::at(op.name());
-        let output = op.output_shape(shapes).map_err(&at)?;
-        for (name, shape) in op.inputs().into_iter().zip(shapes).chain([("the output", &&output)]) {
-            let needed = 4 * shape.elements().map_err(&at)? as u64;
-            let allowed = self.0.context.limits.max_buffer_size;
-            if needed > allowed {
-                return Err(Error::Limit {
-                    op: op.name(),
-                    what: format!("{name} {shape}"),
-                    limit: Limit::BufferSize,
-                    needed,
-                    allowed,
-                    cure: "use a smaller batch or image",
-                });
-            }
-        }
-        let batched = op.batched(shapes);
-        let batch = if batched.contains(&true) { output.dims()[0] } else { 1 };
-        let mut size = batch;
-        let whole = self.part(op, shapes, &batched, batch, batch, choice)?;
-        let refusal = match self.too_large(op, &whole.1, &whole.2) {
-            None => return Ok(vec![Chunk { samples: 0..batch, candidate: whole.2 }]),
-            Some(refusal) => refusal,
-        };
-        // Windows into a buffer start at multiples of the alignment.
-        let unit = self.window_unit(&batched, shapes, &output, batch);
-        while size > unit {
-            size = (size / 2).next_multiple_of(unit).min(size - 1) / unit * unit;
-            let part = self.part(op, shapes, &batched, batch, size, choice)?;
-            if self.too_large(op, &part.1, &part.2).is_none() {
-                let starts = (0..batch).step_by(size);
-                return starts
-                    .map(|start| {
-                        let samples = start..(start + size).min(batch);
-                        let part = self.part(op, shapes, &batched, batch, samples.len(), choice)?;
-                        Ok(Chunk { samples, candidate: part.2 })
-                    })
-                    .collect();
-            }
-        }
-        Err(refusal)
-    }
-
-    /// Shapes of the inputs, shapes of all tensors, and the candidate, for `samples` of the batch.
-    fn part(
-        &self,
-        op: &Operator,
-        shapes: &[&Shape],
-        batched: &[bool],
-        batch: usize,
-        samples: usize,
-        choice: &Choice,
-    ) -> Result<(Vec<Shape>, Vec<(&'static str, Shape)>, Candidate)> {
-        let at = Error::at(op.name());
-        let inputs: Vec<Shape> = shapes
-            .iter()
-            .enumerate()
-            .map(|(i, shape)| {
-                let cut = samples < batch && batched.get(i) == Some(&true);
-                if cut { with_samples(shape, samples) } else { (*shape).clone() }
-            })
-            .collect();
-        let views: Vec<&Shape> = inputs.iter().collect();
-        let candidate = choose(op, op.candidates(&views).map_err(&at)?, choice)?;
-        let output = op.output_shape(&views).map_err(&at)?;
-        let mut tensors: Vec<_> = op.inputs().into_iter().zip(inputs.iter().cloned()).collect();
-        tensors.push(("the output", output));
-        for &elements in &candidate.scratch {
-            tensors.push(("scratch", Shape::from([elements])));
-        }
-        Ok((inputs, tensors, candidate))
-    }
-
-    /// The refusal of the first tensor that is too large to bind or to launch.
-    fn too_large(
-        &self,
-        op: &Operator,
-        tensors: &[(&'static str, Shape)],
-        candidate: &Candidate,
-    ) -> Option<Error> {
-        let limits = &self.0.context.limits;
-        let allowed = limits.max_storage_buffer_binding_size;
-        for (name, shape) in tensors {
-            let needed = shape.elements().map_or(u64::MAX, |elements| 4 * elements as u64);
-            if needed > allowed {
-                return Some(Error::Limit {
-                    op: op.name(),
-                    what: format!("{name} {shape}"),
-                    limit: Limit::BindingSize,
-                    needed,
-                    allowed,
-                    cure: "one sample of it must fit: use a smaller image or fewer channels",
-                });
-            }
-        }
-        candidate.calls.iter().find_map(|call| {
-            let pipeline = self.0.pipelines.get(&self.0.context, call.kernel, call.tile);
-            match pipeline {
-                Ok(pipeline) => fold(call, pipeline.shader.workgroup_size, limits).err(),
-                Err(error) => Some(error),
-            }
-        })
-    }
-
-    /// The least number of samples after which every batched tensor is aligned for a window.
-    fn window_unit(
-        &self,
-        batched: &[bool],
-        shapes: &[&Shape],
-        output: &Shape,
-        batch: usize,
-    ) -> usize {
-        let alignment = self.0.context.limits.min_storage_buffer_offset_alignment as usize;
-        let cut = shapes.iter().zip(batched).filter(|(_, batched)| **batched);
-        let tensors = cut.map(|(shape, _)| *shape).chain([output]);
-        tensors.fold(1, |unit, shape| {
-            let bytes = 4 * shape.dims().iter().product::<usize>() / batch;
-            lcm(unit, alignment / gcd(alignment, bytes))
-        })
-    }
-
     /// Binds the chunks of a call to its tensors.
     pub(crate) fn bind(
         &self,
@@ -281,7 +145,7 @@ impl Gpu {
         let mut blocks = Vec::new();
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         for call in chunks.iter().flat_map(|chunk| &chunk.candidate.calls) {
-            let pipeline = self.0.pipelines.get(context, call.kernel, call.tile)?;
+            let pipeline = self.0.pipelines.get(context, call.key())?;
             let bytes = pipeline.shader.uniform_bytes(&call.params)?;
             uniforms.resize(uniforms.len().next_multiple_of(alignment), 0);
             blocks.push((pipeline, uniforms.len() as u64));
@@ -482,31 +346,12 @@ impl InFlight {
     }
 }
 
-/// The shape with another number of samples.
-fn with_samples(shape: &Shape, samples: usize) -> Shape {
-    let mut dims = shape.dims().to_vec();
-    if let Some(first) = dims.first_mut() {
-        *first = samples;
-    }
-    Shape::new(dims)
-}
-
-fn choose(op: &Operator, mut candidates: Vec<Candidate>, choice: &Choice) -> Result<Candidate> {
-    let names = || candidates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
-    let (wanted, index) = match choice {
-        Choice::Preferred => ("", candidates.len().checked_sub(1)),
-        Choice::Named(name) => (name.as_str(), candidates.iter().position(|c| c.name == *name)),
-    };
-    match index {
-        Some(index) => Ok(candidates.swap_remove(index)),
-        None => {
-            Err(Error::UnknownKernel { op: op.name(), kernel: wanted.to_owned(), known: names() })
-        }
-    }
-}
-
 /// Workgroups over x and y, as near to even as it goes, so that few are launched in vain.
-fn fold(call: &KernelCall, workgroup_size: u32, limits: &wgpu::Limits) -> Result<[u32; 3]> {
+pub(crate) fn fold(
+    call: &KernelCall,
+    workgroup_size: u32,
+    limits: &wgpu::Limits,
+) -> Result<[u32; 3]> {
     let groups = match call.grid {
         Grid::Invocations(count) => count.div_ceil(workgroup_size as usize),
         Grid::Workgroups(count) => count,
@@ -527,12 +372,4 @@ fn fold(call: &KernelCall, workgroup_size: u32, limits: &wgpu::Limits) -> Result
         });
     }
     Ok([columns as u32, rows as u32, 1])
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
-}
-
-fn lcm(a: usize, b: usize) -> usize {
-    a / gcd(a, b) * b
 }

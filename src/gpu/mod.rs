@@ -13,18 +13,22 @@ mod pipelines;
 mod profile;
 mod readback;
 pub mod shader;
+mod split;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+use crate::kernel::KernelKey;
 use crate::ops::{Op, Operator};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 pub use buffers::PoolStats;
 pub use device::{AdapterChoice, AdapterInfo, Fault, Options, adapters, backends};
 pub use execute::{GpuTensor, Prepared};
 pub use guard::Guarded;
-pub use pipelines::{PipelineKey, PipelineStats};
+pub use pipelines::PipelineStats;
 pub use profile::{Timer, Timing};
 
 use device::Context;
@@ -130,38 +134,38 @@ impl Gpu {
         Ok(prepared.output().clone())
     }
 
-    /// Compiles kernels in parallel, so that the first call that uses them does not wait.
-    pub fn warm_up(
-        &self,
-        kernels: &[(&'static crate::kernel::Kernel, crate::kernel::Tile)],
-    ) -> Result<()> {
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let next = std::sync::atomic::AtomicUsize::new(0);
+    /// Whether the device can carry out an operator on tensors of these shapes. Nothing is allocated;
+    /// what [`Gpu::run`] would refuse is refused here.
+    pub fn check(&self, op: &Operator, shapes: &[&Shape]) -> Result<()> {
+        self.chunks(op, shapes, &Choice::Preferred).map(|_| ())
+    }
+
+    /// Compiles kernels in parallel, so that the first call that uses them does not wait. The keys of a
+    /// call are those of its candidates' [`KernelCall`](crate::kernel::KernelCall)s.
+    pub fn warm_up(&self, keys: &[KernelKey]) -> Result<()> {
+        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+        let next = AtomicUsize::new(0);
         let work = || -> Result<()> {
-            loop {
-                let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                let Some(&(kernel, tile)) = kernels.get(index) else { return Ok(()) };
-                let pipeline = self.0.pipelines.get(&self.0.context, kernel, tile)?;
+            while let Some(&key) = keys.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let pipeline = self.0.pipelines.get(&self.0.context, key)?;
                 self.dispatch_nothing(&pipeline)?;
             }
+            Ok(())
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> =
-                (0..threads.min(kernels.len())).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().try_for_each(|worker| {
-                worker.join().unwrap_or_else(|_| {
-                    Err(Error::Device {
-                        what: "warm-up".to_owned(),
-                        message: "a compiling thread panicked".to_owned(),
-                    })
-                })
-            })
+            let start = |_| scope.spawn(work);
+            let workers: Vec<_> = (0..threads.min(keys.len())).map(start).collect();
+            let panicked = || Error::Device {
+                what: "warm-up".to_owned(),
+                message: "a compiling thread panicked".to_owned(),
+            };
+            workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| panicked())?)
         })
     }
 }
 
 /// The names of an operator's candidates for these shapes, the general one first, the preferred last.
-pub fn candidate_names(op: &Operator, shapes: &[&crate::shape::Shape]) -> Result<Vec<String>> {
+pub fn candidate_names(op: &Operator, shapes: &[&Shape]) -> Result<Vec<String>> {
     let candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
     Ok(candidates.into_iter().map(|candidate| candidate.name).collect())
 }

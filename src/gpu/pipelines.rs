@@ -9,16 +9,7 @@ use std::time::{Duration, Instant};
 use super::device::Context;
 use super::shader::{self, Shader};
 use crate::error::{Error, Limit, Result};
-use crate::kernel::{Kernel, Tile};
-
-/// What a pipeline is compiled from. Sizes of tensors are not part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PipelineKey {
-    /// The kernel's name.
-    pub kernel: &'static str,
-    /// Its tile.
-    pub tile: Tile,
-}
+use crate::kernel::KernelKey;
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -44,26 +35,20 @@ type Slot = Arc<OnceLock<Result<Arc<Pipeline>>>>;
 /// The pipelines of one device.
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {
-    slots: Mutex<HashMap<PipelineKey, Slot>>,
+    slots: Mutex<HashMap<KernelKey, Slot>>,
     hits: AtomicU64,
     misses: AtomicU64,
     compile_nanos: AtomicU64,
 }
 
 impl Pipelines {
-    pub fn get(
-        &self,
-        context: &Context,
-        kernel: &'static Kernel,
-        tile: Tile,
-    ) -> Result<Arc<Pipeline>> {
-        let key = PipelineKey { kernel: kernel.name, tile };
+    pub fn get(&self, context: &Context, key: KernelKey) -> Result<Arc<Pipeline>> {
         let slot = self.slots().entry(key).or_default().clone();
         let mut compiled = false;
         let result = slot.get_or_init(|| {
             compiled = true;
             let start = Instant::now();
-            let result = compile(context, kernel, tile);
+            let result = compile(context, key);
             let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.compile_nanos.fetch_add(nanos, Ordering::Relaxed);
             result.map(Arc::new)
@@ -85,12 +70,12 @@ impl Pipelines {
         }
     }
 
-    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<PipelineKey, Slot>> {
+    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<KernelKey, Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn compile(context: &Context, kernel: &'static Kernel, tile: Tile) -> Result<Pipeline> {
+fn compile(context: &Context, KernelKey { kernel, tile }: KernelKey) -> Result<Pipeline> {
     let mut shader = shader::load(kernel, tile)?;
     for fault in context.planted.iter().filter(|fault| fault.kernel == kernel.name) {
         if !shader.wgsl.contains(&fault.from) {

@@ -15,6 +15,8 @@ const COMMON: &[(&str, &str)] = &[
     ("convolution", include_str!("../../shaders/common/convolution.wgsl")),
     ("grid", include_str!("../../shaders/common/grid.wgsl")),
     ("involution", include_str!("../../shaders/common/involution.wgsl")),
+    ("linear", include_str!("../../shaders/common/linear.wgsl")),
+    ("softmax", include_str!("../../shaders/common/softmax.wgsl")),
 ];
 
 /// A storage buffer that a shader declares.

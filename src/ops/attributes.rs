@@ -17,8 +17,7 @@ type Name = &'static str;
 /// |---|---|
 /// | `kernel_size`, `stride`, `dilation`, `output_size` | `3` or `3x5`: height x width |
 /// | `padding` | `1`, `1x2` (rows x columns on both sides), `0,3,2,1` (top, left, bottom, right), `same`, `valid` or `full` |
-/// | `groups`, `axis` | an integer |
-/// | `eps`, `temperature` | a number |
+/// | `groups`, `axis`, `eps`, `temperature` | a number, an integer for the first two |
 /// | `ceil_mode`, `count_include_pad` | `true` or `false`, or `1` or `0` |
 /// | `activation` | `none`, `relu`, `relu6`, `sigmoid` or `silu` |
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -155,8 +154,7 @@ impl Operator {
         attributes: &Attributes,
         tensors: &[(&str, &Shape)],
     ) -> Result<Operator> {
-        let known = Operator::attribute_names(name)?;
-        let mut reader = Reader::new(attributes, known)?;
+        let mut reader = Reader::new(&attributes.0, Operator::attribute_names(name)?)?;
         let mut op = blank(name, optional_given(name, tensors)?)?;
         if alias(name).is_none() {
             visit(&mut op, &mut reader)?;
@@ -218,8 +216,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(attributes: &'a Attributes, known: Vec<Name>) -> Result<Self> {
-        let given = attributes.0.as_slice();
+    fn new(given: &'a [(String, String)], known: Vec<Name>) -> Result<Self> {
         for (index, (name, value)) in given.iter().enumerate() {
             let Some(&parameter) = known.iter().find(|known| *known == name) else {
                 let known = listed(&known);
@@ -259,8 +256,7 @@ struct Writer(Vec<(Name, Option<String>)>);
 impl Visitor for Writer {
     type Error = std::convert::Infallible;
     fn visit<T: Value>(&mut self, name: Name, value: &mut T, default: Option<T>) -> Done<Self> {
-        let text = (default.as_ref() != Some(value)).then(|| value.write());
-        self.0.push((name, text));
+        self.0.push((name, (default.as_ref() != Some(value)).then(|| value.write())));
         Ok(())
     }
 }
@@ -293,11 +289,8 @@ plain_values! { usize: "an integer of at least 0", isize: "an integer", f32: "a 
 impl Value for bool {
     const MUST: &'static str = "true or false";
     fn read(text: &str) -> Option<Self> {
-        match text {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
-            _ => None,
-        }
+        let on = matches!(text, "true" | "1");
+        (on || matches!(text, "false" | "0")).then_some(on)
     }
     fn write(&self) -> String {
         self.to_string()
@@ -327,8 +320,8 @@ impl Value for [usize; 2] {
 }
 
 impl Value for Padding {
-    const MUST: &'static str = "same, valid, full, a size such as 1 or 1x2 (rows x columns), or four \
-         such as 0,3,2,1 (top, left, bottom, right)";
+    const MUST: &'static str =
+        "same, valid, full, 1, 1x2 (height x width) or top,left,bottom,right";
     fn read(text: &str) -> Option<Self> {
         match text {
             "same" => Some(Padding::Same),

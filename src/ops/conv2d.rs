@@ -195,7 +195,6 @@ impl Geometry {
     }
 
     fn params(&self, bias: Operand, weights: Weights) -> Result<Params, ShapeError> {
-        let [[top, _], [left, _]] = self.window.resolve_padding()?;
         let weight_elements = product("weight", &[self.out_channels, self.terms()])?;
         let per_sample = |size| if weights == Weights::PerSample { size } else { 0 };
         Params::sizes(&[
@@ -206,20 +205,13 @@ impl Geometry {
             ("out_channels", self.out_channels),
             ("out_height", self.output[0]),
             ("out_width", self.output[1]),
-            ("kernel_height", self.window.kernel_size[0]),
-            ("kernel_width", self.window.kernel_size[1]),
-            ("stride_y", self.window.stride[0]),
-            ("stride_x", self.window.stride[1]),
-            ("padding_top", top),
-            ("padding_left", left),
-            ("dilation_y", self.window.dilation[0]),
-            ("dilation_x", self.window.dilation[1]),
             ("groups", self.groups),
             ("weight_sample_stride", per_sample(weight_elements)),
             ("bias_sample_stride", per_sample(self.out_channels)),
             ("has_bias", usize::from(bias != Operand::Absent)),
             ("activation", self.activation.code()),
-        ])
+        ])?
+        .window(&self.window)
     }
 }
 

@@ -49,22 +49,14 @@ impl Fold {
     }
 
     fn params(&self, elements: usize, positions: [usize; 2]) -> Result<Params, ShapeError> {
-        let [[top, _], [left, _]] = self.window.resolve_padding()?;
         Params::sizes(&[
             ("elements", elements),
             ("height", self.output_size[0]),
             ("width", self.output_size[1]),
             ("positions_y", positions[0]),
             ("positions_x", positions[1]),
-            ("kernel_height", self.window.kernel_size[0]),
-            ("kernel_width", self.window.kernel_size[1]),
-            ("stride_y", self.window.stride[0]),
-            ("stride_x", self.window.stride[1]),
-            ("padding_top", top),
-            ("padding_left", left),
-            ("dilation_y", self.window.dilation[0]),
-            ("dilation_x", self.window.dilation[1]),
-        ])
+        ])?
+        .window(&self.window)
     }
 }
 

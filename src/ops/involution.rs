@@ -62,7 +62,6 @@ impl Involution {
     }
 
     fn params(&self, x: [usize; 4], output: [usize; 2]) -> Result<Params, ShapeError> {
-        let [[top, _], [left, _]] = self.window.resolve_padding()?;
         Params::sizes(&[
             ("batch", x[0]),
             ("channels", x[1]),
@@ -70,17 +69,10 @@ impl Involution {
             ("width", x[3]),
             ("out_height", output[0]),
             ("out_width", output[1]),
-            ("kernel_height", self.window.kernel_size[0]),
-            ("kernel_width", self.window.kernel_size[1]),
-            ("stride_y", self.window.stride[0]),
-            ("stride_x", self.window.stride[1]),
-            ("padding_top", top),
-            ("padding_left", left),
-            ("dilation_y", self.window.dilation[0]),
-            ("dilation_x", self.window.dilation[1]),
             ("groups", self.groups),
             ("activation", self.activation.code()),
-        ])
+        ])?
+        .window(&self.window)
     }
 }
 

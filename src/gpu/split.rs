@@ -1,0 +1,179 @@
+//! Before anything is allocated: is each tensor within the limits, which candidate is it to be, and must
+//! the batch be cut so that each part can be bound?
+
+use std::ops::Range;
+
+use super::execute::fold;
+use super::{Choice, Gpu};
+use crate::error::{Error, Limit, Result};
+use crate::ops::{Candidate, Op, Operator};
+use crate::shape::Shape;
+
+/// A part of a call: samples of the batch, and the candidate that computes them.
+pub(crate) struct Chunk {
+    pub samples: Range<usize>,
+    pub candidate: Candidate,
+}
+
+/// A number of samples: every tensor that they take, by name, and the candidate.
+struct Part {
+    tensors: Vec<(&'static str, Shape)>,
+    candidate: Candidate,
+}
+
+impl Gpu {
+    /// The parts into which a call is cut so that each can be bound: one, for all but huge tensors.
+    pub(crate) fn chunks(
+        &self,
+        op: &Operator,
+        shapes: &[&Shape],
+        choice: &Choice,
+    ) -> Result<Vec<Chunk>> {
+        self.0.context.check()?;
+        let at = Error::at(op.name());
+        let output = op.output_shape(shapes).map_err(&at)?;
+        for (name, shape) in op.inputs().into_iter().zip(shapes).chain([("the output", &&output)]) {
+            let needed = 4 * shape.elements().map_err(&at)? as u64;
+            let allowed = self.0.context.limits.max_buffer_size;
+            if needed > allowed {
+                return Err(Error::Limit {
+                    op: op.name(),
+                    what: format!("{name} {shape}"),
+                    limit: Limit::BufferSize,
+                    needed,
+                    allowed,
+                    cure: "use a smaller batch or image",
+                });
+            }
+        }
+        let batched = op.batched(shapes);
+        let batch = if batched.contains(&true) { output.dims()[0] } else { 1 };
+        let mut size = batch;
+        let whole = self.part(op, shapes, &batched, batch, batch, choice)?;
+        let refusal = match self.too_large(op, &whole) {
+            None => return Ok(vec![Chunk { samples: 0..batch, candidate: whole.candidate }]),
+            Some(refusal) => refusal,
+        };
+        // Windows into a buffer start at multiples of the alignment.
+        let unit = self.window_unit(&batched, shapes, &output, batch);
+        while size > unit {
+            size = (size / 2).next_multiple_of(unit).min(size - 1) / unit * unit;
+            let part = self.part(op, shapes, &batched, batch, size, choice)?;
+            if self.too_large(op, &part).is_none() {
+                let starts = (0..batch).step_by(size);
+                return starts
+                    .map(|start| {
+                        let samples = start..(start + size).min(batch);
+                        let part = self.part(op, shapes, &batched, batch, samples.len(), choice)?;
+                        Ok(Chunk { samples, candidate: part.candidate })
+                    })
+                    .collect();
+            }
+        }
+        Err(refusal)
+    }
+
+    /// What `samples` of the batch take.
+    fn part(
+        &self,
+        op: &Operator,
+        shapes: &[&Shape],
+        batched: &[bool],
+        batch: usize,
+        samples: usize,
+        choice: &Choice,
+    ) -> Result<Part> {
+        let at = Error::at(op.name());
+        let inputs: Vec<Shape> = shapes
+            .iter()
+            .enumerate()
+            .map(|(i, shape)| {
+                let cut = samples < batch && batched.get(i) == Some(&true);
+                if cut { with_samples(shape, samples) } else { (*shape).clone() }
+            })
+            .collect();
+        let views: Vec<&Shape> = inputs.iter().collect();
+        let candidate = choose(op, op.candidates(&views).map_err(&at)?, choice)?;
+        let output = op.output_shape(&views).map_err(&at)?;
+        let mut tensors: Vec<_> = op.inputs().into_iter().zip(inputs.iter().cloned()).collect();
+        tensors.push(("the output", output));
+        for &elements in &candidate.scratch {
+            tensors.push(("scratch", Shape::from([elements])));
+        }
+        Ok(Part { tensors, candidate })
+    }
+
+    /// The refusal of the first tensor that is too large to bind or to launch.
+    fn too_large(&self, op: &Operator, part: &Part) -> Option<Error> {
+        let limits = &self.0.context.limits;
+        let allowed = limits.max_storage_buffer_binding_size;
+        for (name, shape) in &part.tensors {
+            let needed = shape.elements().map_or(u64::MAX, |elements| 4 * elements as u64);
+            if needed > allowed {
+                return Some(Error::Limit {
+                    op: op.name(),
+                    what: format!("{name} {shape}"),
+                    limit: Limit::BindingSize,
+                    needed,
+                    allowed,
+                    cure: "one sample of it must fit: use a smaller image or fewer channels",
+                });
+            }
+        }
+        part.candidate.calls.iter().find_map(|call| {
+            let pipeline = self.0.pipelines.get(&self.0.context, call.key());
+            match pipeline {
+                Ok(pipeline) => fold(call, pipeline.shader.workgroup_size, limits).err(),
+                Err(error) => Some(error),
+            }
+        })
+    }
+
+    /// The least number of samples after which every batched tensor is aligned for a window.
+    fn window_unit(
+        &self,
+        batched: &[bool],
+        shapes: &[&Shape],
+        output: &Shape,
+        batch: usize,
+    ) -> usize {
+        let alignment = self.0.context.limits.min_storage_buffer_offset_alignment as usize;
+        let cut = shapes.iter().zip(batched).filter(|(_, batched)| **batched);
+        let tensors = cut.map(|(shape, _)| *shape).chain([output]);
+        tensors.fold(1, |unit, shape| {
+            let bytes = 4 * shape.dims().iter().product::<usize>() / batch;
+            lcm(unit, alignment / gcd(alignment, bytes))
+        })
+    }
+}
+
+/// The shape with another number of samples.
+fn with_samples(shape: &Shape, samples: usize) -> Shape {
+    let mut dims = shape.dims().to_vec();
+    if let Some(first) = dims.first_mut() {
+        *first = samples;
+    }
+    Shape::new(dims)
+}
+
+fn choose(op: &Operator, mut candidates: Vec<Candidate>, choice: &Choice) -> Result<Candidate> {
+    let names = || candidates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+    let (wanted, index) = match choice {
+        Choice::Preferred => ("", candidates.len().checked_sub(1)),
+        Choice::Named(name) => (name.as_str(), candidates.iter().position(|c| c.name == *name)),
+    };
+    match index {
+        Some(index) => Ok(candidates.swap_remove(index)),
+        None => {
+            Err(Error::UnknownKernel { op: op.name(), kernel: wanted.to_owned(), known: names() })
+        }
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
+}
+
+fn lcm(a: usize, b: usize) -> usize {
+    a / gcd(a, b) * b
+}
