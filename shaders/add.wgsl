@@ -10,7 +10,6 @@ struct Params {
     size2: u32,
     size3: u32,
     size4: u32,
-    size5: u32,
     x_stride0: u32, // 0 where x repeats
     x_stride1: u32,
     x_stride2: u32,
@@ -31,24 +30,27 @@ struct Params {
 @group(0) @binding(2) var<storage, read> y: array<f32>;         // any shape that broadcasts
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [elements]
 
+// Divides the index that is left by the size of a run, and gives the remainder: the place in the run.
+fn place_in(size: u32, rest: ptr<function, u32>) -> u32 {
+    let quotient = *rest / size; // divisions are dear: one is enough for both
+    let place = *rest - quotient * size;
+    *rest = quotient;
+    return place;
+}
+
 // The places in x and y that one value of the output is made from.
 fn operands(index: u32) -> vec2<u32> {
     var rest = index;
-    var at = (rest % params.size0) * vec2<u32>(params.x_stride0, params.y_stride0);
-    rest /= params.size0;
-    at += (rest % params.size1) * vec2<u32>(params.x_stride1, params.y_stride1);
-    rest /= params.size1;
-    at += (rest % params.size2) * vec2<u32>(params.x_stride2, params.y_stride2);
-    rest /= params.size2;
-    // Three runs are enough for a bias per channel; divisions are dear.
-    if rest == 0u {
-        return at;
+    var at = place_in(params.size0, &rest) * vec2<u32>(params.x_stride0, params.y_stride0);
+    at += place_in(params.size1, &rest) * vec2<u32>(params.x_stride1, params.y_stride1);
+    // Three runs are enough for a bias per channel.
+    if rest < params.size2 {
+        return at + rest * vec2<u32>(params.x_stride2, params.y_stride2);
     }
-    at += (rest % params.size3) * vec2<u32>(params.x_stride3, params.y_stride3);
-    rest /= params.size3;
-    at += (rest % params.size4) * vec2<u32>(params.x_stride4, params.y_stride4);
-    rest /= params.size4;
-    return at + (rest % params.size5) * vec2<u32>(params.x_stride5, params.y_stride5);
+    at += place_in(params.size2, &rest) * vec2<u32>(params.x_stride2, params.y_stride2);
+    at += place_in(params.size3, &rest) * vec2<u32>(params.x_stride3, params.y_stride3);
+    at += place_in(params.size4, &rest) * vec2<u32>(params.x_stride4, params.y_stride4);
+    return at + rest * vec2<u32>(params.x_stride5, params.y_stride5);
 }
 
 @compute @workgroup_size(256)

@@ -18,6 +18,9 @@ pub struct Kernel {
     pub source: &'static str,
     /// Values for its `const` lines that may be used; the first is the one in the file.
     pub tiles: &'static [Tile],
+    /// Whether eight neighbouring lanes must hear each other. Such kernels are made for software
+    /// adapters, where a broadcast is cheap and a load is dear, and are preferred there alone.
+    pub subgroups: bool,
 }
 
 /// Names and values of the `const` lines of a shader that size its register tile.
@@ -28,10 +31,14 @@ pub type Tile = &'static [(&'static str, u32)];
 #[doc(hidden)]
 macro_rules! kernel {
     ($name:literal, [$($tile:expr),* $(,)?]) => {
+        $crate::kernel!($name, [$($tile),*], subgroups: false)
+    };
+    ($name:literal, [$($tile:expr),* $(,)?], subgroups: $subgroups:literal) => {
         $crate::kernel::Kernel {
             name: $name,
             source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
             tiles: &[$($tile),*],
+            subgroups: $subgroups,
         }
     };
 }

@@ -25,7 +25,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
-@group(0) @binding(2) var<storage, read> weight: array<f32>;    // [Co, Ci/g, Kh, Kw] or [N, Co, Ci/g, Kh, Kw]
+// @binding(2) is the weight, [Co, Ci/g, Kh, Kw] or [N, Co, Ci/g, Kh, Kw], which kernels read in their own ways
 @group(0) @binding(3) var<storage, read> bias: array<f32>;      // [Co] or [N, Co]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
 

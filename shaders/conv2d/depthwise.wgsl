@@ -4,6 +4,8 @@
 #import activation
 #import convolution
 
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) id: vec3<u32>,

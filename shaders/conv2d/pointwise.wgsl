@@ -5,6 +5,8 @@
 #import activation
 #import convolution
 
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+
 const T: u32 = 8u; // output channels
 
 @compute @workgroup_size(64)

@@ -212,7 +212,7 @@ impl Draw<'_> {
         let groups = self.one_of(&[1, 1, 2, 3, 5]);
         // The narrow group is the depthwise case.
         let group_in = self.one_of(&[1, 3, 8, 13]);
-        let group_out = self.size(19);
+        let group_out = self.size(19) + self.one_of(&[0, 0, 24]);
         let window = if self.yes() { self.window([h, w]) } else { Window::new([1, 1]) };
         let conv = Conv2d {
             stride: window.stride,

@@ -5,8 +5,8 @@ use super::compare::{Comparison, compare};
 use super::fixed::{fixed, known_answers};
 use super::{Expected, expected};
 use crate::error::{Error, Result};
-use crate::gpu::{Choice, Gpu, candidate_names};
-use crate::ops::{NAMES, Op, Operator};
+use crate::gpu::{Choice, Gpu};
+use crate::ops::{Candidate, NAMES, Op, Operator};
 use crate::reference::{self, Array};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -150,7 +150,7 @@ impl Report {
         story: &dyn Fn() -> String,
     ) -> Result<()> {
         let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
-        for name in candidate_names(op, &shapes)? {
+        for Candidate { name, .. } in gpu.candidates(op, &shapes)? {
             let outcome = check_candidate(gpu, op, inputs, want, &name);
             if let Err(lost @ Error::DeviceLost { .. }) = outcome {
                 return Err(lost);

@@ -65,6 +65,8 @@ pub struct AdapterInfo {
     pub software: bool,
     /// Whether it reports the time of each dispatch.
     pub timestamps: bool,
+    /// Lanes that can hear each other at the least; 0 where they cannot.
+    pub subgroup_size: u32,
     /// Bytes in one buffer.
     pub max_buffer_size: u64,
     /// Bytes of a buffer that one kernel can see.
@@ -102,7 +104,8 @@ pub fn backends() -> String {
 }
 
 /// The optional features that are asked for where an adapter has them.
-const WANTED_FEATURES: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY;
+const WANTED_FEATURES: wgpu::Features =
+    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP);
 
 /// An open device and what it has done wrong so far.
 #[derive(Debug)]
@@ -262,6 +265,7 @@ fn matching(found: &[wgpu::Adapter], wanted: &str) -> Result<usize> {
 fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
     let info = adapter.get_info();
     let limits = adapter.limits();
+    let subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
     AdapterInfo {
         index,
         name: info.name,
@@ -271,6 +275,7 @@ fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
         driver_info: info.driver_info,
         software: info.device_type == wgpu::DeviceType::Cpu,
         timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+        subgroup_size: if subgroups { info.subgroup_min_size } else { 0 },
         max_buffer_size: limits.max_buffer_size,
         max_binding_size: limits.max_storage_buffer_binding_size,
         max_workgroups: limits.max_compute_workgroups_per_dimension,

@@ -17,6 +17,7 @@ const COMMON: &[(&str, &str)] = &[
     ("involution", include_str!("../../shaders/common/involution.wgsl")),
     ("linear", include_str!("../../shaders/common/linear.wgsl")),
     ("softmax", include_str!("../../shaders/common/softmax.wgsl")),
+    ("subgroup_tile", include_str!("../../shaders/common/subgroup_tile.wgsl")),
 ];
 
 /// A storage buffer that a shader declares.
@@ -69,23 +70,27 @@ pub fn load(kernel: &Kernel, tile: Tile) -> Result<Shader> {
     reflect(kernel.name, wgsl, &module).map_err(fail)
 }
 
-/// Replaces each `#import name` line by its fragment; a fragment is included once.
+/// Replaces each `#import name` line by its fragment, whose own imports come with it; a fragment is
+/// included once.
 fn resolve_imports(source: &str) -> Result<String, String> {
-    let mut text = String::new();
-    let mut seen = Vec::new();
-    for line in source.lines() {
-        match line.strip_prefix("#import ").map(str::trim) {
-            None => text.push_str(line),
-            Some(name) if seen.contains(&name) => {}
-            Some(name) => {
-                let fragment = COMMON.iter().find(|(known, _)| *known == name);
-                let (_, body) = fragment.ok_or_else(|| format!("unknown import '{name}'"))?;
-                text.push_str(body);
-                seen.push(name);
+    fn include(source: &str, seen: &mut Vec<String>, text: &mut String) -> Result<(), String> {
+        for line in source.lines() {
+            match line.strip_prefix("#import ").map(str::trim) {
+                None => text.push_str(line),
+                Some(name) if seen.iter().any(|known| known == name) => {}
+                Some(name) => {
+                    let fragment = COMMON.iter().find(|(known, _)| *known == name);
+                    let (_, body) = fragment.ok_or_else(|| format!("unknown import '{name}'"))?;
+                    seen.push(name.to_owned());
+                    include(body, seen, text)?;
+                }
             }
+            text.push('\n');
         }
-        text.push('\n');
+        Ok(())
     }
+    let mut text = String::new();
+    include(source, &mut Vec::new(), &mut text)?;
     Ok(text)
 }
 

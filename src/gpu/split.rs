@@ -73,6 +73,19 @@ impl Gpu {
         Err(refusal)
     }
 
+    /// The ways of an operator that this device has, the general one first and the one that it prefers
+    /// last: kernels made for the other class of adapter stand behind those made for its own.
+    pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
+        let info = &self.0.context.info;
+        let mut candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
+        let listens = |c: &Candidate| c.calls.iter().any(|call| call.kernel.subgroups);
+        candidates.retain(|candidate| info.subgroup_size >= SUBGROUP_LANES || !listens(candidate));
+        if let Some(others) = candidates.get_mut(1..) {
+            others.sort_by_key(|candidate| listens(candidate) == info.software);
+        }
+        Ok(candidates)
+    }
+
     /// What `samples` of the batch take.
     fn part(
         &self,
@@ -93,7 +106,7 @@ impl Gpu {
             })
             .collect();
         let views: Vec<&Shape> = inputs.iter().collect();
-        let candidate = choose(op, op.candidates(&views).map_err(&at)?, choice)?;
+        let candidate = choose(op, self.candidates(op, &views)?, choice)?;
         let output = op.output_shape(&views).map_err(&at)?;
         let mut tensors: Vec<_> = op.inputs().into_iter().zip(inputs.iter().cloned()).collect();
         tensors.push(("the output", output));
@@ -156,6 +169,7 @@ fn with_samples(shape: &Shape, samples: usize) -> Shape {
     Shape::new(dims)
 }
 
+/// The candidate that is asked for, among those in the order of [`Gpu::candidates`].
 fn choose(op: &Operator, mut candidates: Vec<Candidate>, choice: &Choice) -> Result<Candidate> {
     let names = || candidates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
     let (wanted, index) = match choice {
@@ -169,6 +183,9 @@ fn choose(op: &Operator, mut candidates: Vec<Candidate>, choice: &Choice) -> Res
         }
     }
 }
+
+/// Lanes that the subgroup kernels need to hear each other.
+const SUBGROUP_LANES: u32 = 8;
 
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a.max(1) } else { gcd(b, a % b) }

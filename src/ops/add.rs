@@ -16,15 +16,20 @@ static SAME: Kernel = crate::kernel!("add/same", [&[]]);
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = &[&ADD, &SAME];
 
-/// Names of the sizes and strides in `shaders/add.wgsl`, innermost first.
-const NAMES: [[&str; 3]; 6] = [
-    ["size0", "x_stride0", "y_stride0"],
-    ["size1", "x_stride1", "y_stride1"],
-    ["size2", "x_stride2", "y_stride2"],
-    ["size3", "x_stride3", "y_stride3"],
-    ["size4", "x_stride4", "y_stride4"],
-    ["size5", "x_stride5", "y_stride5"],
+/// Runs of dimensions that `shaders/add.wgsl` has room for.
+const RUNS: usize = 6;
+
+/// Names of their strides there, innermost first, and of their sizes; what is left after all others is
+/// the place in the last one, so that its size is not needed.
+const STRIDES: [[&str; 2]; RUNS] = [
+    ["x_stride0", "y_stride0"],
+    ["x_stride1", "y_stride1"],
+    ["x_stride2", "y_stride2"],
+    ["x_stride3", "y_stride3"],
+    ["x_stride4", "y_stride4"],
+    ["x_stride5", "y_stride5"],
 ];
+const SIZES: [&str; RUNS - 1] = ["size0", "size1", "size2", "size3", "size4"];
 
 /// The parameters of a sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,7 +81,7 @@ impl Add {
         }
         let output = Shape::new(output);
         output.elements()?;
-        if runs.len() > NAMES.len() {
+        if runs.len() > RUNS {
             return Err(ShapeError::Rank {
                 tensor: "x",
                 expected: "such that at most 6 runs of its dimensions broadcast unlike their neighbours",
@@ -110,7 +115,7 @@ impl Op for Add {
     }
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let (output, runs) = self.checked(inputs)?;
+        let (output, mut runs) = self.checked(inputs)?;
         let elements = output.elements()?;
         let common = [("elements", elements), ("activation", self.activation.code())];
         let candidate = |kernel: &'static Kernel, params| {
@@ -126,11 +131,11 @@ impl Op for Add {
                 grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
             })
         };
-        let unused = Run { size: 1, strides: [0, 0] };
+        runs.resize(RUNS, Run { size: 1, strides: [0, 0] });
         let mut sizes = common.to_vec();
-        for (index, names) in NAMES.into_iter().enumerate() {
-            let Run { size, strides: [x, y] } = *runs.get(index).unwrap_or(&unused);
-            sizes.extend(names.into_iter().zip([size, x, y]));
+        sizes.extend(SIZES.into_iter().zip(runs.iter().map(|run| run.size)));
+        for (names, run) in STRIDES.into_iter().zip(&runs) {
+            sizes.extend(names.into_iter().zip(run.strides));
         }
         let mut candidates = vec![candidate(&ADD, Params::sizes(&sizes)?)];
         if inputs[0] == inputs[1] {

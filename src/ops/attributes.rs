@@ -31,13 +31,12 @@ impl Attributes {
 
     /// Attributes written as `name=value`.
     pub fn parse<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> Result<Self> {
-        let pair = |item: S| match item.as_ref().split_once('=') {
-            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-            None => Err(ShapeError::Parameter {
-                parameter: "an attribute",
-                must: "written as name=value",
-                value: format!("'{}'", item.as_ref()),
-            }),
+        let pair = |item: S| {
+            let value = format!("'{}'", item.as_ref());
+            let (parameter, must) = ("an attribute", "written as name=value");
+            let wrong = ShapeError::Parameter { parameter, must, value };
+            let (name, value) = item.as_ref().split_once('=').ok_or(wrong)?;
+            Ok((name.to_owned(), value.to_owned()))
         };
         items.into_iter().map(pair).collect::<Result<_>>().map(Attributes)
     }
@@ -163,8 +162,8 @@ impl Operator {
         if let (Some(size), Some((_, weight))) = (reader.get::<[usize; 2]>("kernel_size")?, weight)
             && !weight.dims().ends_with(&size)
         {
-            let (parameter, must) = ("kernel_size", "that of weight");
             let value = format!("{} where weight is {weight}", size.write());
+            let (parameter, must) = ("kernel_size", "that of weight");
             return Err(ShapeError::Parameter { parameter, must, value });
         }
         Ok(op)

@@ -15,10 +15,18 @@ pub(crate) const PIXELS: usize = 4;
 
 static CONV2D: Kernel = crate::kernel!("conv2d", [&[("T", 8)], &[("T", 2)]]);
 static DEPTHWISE: Kernel = crate::kernel!("conv2d/depthwise", [&[]]);
+static SUBGROUP: Kernel = crate::kernel!("conv2d/subgroup", [&[]], subgroups: true);
+static POINTWISE_SUBGROUP: Kernel =
+    crate::kernel!("conv2d/pointwise_subgroup", [&[]], subgroups: true);
 static POINTWISE: Kernel = crate::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
 
+/// Lanes and output channels of the tile in `shaders/common/subgroup_tile.wgsl`.
+const SUBGROUP_LANES: usize = 8;
+const SUBGROUP_CHANNELS: usize = 32;
+
 /// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&CONV2D, &DEPTHWISE, &POINTWISE];
+pub const KERNELS: &[&Kernel] = 
+    &[&CONV2D, &SUBGROUP, &DEPTHWISE, &POINTWISE, &POINTWISE_SUBGROUP];
 
 /// The parameters of a convolution; the kernel size is that of the weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +167,7 @@ impl Geometry {
                 grid: Grid::Invocations(grid),
             })
         };
+        let pixels = product("the grid", &[self.output[0], self.output[1]])?;
         let rows = product("the grid", &[self.output[0], self.output[1].div_ceil(PIXELS)])?;
         // A wide tile shares each input value among more outputs; a narrow one wastes less on small groups.
         let [wide, narrow] = [CONV2D.tiles[0], CONV2D.tiles[1]];
@@ -171,10 +180,24 @@ impl Geometry {
             let grid = product("the grid", &[self.batch, self.out_channels, rows])?;
             calls.push(call(&DEPTHWISE, DEPTHWISE.tiles[0], grid)?);
         }
+        // Below half a tile of channels, most of what subgroups compute would be dropped.
+        let subgroups = self.terms().is_multiple_of(4) && self.group_out() >= SUBGROUP_CHANNELS / 2;
+        let octets = |quads: usize| {
+            let blocks = self.group_out().div_ceil(SUBGROUP_CHANNELS);
+            let octets = quads.div_ceil(SUBGROUP_LANES);
+            product("the grid", &[self.batch, self.groups, blocks, octets, SUBGROUP_LANES])
+        };
+        if subgroups {
+            calls.push(call(&SUBGROUP, SUBGROUP.tiles[0], octets(rows)?)?);
+        }
         if self.is_pointwise() {
-            let pixels = product("the grid", &[self.output[0], self.output[1]])?.div_ceil(PIXELS);
+            let quads = pixels.div_ceil(PIXELS);
             for &tile in POINTWISE.tiles {
-                calls.push(call(&POINTWISE, tile, self.blocks(pixels, tile)?)?);
+                calls.push(call(&POINTWISE, tile, self.blocks(quads, tile)?)?);
+            }
+            if subgroups {
+                let kernel = &POINTWISE_SUBGROUP;
+                calls.push(call(kernel, kernel.tiles[0], octets(quads)?)?);
             }
         }
         Ok(calls)

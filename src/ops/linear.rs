@@ -16,7 +16,7 @@ const ROWS: usize = 4;
 const LANES: usize = 64;
 
 static LINEAR: Kernel = crate::kernel!("linear", [&[("T", 8)], &[("T", 2)]]);
-static REDUCE: Kernel = crate::kernel!("linear/reduce", [&[]]);
+static REDUCE: Kernel = crate::kernel!("linear/reduce", [&[("T", 4)]]);
 
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = &[&LINEAR, &REDUCE];
@@ -60,7 +60,7 @@ impl Linear {
 }
 
 impl Sizes {
-    /// Invocations of the general kernel: a tile of features for each block of rows.
+    /// A tile of features for each block of rows: an invocation or a workgroup each.
     fn blocks(&self, tile: Tile) -> Result<usize, ShapeError> {
         let features = tile.iter().map(|&(_, size)| size as usize).product();
         product("the grid", &[self.rows.div_ceil(ROWS), self.out_features.div_ceil(features)])
@@ -121,17 +121,14 @@ impl Op for Linear {
             })
         };
         let [wide, narrow] = [LINEAR.tiles[0], LINEAR.tiles[1]];
-        let mut candidates = vec![
-            candidate(&LINEAR, narrow, Grid::Invocations(sizes.blocks(narrow)?)),
-            candidate(&LINEAR, wide, Grid::Invocations(sizes.blocks(wide)?)),
-        ];
+        let mut candidates = Vec::new();
+        for tile in [narrow, wide] {
+            candidates.push(candidate(&LINEAR, tile, Grid::Invocations(sizes.blocks(tile)?)));
+        }
         // With few rows the general kernel leaves most of a GPU idle, and sums are long enough to share.
         if sizes.rows <= ROWS && sizes.in_features >= LANES {
-            candidates.push(candidate(
-                &REDUCE,
-                REDUCE.tiles[0],
-                Grid::Workgroups(sizes.out_features),
-            ));
+            let tile = REDUCE.tiles[0];
+            candidates.push(candidate(&REDUCE, tile, Grid::Workgroups(sizes.blocks(tile)?)));
         }
         Ok(candidates)
     }

@@ -13,7 +13,7 @@ pub(super) fn softmax(op: &Softmax, inputs: &[Array]) -> Array {
     let mut out = Array::zeros(&x.shape);
     for first in 0..x.data.len() {
         // A row begins wherever the index along the axis is 0.
-        if (first / step) % length != 0 {
+        if !(first / step).is_multiple_of(length) {
             continue;
         }
         let row: Vec<f64> =

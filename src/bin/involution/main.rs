@@ -1,1 +1,148 @@
-fn main() {}
+//! The `involution` command line: runs operators, proves their kernels against the reference, times them,
+//! and says what is wrong with a machine that cannot.
+//!
+//! Results go to stdout, everything else to stderr. Exit code 0 says that all went well, 1 that a check or
+//! a run failed, 2 that the command was used wrongly.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod adapter;
+mod bench;
+mod doctor;
+mod drivers;
+mod op;
+mod output;
+mod verify;
+mod workloads;
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+const EXAMPLES: &str = "\
+Examples:
+  involution                            the quick benchmark, every row checked: under a minute
+  involution doctor                     adapters, drivers, and how to install one
+  involution verify involution conv2d   two operators against the reference
+  involution bench --json - | jq .rows  all timings as JSON
+  involution --adapter cpu verify       the reference against answers known by hand
+
+Environment:
+  INVOLUTION_ADAPTER  the adapter: its index, part of its name, or cpu
+  INVOLUTION_GPU      require, auto or off
+  RUST_LOG            what the library reports on stderr (default: warn)
+  NO_COLOR            no colours
+
+Exit codes: 0 all went well, 1 a check or a run failed, 2 wrong use.";
+
+/// Neural-network operators as WGSL compute kernels, each proved against a CPU reference.
+///
+/// Without a command: runs the quick benchmark on the default adapter and checks every row.
+#[derive(Debug, Parser)]
+#[command(name = "involution", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    adapter: adapter::Flags,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what there is to run on, whether it works, and how to install a driver
+    Doctor(doctor::Args),
+    /// Check every kernel against the reference on random and fixed cases
+    Verify(verify::Args),
+    /// Run one operator on tensors from a file
+    Op(op::Args),
+    /// Time the kernels on the shapes of RedNet-50 and others, and check what they computed
+    Bench(bench::Args),
+}
+
+/// Whether what was to be checked held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+}
+
+impl Outcome {
+    fn of(passed: bool) -> Self {
+        if passed { Outcome::Passed } else { Outcome::Failed }
+    }
+}
+
+/// An error in how the command is used.
+#[derive(Debug)]
+struct BadUse(String);
+
+impl fmt::Display for BadUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadUse {}
+
+fn bad_use(message: impl Into<String>) -> anyhow::Error {
+    BadUse(message.into()).into()
+}
+
+/// Whether the caller could have known better: wrong names, shapes and files, not failures of a run.
+fn is_bad_use(error: &anyhow::Error) -> bool {
+    use involution::Error;
+    error.chain().any(|cause| {
+        let known = matches!(
+            cause.downcast_ref(),
+            Some(Error::Shape { .. } | Error::UnknownKernel { .. } | Error::UnknownAdapter { .. })
+        );
+        known || cause.is::<involution::ShapeError>() || cause.is::<BadUse>()
+    })
+}
+
+/// The error with its causes, those left out that it quotes already.
+fn describe(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        match text.is_empty() || text.contains(&cause) {
+            true if text.is_empty() => cause,
+            true => text,
+            false => format!("{text}: {cause}"),
+        }
+    })
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let colours = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let level = LevelFilter::WARN.into();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::builder().with_default_directive(level).from_env_lossy())
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .with_ansi(colours)
+        .init();
+    let outcome = match cli.command {
+        None => bench::at_a_glance(&cli.adapter, cli.json),
+        Some(Command::Doctor(args)) => doctor::run(&cli.adapter, &args, cli.json),
+        Some(Command::Verify(args)) => verify::run(&cli.adapter, &args, cli.json),
+        Some(Command::Op(args)) => op::run(&cli.adapter, &args, cli.json),
+        Some(Command::Bench(args)) => bench::run(&cli.adapter, &args, cli.json),
+    };
+    match outcome {
+        Ok(Outcome::Passed) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {}", describe(&error));
+            ExitCode::from(if is_bad_use(&error) { 2 } else { 1 })
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What to run on: a GPU where there is one, the CPU reference otherwise, and never silently.
+
+use anyhow::Result;
+use involution::gpu::{AdapterChoice, Options};
+use involution::{Error, Gpu};
+
+use crate::{bad_use, drivers};
+
+/// The name of the reference, as results give it.
+pub const REFERENCE: &str = "CPU reference";
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Flags {
+    /// Adapter: its index, part of its name, or `cpu` for the reference; goes before INVOLUTION_ADAPTER
+    #[arg(long, global = true, value_name = "A")]
+    adapter: Option<String>,
+    /// Fail where there is no GPU, instead of running on the CPU reference (also: INVOLUTION_GPU=require)
+    #[arg(long, global = true)]
+    require_gpu: bool,
+}
+
+/// What operators run on.
+#[derive(Debug)]
+pub enum Runner {
+    /// A device.
+    Gpu(Gpu),
+    /// The definition itself, on the CPU.
+    Reference,
+}
+
+impl Runner {
+    /// The device, where it is one.
+    pub fn gpu(&self) -> Option<&Gpu> {
+        match self {
+            Runner::Gpu(gpu) => Some(gpu),
+            Runner::Reference => None,
+        }
+    }
+
+    /// The adapter's name.
+    pub fn name(&self) -> &str {
+        self.gpu().map_or(REFERENCE, |gpu| &gpu.adapter().name)
+    }
+
+    /// The interface of the adapter.
+    pub fn backend(&self) -> Option<&str> {
+        self.gpu().map(|gpu| gpu.adapter().backend.as_str())
+    }
+
+    /// The driver with its version.
+    pub fn driver(&self) -> Option<String> {
+        let info = self.gpu()?.adapter();
+        Some(format!("{} {}", info.driver, info.driver_info).trim().to_owned())
+    }
+}
+
+impl std::fmt::Display for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Runner::Gpu(gpu) => gpu.adapter().fmt(f),
+            Runner::Reference => f.write_str(REFERENCE),
+        }
+    }
+}
+
+/// What `INVOLUTION_GPU` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Require,
+    Auto,
+    Off,
+}
+
+impl Mode {
+    fn from_env() -> Result<Self> {
+        match drivers::variable("INVOLUTION_GPU").unwrap_or_default().as_str() {
+            "require" => Ok(Mode::Require),
+            "" | "auto" => Ok(Mode::Auto),
+            "off" => Ok(Mode::Off),
+            other => Err(bad_use(format!(
+                "INVOLUTION_GPU must be require, auto or off, it is '{other}'"
+            ))),
+        }
+    }
+}
+
+impl Flags {
+    /// Opens what was asked for; says on stderr when that is the reference for want of a GPU.
+    pub fn open(&self) -> Result<Runner> {
+        let (runner, fallback) = self.resolve()?;
+        if let Some(reason) = fallback {
+            eprintln!("warning: {reason}; running on the CPU reference. {}", drivers::cure());
+        }
+        Ok(runner)
+    }
+
+    /// Opens what was asked for; the text says why it is the reference where a GPU was wanted.
+    pub fn resolve(&self) -> Result<(Runner, Option<String>)> {
+        let mode = Mode::from_env()?;
+        let required = self.require_gpu || mode == Mode::Require;
+        let is_cpu = |name: &str| name.eq_ignore_ascii_case("cpu");
+        if self.require_gpu && mode == Mode::Off {
+            return Err(bad_use("--require-gpu contradicts INVOLUTION_GPU=off"));
+        }
+        if let Some(name) = self.adapter.as_deref() {
+            if required && is_cpu(name) {
+                return Err(bad_use("--adapter cpu contradicts a required GPU"));
+            }
+            if mode == Mode::Off && !is_cpu(name) {
+                return Err(bad_use(format!("--adapter {name} contradicts INVOLUTION_GPU=off")));
+            }
+        }
+        let asked = self.adapter.clone();
+        let wanted = asked.clone().or_else(|| drivers::variable("INVOLUTION_ADAPTER"));
+        if mode == Mode::Off || (!required && wanted.as_deref().is_some_and(is_cpu)) {
+            return Ok((Runner::Reference, None));
+        }
+        if required && wanted.as_deref().is_some_and(is_cpu) {
+            return Err(bad_use("INVOLUTION_ADAPTER=cpu contradicts a required GPU"));
+        }
+        let adapter = asked.clone().map_or(AdapterChoice::Auto, AdapterChoice::Matching);
+        match Gpu::open(&Options { adapter, ..Options::default() }) {
+            Ok(gpu) => Ok((Runner::Gpu(gpu), None)),
+            Err(error) if required => Err(error.into()),
+            Err(Error::NoAdapter { .. }) if asked.is_some() => {
+                let wanted = asked.unwrap_or_default();
+                Err(Error::UnknownAdapter { wanted, found: Vec::new() }.into())
+            }
+            Err(Error::NoAdapter { backends }) => {
+                Ok((Runner::Reference, Some(format!("no {backends} adapter was found"))))
+            }
+            Err(error @ Error::UnusableAdapter { .. }) if asked.is_none() => {
+                Ok((Runner::Reference, Some(error.to_string())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

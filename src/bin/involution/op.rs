@@ -1,0 +1,187 @@
+//! `involution op`: one operator on tensors from a file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use involution::gpu::{Choice, GpuTensor, candidate_names};
+use involution::ops::{Activation, Attributes, NAMES, Op, Operator};
+use involution::{Error, Gpu, Shape, Tensor, reference};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::Serialize;
+
+use crate::adapter::{Flags, Runner};
+use crate::{Outcome, bad_use, output};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = help(),
+    override_usage = "involution op [OPTIONS] NAME --input FILE --output FILE"
+)]
+pub struct Args {
+    /// The operator
+    name: Option<String>,
+    /// An attribute, such as stride=2; may be repeated
+    #[arg(long = "attr", value_name = "KEY=VALUE")]
+    attributes: Vec<String>,
+    /// safetensors file with the operator's tensors, single precision, by their names
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// safetensors file to write, with one tensor named `out`
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Kernel to use instead of the preferred one; a wrong name lists those there are
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
+    /// Print what ran as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The operators with their tensors and attributes, and how to call them.
+fn help() -> String {
+    let mut help = "Operators, their tensors and their attributes:\n".to_owned();
+    for name in NAMES {
+        let tensors = Operator::tensor_names(name).unwrap_or_default().join(", ");
+        let attributes = Operator::attribute_names(name).unwrap_or_default();
+        let attributes = if attributes.is_empty() { "none".into() } else { attributes.join(", ") };
+        help += &format!("  {name:<16} {tensors}\n{:19}{attributes}\n", "");
+    }
+    let activations: Vec<&str> = Activation::ALL.iter().skip(1).map(|(name, _)| *name).collect();
+    help += &format!("  {}: activations by their own name\n\n", activations.join(", "));
+    help + "\
+Tensors `bias` and, of batch_norm, `weight` may be left out. Sizes are written 3 or 3x5 (height x
+width), padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full.
+
+Examples:
+  involution op relu --input in.safetensors --output out.safetensors
+  involution op involution --attr kernel_size=7 --attr padding=3 --attr groups=4 \\
+      --input in.safetensors --output out.safetensors
+  involution op conv2d --attr stride=2 --attr padding=same --adapter cpu --json \\
+      --input in.safetensors --output out.safetensors
+  involution op conv2d --kernel '?' --input in.safetensors --output out.safetensors
+      fails, and lists the kernels there are for these shapes"
+}
+
+#[derive(Debug, Serialize)]
+struct Output<'a> {
+    op: &'a str,
+    adapter: &'a str,
+    kernel: &'a str,
+    attributes: BTreeMap<&'static str, String>,
+    shape: &'a [usize],
+    output: &'a Path,
+}
+
+pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
+    let Some(name) = args.name.as_deref() else {
+        return Err(bad_use(format!("which operator? There are: {}", NAMES.join(", "))));
+    };
+    let tensors = Operator::tensor_names(name)?.join(", ");
+    let Some(input) = args.input.as_deref() else {
+        return Err(bad_use(format!(
+            "--input FILE is missing; {name} takes the tensors {tensors}"
+        )));
+    };
+    let Some(path) = args.output.as_deref() else {
+        return Err(bad_use("--output FILE is missing: where the result goes, as tensor 'out'"));
+    };
+    output::check_folder(path)?;
+    let tensors = read(input)?;
+    let (op, inputs) = build(name, &args.attributes, &tensors)?;
+    let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+    // Whatever is wrong with the call is said before a device is opened.
+    let kernels = candidate_names(&op, &shapes)?;
+    let runner = flags.open()?;
+    let (result, kernel) = match &runner {
+        Runner::Gpu(gpu) => on_gpu(gpu, &op, &inputs, args.kernel.clone())?,
+        Runner::Reference => {
+            if let Some(kernel) = args.kernel.clone().filter(|kernel| kernel != "reference") {
+                if !kernels.contains(&kernel) {
+                    let known = kernels.join(", ");
+                    return Err(Error::UnknownKernel { op: op.name(), kernel, known }.into());
+                }
+                return Err(bad_use(format!("--kernel {kernel} needs a GPU")));
+            }
+            (reference::run(&op, &inputs)?, "reference".to_owned())
+        }
+    };
+    write(path, &result)?;
+    let shape = result.shape();
+    output::print(&if json || args.json {
+        output::json(&Output {
+            op: op.name(),
+            adapter: runner.name(),
+            kernel: &kernel,
+            attributes: op.to_attributes().into_iter().collect(),
+            shape: shape.dims(),
+            output: path,
+        })?
+    } else {
+        let by = match &runner {
+            Runner::Gpu(_) => format!("kernel {kernel} on {runner}"),
+            Runner::Reference => format!("the {runner}"),
+        };
+        format!("{}: out {shape} by {by}\n", path.display())
+    })?;
+    Ok(Outcome::Passed)
+}
+
+/// The operator and its inputs in order, from the tensors of a file.
+fn build<'a>(
+    name: &str,
+    attributes: &[String],
+    tensors: &'a BTreeMap<String, Tensor>,
+) -> Result<(Operator, Vec<&'a Tensor>)> {
+    let attributes = Attributes::parse(attributes)?;
+    let shapes: Vec<(&str, &Shape)> =
+        tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
+    let context = || name.to_owned();
+    let op = Operator::from_attributes(name, &attributes, &shapes).with_context(context)?;
+    let missing = |tensor: &str| bad_use(format!("{name}: the tensor '{tensor}' is missing"));
+    let inputs =
+        op.inputs().into_iter().map(|input| tensors.get(input).ok_or_else(|| missing(input)));
+    let inputs = inputs.collect::<Result<_>>()?;
+    Ok((op, inputs))
+}
+
+fn on_gpu(
+    gpu: &Gpu,
+    op: &Operator,
+    inputs: &[&Tensor],
+    kernel: Option<String>,
+) -> Result<(Tensor, String)> {
+    let choice = kernel.map_or(Choice::Preferred, Choice::Named);
+    let uploaded: Vec<GpuTensor> =
+        inputs.iter().map(|input| gpu.upload(input)).collect::<Result<_, _>>()?;
+    let uploaded: Vec<&GpuTensor> = uploaded.iter().collect();
+    let prepared = gpu.prepare(op, &uploaded, &choice)?;
+    gpu.submit(&prepared)?;
+    Ok((gpu.download(prepared.output())?, prepared.candidate().to_owned()))
+}
+
+/// The tensors of a file.
+fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let wrong = |what: String| bad_use(format!("cannot read {}: {what}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let tensor = |(name, view): (String, TensorView<'_>)| {
+        if view.dtype() != Dtype::F32 {
+            let dtype = view.dtype();
+            return Err(wrong(format!("tensor '{name}' is {dtype:?}, it must be F32")));
+        }
+        let values = view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
+        let tensor = Tensor::new(Shape::new(view.shape()), values.collect())
+            .map_err(|error| wrong(format!("tensor '{name}': {error}")))?;
+        Ok((name, tensor))
+    };
+    file.tensors().into_iter().map(tensor).collect()
+}
+
+fn write(path: &Path, result: &Tensor) -> Result<()> {
+    let bytes: Vec<u8> = result.data().iter().flat_map(|value| value.to_le_bytes()).collect();
+    let shape = result.shape().dims().to_vec();
+    let view = TensorView::new(Dtype::F32, shape, &bytes).context("the output")?;
+    output::write(path, &safetensors::serialize([("out", view)], None).context("the output")?)
+}
