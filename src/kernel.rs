@@ -18,9 +18,19 @@ pub struct Kernel {
     pub source: &'static str,
     /// Values for its `const` lines that may be used; the first is the one in the file.
     pub tiles: &'static [Tile],
-    /// Whether eight neighbouring lanes must hear each other. Such kernels are made for software
-    /// adapters, where a broadcast is cheap and a load is dear, and are preferred there alone.
+    /// Whether eight neighbouring lanes must hear each other (WebGPU's subgroups).
     pub subgroups: bool,
+    /// The class of adapter that it is made for; on others it is a last resort.
+    pub made_for: Option<AdapterClass>,
+}
+
+/// What adapters differ in most: a kernel that is fast on one class may be slow on the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdapterClass {
+    /// Lanes of one core: broadcasts are cheap, loads are dear, and barriers very dear.
+    Software,
+    /// Thousands of lanes: loads side by side are cheap, and so are barriers.
+    Gpu,
 }
 
 /// Names and values of the `const` lines of a shader that size its register tile.
@@ -31,16 +41,26 @@ pub type Tile = &'static [(&'static str, u32)];
 #[doc(hidden)]
 macro_rules! kernel {
     ($name:literal, [$($tile:expr),* $(,)?]) => {
-        $crate::kernel!($name, [$($tile),*], subgroups: false)
-    };
-    ($name:literal, [$($tile:expr),* $(,)?], subgroups: $subgroups:literal) => {
         $crate::kernel::Kernel {
             name: $name,
             source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
             tiles: &[$($tile),*],
-            subgroups: $subgroups,
+            subgroups: false,
+            made_for: None,
         }
     };
+}
+
+impl Kernel {
+    /// The same kernel, made for a class of adapter.
+    pub const fn made_for(self, class: AdapterClass) -> Self {
+        Kernel { made_for: Some(class), ..self }
+    }
+
+    /// The same kernel, in need of subgroups.
+    pub const fn with_subgroups(self) -> Self {
+        Kernel { subgroups: true, ..self }
+    }
 }
 
 /// A number in a kernel's uniform block.

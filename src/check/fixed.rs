@@ -75,6 +75,16 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 &[&[1, 4, 5, 5], &[9, 4, 1, 1]],
             ),
             Case::new(
+                "one channel more than a subgroup's tile",
+                Conv2d { bias: true, activation: Activation::Silu, ..conv },
+                &[&[2, 8, 5, 7], &[33, 8, 1, 1], &[33]],
+            ),
+            Case::new(
+                "subgroups on two groups, strided and dilated",
+                Conv2d { groups: 2, stride: [2, 1], dilation: [1, 2], padding: 1.into(), ..conv },
+                &[&[2, 8, 9, 10], &[90, 4, 3, 3]],
+            ),
+            Case::new(
                 "1x1 with stride is not pointwise",
                 Conv2d { stride: [2, 2], ..conv },
                 &[&[2, 4, 7, 7], &[9, 4, 1, 1]],
@@ -85,6 +95,11 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 "four kernels of 3x3, a sample each its own",
                 DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
                 &[&[5, 6, 9, 7], &[5, 4], &[4, 10, 6, 3, 3], &[4, 10]],
+            ),
+            Case::new(
+                "1x1 on subgroups, a sample each its own",
+                DynamicConv2d { conv },
+                &[&[3, 8, 5, 5], &[3, 2], &[2, 40, 8, 1, 1]],
             ),
             Case::new(
                 "depthwise, more samples than a tile of the mixer",

@@ -13,6 +13,7 @@ use crate::kernel::{Kernel, Params, Tile};
 const COMMON: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/common/activation.wgsl")),
     ("convolution", include_str!("../../shaders/common/convolution.wgsl")),
+    ("global_avg_pool", include_str!("../../shaders/common/global_avg_pool.wgsl")),
     ("grid", include_str!("../../shaders/common/grid.wgsl")),
     ("involution", include_str!("../../shaders/common/involution.wgsl")),
     ("linear", include_str!("../../shaders/common/linear.wgsl")),

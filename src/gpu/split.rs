@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::execute::fold;
 use super::{Choice, Gpu};
 use crate::error::{Error, Limit, Result};
+use crate::kernel::{AdapterClass, Kernel};
 use crate::ops::{Candidate, Op, Operator};
 use crate::shape::Shape;
 
@@ -78,10 +79,15 @@ impl Gpu {
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let info = &self.0.context.info;
         let mut candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
-        let listens = |c: &Candidate| c.calls.iter().any(|call| call.kernel.subgroups);
-        candidates.retain(|candidate| info.subgroup_size >= SUBGROUP_LANES || !listens(candidate));
+        let class = if info.software { AdapterClass::Software } else { AdapterClass::Gpu };
+        let kernels = |candidate: &Candidate, is: &dyn Fn(&Kernel) -> bool| {
+            candidate.calls.iter().any(|call| is(call.kernel))
+        };
+        let listens = |kernel: &Kernel| kernel.subgroups;
+        let foreign = |kernel: &Kernel| kernel.made_for.is_some_and(|made_for| made_for != class);
+        candidates.retain(|c| info.subgroup_size >= SUBGROUP_LANES || !kernels(c, &listens));
         if let Some(others) = candidates.get_mut(1..) {
-            others.sort_by_key(|candidate| listens(candidate) == info.software);
+            others.sort_by_key(|candidate| !kernels(candidate, &foreign));
         }
         Ok(candidates)
     }

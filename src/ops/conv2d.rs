@@ -7,7 +7,7 @@
 
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, Tile, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
 use crate::shape::{Padding, Shape, Window, divide};
 
 /// Pixels of an output row that one invocation computes (a `vec4` in the shaders).
@@ -15,9 +15,9 @@ pub(crate) const PIXELS: usize = 4;
 
 static CONV2D: Kernel = crate::kernel!("conv2d", [&[("T", 8)], &[("T", 2)]]);
 static DEPTHWISE: Kernel = crate::kernel!("conv2d/depthwise", [&[]]);
-static SUBGROUP: Kernel = crate::kernel!("conv2d/subgroup", [&[]], subgroups: true);
+static SUBGROUP: Kernel = crate::kernel!("conv2d/subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE_SUBGROUP: Kernel =
-    crate::kernel!("conv2d/pointwise_subgroup", [&[]], subgroups: true);
+    crate::kernel!("conv2d/pointwise_subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE: Kernel = crate::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
 
 /// Lanes and output channels of the tile in `shaders/common/subgroup_tile.wgsl`.

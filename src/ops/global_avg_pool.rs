@@ -4,13 +4,15 @@
 
 use super::{Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
 use crate::shape::Shape;
 
 static GLOBAL_AVG_POOL: Kernel = crate::kernel!("global_avg_pool", [&[]]);
+static REDUCE: Kernel =
+    crate::kernel!("global_avg_pool/reduce", [&[]]).made_for(AdapterClass::Gpu);
 
 /// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&GLOBAL_AVG_POOL];
+pub const KERNELS: &[&Kernel] = &[&GLOBAL_AVG_POOL, &REDUCE];
 
 /// A global average pooling; it has no parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,15 +47,22 @@ impl Op for GlobalAvgPool {
         let [x] = required(self, inputs)?;
         let [batch, channels, height, width] = x.nchw("x")?;
         let planes = product("the grid", &[batch, channels])?;
-        Ok(vec![Candidate::single(KernelCall {
-            kernel: &GLOBAL_AVG_POOL,
-            tile: GLOBAL_AVG_POOL.tiles[0],
-            params: Params::sizes(&[
-                ("planes", planes),
-                ("pixels", product("x", &[height, width])?),
-            ])?,
-            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-            grid: Grid::Workgroups(planes),
-        })])
+        let params = Params::sizes(&[
+            ("planes", planes),
+            ("pixels", product("x", &[height, width])?),
+        ])?;
+        let candidate = |kernel: &'static Kernel, grid| {
+            Candidate::single(KernelCall {
+                kernel,
+                tile: kernel.tiles[0],
+                params: params.clone(),
+                bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
+                grid,
+            })
+        };
+        Ok(vec![
+            candidate(&GLOBAL_AVG_POOL, Grid::Invocations(planes)),
+            candidate(&REDUCE, Grid::Workgroups(planes)),
+        ])
     }
 }

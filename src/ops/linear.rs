@@ -6,7 +6,7 @@
 
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, Tile, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
 use crate::shape::Shape;
 
 /// Rows of x that one invocation or workgroup shares a weight among (a `vec4` in the shaders).
@@ -16,7 +16,7 @@ const ROWS: usize = 4;
 const LANES: usize = 64;
 
 static LINEAR: Kernel = crate::kernel!("linear", [&[("T", 8)], &[("T", 2)]]);
-static REDUCE: Kernel = crate::kernel!("linear/reduce", [&[("T", 4)]]);
+static REDUCE: Kernel = crate::kernel!("linear/reduce", [&[("T", 4)]]).made_for(AdapterClass::Gpu);
 
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = &[&LINEAR, &REDUCE];

@@ -8,11 +8,11 @@
 
 use super::{Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
 use crate::shape::Shape;
 
 static SOFTMAX: Kernel = crate::kernel!("softmax", [&[]]);
-static ROW: Kernel = crate::kernel!("softmax/row", [&[]]);
+static ROW: Kernel = crate::kernel!("softmax/row", [&[]]).made_for(AdapterClass::Gpu);
 
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = &[&SOFTMAX, &ROW];

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use involution::check::verify::{Settings, verify};
 use involution::check::{compare, expected};
-use involution::gpu::{Choice, GpuTensor, Timer, Timing, candidate_names};
+use involution::gpu::{Choice, GpuTensor, Timer, Timing};
 use involution::ops::{NAMES, Op};
 use involution::{Error, Gpu, Tensor, reference};
 use serde::Serialize;
@@ -314,12 +314,11 @@ fn on_gpu<'a>(
     args: &Args,
     measured: &mut Vec<Measured<'a>>,
 ) -> Result<bool> {
-    let mut kernels = candidate_names(&workload.case.operator, &workload.shapes())?;
-    if !args.all_kernels {
-        kernels.drain(..kernels.len().saturating_sub(1));
-    }
+    let candidates = gpu.candidates(&workload.case.operator, &workload.shapes())?;
+    let count = if args.all_kernels { candidates.len() } else { 1 };
     let inputs = workload.case.inputs();
-    for kernel in kernels.iter().rev() {
+    // The preferred one comes last.
+    for kernel in candidates.iter().rev().take(count).map(|candidate| &candidate.name) {
         match time_kernel(gpu, workload, &inputs, kernel, args) {
             Ok(None) => break,
             Ok(Some((row, output))) => {

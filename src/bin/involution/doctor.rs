@@ -98,6 +98,8 @@ struct Limits {
 #[derive(Debug, Serialize)]
 struct Features {
     timestamps: bool,
+    /// Lanes of a subgroup at the least; 0 without subgroups.
+    subgroup_size: u32,
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
@@ -143,7 +145,7 @@ impl Adapter {
                 max_workgroup_size: info.max_workgroup_size,
                 max_workgroup_memory: info.max_workgroup_memory,
             },
-            features: Features { timestamps: info.timestamps },
+            features: Features { timestamps: info.timestamps, subgroup_size: info.subgroup_size },
             index: info.index,
             name: info.name,
             backend: info.backend,
@@ -164,7 +166,11 @@ impl Adapter {
         let software = if self.software { ", software: times are those of the CPU" } else { "" };
         let driver = format!("{} {}", self.driver, self.version);
         let driver = if driver.trim().is_empty() { "not named" } else { driver.trim() };
-        let features = if self.features.timestamps { "timestamps" } else { "no timestamps" };
+        let timestamps = if self.features.timestamps { "timestamps" } else { "no timestamps" };
+        let subgroups = match self.features.subgroup_size {
+            0 => "no subgroups".to_owned(),
+            lanes => format!("subgroups of {lanes} lanes"),
+        };
         let test = match &self.problem {
             None => "ok, agrees with the reference".to_owned(),
             Some(problem) => format!("FAILED, {problem}"),
@@ -173,7 +179,7 @@ impl Adapter {
             "adapter {}{}\n  name      {}\n  backend   {}\n  type      {}{software}\n  driver    \
              {driver}\n  limits    buffers {buffers}, bindings {bindings}, workgroup memory {memory},\n\
              \x20           {max_workgroups} workgroups a dimension of {max_workgroup_size} invocations\n  \
-             features  {features}\n  test      {test}\n\n",
+             features  {timestamps}, {subgroups}\n  test      {test}\n\n",
             self.index,
             if used { " (used)" } else { "" },
             self.name,

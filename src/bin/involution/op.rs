@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use involution::gpu::{Choice, GpuTensor, candidate_names};
+use involution::gpu::{Choice, GpuTensor};
 use involution::ops::{Activation, Attributes, NAMES, Op, Operator};
 use involution::{Error, Gpu, Shape, Tensor, reference};
 use safetensors::tensor::TensorView;
@@ -92,14 +92,15 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let (op, inputs) = build(name, &args.attributes, &tensors)?;
     let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
     // Whatever is wrong with the call is said before a device is opened.
-    let kernels = candidate_names(&op, &shapes)?;
+    let candidates = op.candidates(&shapes).map_err(Error::at(op.name()))?;
     let runner = flags.open()?;
     let (result, kernel) = match &runner {
         Runner::Gpu(gpu) => on_gpu(gpu, &op, &inputs, args.kernel.clone())?,
         Runner::Reference => {
             if let Some(kernel) = args.kernel.clone().filter(|kernel| kernel != "reference") {
-                if !kernels.contains(&kernel) {
-                    let known = kernels.join(", ");
+                let known: Vec<&str> = candidates.iter().map(|known| known.name.as_str()).collect();
+                if !known.contains(&kernel.as_str()) {
+                    let known = known.join(", ");
                     return Err(Error::UnknownKernel { op: op.name(), kernel, known }.into());
                 }
                 return Err(bad_use(format!("--kernel {kernel} needs a GPU")));

@@ -44,7 +44,7 @@ pub fn table(header: &[&str], first_number: usize) -> Table {
         table.set_width(WIDTH);
     }
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 1));
+        column.set_padding((0, 0));
         if index >= first_number {
             column.set_cell_alignment(CellAlignment::Right);
         }
