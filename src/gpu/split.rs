@@ -74,8 +74,8 @@ impl Gpu {
         Err(refusal)
     }
 
-    /// The ways of an operator that this device has, the general one first and the one that it prefers
-    /// last: kernels made for the other class of adapter stand behind those made for its own.
+    /// The ways of an operator that this device has: those made for the other class of adapter, then the
+    /// general one, and last the one that is preferred here.
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let info = &self.0.context.info;
         let mut candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
@@ -86,9 +86,7 @@ impl Gpu {
         let listens = |kernel: &Kernel| kernel.subgroups;
         let foreign = |kernel: &Kernel| kernel.made_for.is_some_and(|made_for| made_for != class);
         candidates.retain(|c| info.subgroup_size >= SUBGROUP_LANES || !kernels(c, &listens));
-        if let Some(others) = candidates.get_mut(1..) {
-            others.sort_by_key(|candidate| !kernels(candidate, &foreign));
-        }
+        candidates.sort_by_key(|candidate| !kernels(candidate, &foreign));
         Ok(candidates)
     }
 

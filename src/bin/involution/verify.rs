@@ -87,7 +87,11 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     });
     bar.finish_and_clear();
     let report = report?;
-    output::print(&if json { as_json(&runner, args, &report)? } else { text(args, &report) })?;
+    output::print(&if json {
+        as_json(&runner, args, &report)?
+    } else {
+        text(&runner, args, &report)
+    })?;
     Ok(Outcome::of(report.failures.is_empty()))
 }
 
@@ -117,7 +121,7 @@ fn as_json(runner: &Runner, args: &Args, report: &Report) -> Result<String> {
     })
 }
 
-fn text(args: &Args, report: &Report) -> String {
+fn text(runner: &Runner, args: &Args, report: &Report) -> String {
     let header = ["operator", "kernel", "cases", "failures", "worst error", "error/bound"];
     let mut table = output::table(&header, 2);
     for row in &report.rows {
@@ -144,7 +148,15 @@ fn text(args: &Args, report: &Report) -> String {
     };
     let operators: BTreeSet<&str> = report.rows.iter().map(|row| row.op).collect();
     let (operators, cases, seed) = (operators.len(), report.cases, args.seed);
-    let _ = writeln!(text, "\n{cases} cases of {operators} operators, seed {seed}: {failures}");
+    let _ = match runner {
+        Runner::Gpu(_) => {
+            writeln!(text, "\n{cases} cases of {operators} operators, seed {seed}: {failures}")
+        }
+        Runner::Reference => writeln!(
+            text,
+            "\n{cases} answers known by hand, of {operators} operators: {failures}. Kernels need a GPU."
+        ),
+    };
     if !report.failures.is_empty() {
         let operators: String = args.operators.iter().map(|name| format!(" {name}")).collect();
         let cases = args.cases;
@@ -177,7 +189,7 @@ mod tests {
         let failures = (0..25).map(failure).collect();
         let report = Report { cases: 30, rows: vec![row], failures };
         let args = Args { operators: vec!["fold".into()], seed: 3, cases: 27, json: false };
-        let text = text(&args, &report);
+        let text = text(&Runner::Reference, &args, &report);
         assert_eq!(text.matches("FAILED fold: off").count(), PRINTED);
         for part in ["... and 5 more", "25 FAILURES", "involution verify fold --seed 3 --cases 27"]
         {

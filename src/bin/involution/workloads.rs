@@ -8,6 +8,9 @@ use involution::ops::{
 };
 use involution::{Shape, Window};
 
+/// The most floating-point operations of a call on the CPU reference.
+const REFERENCE_FLOPS: u64 = 60_000_000;
+
 const EXAMPLE: &str = "Worked example";
 
 /// One call to be timed.
@@ -58,6 +61,11 @@ impl Workload {
     /// Whether the quick benchmark has it.
     pub fn is_quick(&self) -> bool {
         self.group == EXAMPLE || QUICK.iter().any(|pattern| self.is_named(pattern))
+    }
+
+    /// Whether the reference, which is slow, is done with it in a fraction of a second.
+    pub fn suits_reference(&self) -> bool {
+        cost(self).0 <= REFERENCE_FLOPS
     }
 
     fn is_named(&self, pattern: &str) -> bool {
@@ -265,11 +273,14 @@ mod tests {
     }
 
     #[test]
-    fn the_quick_calls_cover_every_operator_and_every_pattern_is_used() {
+    fn the_quick_calls_cover_every_operator_on_the_reference_too_and_every_pattern_is_used() {
         let all = all();
-        let quick: HashSet<&str> =
-            all.iter().filter(|w| w.is_quick()).map(|w| w.case.operator.name()).collect();
-        assert_eq!(quick, NAMES.iter().copied().collect());
+        let quick = || all.iter().filter(|workload| workload.is_quick());
+        let operators: HashSet<&str> = quick().map(|w| w.case.operator.name()).collect();
+        assert_eq!(operators, NAMES.iter().copied().collect());
+        let slow = quick().filter(|workload| workload.suits_reference());
+        let operators: HashSet<&str> = slow.map(|w| w.case.operator.name()).collect();
+        assert_eq!(operators, NAMES.iter().copied().collect());
         for pattern in QUICK {
             assert!(all.iter().any(|w| w.is_named(pattern)), "{pattern}");
         }
