@@ -181,12 +181,12 @@ impl Window {
     /// Height and width that one position of the window spans: `dilation * (kernel_size - 1) + 1`.
     pub fn extent(&self) -> Result<[usize; 2]> {
         let overflow = ShapeError::Overflow { what: "kernel_size with dilation", bits: 32 };
+        positive("kernel_size", self.kernel_size)?;
+        positive("stride", self.stride)?;
+        positive("dilation", self.dilation)?;
         let mut extent = [0; 2];
-        for axis in 0..2 {
-            positive("kernel_size", self.kernel_size)?;
-            positive("stride", self.stride)?;
-            positive("dilation", self.dilation)?;
-            extent[axis] = (self.kernel_size[axis] - 1)
+        for (axis, extent) in extent.iter_mut().enumerate() {
+            *extent = (self.kernel_size[axis] - 1)
                 .checked_mul(self.dilation[axis])
                 .and_then(|span| span.checked_add(1))
                 .filter(|&span| i32::try_from(span).is_ok())

@@ -33,15 +33,18 @@ pub fn expected(op: &Operator, inputs: &[&Tensor]) -> Result<Expected> {
         // Copies and choices are exact.
         Operator::Unfold(_) | Operator::MaxPool2d(_) => vec![0.0; value.data.len()],
         Operator::Softmax(op) => softmax_bound(op.temperature, &inputs[0], &value),
-        _ => sum_bound(op, &inputs)?,
+        _ => sum_bound(op, &inputs, &value)?,
     };
     Ok(Expected { value, bound })
 }
 
 /// The bound of an operator that sums products and applies an activation.
-fn sum_bound(op: &Operator, inputs: &[Array]) -> Result<Vec<f64>> {
+fn sum_bound(op: &Operator, inputs: &[Array], value: &Array) -> Result<Vec<f64>> {
     let (linear, activation) = without_activation(op);
-    let before = reference::evaluate(&linear, inputs)?;
+    let before = match activation {
+        Activation::None => value,
+        _ => &reference::evaluate(&linear, inputs)?,
+    };
     let magnitudes: Vec<Array> =
         op.inputs().into_iter().zip(inputs).map(|(name, input)| magnitude(name, input)).collect();
     let sums = reference::evaluate(&linear, &magnitudes)?;

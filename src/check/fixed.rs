@@ -13,7 +13,7 @@ use crate::tensor::Tensor;
 pub fn fixed(operator: &str) -> Vec<Case> {
     let k7 = Window::new([7, 7]).padding(3);
     let conv = Conv2d::default();
-    let cases = match operator {
+    match operator {
         "unfold" => vec![
             Case::new(
                 "a window as large as the input",
@@ -206,8 +206,7 @@ pub fn fixed(operator: &str) -> Vec<Case> {
             ),
         ],
         _ => Vec::new(),
-    };
-    cases
+    }
 }
 
 /// Calls whose answer follows by hand from the definition: operator, inputs, output.

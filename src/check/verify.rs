@@ -92,49 +92,56 @@ pub fn verify(
 ) -> Result<Report> {
     let operators = operators(settings)?;
     let mut report = Report::default();
-    for (index, operator) in operators.iter().enumerate() {
-        for (op, inputs, output) in known_answers(operator)? {
-            report.cases += 1;
-            report.known(gpu, &op, &inputs, &output)?;
+    let Some(gpu) = gpu else {
+        for (done, operator) in operators.iter().enumerate() {
+            report.known(None, operator)?;
+            progress(done + 1, operators.len());
         }
-        let Some(gpu) = gpu else {
-            progress(index + 1, operators.len());
-            continue;
-        };
-        let mut rng = fastrand::Rng::with_seed(settings.seed ^ (index as u64) << 32);
-        let generated = (0..settings.cases).filter_map(|_| generate(operator, &mut rng));
-        let cases: Vec<Case> = fixed(operator).into_iter().chain(generated).collect();
-        for (done, case) in cases.iter().enumerate() {
-            report.cases += 1;
+        return Ok(report);
+    };
+    let cases: Vec<Vec<Case>> = operators.iter().map(|name| cases_of(name, settings)).collect();
+    let total = cases.iter().map(Vec::len).sum();
+    let mut done = 0;
+    for (operator, cases) in operators.iter().zip(&cases) {
+        report.known(Some(gpu), operator)?;
+        for case in cases {
             report.case(gpu, case)?;
-            progress(index * cases.len() + done + 1, operators.len() * cases.len());
+            done += 1;
+            progress(done, total);
         }
     }
     Ok(report)
 }
 
+/// The fixed and generated cases of an operator; which these are does not depend on the others asked for.
+fn cases_of(operator: &str, settings: &Settings) -> Vec<Case> {
+    let place = NAMES.iter().position(|name| *name == operator).unwrap_or(0) as u64;
+    let mut rng = fastrand::Rng::with_seed(settings.seed ^ (place << 32));
+    let generated = (0..settings.cases).filter_map(|_| generate(operator, &mut rng));
+    fixed(operator).into_iter().chain(generated).collect()
+}
+
 impl Report {
-    fn known(
-        &mut self,
-        gpu: Option<&Gpu>,
-        op: &Operator,
-        inputs: &[Tensor],
-        output: &Tensor,
-    ) -> Result<()> {
-        let inputs: Vec<&Tensor> = inputs.iter().collect();
-        let want = Expected { value: Array::from(output), ..expected(op, &inputs)? };
-        let story = || format!("{} with an answer known by hand", op.name());
-        match gpu {
-            Some(gpu) => self.candidates(gpu, op, &inputs, &want, &story),
-            None => {
-                let comparison = compare(&want, &reference::run(op, &inputs)?);
-                self.record(op.name(), "reference", Ok(comparison), &story);
-                Ok(())
+    /// Holds the candidates, or the reference where there is no device, against answers known by hand.
+    fn known(&mut self, gpu: Option<&Gpu>, operator: &str) -> Result<()> {
+        for (op, inputs, output) in known_answers(operator)? {
+            self.cases += 1;
+            let inputs: Vec<&Tensor> = inputs.iter().collect();
+            let want = Expected { value: Array::from(&output), ..expected(&op, &inputs)? };
+            let story = || format!("{} with an answer known by hand", op.name());
+            match gpu {
+                Some(gpu) => self.candidates(gpu, &op, &inputs, &want, &story)?,
+                None => {
+                    let comparison = compare(&want, &reference::run(&op, &inputs)?);
+                    self.record(op.name(), "reference", Ok(comparison), &story);
+                }
             }
         }
+        Ok(())
     }
 
     fn case(&mut self, gpu: &Gpu, case: &Case) -> Result<()> {
+        self.cases += 1;
         let inputs = case.inputs();
         let inputs: Vec<&Tensor> = inputs.iter().collect();
         let want = expected(&case.operator, &inputs)?;

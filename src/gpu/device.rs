@@ -91,7 +91,8 @@ impl fmt::Display for AdapterInfo {
 
 /// Lists the adapters of the interfaces that `WGPU_BACKEND` names, or of all.
 pub fn adapters() -> Vec<AdapterInfo> {
-    let found = pollster::block_on(enumerate(&instance()));
+    let Some(instance) = instance() else { return Vec::new() };
+    let found = pollster::block_on(enumerate(&instance));
     found.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect()
 }
 
@@ -128,7 +129,7 @@ struct Reports {
 
 impl Context {
     pub async fn open(options: &Options) -> Result<Self> {
-        let instance = instance();
+        let instance = instance().ok_or_else(|| Error::NoAdapter { backends: backends() })?;
         let (index, adapter) = choose(&instance, &options.adapter).await?;
         let info = describe(index, &adapter);
         let unusable =
@@ -204,9 +205,11 @@ impl Context {
     }
 }
 
-fn instance() -> wgpu::Instance {
+/// The way to the adapters; nothing where no interface of this platform is compiled in.
+fn instance() -> Option<wgpu::Instance> {
     let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    wgpu::Instance::new(descriptor)
+    let compiled_in = !wgpu::Instance::enabled_backend_features().is_empty();
+    compiled_in.then(|| wgpu::Instance::new(descriptor))
 }
 
 async fn enumerate(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {

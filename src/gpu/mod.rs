@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 use crate::kernel::KernelKey;
-use crate::ops::{Op, Operator};
+use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -162,10 +162,4 @@ impl Gpu {
             workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| panicked())?)
         })
     }
-}
-
-/// The names of an operator's candidates for these shapes, the general one first, the preferred last.
-pub fn candidate_names(op: &Operator, shapes: &[&Shape]) -> Result<Vec<String>> {
-    let candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
-    Ok(candidates.into_iter().map(|candidate| candidate.name).collect())
 }
