@@ -1,0 +1,228 @@
+//! Operators from text and back.
+
+use involution::error::ShapeError;
+use involution::ops::{
+    Activate, Activation, Add, Attributes, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d, Fold,
+    GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator, Softmax, Unfold,
+};
+use involution::shape::{Padding, Shape, Window};
+
+/// An operator from attributes that are separated by spaces, for tensors of these names; whichever of
+/// them is a weight has a window of 3x5.
+fn read(name: &str, attributes: &str, tensors: &[&str]) -> Result<Operator, ShapeError> {
+    let shape = Shape::from([2, 4, 2, 3, 5]);
+    let tensors: Vec<_> = tensors.iter().map(|&name| (name, &shape)).collect();
+    let attributes = Attributes::parse(attributes.split_whitespace())?;
+    Operator::from_attributes(name, &attributes, &tensors)
+}
+
+fn written(op: &Operator) -> String {
+    let pairs = op.to_attributes().into_iter().map(|(name, text)| format!("{name}={text}"));
+    pairs.collect::<Vec<_>>().join(" ")
+}
+
+/// Every operator with nothing at its default, and the attributes that say so.
+fn everything() -> Vec<(Operator, &'static str)> {
+    let activation = Activation::Silu;
+    let window = Window::new([3, 5]).stride([2, 1]).padding(Padding::symmetric(1, 2));
+    let Window { stride, padding, .. } = window;
+    let conv = Conv2d { stride, padding, dilation: [2, 2], groups: 2, bias: true, activation };
+    let average = AvgPool2d { window, ceil_mode: true, count_include_pad: false };
+    let window = window.dilation([2, 2]);
+    vec![
+        (Unfold { window }.into(), "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2"),
+        (
+            Fold { window, output_size: [8, 9] }.into(),
+            "output_size=8x9 kernel_size=3x5 stride=2x1 padding=1x2 dilation=2",
+        ),
+        (conv.into(), "stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu"),
+        (
+            DynamicConv2d { conv }.into(),
+            "stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
+        ),
+        (
+            Involution { window, groups: 2, activation }.into(),
+            "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
+        ),
+        (BatchNorm { eps: 1e-7, affine: true, activation }.into(), "eps=1e-7 activation=silu"),
+        (Activate { activation }.into(), "activation=silu"),
+        (
+            average.into(),
+            "kernel_size=3x5 stride=2x1 padding=1x2 ceil_mode=true count_include_pad=false",
+        ),
+        (
+            MaxPool2d { window, ceil_mode: true }.into(),
+            "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 ceil_mode=true",
+        ),
+        (GlobalAvgPool.into(), ""),
+        (Softmax { axis: -2, temperature: 0.1 }.into(), "axis=-2 temperature=0.1"),
+        (Linear { bias: true, activation }.into(), "activation=silu"),
+        (Add { activation }.into(), "activation=silu"),
+    ]
+}
+
+#[test]
+fn every_operator_is_written_and_read_again() {
+    let named: Vec<_> = everything().iter().map(|(op, _)| op.name()).collect();
+    assert_eq!(named, NAMES);
+    for (op, text) in everything() {
+        assert_eq!(written(&op), text);
+        assert_eq!(read(op.name(), text, &op.inputs()).unwrap(), op);
+        assert_eq!(Operator::tensor_names(op.name()).unwrap(), op.inputs());
+        for name in text.split_whitespace().filter_map(|pair| pair.split('=').next()) {
+            assert!(Operator::attribute_names(op.name()).unwrap().contains(&name), "{op:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn defaults_may_be_left_out_and_are() {
+    let window = Window::new([3, 5]);
+    let pool = window.stride([3, 5]);
+    let average = AvgPool2d { window: pool, ceil_mode: false, count_include_pad: true };
+    let defaults: [(&str, &str, &[&str], Operator); 11] = [
+        ("unfold", "kernel_size=3x5", &["x"], Unfold { window }.into()),
+        ("conv2d", "", &["x", "weight"], Conv2d::default().into()),
+        (
+            "dynamic_conv2d",
+            "",
+            &["x", "attention", "weight"],
+            DynamicConv2d { conv: Conv2d::default() }.into(),
+        ),
+        ("involution", "kernel_size=3x5", &["x", "kernel"], Involution::new(window, 1).into()),
+        (
+            "batch_norm",
+            "",
+            &["x", "running_mean", "running_var"],
+            BatchNorm { eps: 1e-5, affine: false, activation: Activation::None }.into(),
+        ),
+        ("activation", "", &["x"], Activate { activation: Activation::None }.into()),
+        ("avg_pool2d", "kernel_size=3x5", &["x"], average.into()),
+        (
+            "max_pool2d",
+            "kernel_size=3x5",
+            &["x"],
+            MaxPool2d { window: pool, ceil_mode: false }.into(),
+        ),
+        ("softmax", "", &["x"], Softmax { axis: -1, temperature: 1.0 }.into()),
+        ("linear", "", &["x", "weight"], Linear::default().into()),
+        ("add", "", &["x", "y"], Add::default().into()),
+    ];
+    for (name, text, tensors, op) in defaults {
+        assert_eq!(read(name, text, tensors).unwrap(), op);
+        assert_eq!(written(&op), text);
+    }
+}
+
+#[test]
+fn values_have_the_forms_of_the_table() {
+    let unfold = |attributes: &str| -> Window {
+        match read("unfold", &format!("kernel_size=2 {attributes}"), &["x"]).unwrap() {
+            Operator::Unfold(op) => op.window,
+            other => unreachable!("{other:?}"),
+        }
+    };
+    assert_eq!(unfold("").kernel_size, [2, 2]);
+    assert_eq!(
+        unfold("stride=3 dilation=4x5"),
+        Window { stride: [3, 3], dilation: [4, 5], ..unfold("") }
+    );
+    let sides = Padding::Explicit { top: 0, left: 3, bottom: 2, right: 1 };
+    let paddings = [
+        ("1", Padding::symmetric(1, 1)),
+        ("1x2", Padding::symmetric(1, 2)),
+        ("0,3,2,1", sides),
+        ("same", Padding::Same),
+        ("valid", Padding::Valid),
+        ("full", Padding::Full),
+    ];
+    for (text, padding) in paddings {
+        assert_eq!(unfold(&format!("padding={text}")).padding, padding);
+        let op = Unfold { window: Window::new([2, 2]).padding(padding) }.into();
+        assert_eq!(written(&op), format!("kernel_size=2 padding={text}"));
+    }
+    let pooled =
+        |switch: &str| read("max_pool2d", &format!("kernel_size=2 ceil_mode={switch}"), &["x"]);
+    assert_eq!(pooled("1"), pooled("true"));
+    assert_eq!(pooled("0"), pooled("false"));
+    assert_ne!(pooled("0"), pooled("1"));
+}
+
+#[test]
+fn activations_are_operators_by_their_own_name() {
+    for (name, activation) in Activation::ALL.into_iter().skip(1) {
+        assert_eq!(read(name, "", &["x"]).unwrap(), Activate { activation }.into());
+        let known = "none".to_owned();
+        let unknown = ShapeError::UnknownAttribute { name: "activation".to_owned(), known };
+        assert_eq!(read(name, "activation=silu", &["x"]), Err(unknown));
+    }
+}
+
+#[test]
+fn tensors_decide_what_is_optional() {
+    let missing = |name, known: &str| ShapeError::MissingTensor { name, known: known.to_owned() };
+    let norm = "x, running_mean, running_var, weight, bias";
+    let one = read("batch_norm", "", &["bias", "x", "running_var", "running_mean"]);
+    assert_eq!(one, Err(missing("weight", norm)));
+    let one = read("batch_norm", "", &["x", "running_mean", "running_var", "weight"]);
+    assert_eq!(one, Err(missing("bias", norm)));
+    assert_eq!(read("linear", "", &["weight", "bias"]), Err(missing("x", "x, weight, bias")));
+    assert_eq!(read("add", "", &["x"]), Err(missing("y", "x, y")));
+    let known = "x, kernel".to_owned();
+    let unknown = ShapeError::UnknownTensor { name: "weight".to_owned(), known };
+    assert_eq!(read("involution", "kernel_size=3", &["x", "kernel", "weight"]), Err(unknown));
+}
+
+#[test]
+fn a_convolution_has_the_kernel_size_of_its_weight() {
+    for (name, tensors) in
+        [("conv2d", &["x", "weight"][..]), ("dynamic_conv2d", &["x", "attention", "weight"])]
+    {
+        assert_eq!(read(name, "kernel_size=3x5", tensors), read(name, "", tensors));
+        let wrong = ShapeError::Parameter {
+            parameter: "kernel_size",
+            must: "that of weight",
+            value: "5x3 where weight is [2, 4, 2, 3, 5]".to_owned(),
+        };
+        assert_eq!(read(name, "kernel_size=5x3", tensors), Err(wrong));
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_by_name() {
+    let aliases = "relu, relu6, sigmoid, silu";
+    let known = format!("{}, {aliases}", NAMES.join(", "));
+    let unknown = ShapeError::UnknownOperator { name: "none".to_owned(), known };
+    assert_eq!(read("none", "", &["x"]), Err(unknown));
+
+    let known = "kernel_size, stride, padding, dilation".to_owned();
+    let unknown = ShapeError::UnknownAttribute { name: "groups".to_owned(), known: known.clone() };
+    assert_eq!(read("unfold", "kernel_size=3 groups=1", &["x"]), Err(unknown));
+    let missing = ShapeError::MissingAttribute { name: "kernel_size", known };
+    assert_eq!(read("unfold", "stride=3", &["x"]), Err(missing));
+    let fold = read("fold", "kernel_size=3", &["x"]);
+    assert!(
+        matches!(fold, Err(ShapeError::MissingAttribute { name: "output_size", .. })),
+        "{fold:?}"
+    );
+
+    let wrong = [
+        ("kernel_size", "kernel_size=3x"),
+        ("kernel_size", "kernel_size=3x3x3"),
+        ("kernel_size", "kernel_size=-3"),
+        ("kernel_size", "kernel_size="),
+        ("padding", "kernel_size=3 padding=1,2,3"),
+        ("padding", "kernel_size=3 padding=SAME"),
+        ("stride", "kernel_size=3 stride=2.0"),
+        ("groups", "kernel_size=3 groups=many"),
+        ("activation", "kernel_size=3 activation=gelu"),
+        ("stride", "stride=1 kernel_size=3 stride=1"),
+        ("an attribute", "kernel_size"),
+    ];
+    for (name, attributes) in wrong {
+        match read("involution", attributes, &["x", "kernel"]) {
+            Err(ShapeError::Parameter { parameter, .. }) => assert_eq!(parameter, name),
+            other => panic!("{attributes}: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Wrong shaders, planted one at a time: what the checks are for is to catch these, and each must be caught
+//! by the cases of its operator as `involution verify` draws them.
+
+use std::fmt::Write;
+
+use involution::Gpu;
+use involution::check::verify::{Report, Settings, verify};
+use involution::gpu::Fault;
+use involution::ops::NAMES;
+
+use crate::adapters;
+
+/// Operator, kernel, what is wrong, the right text, and the wrong one.
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const FAULTS: &[Row] = &[
+    (
+        "conv2d",
+        "conv2d",
+        "one row past the border is inside",
+        "iy < params.height &&",
+        "iy <= params.height &&",
+    ),
+    (
+        "conv2d",
+        "conv2d/pointwise",
+        "every group reads the channels of the first",
+        "+ group * group_in) * plane",
+        ") * plane",
+    ),
+    (
+        "conv2d",
+        "conv2d/depthwise",
+        "the output row is counted in strides of the width",
+        "oy * params.stride_y",
+        "oy * params.stride_x",
+    ),
+    (
+        "dynamic_conv2d",
+        "conv2d",
+        "every sample is given the weight of the first",
+        "sample * params.weight_sample_stride",
+        "0u",
+    ),
+    (
+        "dynamic_conv2d",
+        "dynamic_conv2d",
+        "the last kernel of the bank is left out",
+        "k < params.kernels",
+        "k + 1u < params.kernels",
+    ),
+    ("involution", "involution", "the left padding is dropped", "- params.padding_left", ""),
+    (
+        "involution",
+        "involution/row",
+        "the taps are transposed",
+        "ky * params.kernel_width + kx",
+        "kx * params.kernel_height + ky",
+    ),
+    (
+        "unfold",
+        "unfold",
+        "the rows of a channel are in the order of its columns",
+        "(plane * params.kernel_height + ky) * params.kernel_width + kx",
+        "(plane * params.kernel_width + kx) * params.kernel_height + ky",
+    ),
+    ("fold", "fold", "the dilation is dropped", "- ky * params.dilation_y", "- ky"),
+    (
+        "batch_norm",
+        "batch_norm",
+        "eps is left out",
+        "running_var[channel] + params.eps",
+        "running_var[channel]",
+    ),
+    ("activation", "activation", "sigmoid forgets the sign", "exp(-abs(v))", "exp(-v)"),
+    (
+        "avg_pool2d",
+        "avg_pool2d",
+        "the divisor is off by one row",
+        "f32(y1 - y0)",
+        "f32(y1 - y0 + 1u)",
+    ),
+    (
+        "max_pool2d",
+        "max_pool2d",
+        "the last tap of each row is left out",
+        "kx < params.kernel_width",
+        "kx + 1u < params.kernel_width",
+    ),
+    (
+        "global_avg_pool",
+        "global_avg_pool",
+        "a last pixel beside the groups of four is left out",
+        "pixel < params.pixels",
+        "pixel + 1u < params.pixels",
+    ),
+    ("softmax", "softmax", "the first value is not in the sum", "var sum = 0.0", "var sum = -1e-3"),
+    ("linear", "linear", "the bias is left out", "bias[feature]", "0.0"),
+    (
+        "add",
+        "add",
+        "the operands' strides are swapped",
+        "vec2<u32>(params.x_stride1, params.y_stride1)",
+        "vec2<u32>(params.y_stride1, params.x_stride1)",
+    ),
+];
+
+#[test]
+fn every_seeded_fault_is_caught() {
+    adapters::each(|gpu| {
+        let mut table = String::new();
+        let mut caught = 0;
+        for row @ (operator, kernel, wrong, ..) in FAULTS {
+            let outcome = outcome(gpu, row);
+            caught += usize::from(outcome.is_ok());
+            let said = outcome.unwrap_or_else(|why| format!("NOT CAUGHT: {why}"));
+            let _ = writeln!(table, "  {operator:16} {kernel:17} {wrong:54} {said}");
+        }
+        adapters::say(&format!(
+            "{caught} of {} seeded faults caught on {}:\n{table}",
+            FAULTS.len(),
+            gpu.adapter()
+        ));
+        assert_eq!(caught, FAULTS.len(), "\n{table}");
+    });
+}
+
+/// How the fault was caught; an error where it was not, or by something that it should not have touched.
+fn outcome(gpu: &Gpu, &(operator, kernel, _, from, to): &Row) -> Result<String, String> {
+    let faulty = adapters::fresh(gpu, |options| {
+        options.faults.push(Fault {
+            kernel: kernel.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        });
+    });
+    let report = verified(&faulty, operator);
+    // A shader that does not compile or run would fail every case, and say nothing about the checks.
+    if let Some(other) = report.failures.iter().find(|f| !f.reason.contains(" elements ")) {
+        return Err(format!("{}: {}", other.kernel, other.reason));
+    }
+    let hit = |name: &str| name.split('+').any(|part| part.split('[').next() == Some(kernel));
+    if let Some(other) = report.failures.iter().find(|f| !hit(&f.kernel)) {
+        return Err(format!("{} failed, which the fault is not in", other.kernel));
+    }
+    if report.failures.is_empty() {
+        return Err(format!("none of {} cases failed", report.cases));
+    }
+    let runs: usize = report.rows.iter().filter(|row| hit(&row.kernel)).map(|row| row.cases).sum();
+    Ok(format!("{} of {runs} runs", report.failures.len()))
+}
+
+fn verified(gpu: &Gpu, operator: &str) -> Report {
+    let settings = Settings { operators: vec![operator.to_owned()], seed: 1, cases: 25 };
+    verify(Some(gpu), &settings, &mut |_, _| {}).unwrap()
+}
+
+/// The table leaves no operator out, and the same cases pass where no fault is planted.
+#[test]
+fn every_operator_has_a_seeded_fault() {
+    for name in NAMES {
+        assert!(FAULTS.iter().any(|(operator, ..)| operator == name), "{name}");
+    }
+    adapters::each(|gpu| {
+        for name in NAMES {
+            let report = verified(gpu, name);
+            assert!(report.failures.is_empty(), "{:?}", report.failures);
+        }
+    });
+}

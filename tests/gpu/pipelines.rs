@@ -1,0 +1,201 @@
+//! Kernels compile once, however often and by however many threads they are asked for; times add up.
+
+use std::collections::HashSet;
+use std::sync::Barrier;
+
+use involution::check::{compare, expected};
+use involution::gpu::{Choice, Fault, Gpu, Timer};
+use involution::kernel::{AdapterClass, KernelKey};
+use involution::ops::{Candidate, NAMES, Op, Operator, kernels};
+use involution::{Error, Tensor};
+
+use super::{run, some_work};
+use crate::{adapters, harness};
+
+/// Distinct pipelines of the preferred candidate.
+fn kernels_of(gpu: &Gpu, op: &Operator, inputs: &[&Tensor]) -> usize {
+    let preferred = gpu.candidates(op, &harness::shapes(inputs)).unwrap().pop().unwrap();
+    preferred.calls.iter().map(|call| call.key()).collect::<HashSet<_>>().len()
+}
+
+#[test]
+fn a_second_run_compiles_nothing() {
+    adapters::each(|gpu| {
+        let gpu = adapters::fresh(gpu, |_| {});
+        let (op, inputs) = some_work();
+        let inputs = harness::views(&inputs);
+        let first = gpu.run(op.clone(), &inputs).unwrap();
+        let compiled = gpu.pipeline_stats();
+        assert_eq!(compiled.misses, kernels_of(&gpu, &op, &inputs) as u64);
+        assert!(!compiled.compile_time.is_zero());
+        let second = gpu.run(op.clone(), &inputs).unwrap();
+        let after = gpu.pipeline_stats();
+        assert_eq!((after.misses, after.compile_time), (compiled.misses, compiled.compile_time));
+        assert!(after.hits > compiled.hits);
+        assert_eq!(first, second);
+        // Sizes are not compiled in: another image runs the same kernel.
+        let wider = harness::numbers([1, 6, 21, 33], 4).to_tensor().unwrap();
+        gpu.run(op, &[&wider, inputs[1], inputs[2]]).unwrap();
+        assert_eq!(gpu.pipeline_stats().misses, compiled.misses);
+    });
+}
+
+#[test]
+fn many_threads_at_once_compile_each_kernel_once() {
+    adapters::each(|gpu| {
+        let gpu = adapters::fresh(gpu, |_| {});
+        let case = harness::sample("dynamic_conv2d", 1).pop().unwrap();
+        let inputs = case.inputs();
+        let inputs = harness::views(&inputs);
+        let threads = 8;
+        let barrier = Barrier::new(threads);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let one = || {
+                barrier.wait();
+                gpu.run(case.operator.clone(), &inputs).unwrap()
+            };
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+            running.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let distinct = kernels_of(&gpu, &case.operator, &inputs) as u64;
+        assert!(distinct >= 2);
+        assert_eq!(gpu.pipeline_stats().misses, distinct);
+        let want = expected(&case.operator, &inputs).unwrap();
+        assert!(results.iter().all(|result| compare(&want, result).passed()));
+        adapters::count(threads);
+    });
+}
+
+#[test]
+fn warming_up_compiles_everything() {
+    adapters::each(|gpu| {
+        let gpu = adapters::fresh(gpu, |_| {});
+        let all: Vec<KernelKey> = kernels()
+            .into_iter()
+            .filter(|kernel| gpu.adapter().subgroup_size >= 8 || !kernel.subgroups)
+            .flat_map(|kernel| kernel.tiles.iter().map(move |&tile| KernelKey { kernel, tile }))
+            .collect();
+        gpu.warm_up(&all).unwrap();
+        let warm = gpu.pipeline_stats();
+        assert_eq!(warm.misses, all.len() as u64);
+        for name in NAMES {
+            for case in harness::sample(name, 3) {
+                let inputs = case.inputs();
+                gpu.run(case.operator, &harness::views(&inputs)).unwrap();
+            }
+        }
+        assert_eq!(gpu.pipeline_stats().misses, warm.misses);
+        assert_eq!(gpu.pool_stats().in_use, 0);
+        gpu.warm_up(&[]).unwrap();
+    });
+}
+
+/// A kernel that does not compile is an error with its name and the place in its source, each time anew.
+#[test]
+fn a_kernel_that_does_not_compile_is_an_error_with_its_line() {
+    adapters::each(|gpu| {
+        let broken = adapters::fresh(gpu, |options| {
+            options.faults.push(Fault {
+                kernel: "activation".to_owned(),
+                from: "out[index] =".to_owned(),
+                to: "out[index] = nonsense +".to_owned(),
+            });
+        });
+        let case = harness::sample("activation", 1).pop().unwrap();
+        let inputs = case.inputs();
+        let inputs = harness::views(&inputs);
+        let mut attempts = 0;
+        for _ in 0..2 {
+            let error = broken.run(case.operator.clone(), &inputs).unwrap_err();
+            let Error::Kernel { kernel, message } = &error else { panic!("{error}") };
+            assert_eq!(kernel, "activation");
+            assert!(message.contains("nonsense") && message.contains(':'), "{message}");
+            assert!(broken.pipeline_stats().misses > attempts, "not tried again");
+            attempts = broken.pipeline_stats().misses;
+        }
+        // Nothing else is the worse for it.
+        let (op, inputs) = some_work();
+        broken.run(op, &harness::views(&inputs)).unwrap();
+        assert_eq!(broken.pool_stats().in_use, 0);
+    });
+}
+
+#[test]
+fn a_candidate_that_does_not_exist_is_an_error_that_lists_those_that_do() {
+    adapters::each(|gpu| {
+        let (op, inputs) = some_work();
+        let inputs = harness::views(&inputs);
+        let names = harness::candidates(gpu, &op, &inputs).unwrap();
+        assert!(names.len() > 1);
+        let error = run(gpu, &op, &inputs, &Choice::Named("conv3d".to_owned())).unwrap_err();
+        let Error::UnknownKernel { op: at, kernel, known } = error else { panic!("{error}") };
+        assert_eq!((at, kernel.as_str(), known), (op.name(), "conv3d", names.join(", ")));
+        // The preferred one is the last, and a prepared call knows which one it is.
+        let uploaded: Vec<_> = inputs.iter().map(|input| gpu.upload(input).unwrap()).collect();
+        let uploaded: Vec<_> = uploaded.iter().collect();
+        let preferred = gpu.prepare(&op, &uploaded, &Choice::Preferred).unwrap();
+        assert_eq!(Some(preferred.candidate()), names.last().map(String::as_str));
+        for name in names {
+            let choice = Choice::Named(name.clone());
+            assert_eq!(gpu.prepare(&op, &uploaded, &choice).unwrap().candidate(), name);
+        }
+    });
+}
+
+/// A device has the operator's candidates that it can run, the general one first, and prefers none that
+/// is made for the other class of adapter where it has another.
+#[test]
+fn candidates_are_ordered_by_class_of_adapter() {
+    adapters::each(|gpu| {
+        let own = if gpu.adapter().software { AdapterClass::Software } else { AdapterClass::Gpu };
+        for case in NAMES.iter().flat_map(|name| harness::sample(name, 30)) {
+            let shapes: Vec<_> = case.shapes.iter().collect();
+            let described = case.operator.candidates(&shapes).unwrap();
+            let ordered = gpu.candidates(&case.operator, &shapes).unwrap();
+            assert_eq!(ordered.first(), described.first(), "{case}");
+            assert!(ordered.iter().all(|candidate| described.contains(candidate)), "{case}");
+            let listens = |c: &Candidate| c.calls.iter().any(|call| call.kernel.subgroups);
+            let left_out = described.iter().filter(|candidate| !ordered.contains(candidate));
+            for candidate in left_out {
+                assert!(gpu.adapter().subgroup_size < 8 && listens(candidate), "{case}");
+            }
+            let foreign = |c: &Candidate| {
+                let made_for = c.calls.iter().filter_map(|call| call.kernel.made_for);
+                made_for.into_iter().any(|class| class != own)
+            };
+            let behind = ordered[1..].iter().map(foreign);
+            assert!(behind.is_sorted_by(|a, b| a >= b), "{case}");
+        }
+    });
+}
+
+/// Times of dispatches are real times: they fit into the time that the host waited.
+#[test]
+fn dispatch_times_fit_into_the_wall_clock() {
+    adapters::each(|gpu| {
+        let case = harness::sample("dynamic_conv2d", 3).pop().unwrap();
+        let inputs = case.inputs();
+        let uploaded: Vec<_> = inputs.iter().map(|input| gpu.upload(input).unwrap()).collect();
+        let uploaded: Vec<_> = uploaded.iter().collect();
+        let prepared = gpu.prepare(&case.operator, &uploaded, &Choice::Preferred).unwrap();
+        let candidates = gpu.candidates(&case.operator, &case.shapes.iter().collect::<Vec<_>>());
+        let dispatches = candidates.unwrap().last().unwrap().calls.len();
+        let mut timed = 0;
+        for _ in 0..20 {
+            let timing = gpu.submit_timed(&prepared).unwrap();
+            assert!(!timing.wall.is_zero());
+            assert_eq!(timing.timer() == Timer::Timestamps, timing.dispatches.is_some());
+            assert_eq!(timing.gpu().is_some(), timing.dispatches.is_some());
+            if let (Some(times), Some(sum)) = (&timing.dispatches, timing.gpu()) {
+                timed += 1;
+                assert_eq!(times.len(), dispatches);
+                assert!(sum <= timing.wall.mul_f64(1.05), "{sum:?} of {:?}", timing.wall);
+            }
+        }
+        assert!(timed == 0 || gpu.adapter().timestamps, "times without a clock");
+        // A timed submission computes the same.
+        let want = expected(&case.operator, &harness::views(&inputs)).unwrap();
+        assert!(compare(&want, &gpu.download(prepared.output()).unwrap()).passed());
+        adapters::count(1);
+    });
+}

@@ -1,0 +1,21 @@
+//! Every test of the crate but the ONNX cases: one binary, so that adapters are opened and kernels compiled once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod adapters;
+mod attributes;
+mod faults;
+mod files;
+mod gpu;
+mod harness;
+mod harness_can_fail;
+mod ops;
+mod shaders;
+mod structure;
+mod worked_examples;
+
+/// The last test by name, and so the last to start.
+#[test]
+fn zz_cases_on_adapters() {
+    adapters::summary();
+}

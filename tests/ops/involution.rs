@@ -1,0 +1,144 @@
+use involution::ops::{Conv2d, Involution, Op};
+use involution::reference::Array;
+use involution::{Padding, Shape, ShapeError, Window};
+
+use crate::harness::{assert_same, evaluate, every_operator, numbers, refuses};
+
+every_operator!("involution");
+
+fn plain() -> Involution {
+    Involution::new(Window::new([3, 3]).padding(1), 2)
+}
+
+const X: [usize; 4] = [2, 6, 7, 5];
+const KERNEL: [usize; 4] = [2, 18, 7, 5];
+
+#[test]
+fn takes_x_and_a_kernel() {
+    refuses!(plain(), [X], ShapeError::InputCount { found: 1, .. });
+    refuses!(plain(), [X, KERNEL, [6]], ShapeError::InputCount { expected: e, found: 3 }
+        if *e == ["x", "kernel"]);
+}
+
+#[test]
+fn ranks_are_named() {
+    refuses!(plain(), [[6, 7, 5], KERNEL], ShapeError::Rank { tensor: "x", .. });
+    refuses!(plain(), [X, [2, 2, 9, 7, 5]], ShapeError::Rank { tensor: "kernel", .. });
+}
+
+#[test]
+fn no_dimension_is_empty() {
+    for empty in 0..4 {
+        let (mut x, mut kernel) = (X, KERNEL);
+        x[empty] = 0;
+        kernel[empty] = 0;
+        refuses!(plain(), [x, KERNEL], ShapeError::Empty { tensor: "x", .. });
+        refuses!(plain(), [X, kernel], ShapeError::Empty { tensor: "kernel", .. });
+    }
+}
+
+#[test]
+fn groups_divide_the_channels() {
+    let grouped = |groups| Involution { groups, ..plain() };
+    refuses!(grouped(4), [X, KERNEL], ShapeError::NotDivisible { value: 6, divisor: 4, .. });
+    refuses!(grouped(0), [X, KERNEL], ShapeError::NotDivisible { divisor: 0, .. });
+    refuses!(grouped(usize::MAX), [X, KERNEL], ShapeError::NotDivisible { .. });
+}
+
+#[test]
+fn the_kernel_has_a_map_for_each_tap_of_each_group() {
+    for found in [9, 17, 36] {
+        refuses!(
+            plain(),
+            [X, [2, found, 7, 5]],
+            ShapeError::Dimension { tensor: "kernel", dimension: "channels", expected: 18, found: f, .. }
+                if *f == found
+        );
+    }
+    refuses!(
+        plain(),
+        [X, [1, 18, 7, 5]],
+        ShapeError::Dimension { tensor: "kernel", dimension: "batch", expected: 2, found: 1, .. }
+    );
+}
+
+#[test]
+fn the_kernel_has_a_pixel_for_each_position() {
+    refuses!(
+        plain(),
+        [X, [2, 18, 6, 5]],
+        ShapeError::Dimension { tensor: "kernel", dimension: "height", expected: 7, found: 6, .. }
+    );
+    refuses!(
+        plain(),
+        [X, [2, 18, 7, 7]],
+        ShapeError::Dimension { tensor: "kernel", dimension: "width", expected: 5, found: 7, .. }
+    );
+}
+
+/// A window with stride 2 has 8 positions on 15 rows; a kernel made from an input pooled by 2 has 7 rows.
+#[test]
+fn an_odd_size_with_stride_is_refused_with_both_sizes() {
+    let strided = Involution::new(Window::new([7, 7]).stride([2, 2]).padding(3), 1);
+    let (x, kernel) = ([1, 16, 15, 14], [1, 49, 7, 7]);
+    refuses!(
+        strided,
+        [x, kernel],
+        ShapeError::Dimension { tensor: "kernel", dimension: "height", expected: 8, found: 7, .. }
+    );
+    let message = strided.output_shape(&[&Shape::from(x), &Shape::from(kernel)]).unwrap_err();
+    let message = message.to_string();
+    for part in ["[1, 16, 15, 14]", "[1, 49, 7, 7]", "8x7", "height", "stride"] {
+        assert!(message.contains(part), "'{part}' is missing: {message}");
+    }
+}
+
+#[test]
+fn the_window_fits() {
+    let wide = Involution::new(Window::new([3, 8]).padding(1), 2);
+    refuses!(
+        wide,
+        [X, [2, 48, 7, 1]],
+        ShapeError::WindowTooLarge { window: [3, 8], input: [9, 7] }
+    );
+}
+
+#[test]
+fn parameters_have_a_meaning() {
+    let window = plain().window;
+    let with = |window| Involution { window, ..plain() };
+    for (parameter, window) in [
+        ("kernel_size", Window { kernel_size: [3, 0], ..window }),
+        ("kernel_size", Window { kernel_size: [usize::MAX, 3], ..window }),
+        ("stride", window.stride([0, 1])),
+        ("stride", window.stride([usize::MAX, 1])),
+        ("dilation", window.dilation([0, 1])),
+        ("dilation", window.dilation([1, usize::MAX])),
+    ] {
+        refuses!(with(window), [X, KERNEL], ShapeError::Parameter { parameter: p, .. }
+            if *p == parameter);
+    }
+    let padded = with(window.padding(usize::MAX));
+    refuses!(padded, [X, KERNEL], ShapeError::Overflow { what: "padding", .. });
+    let dilated = with(window.dilation([1 << 30, 1]));
+    refuses!(dilated, [X, KERNEL], ShapeError::Overflow { what: "kernel_size with dilation", .. });
+}
+
+/// A kernel that is the same at every pixel, a group for each channel: a depthwise convolution.
+#[test]
+fn with_one_kernel_for_all_pixels_it_is_a_depthwise_convolution() {
+    let padding = Padding::Explicit { top: 0, left: 2, bottom: 3, right: 1 };
+    let window = Window::new([2, 3]).stride([2, 1]).padding(padding).dilation([1, 2]);
+    let (x, weight) = (numbers([2, 4, 9, 8], 1), numbers([4, 1, 2, 3], 2));
+    let conv = Conv2d {
+        stride: window.stride,
+        padding,
+        dilation: window.dilation,
+        groups: 4,
+        ..Conv2d::default()
+    };
+    let out = evaluate(conv, &[&x, &weight]);
+    let [height, width] = [out.shape[2], out.shape[3]];
+    let kernel = Array::from_fn([2, 4 * 6, height, width], |[_, tap, ..]| weight.data[tap]);
+    assert_same(&evaluate(Involution::new(window, 4), &[&x, &kernel]), &out);
+}

@@ -1,0 +1,315 @@
+//! The shaders without a device: each is valid, can be translated for every interface, is told exactly what
+//! it asks for, and is used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use involution::Error;
+use involution::check::fixed;
+use involution::gpu::shader::{Shader, load};
+use involution::kernel::{Kernel, KernelCall, Operand, Scalar, Tile};
+use involution::ops::{NAMES, Op, kernels};
+use naga::back::{hlsl, msl, spv};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+
+use crate::files::directory;
+use crate::harness::sample;
+
+/// Every kernel with each of its tiles.
+fn variants() -> Vec<(&'static Kernel, Tile)> {
+    let tiles = |kernel: &'static Kernel| kernel.tiles.iter().map(move |&tile| (kernel, tile));
+    kernels().into_iter().flat_map(tiles).collect()
+}
+
+/// Whether the shader uses subgroups; nothing else is asked for that WebGPU does not promise everywhere.
+fn has_subgroups(shader: &Shader) -> bool {
+    shader.wgsl.contains("subgroup")
+}
+
+fn parsed(shader: &Shader) -> (naga::Module, ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(&shader.wgsl).unwrap();
+    let capabilities =
+        if has_subgroups(shader) { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let info = Validator::new(ValidationFlags::all(), capabilities)
+        .validate(&module)
+        .unwrap_or_else(|error| panic!("{}: {}", shader.name, error.emit_to_string(&shader.wgsl)));
+    (module, info)
+}
+
+#[test]
+fn every_kernel_and_tile_is_valid_and_translates_to_every_interface() {
+    for (kernel, tile) in variants() {
+        let shader = load(kernel, tile).unwrap();
+        let (module, info) = parsed(&shader);
+        let stage = naga::ShaderStage::Compute;
+        let name = module.entry_points[0].name.clone();
+        let at = format!("{} {tile:?}", kernel.name);
+
+        let entry = spv::PipelineOptions { shader_stage: stage, entry_point: name.clone() };
+        let subgroups = has_subgroups(&shader);
+        let lang_version = if subgroups { (1, 3) } else { (1, 0) };
+        let options = spv::Options { lang_version, ..spv::Options::default() };
+        let words = spv::write_vec(&module, &info, &options, Some(&entry))
+            .unwrap_or_else(|error| panic!("{at} to SPIR-V: {error}"));
+        assert_eq!(words[0], 0x0723_0203, "{at}");
+
+        let entry = Some((stage, name));
+        let lang_version = if subgroups { (2, 1) } else { (1, 0) };
+        let options = msl::Options { lang_version, ..msl::Options::default() };
+        let pipeline = msl::PipelineOptions { entry_point: entry.clone(), ..Default::default() };
+        let (text, translated) = msl::write_string(&module, &info, &options, &pipeline)
+            .unwrap_or_else(|error| panic!("{at} to MSL: {error}"));
+        assert!(text.contains("kernel void") && translated.entry_point_names[0].is_ok(), "{at}");
+
+        let shader_model =
+            if subgroups { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
+        let options = hlsl::Options { shader_model, ..hlsl::Options::default() };
+        let mut text = String::new();
+        let pipeline = hlsl::PipelineOptions { entry_point: entry };
+        let translated = hlsl::Writer::new(&mut text, &options, &pipeline)
+            .write(&module, &info, None)
+            .unwrap_or_else(|error| panic!("{at} to HLSL: {error}"));
+        assert!(text.contains("numthreads") && translated.entry_point_names[0].is_ok(), "{at}");
+    }
+}
+
+/// What WebGPU guarantees on every adapter (the default limits of the specification).
+#[test]
+fn every_kernel_fits_the_smallest_adapter() {
+    for (kernel, tile) in variants() {
+        let shader = load(kernel, tile).unwrap();
+        let at = kernel.name;
+        assert_eq!(kernel.subgroups, has_subgroups(&shader), "{at}");
+        assert!((1..=256).contains(&shader.workgroup_size), "{at}");
+        assert!(shader.workgroup_memory <= 16384, "{at}");
+        assert!(shader.storage.len() <= 8, "{at}");
+        assert!(shader.uniform_size.is_multiple_of(4) && shader.uniform_size <= 65536, "{at}");
+    }
+}
+
+/// The first tile is the one that stands in the file, and each tile is found in the text.
+#[test]
+fn tiles_are_set_where_they_stand() {
+    for kernel in kernels() {
+        assert!(!kernel.tiles.is_empty(), "{}", kernel.name);
+        for tile in kernel.tiles {
+            let text = load(kernel, tile).unwrap().wgsl;
+            for (name, value) in *tile {
+                let line = format!("const {name}: u32 = {value}u;");
+                assert_eq!(text.matches(&line).count(), 1, "{}: {line}", kernel.name);
+                if *tile == kernel.tiles[0] {
+                    assert!(kernel.source.contains(&line), "{}: {line}", kernel.name);
+                }
+            }
+        }
+        let distinct: BTreeSet<_> = kernel.tiles.iter().collect();
+        assert_eq!(distinct.len(), kernel.tiles.len(), "{}", kernel.name);
+    }
+}
+
+/// Every call of every candidate, for fixed and generated cases of every operator.
+fn calls() -> Vec<(String, Vec<KernelCall>)> {
+    let cases = NAMES.iter().flat_map(|name| [fixed(name), sample(name, 150)].concat());
+    let candidates = cases.flat_map(|case| {
+        let candidates = case.operator.candidates(&case.shapes.iter().collect::<Vec<_>>()).unwrap();
+        assert!(!candidates.is_empty(), "{case}");
+        let names: BTreeSet<_> = candidates.iter().map(|c| c.name.clone()).collect();
+        assert_eq!(names.len(), candidates.len(), "two candidates of one name: {case}");
+        candidates.into_iter().map(move |candidate| (case.to_string(), candidate.calls))
+    });
+    candidates.collect()
+}
+
+/// The types of the uniform block's fields, which a call's numbers must have.
+fn field_types(shader: &Shader) -> BTreeMap<String, naga::ScalarKind> {
+    let (module, _) = parsed(shader);
+    let uniform = module.global_variables.iter().find_map(|(_, variable)| {
+        (variable.space == naga::AddressSpace::Uniform).then_some(variable.ty)
+    });
+    let naga::TypeInner::Struct { members, .. } = &module.types[uniform.unwrap()].inner else {
+        panic!("{}: the uniform block is not a struct", shader.name);
+    };
+    let fields = members.iter().map(|member| {
+        let naga::TypeInner::Scalar(scalar) = module.types[member.ty].inner else {
+            panic!("{}: {member:?} is not a scalar", shader.name);
+        };
+        assert_eq!(scalar.width, 4);
+        (member.name.clone().unwrap(), scalar.kind)
+    });
+    fields.collect()
+}
+
+#[test]
+fn every_call_names_exactly_what_its_shader_declares() {
+    let mut shaders = BTreeMap::new();
+    let mut used = BTreeSet::new();
+    for (case, calls) in calls() {
+        for (index, call) in calls.iter().enumerate() {
+            let at = || format!("{} in {case}", call.kernel.name);
+            assert!(kernels().contains(&call.kernel), "not listed: {}", at());
+            assert!(
+                call.kernel.tiles.contains(&call.tile),
+                "not shipped with {:?}: {}",
+                call.tile,
+                at()
+            );
+            used.insert((call.kernel.name, call.tile));
+            let (shader, types) =
+                shaders.entry((call.kernel.name, call.tile)).or_insert_with(|| {
+                    let shader = load(call.kernel, call.tile).unwrap();
+                    let types = field_types(&shader);
+                    (shader, types)
+                });
+
+            let given: BTreeMap<String, naga::ScalarKind> = call
+                .params
+                .entries()
+                .iter()
+                .map(|(name, value)| match value {
+                    Scalar::U32(_) => ((*name).to_owned(), naga::ScalarKind::Uint),
+                    Scalar::F32(_) => ((*name).to_owned(), naga::ScalarKind::Float),
+                })
+                .collect();
+            assert_eq!(given.len(), call.params.entries().len(), "a number twice: {}", at());
+            assert_eq!(&given, types, "{}", at());
+            assert_eq!(
+                shader.uniform_bytes(&call.params).unwrap().len() as u32,
+                shader.uniform_size
+            );
+
+            let names: BTreeSet<&str> = call.bindings.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names.len(), call.bindings.len(), "a tensor twice: {}", at());
+            let declared: BTreeSet<&str> = shader.storage.iter().map(|b| b.name.as_str()).collect();
+            assert_eq!(names, declared, "{}", at());
+
+            // A kernel writes the output or a scratch buffer, which no call before it wrote, and reads the rest.
+            for binding in &shader.storage {
+                let (_, operand) =
+                    call.bindings.iter().find(|(name, _)| *name == binding.name).unwrap();
+                let last = index + 1 == calls.len();
+                match operand {
+                    Operand::Input(_) | Operand::Absent => assert!(binding.read_only, "{}", at()),
+                    Operand::Output => assert!(!binding.read_only && last, "{}", at()),
+                    Operand::Scratch(_) => {
+                        let written = calls[..index]
+                            .iter()
+                            .any(|before| before.bindings.contains(&("out", *operand)));
+                        assert_eq!(binding.read_only, written, "{}", at());
+                    }
+                }
+            }
+        }
+    }
+    for (kernel, tile) in variants() {
+        assert!(used.contains(&(kernel.name, tile)), "no case reaches {} {tile:?}", kernel.name);
+    }
+}
+
+/// The uniform block is filled by name: an order of its own, a number too few or too many is an error.
+#[test]
+fn a_call_that_does_not_fit_its_shader_is_an_error() {
+    use involution::kernel::Params;
+    let kernel = kernels().into_iter().find(|kernel| kernel.name == "activation").unwrap();
+    let shader = load(kernel, &[]).unwrap();
+    let bytes =
+        |sizes: &[(&'static str, usize)]| shader.uniform_bytes(&Params::sizes(sizes).unwrap());
+    let right = bytes(&[("elements", 7), ("activation", 2)]).unwrap();
+    assert_eq!(right, [7, 0, 0, 0, 2, 0, 0, 0]);
+    assert_eq!(bytes(&[("activation", 2), ("elements", 7)]).unwrap(), right);
+    for wrong in [
+        &[("elements", 7)][..],
+        &[("elements", 7), ("activation", 2), ("surplus", 1)],
+        &[("elements", 7), ("activatoin", 2)],
+        &[("elements", 7), ("elements", 7), ("activation", 2)],
+    ] {
+        assert!(
+            matches!(bytes(wrong), Err(Error::Kernel { kernel, .. }) if kernel == "activation")
+        );
+    }
+    assert!(Params::sizes(&[("elements", u32::MAX as usize + 1)]).is_err());
+}
+
+/// The files below a folder, relative to it and without their ending.
+pub fn files_below(folder: &Path, ending: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|own| own == ending) {
+                let stem = path.strip_prefix(folder).unwrap().with_extension("");
+                found.push(stem.to_str().unwrap().replace('\\', "/"));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_shader_file_is_used() {
+    let folder = directory().parent().unwrap().join("shaders");
+    let text =
+        |file: &str| std::fs::read_to_string(folder.join(file).with_extension("wgsl")).unwrap();
+    // Fragments count where a kernel imports them, itself or through another.
+    let mut imports = BTreeSet::new();
+    let mut texts: Vec<String> = kernels().iter().map(|kernel| kernel.source.to_owned()).collect();
+    while let Some(source) = texts.pop() {
+        for name in source.lines().filter_map(|line| line.strip_prefix("#import ")) {
+            if imports.insert(name.trim().to_owned()) {
+                texts.push(text(&format!("common/{}", name.trim())));
+            }
+        }
+    }
+    let mut own = BTreeSet::new();
+    for file in files_below(&folder, "wgsl") {
+        match file.strip_prefix("common/") {
+            Some(fragment) => assert!(imports.contains(fragment), "no kernel imports {file}"),
+            None => assert!(own.insert(file)),
+        }
+    }
+    let listed: Vec<&str> = kernels().iter().map(|kernel| kernel.name).collect();
+    let named: BTreeSet<String> = listed.iter().map(|&name| name.to_owned()).collect();
+    assert_eq!(named.len(), listed.len(), "a kernel is listed twice");
+    assert_eq!(own, named);
+}
+
+fn made_up(source: String) -> Kernel {
+    const TILES: &[Tile] = &[&[("T", 8)]];
+    let source = source.leak();
+    Kernel { name: "made_up", source, tiles: TILES, subgroups: false, made_for: None }
+}
+
+const BODY: &str = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>) {
+    out[linear_workgroup(id, count)] = T;
+}
+";
+
+#[test]
+fn a_fragment_imported_twice_is_included_once() {
+    let source = format!("#import grid\n#import grid\n\nconst T: u32 = 8u;\n{BODY}#import grid\n");
+    let shader = load(&made_up(source), &[("T", 3)]).unwrap();
+    assert_eq!(shader.wgsl.matches("fn linear_workgroup").count(), 1);
+    assert!(shader.wgsl.contains("const T: u32 = 3u;"));
+    assert_eq!((shader.workgroup_size, shader.storage.len(), shader.uniform_size), (64, 1, 0));
+}
+
+#[test]
+fn what_cannot_be_loaded_is_an_error_that_says_why() {
+    let message = |source: String, tile: Tile| match load(&made_up(source), tile) {
+        Err(Error::Kernel { kernel, message }) if kernel == "made_up" => message,
+        other => panic!("{other:?}"),
+    };
+    let unknown = message(format!("#import gird\n{BODY}"), &[]);
+    assert!(unknown.contains("'gird'"), "{unknown}");
+    let missing = message(format!("#import grid\nconst T: u32 = 8u;\n{BODY}"), &[("U", 4)]);
+    assert!(missing.contains('U'), "{missing}");
+    let syntax = message(format!("#import grid\nconst T: u32 = 8u\n{BODY}"), &[]);
+    assert!(syntax.contains("made_up:"), "no place in the source: {syntax}");
+    let none = message("const T: u32 = 8u;\n".to_owned(), &[]);
+    assert!(none.contains("entry point"), "{none}");
+}
