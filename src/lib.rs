@@ -67,3 +67,8 @@ pub use tensor::Tensor;
 
 /// The wgpu that this crate is built with, so that users can match its version.
 pub use wgpu;
+
+/// The README's example is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

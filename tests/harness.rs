@@ -175,7 +175,7 @@ pub fn check_on(
     Ok(names.len())
 }
 
-/// The names of the candidates that an adapter has for a call, the general one first, the preferred last.
+/// The names of the candidates that an adapter has for a call, the preferred one last.
 pub fn candidates(gpu: &Gpu, op: &Operator, inputs: &[&Tensor]) -> Result<Vec<String>, Error> {
     let candidates = gpu.candidates(op, &shapes(inputs))?;
     Ok(candidates.into_iter().map(|candidate| candidate.name).collect())

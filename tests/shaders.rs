@@ -73,6 +73,79 @@ fn every_kernel_and_tile_is_valid_and_translates_to_every_interface() {
     }
 }
 
+/// A loop of a shader: its counter, where it ends, how it steps, and its body.
+struct Loop<'a> {
+    counter: &'a str,
+    bound: &'a str,
+    step: &'a str,
+    body: &'a str,
+}
+
+fn loops(code: &str) -> Vec<Loop<'_>> {
+    let parse = |(at, _)| {
+        let (head, rest) = code[at + "for (".len()..].split_once(") {").unwrap();
+        let mut depth = 1;
+        let end = rest.find(|c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            depth == 0
+        });
+        let [start, bound, step] = *head.split("; ").collect::<Vec<_>>() else {
+            panic!("not a loop from a start to a bound: {head}");
+        };
+        let counter = start.strip_prefix("var ").unwrap().split(' ').next().unwrap();
+        Loop { counter, bound, step, body: &rest[..end.unwrap()] }
+    };
+    code.match_indices("for (").map(parse).collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let ends = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    ends.map(|word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
+}
+
+/// Shaders are compiled without the check that ends loops by force, which is sound because each counts to a
+/// number that does not change, with a counter that nothing else writes.
+#[test]
+fn every_loop_ends() {
+    let mut found = 0;
+    for (kernel, tile) in variants() {
+        let text = load(kernel, tile).unwrap().wgsl;
+        let code = text.lines().map(|line| line.split("//").next().unwrap());
+        let code = code.collect::<Vec<_>>().join("\n");
+        for endless in ["while ", "loop {", "loop{"] {
+            assert!(!code.contains(endless), "{}: {endless}", kernel.name);
+        }
+        for Loop { counter, bound, step, body } in loops(&code) {
+            found += 1;
+            let at = format!("{}: for {counter}; {bound}; {step}", kernel.name);
+            let up = bound.strip_prefix(counter).and_then(|rest| rest.strip_prefix(" < "));
+            let down = bound == format!("{counter} > 0u") && step == format!("{counter} /= 2u");
+            let by_one = step == format!("{counter}++");
+            let by_more = step.strip_prefix(counter).and_then(|rest| rest.strip_prefix(" += "));
+            let steps = by_more.is_some_and(|by| ["64u", "LANES"].contains(&by));
+            assert!(down || (up.is_some() && (by_one || steps)), "{at}");
+            // The bound is made of numbers, uniforms, constants and what `let` declares.
+            for (_, word) in words(up.unwrap_or("0u")).filter(|(_, word)| !word.is_empty()) {
+                let number = word.ends_with('u') && word[..word.len() - 1].parse::<u32>().is_ok();
+                let fixed = number
+                    || bound.contains(&format!("params.{word}"))
+                    || word == "params"
+                    || code.contains(&format!("let {word} = "))
+                    || code.contains(&format!("const {word}: u32 = "));
+                assert!(fixed, "{at}: {word} may change");
+            }
+            for (place, _) in words(body).filter(|(_, word)| *word == counter) {
+                let after = body[place + counter.len()..].trim_start();
+                let compared = after.starts_with("==") || after.starts_with("=>");
+                let written = ["=", "+=", "-=", "*=", "/=", "%=", "++", "--", "<<=", ">>="];
+                let written = !compared && written.iter().any(|sign| after.starts_with(sign));
+                assert!(!written && !body[..place].ends_with('&'), "{at}: written in the body");
+            }
+        }
+    }
+    assert!(found > 50, "{found} loops");
+}
+
 /// What WebGPU guarantees on every adapter (the default limits of the specification).
 #[test]
 fn every_kernel_fits_the_smallest_adapter() {

@@ -245,7 +245,9 @@ fn arguments(text: &str) -> usize {
 #[test]
 fn an_operator_is_four_files_of_one_name() {
     let root = root();
+    let modules = std::fs::read_to_string(root.join("tests/ops/mod.rs")).unwrap();
     for name in NAMES {
+        assert!(modules.contains(&format!("mod {name};")), "tests/ops/mod.rs leaves out {name}");
         let files = [
             format!("shaders/{name}.wgsl"),
             format!("src/ops/{name}.rs"),

@@ -9,8 +9,10 @@ use crate::ops::{Op, Operator};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// A quiet NaN that no arithmetic produces by itself.
-const POISON: u32 = 0x7fda_5a5a;
+/// Quiet NaNs that no arithmetic produces by itself: around inputs, and in and around the output. They
+/// differ, so that a stray read that is passed on to a stray write shows as one.
+const INPUT_POISON: u32 = 0x7fda_5a5a;
+const OUTPUT_POISON: u32 = 0x7fdb_5b5b;
 
 /// Elements of slack on each side of a tensor; a multiple of every alignment that WebGPU allows.
 const SLACK: u64 = 64;
@@ -40,10 +42,10 @@ impl Gpu {
         let chunks = self.chunks(op, &shapes, choice)?;
         let mut guarded = Vec::new();
         for input in inputs {
-            guarded.push(self.poisoned(input.shape(), input.data(), op.name())?);
+            guarded.push(self.poisoned(input.shape(), input.data(), INPUT_POISON, op.name())?);
         }
         let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
-        let output = self.poisoned(&shape, &[], op.name())?;
+        let output = self.poisoned(&shape, &[], OUTPUT_POISON, op.name())?;
         let inputs: Vec<&GpuTensor> = guarded.iter().collect();
         let prepared = self.bind(op, &inputs, output.clone(), chunks)?;
         self.submit(&prepared)?;
@@ -52,7 +54,7 @@ impl Gpu {
         let words = pollster::block_on(self.read(&output.lease, 0, whole, "guard"))?;
         let (before, rest) = words.split_at(words.len().min(SLACK as usize));
         let (data, after) = rest.split_at(rest.len().saturating_sub(SLACK as usize));
-        let poisoned = |value: &&f32| value.to_bits() == POISON;
+        let poisoned = |value: &&f32| value.to_bits() == OUTPUT_POISON;
         let slack = before.len() + after.len();
         Ok(Guarded {
             unwritten: data.iter().filter(poisoned).count(),
@@ -63,11 +65,17 @@ impl Gpu {
     }
 
     /// A tensor with these values, or poison where there are none, between poisoned slack.
-    fn poisoned(&self, shape: &Shape, values: &[f32], op: &'static str) -> Result<GpuTensor> {
+    fn poisoned(
+        &self,
+        shape: &Shape,
+        values: &[f32],
+        poison: u32,
+        op: &'static str,
+    ) -> Result<GpuTensor> {
         let tensor = self.window(shape, 4 * SLACK, SLACK, op, "a guarded tensor")?;
         let elements = shape.elements().map_err(Error::at(op))?;
-        let slack = vec![f32::from_bits(POISON); SLACK as usize];
-        let middle = vec![f32::from_bits(POISON); elements - values.len()];
+        let slack = vec![f32::from_bits(poison); SLACK as usize];
+        let middle = vec![f32::from_bits(poison); elements - values.len()];
         let whole = [&slack, values, &middle, &slack].concat();
         let context = &self.0.context;
         context.guarded("guard", 4 * whole.len() as u64, || {

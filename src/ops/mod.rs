@@ -152,15 +152,20 @@ impl Op for Operator {
         self.op().inputs()
     }
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
-        self.op().output_shape(inputs)
+        let shape = self.op().output_shape(inputs)?;
+        // An output that cannot be counted is refused here for all operators.
+        shape.elements()?;
+        Ok(shape)
     }
     fn flops(&self, inputs: &[&Shape]) -> Result<u64> {
+        self.output_shape(inputs)?;
         self.op().flops(inputs)
     }
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         self.op().batched(inputs)
     }
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
+        self.output_shape(inputs)?;
         self.op().candidates(inputs)
     }
 }
