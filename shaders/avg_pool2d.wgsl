@@ -1,18 +1,14 @@
 // Average pooling. One invocation computes four neighbouring pixels of an output row.
 #import grid
+#import window
 
 struct Params {
+    window: Window,
     planes: u32, // N*C
     height: u32,
     width: u32,
     out_height: u32,
     out_width: u32,
-    kernel_height: u32,
-    kernel_width: u32,
-    stride_y: u32,
-    stride_x: u32,
-    padding_top: u32,
-    padding_left: u32,
     padded_height: u32,
     padded_width: u32,
     count_include_pad: u32,
@@ -49,22 +45,22 @@ fn main(
     }
 
     // Where the windows begin and end on the padded input: a last one may hang over it.
-    let y0 = oy * params.stride_y;
-    let y1 = min(y0 + params.kernel_height, params.padded_height);
-    let x0 = (vec4<u32>(ox) + vec4<u32>(0u, 1u, 2u, 3u)) * params.stride_x;
-    let x1 = min(x0 + params.kernel_width, vec4<u32>(params.padded_width));
+    let y0 = oy * params.window.stride_y;
+    let y1 = min(y0 + params.window.kernel_height, params.padded_height);
+    let x0 = (vec4<u32>(ox) + vec4<u32>(0u, 1u, 2u, 3u)) * params.window.stride_x;
+    let x1 = min(x0 + params.window.kernel_width, vec4<u32>(params.padded_width));
 
     // What of that lies on the input itself.
-    let top = max(y0, params.padding_top);
-    let bottom = min(y1, params.padding_top + params.height);
-    let left = max(x0, vec4<u32>(params.padding_left));
-    let right = min(x1, vec4<u32>(params.padding_left + params.width));
+    let top = max(y0, params.window.padding_top);
+    let bottom = min(y1, params.window.padding_top + params.height);
+    let left = max(x0, vec4<u32>(params.window.padding_left));
+    let right = min(x1, vec4<u32>(params.window.padding_left + params.width));
 
     var sum = vec4<f32>();
     for (var py = top; py < bottom; py++) {
-        let row = (plane * params.height + py - params.padding_top) * params.width;
-        for (var kx = 0u; kx < params.kernel_width; kx++) {
-            let ix = x0 + kx - params.padding_left;
+        let row = (plane * params.height + py - params.window.padding_top) * params.width;
+        for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+            let ix = x0 + kx - params.window.padding_left;
             sum += vec4<f32>(in_row(row, ix.x), in_row(row, ix.y), in_row(row, ix.z), in_row(row, ix.w));
         }
     }

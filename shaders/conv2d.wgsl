@@ -33,19 +33,19 @@ fn main(
         return;
     }
 
-    let taps = params.kernel_height * params.kernel_width;
+    let taps = params.window.kernel_height * params.window.kernel_width;
     let weight_row = group_in * taps; // elements of the weight per output channel
     let weight_first = sample * params.weight_sample_stride + group * group_out * weight_row;
-    let iy0 = oy * params.stride_y - params.padding_top;
-    let ix0 = ox * params.stride_x - params.padding_left;
+    let iy0 = oy * params.window.stride_y - params.window.padding_top;
+    let ix0 = ox * params.window.stride_x - params.window.padding_left;
 
     var sum: array<vec4<f32>, T>;
     for (var ci = 0u; ci < group_in; ci++) {
         let plane = (sample * params.in_channels + group * group_in + ci) * params.height * params.width;
-        for (var ky = 0u; ky < params.kernel_height; ky++) {
-            for (var kx = 0u; kx < params.kernel_width; kx++) {
-                let value = padded4(plane, iy0 + ky * params.dilation_y, ix0 + kx * params.dilation_x);
-                let tap = weight_first + ci * taps + ky * params.kernel_width + kx;
+        for (var ky = 0u; ky < params.window.kernel_height; ky++) {
+            for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+                let value = padded4(plane, iy0 + ky * params.window.dilation_y, ix0 + kx * params.window.dilation_x);
+                let tap = weight_first + ci * taps + ky * params.window.kernel_width + kx;
                 for (var t = 0u; t < T; t++) {
                     // A tile that overhangs the group repeats its last channel and drops the result.
                     sum[t] += weight[tap + min(first + t, group_out - 1u) * weight_row] * value;

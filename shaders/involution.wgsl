@@ -19,25 +19,25 @@ fn main(
     let group_channels = params.channels / params.groups;
     let plane = params.height * params.width;
     let x_first = (item.sample * params.channels + item.group * group_channels) * plane;
-    let taps = params.kernel_height * params.kernel_width;
+    let taps = params.window.kernel_height * params.window.kernel_width;
     let out_plane = params.out_height * params.out_width;
     let kernel_first = (item.sample * params.groups + item.group) * taps * out_plane + item.oy * params.out_width;
     let place = min(vec4<u32>(item.ox) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.out_width - 1u));
-    let iy0 = item.oy * params.stride_y - params.padding_top;
-    let ix0 = item.ox * params.stride_x - params.padding_left;
+    let iy0 = item.oy * params.window.stride_y - params.window.padding_top;
+    let ix0 = item.ox * params.window.stride_x - params.window.padding_left;
 
     var sum: array<vec4<f32>, C>;
-    for (var ky = 0u; ky < params.kernel_height; ky++) {
-        let iy = iy0 + ky * params.dilation_y;
+    for (var ky = 0u; ky < params.window.kernel_height; ky++) {
+        let iy = iy0 + ky * params.window.dilation_y;
         let inside = iy < params.height;
-        for (var kx = 0u; kx < params.kernel_width; kx++) {
-            let weight = weights(kernel_first, ky * params.kernel_width + kx, place);
-            let ix = ix0 + kx * params.dilation_x;
+        for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+            let weight = weights(kernel_first, ky * params.window.kernel_width + kx, place);
+            let ix = ix0 + kx * params.window.dilation_x;
             for (var c = 0u; c < C; c++) {
                 // A tile that overhangs the group repeats its last channel and drops the result.
                 let channel = min(item.first + c, group_channels - 1u);
                 let row = x_first + channel * plane + iy * params.width;
-                let s = params.stride_x;
+                let s = params.window.stride_x;
                 sum[c] += weight * vec4<f32>(
                     in_row(row, inside, ix),
                     in_row(row, inside, ix + s),

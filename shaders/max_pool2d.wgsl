@@ -3,25 +3,8 @@
 // Values are compared as integers: compilers may assume that no float is NaN and rewrite v != v or
 // !(v <= best) so that a NaN is lost, and WGSL has no way to write minus infinity.
 #import grid
+#import planes
 
-struct Params {
-    planes: u32, // N*C
-    height: u32,
-    width: u32,
-    out_height: u32,
-    out_width: u32,
-    kernel_height: u32,
-    kernel_width: u32,
-    stride_y: u32,
-    stride_x: u32,
-    padding_top: u32,
-    padding_left: u32,
-    dilation_y: u32,
-    dilation_x: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, H', W']
 
 const SIGN_BIT: u32 = 0x80000000u;
@@ -67,18 +50,18 @@ fn main(
         return;
     }
 
-    let iy0 = oy * params.stride_y - params.padding_top;
-    let ix0 = (vec4<u32>(ox) + vec4<u32>(0u, 1u, 2u, 3u)) * params.stride_x - params.padding_left;
+    let iy0 = oy * params.window.stride_y - params.window.padding_top;
+    let ix0 = (vec4<u32>(ox) + vec4<u32>(0u, 1u, 2u, 3u)) * params.window.stride_x - params.window.padding_left;
 
     var best = vec4<u32>(LOWEST_KEY);
-    for (var ky = 0u; ky < params.kernel_height; ky++) {
-        let iy = iy0 + ky * params.dilation_y;
+    for (var ky = 0u; ky < params.window.kernel_height; ky++) {
+        let iy = iy0 + ky * params.window.dilation_y;
         if iy >= params.height {
             continue;
         }
         let row = (plane * params.height + iy) * params.width;
-        for (var kx = 0u; kx < params.kernel_width; kx++) {
-            let ix = ix0 + kx * params.dilation_x;
+        for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+            let ix = ix0 + kx * params.window.dilation_x;
             best = max(best, vec4<u32>(in_row(row, ix.x), in_row(row, ix.y), in_row(row, ix.z), in_row(row, ix.w)));
         }
     }

@@ -1,25 +1,8 @@
 // Unfolding. One invocation copies one row of taps of one plane at four neighbouring positions of the
 // window: the places are found once for 4 Kw copies.
 #import grid
+#import planes
 
-struct Params {
-    planes: u32, // N*C
-    height: u32,
-    width: u32,
-    out_height: u32,
-    out_width: u32,
-    kernel_height: u32,
-    kernel_width: u32,
-    stride_y: u32,
-    stride_x: u32,
-    padding_top: u32,
-    padding_left: u32,
-    dilation_y: u32,
-    dilation_x: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C*Kh*Kw, H'*W']
 
 @compute @workgroup_size(64)
@@ -36,25 +19,25 @@ fn main(
     item /= columns;
     let oy = item % params.out_height;
     item /= params.out_height;
-    let ky = item % params.kernel_height;
-    let plane = item / params.kernel_height;
+    let ky = item % params.window.kernel_height;
+    let plane = item / params.window.kernel_height;
     if plane >= params.planes {
         return;
     }
 
     // Places above or left of the input wrap around 0 and so lie outside of it too.
-    let iy = oy * params.stride_y + ky * params.dilation_y - params.padding_top;
-    let ix0 = ox * params.stride_x - params.padding_left;
+    let iy = oy * params.window.stride_y + ky * params.window.dilation_y - params.window.padding_top;
+    let ix0 = ox * params.window.stride_x - params.window.padding_left;
     let inside = iy < params.height;
     let row = (plane * params.height + iy) * params.width;
     let pixels = min(params.out_width - ox, 4u);
 
-    for (var kx = 0u; kx < params.kernel_width; kx++) {
-        let tap = (plane * params.kernel_height + ky) * params.kernel_width + kx;
+    for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+        let tap = (plane * params.window.kernel_height + ky) * params.window.kernel_width + kx;
         let first = (tap * params.out_height + oy) * params.out_width + ox;
         for (var p = 0u; p < 4u; p++) {
             if p < pixels {
-                let ix = ix0 + p * params.stride_x + kx * params.dilation_x;
+                let ix = ix0 + p * params.window.stride_x + kx * params.window.dilation_x;
                 var value = 0.0;
                 if inside && ix < params.width {
                     value = x[row + ix];

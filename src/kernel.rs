@@ -89,11 +89,25 @@ pub struct Params(Vec<(&'static str, Scalar)>);
 impl Params {
     /// Unsigned sizes by name.
     pub fn sizes(sizes: &[(&'static str, usize)]) -> Result<Self, ShapeError> {
-        let mut params = Params::default();
-        for &(name, size) in sizes {
-            params.0.push((name, Scalar::U32(to_u32(name, size)?)));
-        }
-        Ok(params)
+        sizes.iter().try_fold(Params::default(), |params, &(name, size)| params.size(name, size))
+    }
+
+    /// The sizes of a kernel over the planes of x `[N, C, H, W]`, for an output of this height and width.
+    pub fn planes(x: [usize; 4], output: [usize; 2]) -> Result<Self, ShapeError> {
+        let [batch, channels, height, width] = x;
+        Params::sizes(&[
+            ("planes", product("x", &[batch, channels])?),
+            ("height", height),
+            ("width", width),
+            ("out_height", output[0]),
+            ("out_width", output[1]),
+        ])
+    }
+
+    /// The same with one more size.
+    pub fn size(mut self, name: &'static str, size: usize) -> Result<Self, ShapeError> {
+        self.0.push((name, Scalar::U32(to_u32(name, size)?)));
+        Ok(self)
     }
 
     /// The same with the eight numbers of a sliding window added.

@@ -129,6 +129,7 @@ fn every_loop_ends() {
                 let number = word.ends_with('u') && word[..word.len() - 1].parse::<u32>().is_ok();
                 let fixed = number
                     || bound.contains(&format!("params.{word}"))
+                    || bound.contains(&format!("params.window.{word}"))
                     || word == "params"
                     || code.contains(&format!("let {word} = "))
                     || code.contains(&format!("const {word}: u32 = "));
@@ -199,17 +200,31 @@ fn field_types(shader: &Shader) -> BTreeMap<String, naga::ScalarKind> {
     let uniform = module.global_variables.iter().find_map(|(_, variable)| {
         (variable.space == naga::AddressSpace::Uniform).then_some(variable.ty)
     });
-    let naga::TypeInner::Struct { members, .. } = &module.types[uniform.unwrap()].inner else {
-        panic!("{}: the uniform block is not a struct", shader.name);
+    let mut fields = BTreeMap::new();
+    add_field_types(shader.name, &module, uniform.unwrap(), &mut fields);
+    fields
+}
+
+fn add_field_types(
+    at: &str,
+    module: &naga::Module,
+    ty: naga::Handle<naga::Type>,
+    fields: &mut BTreeMap<String, naga::ScalarKind>,
+) {
+    let naga::TypeInner::Struct { members, .. } = &module.types[ty].inner else {
+        panic!("{at}: the uniform block is not a struct");
     };
-    let fields = members.iter().map(|member| {
-        let naga::TypeInner::Scalar(scalar) = module.types[member.ty].inner else {
-            panic!("{}: {member:?} is not a scalar", shader.name);
-        };
-        assert_eq!(scalar.width, 4);
-        (member.name.clone().unwrap(), scalar.kind)
-    });
-    fields.collect()
+    for member in members {
+        match module.types[member.ty].inner {
+            naga::TypeInner::Struct { .. } => add_field_types(at, module, member.ty, fields),
+            naga::TypeInner::Scalar(scalar) => {
+                assert_eq!(scalar.width, 4);
+                let again = fields.insert(member.name.clone().unwrap(), scalar.kind);
+                assert!(again.is_none(), "{at}: two fields of one name: {member:?}");
+            }
+            _ => panic!("{at}: {member:?} is not a scalar"),
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 // What the convolution kernels share: parameters, tensors, and reading the input with its padding.
+#import window
 
 struct Params {
+    window: Window,
     batch: u32,
     in_channels: u32,
     height: u32,
@@ -8,14 +10,6 @@ struct Params {
     out_channels: u32,
     out_height: u32,
     out_width: u32,
-    kernel_height: u32,
-    kernel_width: u32,
-    stride_y: u32,
-    stride_x: u32,
-    padding_top: u32,
-    padding_left: u32,
-    dilation_y: u32,
-    dilation_x: u32,
     groups: u32,
     weight_sample_stride: u32, // 0 where all samples share one weight
     bias_sample_stride: u32,
@@ -38,7 +32,7 @@ fn padded(plane: u32, iy: u32, ix: u32) -> f32 {
 
 // The input under one tap at four neighbouring output pixels.
 fn padded4(plane: u32, iy: u32, ix: u32) -> vec4<f32> {
-    let s = params.stride_x;
+    let s = params.window.stride_x;
     return vec4<f32>(
         padded(plane, iy, ix),
         padded(plane, iy, ix + s),

@@ -1,20 +1,14 @@
 // What the involution kernels share: parameters, tensors, and which pixels and channels an item covers.
+#import window
 
 struct Params {
+    window: Window,
     batch: u32,
     channels: u32,
     height: u32,
     width: u32,
     out_height: u32,
     out_width: u32,
-    kernel_height: u32,
-    kernel_width: u32,
-    stride_y: u32,
-    stride_x: u32,
-    padding_top: u32,
-    padding_left: u32,
-    dilation_y: u32,
-    dilation_x: u32,
     groups: u32,
     activation: u32,
 }

@@ -28,16 +28,16 @@ fn main(
 
     let multiplier = params.out_channels / params.in_channels;
     let plane = (sample * params.in_channels + channel / multiplier) * params.height * params.width;
-    let taps = params.kernel_height * params.kernel_width;
+    let taps = params.window.kernel_height * params.window.kernel_width;
     let weight_first = sample * params.weight_sample_stride + channel * taps;
-    let iy0 = oy * params.stride_y - params.padding_top;
-    let ix0 = ox * params.stride_x - params.padding_left;
+    let iy0 = oy * params.window.stride_y - params.window.padding_top;
+    let ix0 = ox * params.window.stride_x - params.window.padding_left;
 
     var sum = vec4<f32>();
-    for (var ky = 0u; ky < params.kernel_height; ky++) {
-        for (var kx = 0u; kx < params.kernel_width; kx++) {
-            let value = padded4(plane, iy0 + ky * params.dilation_y, ix0 + kx * params.dilation_x);
-            sum += weight[weight_first + ky * params.kernel_width + kx] * value;
+    for (var ky = 0u; ky < params.window.kernel_height; ky++) {
+        for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+            let value = padded4(plane, iy0 + ky * params.window.dilation_y, ix0 + kx * params.window.dilation_x);
+            sum += weight[weight_first + ky * params.window.kernel_width + kx] * value;
         }
     }
     finish(sum, sample, channel, oy * params.out_width + ox, min(params.out_width - ox, 4u));

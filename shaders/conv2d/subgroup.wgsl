@@ -14,12 +14,12 @@ struct Term {
 
 // The input under a term at four neighbouring pixels, and on to the next term.
 fn next(term: ptr<function, Term>, iy0: u32, ix0: u32) -> vec4<f32> {
-    let value = padded4((*term).plane, iy0 + (*term).ky * params.dilation_y, ix0 + (*term).kx * params.dilation_x);
+    let value = padded4((*term).plane, iy0 + (*term).ky * params.window.dilation_y, ix0 + (*term).kx * params.window.dilation_x);
     (*term).kx += 1u;
-    if (*term).kx == params.kernel_width {
+    if (*term).kx == params.window.kernel_width {
         (*term).kx = 0u;
         (*term).ky += 1u;
-        if (*term).ky == params.kernel_height {
+        if (*term).ky == params.window.kernel_height {
             (*term).ky = 0u;
             (*term).plane += params.height * params.width;
         }
@@ -35,7 +35,7 @@ fn main(
     @builtin(subgroup_invocation_id) voice: u32,
 ) {
     let group_in = params.in_channels / params.groups;
-    let terms = group_in * params.kernel_height * params.kernel_width;
+    let terms = group_in * params.window.kernel_height * params.window.kernel_width;
     let blocks = (params.out_channels / params.groups + CHANNELS - 1u) / CHANNELS;
     let columns = (params.out_width + 3u) / 4u;
     let quads = params.out_height * columns;
@@ -56,8 +56,8 @@ fn main(
     // Beyond the last pixel nothing is stored.
     let oy = quad / columns;
     let ox = (quad % columns) * 4u;
-    let iy0 = oy * params.stride_y - params.padding_top;
-    let ix0 = ox * params.stride_x - params.padding_left;
+    let iy0 = oy * params.window.stride_y - params.window.padding_top;
+    let ix0 = ox * params.window.stride_x - params.window.padding_left;
     let row = rows(sample, group, first, voice, terms);
     var term = Term(0u, 0u, (sample * params.in_channels + group * group_in) * params.height * params.width);
 

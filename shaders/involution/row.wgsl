@@ -20,15 +20,15 @@ fn main(
     let group_channels = params.channels / params.groups;
     let plane = params.height * params.width;
     let x_first = (item.sample * params.channels + item.group * group_channels) * plane;
-    let taps = params.kernel_height * params.kernel_width;
+    let taps = params.window.kernel_height * params.window.kernel_width;
     let out_plane = params.out_height * params.out_width;
     let kernel_first = (item.sample * params.groups + item.group) * taps * out_plane + item.oy * params.out_width;
     let place = min(vec4<u32>(item.ox) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.out_width - 1u));
-    let ix0 = item.ox - params.padding_left;
+    let ix0 = item.ox - params.window.padding_left;
 
     var sum: array<vec4<f32>, C>;
-    for (var ky = 0u; ky < params.kernel_height; ky++) {
-        let iy = item.oy * params.stride_y + ky * params.dilation_y - params.padding_top;
+    for (var ky = 0u; ky < params.window.kernel_height; ky++) {
+        let iy = item.oy * params.window.stride_y + ky * params.window.dilation_y - params.window.padding_top;
         let inside = iy < params.height;
 
         // The inputs under the tap to come, less the last of the four.
@@ -43,8 +43,8 @@ fn main(
                 in_row(row, inside, ix0 + 2u),
             );
         }
-        for (var kx = 0u; kx < params.kernel_width; kx++) {
-            let weight = weights(kernel_first, ky * params.kernel_width + kx, place);
+        for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+            let weight = weights(kernel_first, ky * params.window.kernel_width + kx, place);
             for (var c = 0u; c < C; c++) {
                 // A tile that overhangs the group repeats its last channel and drops the result.
                 let channel = min(item.first + c, group_channels - 1u);

@@ -17,8 +17,10 @@ const COMMON: &[(&str, &str)] = &[
     ("grid", include_str!("../../shaders/common/grid.wgsl")),
     ("involution", include_str!("../../shaders/common/involution.wgsl")),
     ("linear", include_str!("../../shaders/common/linear.wgsl")),
+    ("planes", include_str!("../../shaders/common/planes.wgsl")),
     ("softmax", include_str!("../../shaders/common/softmax.wgsl")),
     ("subgroup_tile", include_str!("../../shaders/common/subgroup_tile.wgsl")),
+    ("window", include_str!("../../shaders/common/window.wgsl")),
 ];
 
 /// A storage buffer that a shader declares.
@@ -134,18 +136,9 @@ fn reflect(name: &'static str, wgsl: String, module: &naga::Module) -> Result<Sh
                 read_only: !access.contains(naga::StorageAccess::STORE),
             }),
             naga::AddressSpace::Uniform => {
-                let naga::TypeInner::Struct { members, span } = &module.types[variable.ty].inner
-                else {
-                    return Err("the uniform block is not a struct".to_owned());
-                };
                 shader.uniform_index = index;
-                shader.uniform_size = *span;
-                for member in members {
-                    shader.uniform_fields.push(UniformField {
-                        name: member.name.clone().unwrap_or_default(),
-                        offset: member.offset,
-                    });
-                }
+                shader.uniform_size = layouter[variable.ty].size;
+                add_fields(module, variable.ty, 0, &mut shader.uniform_fields)?;
             }
             naga::AddressSpace::WorkGroup => {
                 shader.workgroup_memory += layouter[variable.ty].size;
@@ -155,6 +148,28 @@ fn reflect(name: &'static str, wgsl: String, module: &naga::Module) -> Result<Sh
     }
     shader.storage.sort_by_key(|binding| binding.index);
     Ok(shader)
+}
+
+/// Adds the fields of a struct, and those of the structs in it, by their own names.
+fn add_fields(
+    module: &naga::Module,
+    ty: naga::Handle<naga::Type>,
+    start: u32,
+    fields: &mut Vec<UniformField>,
+) -> Result<(), String> {
+    let naga::TypeInner::Struct { members, .. } = &module.types[ty].inner else {
+        return Err("the uniform block is not a struct".to_owned());
+    };
+    for member in members {
+        let offset = start + member.offset;
+        match module.types[member.ty].inner {
+            naga::TypeInner::Struct { .. } => add_fields(module, member.ty, offset, fields)?,
+            _ => {
+                fields.push(UniformField { name: member.name.clone().unwrap_or_default(), offset })
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Shader {

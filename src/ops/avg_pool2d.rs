@@ -76,17 +76,16 @@ impl Op for AvgPool2d {
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let (x, output) = self.checked(inputs)?;
         let [[top, bottom], [left, right]] = self.window.resolve_padding()?;
-        let mut sizes = pool::sizes(&self.window, x, output)?;
-        sizes.extend([
-            ("padded_height", top + x[2] + bottom),
-            ("padded_width", left + x[3] + right),
-            ("count_include_pad", usize::from(self.count_include_pad)),
-        ]);
+        let params = Params::planes(x, output)?
+            .window(&self.window)?
+            .size("padded_height", top + x[2] + bottom)?
+            .size("padded_width", left + x[3] + right)?
+            .size("count_include_pad", usize::from(self.count_include_pad))?;
         let quads = [x[0], x[1], output[0], output[1].div_ceil(PIXELS)];
         Ok(vec![Candidate::single(KernelCall {
             kernel: &AVG_POOL2D,
             tile: AVG_POOL2D.tiles[0],
-            params: Params::sizes(&sizes)?,
+            params,
             bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
             grid: Grid::Invocations(product("the grid", &quads)?),
         })])

@@ -65,14 +65,12 @@ impl Op for MaxPool2d {
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let (x, output) = self.checked(inputs)?;
-        let mut sizes = pool::sizes(&self.window, x, output)?;
-        let [dilation_y, dilation_x] = self.window.dilation;
-        sizes.extend([("dilation_y", dilation_y), ("dilation_x", dilation_x)]);
         let quads = [x[0], x[1], output[0], output[1].div_ceil(PIXELS)];
         Ok(vec![Candidate::single(KernelCall {
             kernel: &MAX_POOL2D,
             tile: MAX_POOL2D.tiles[0],
-            params: Params::sizes(&sizes)?,
+            params: Params::planes(x, output)?
+            .window(&self.window)?,
             bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
             grid: Grid::Invocations(product("the grid", &quads)?),
         })])

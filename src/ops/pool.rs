@@ -1,7 +1,6 @@
-//! What average and maximum pooling share: where windows lie, and what a kernel that slides one is told.
+//! What average and maximum pooling share: where windows lie.
 
 use crate::error::ShapeError;
-use crate::kernel::product;
 use crate::shape::Window;
 
 /// Positions of a pooling window on an input of this height and width.
@@ -35,26 +34,4 @@ pub(crate) fn pooled_size(
         }
     }
     Ok(output)
-}
-
-/// The numbers that both kernels take, for an input `[N, C, H, W]` and an output of this height and width.
-pub(crate) fn sizes(
-    window: &Window,
-    [batch, channels, height, width]: [usize; 4],
-    output: [usize; 2],
-) -> Result<Vec<(&'static str, usize)>, ShapeError> {
-    let [[top, _], [left, _]] = window.resolve_padding()?;
-    Ok(vec![
-        ("planes", product("x", &[batch, channels])?),
-        ("height", height),
-        ("width", width),
-        ("out_height", output[0]),
-        ("out_width", output[1]),
-        ("kernel_height", window.kernel_size[0]),
-        ("kernel_width", window.kernel_size[1]),
-        ("stride_y", window.stride[0]),
-        ("stride_x", window.stride[1]),
-        ("padding_top", top),
-        ("padding_left", left),
-    ])
 }

@@ -29,17 +29,6 @@ impl Unfold {
         let x = x.nchw("x")?;
         Ok((x, self.window.output_size([x[2], x[3]])?))
     }
-
-    fn params(&self, x: [usize; 4], output: [usize; 2]) -> Result<Params, ShapeError> {
-        Params::sizes(&[
-            ("planes", product("x", &[x[0], x[1]])?),
-            ("height", x[2]),
-            ("width", x[3]),
-            ("out_height", output[0]),
-            ("out_width", output[1]),
-        ])?
-        .window(&self.window)
-    }
 }
 
 impl Op for Unfold {
@@ -71,7 +60,7 @@ impl Op for Unfold {
         Ok(vec![Candidate::single(KernelCall {
             kernel: &UNFOLD,
             tile: UNFOLD.tiles[0],
-            params: self.params(x, output)?,
+            params: Params::planes(x, output)?.window(&self.window)?,
             bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
             grid: Grid::Invocations(product(
                 "the grid",

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use involution::Tensor;
 use involution::check::{compare, expected};
 use involution::ops::NAMES;
 
@@ -40,7 +41,7 @@ fn a_steady_workload_allocates_nothing_and_gives_everything_back() {
 fn leases_last_as_long_as_their_tensors() {
     adapters::each(|gpu| {
         let gpu = adapters::fresh(gpu, |_| {});
-        let x = involution::Tensor::filled([1000], 1.0).unwrap();
+        let x = Tensor::filled([1000], 1.0).unwrap();
         let uploaded = gpu.upload(&x).unwrap();
         let held = gpu.pool_stats().in_use;
         assert!((4000..=5000).contains(&held), "{held}");
@@ -60,10 +61,13 @@ fn leases_last_as_long_as_their_tensors() {
         let prepared = gpu.prepare(&op, &views, &Default::default()).unwrap();
         let output = prepared.output().clone();
         gpu.submit(&prepared).unwrap();
-        // The inputs may go before the work is done: the prepared call holds them.
+        // The inputs may go before the work is done: the prepared call holds them, and nobody else is lent
+        // their buffers meanwhile.
         drop(uploaded);
+        let others = inputs.iter().map(|input| Tensor::filled(input.shape().clone(), 9.0).unwrap());
+        let others: Vec<_> = others.map(|other| gpu.upload(&other).unwrap()).collect();
         gpu.submit(&prepared).unwrap();
-        drop(prepared);
+        drop((prepared, others));
         let want = expected(&op, &harness::views(&inputs)).unwrap();
         assert!(compare(&want, &gpu.download(&output).unwrap()).passed());
         assert_eq!(gpu.pool_stats().in_use, gpu_bytes(output.bytes()));

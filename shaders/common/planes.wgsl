@@ -1,0 +1,14 @@
+// What kernels share that slide a window over planes, each by itself: parameters and the input.
+#import window
+
+struct Params {
+    window: Window,
+    planes: u32, // N*C
+    height: u32,
+    width: u32,
+    out_height: u32,
+    out_width: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
