@@ -129,7 +129,7 @@ pub fn summary() {
     say(&format!("{cases} cases on {} adapters ({on})", names.len()));
 }
 
-/// Prints a line that the test harness does not capture.
-pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+/// Prints lines that the test harness does not capture, and does not share a line with.
+pub fn say(lines: &str) {
+    let _ = writeln!(std::io::stderr(), "\n{lines}");
 }
