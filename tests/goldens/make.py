@@ -14,6 +14,8 @@ All tensors are stored as 32-bit floats. PyTorch computes each result in 64 bits
 inputs; only the final result is rounded.
 
 `compute` below is also what scripts/against_pytorch.py compares with.
+
+One long file on purpose: most of it is the table of cases, and one definition of each operator serves all.
 """
 
 import json
