@@ -4,7 +4,11 @@
 //! [`Error`] adds the operator's name to it and everything a device can do wrong. Both are compared
 //! with `==` in tests, so a message may be reworded freely but a variant may not.
 
+mod weights;
+
 use crate::shape::Shape;
+
+pub use weights::WeightsError;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -299,6 +303,9 @@ pub enum Error {
         /// The message of the validation layer or driver.
         message: String,
     },
+    /// Weights cannot be read, or do not belong to the network.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// There is no candidate kernel of this name for the operator.
     #[error("{op} has no kernel '{kernel}' for these shapes; there are: {known}")]
     UnknownKernel {

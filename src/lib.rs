@@ -57,12 +57,14 @@ pub mod kernel;
 pub mod ops;
 pub mod reference;
 pub mod shape;
+pub mod state_dict;
 pub mod tensor;
 
-pub use error::{Error, Limit, Result, ShapeError};
+pub use error::{Error, Limit, Result, ShapeError, WeightsError};
 pub use gpu::Gpu;
 pub use ops::Operator;
 pub use shape::{Padding, Shape, Window};
+pub use state_dict::StateDict;
 pub use tensor::Tensor;
 
 /// The wgpu that this crate is built with, so that users can match its version.
