@@ -303,6 +303,24 @@ pub enum Error {
         /// The message of the validation layer or driver.
         message: String,
     },
+    /// A layer of a network refuses what it is built of or given.
+    #[error("{layer}: {source}")]
+    Layer {
+        /// Where in the network: the path of the layer, as weights are named.
+        layer: String,
+        /// What it refuses.
+        source: Box<Error>,
+    },
+    /// A network has no result of this name.
+    #[error("{network} has no result '{output}'; there are: {}", known.join(", "))]
+    UnknownOutput {
+        /// The network.
+        network: String,
+        /// The name asked for.
+        output: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
     /// Weights cannot be read, or do not belong to the network.
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -1,7 +1,98 @@
 //! What can be wrong with a file of weights, or with weights that do not belong to a network.
 
+use std::fmt;
+
 use crate::error::ShapeError;
 use crate::shape::Shape;
+
+/// A limit on what a file of weights may ask of the reader; `weights::Limits` holds the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WeightsLimit {
+    /// Bytes of the file.
+    FileBytes,
+    /// Bytes of a header: that of safetensors, or the directory of an archive.
+    HeaderBytes,
+    /// Values in the header of safetensors.
+    HeaderValues,
+    /// Tensors and other named values.
+    Tensors,
+    /// Bytes of all tensors together, as they are held in memory.
+    TensorBytes,
+    /// Bytes of all tensors for each byte of the file: tensors may share values, but not without end.
+    Growth,
+    /// Dimensions of one tensor.
+    Dimensions,
+    /// Bytes of one name.
+    NameBytes,
+    /// Bytes of one string or number in a pickle.
+    StringBytes,
+    /// Entries of an archive.
+    Entries,
+    /// Opcodes of a pickle.
+    Opcodes,
+    /// Tuples, lists, dictionaries and other objects that a pickle makes.
+    Objects,
+    /// Remembered values of a pickle.
+    MemoEntries,
+    /// Values that wait on the stack of a pickle.
+    StackDepth,
+}
+
+impl fmt::Display for WeightsLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WeightsLimit::FileBytes => "bytes of file",
+            WeightsLimit::HeaderBytes => "bytes of header",
+            WeightsLimit::HeaderValues => "values in the header",
+            WeightsLimit::Tensors => "tensors",
+            WeightsLimit::TensorBytes => "bytes of tensors",
+            WeightsLimit::Growth => "bytes of tensors (counted against the size of the file)",
+            WeightsLimit::Dimensions => "dimensions",
+            WeightsLimit::NameBytes => "bytes of name",
+            WeightsLimit::StringBytes => "bytes of string",
+            WeightsLimit::Entries => "entries in the archive",
+            WeightsLimit::Opcodes => "pickle opcodes",
+            WeightsLimit::Objects => "pickle objects",
+            WeightsLimit::MemoEntries => "pickle memo entries",
+            WeightsLimit::StackDepth => "values on the pickle stack",
+        })
+    }
+}
+
+/// What is wrong with the way a tensor looks at its storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadView {
+    /// A size, stride or offset is below zero.
+    Negative,
+    /// There are not as many strides as sizes.
+    Rank,
+    /// The sizes or strides multiply past what can be counted.
+    Overflow,
+    /// It reaches past the end of its storage.
+    OutOfRange,
+    /// Two of its elements are the same value of the storage.
+    Overlapping,
+    /// The storage holds another number of values than is said of it.
+    StorageSize,
+    /// The storage is not in the file.
+    MissingStorage,
+}
+
+impl fmt::Display for BadView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BadView::Negative => "it has a negative size, stride or offset",
+            BadView::Rank => "it has not as many strides as sizes",
+            BadView::Overflow => "its sizes and strides are too large to be counted",
+            BadView::OutOfRange => "it reaches past the end of its storage",
+            BadView::Overlapping => "its elements overlap, as those of an expanded tensor do",
+            BadView::StorageSize => "its storage is not as large as the file says",
+            BadView::MissingStorage => "its storage is not in the file",
+        })
+    }
+}
 
 /// Why weights cannot be read or used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,6 +117,161 @@ pub enum WeightsError {
         name: String,
         /// What is wrong with it.
         source: ShapeError,
+    },
+    /// The file cannot be opened or read.
+    #[error("{path} cannot be read: {message}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The kind of failure.
+        kind: std::io::ErrorKind,
+        /// What the operating system says.
+        message: String,
+    },
+    /// The file is none of those that are read.
+    #[error(
+        "these are not weights in a known format: {looks_like}; known are safetensors and what \
+         torch.save writes"
+    )]
+    UnknownFormat {
+        /// What it looks like instead.
+        looks_like: &'static str,
+    },
+    /// The file has a format or a feature that is known but not read.
+    #[error("{what} is not read; {cure}")]
+    Unsupported {
+        /// The format or feature.
+        what: &'static str,
+        /// What to do about it.
+        cure: &'static str,
+    },
+    /// The file ends too early.
+    #[error(
+        "the file is cut short: {what} needs {needed} bytes, {present} are left; copy or download \
+         it again"
+    )]
+    Truncated {
+        /// What was being read.
+        what: &'static str,
+        /// How many bytes it takes.
+        needed: u64,
+        /// How many there are.
+        present: u64,
+    },
+    /// The file asks for more than is allowed; nothing was allocated for it.
+    #[error(
+        "{what} needs {needed} {limit}, {allowed} are allowed; where the file can be trusted, read \
+         it with larger weights::Limits"
+    )]
+    Limit {
+        /// What asks for it.
+        what: String,
+        /// Which limit.
+        limit: WeightsLimit,
+        /// How much is asked for; where counting stopped, the first number too many.
+        needed: u64,
+        /// How much is allowed.
+        allowed: u64,
+    },
+    /// A safetensors file is damaged or made up: its header does not describe its bytes.
+    #[error("not a sound safetensors file: {message}; write or download it again")]
+    Safetensors {
+        /// What the safetensors library says.
+        message: String,
+    },
+    /// An archive is damaged or made up.
+    #[error("not a sound archive: {entry}: {reason}; write it again with torch.save")]
+    Archive {
+        /// The entry, or the part of the archive.
+        entry: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An entry of an archive is compressed; torch.save stores its entries as they are.
+    #[error(
+        "{entry} is compressed (method {method}), which torch.save never does; write the file \
+         again with torch.save"
+    )]
+    Compressed {
+        /// The entry.
+        entry: String,
+        /// The number that the archive gives for the method.
+        method: u16,
+    },
+    /// A pickle is damaged or made up.
+    #[error("not a sound pickle: at byte {at}: {reason}; write the file again with torch.save")]
+    Pickle {
+        /// Where in the pickle.
+        at: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A pickle names something that is not needed for weights; nothing of it was run.
+    #[error(
+        "the file refers to {name}, which weights have no need of, and was not read further: \
+         where you trust it, load it in PyTorch and save model.state_dict() alone"
+    )]
+    RefusedGlobal {
+        /// The full name.
+        name: String,
+    },
+    /// A pickle has an instruction that torch.save does not write.
+    #[error(
+        "the pickle has the instruction {opcode} at byte {at}, which torch.save does not write; \
+         save model.state_dict() with torch.save and its default protocol"
+    )]
+    RefusedOpcode {
+        /// Its name, or its number where it has none.
+        opcode: String,
+        /// Where in the pickle.
+        at: u64,
+    },
+    /// The values of a tensor have a type that cannot be used as weights.
+    #[error("tensor '{name}' holds {found}; convert it with .float() before saving")]
+    ElementType {
+        /// The tensor.
+        name: String,
+        /// The type.
+        found: String,
+    },
+    /// A tensor does not lie within its storage as it should.
+    #[error("tensor '{name}': {problem}; save tensor.clone(), or write the file again")]
+    View {
+        /// The tensor.
+        name: String,
+        /// What is wrong.
+        problem: BadView,
+    },
+    /// The file was written in an order of bytes that is not read.
+    #[error("the byte order is {found}; write the file on a little-endian machine")]
+    ByteOrder {
+        /// What the file says.
+        found: String,
+    },
+    /// There are no named tensors in the file.
+    #[error(
+        "the file holds {found} and no state_dict; save model.state_dict(), alone or under the \
+         key 'state_dict'"
+    )]
+    NoStateDict {
+        /// What is there instead.
+        found: String,
+    },
+    /// Two tensors would have the same name once prefixes such as `module.` are taken away.
+    #[error("'{first}' and '{second}' would both be called '{name}'; save only one of them")]
+    NameCollision {
+        /// The name.
+        name: String,
+        /// The tensor that has it.
+        first: String,
+        /// The tensor that would get it too.
+        second: String,
+    },
+    /// Tensors cannot be written.
+    #[error("the tensors cannot be written: {message}")]
+    Write {
+        /// What the safetensors library says.
+        message: String,
     },
 }
 

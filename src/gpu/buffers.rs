@@ -151,6 +151,30 @@ impl Pool {
         op: &'static str,
         what: &str,
     ) -> Result<Lease> {
+        self.lend(context, usage, bytes, size_class(bytes), op, what)
+    }
+
+    /// Lends a buffer of exactly `bytes`, a multiple of 4: for what stays, and whose size was planned.
+    pub fn lease_exact(
+        &self,
+        context: &Context,
+        usage: Use,
+        bytes: u64,
+        op: &'static str,
+        what: &str,
+    ) -> Result<Lease> {
+        self.lend(context, usage, bytes, bytes, op, what)
+    }
+
+    fn lend(
+        &self,
+        context: &Context,
+        usage: Use,
+        bytes: u64,
+        class: u64,
+        op: &'static str,
+        what: &str,
+    ) -> Result<Lease> {
         let limit = context.limits.max_buffer_size;
         if bytes > limit {
             return Err(Error::Limit {
@@ -162,7 +186,7 @@ impl Pool {
                 cure: "use a smaller batch or image",
             });
         }
-        let class = size_class(bytes).min(limit);
+        let class = class.min(limit);
         let waiting = self.lock().idle.get_mut(&(usage, class)).and_then(Vec::pop);
         let made = waiting.is_none();
         let buffer = match waiting {

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::bind::{Binder, Bound};
 use super::buffers::{Lease, Use};
 use super::pipelines::Pipeline;
 use super::profile::Queries;
 use super::split::Chunk;
 use super::{Choice, Gpu};
 use crate::error::{Error, Limit, Result};
-use crate::kernel::{Grid, KernelCall, Operand};
+use crate::kernel::{Grid, KernelCall};
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
 
@@ -26,6 +27,11 @@ pub struct GpuTensor {
 }
 
 impl GpuTensor {
+    /// The same values in another shape of as many elements.
+    pub(crate) fn in_shape(&self, shape: Shape) -> GpuTensor {
+        GpuTensor { shape, ..self.clone() }
+    }
+
     /// The sizes of the dimensions.
     pub fn shape(&self) -> &Shape {
         &self.shape
@@ -94,13 +100,18 @@ impl Gpu {
         let elements = shape.elements().map_err(Error::at(op))? as u64;
         let bytes = offset + 4 * (elements + slack);
         let lease = self.0.pool.lease(&self.0.context, Use::Storage, bytes, op, what)?;
-        Ok(GpuTensor {
-            shape: shape.clone(),
-            lease: Arc::new(lease),
-            offset,
-            slack,
-            gpu: self.clone(),
-        })
+        Ok(self.view(shape, Arc::new(lease), offset, slack))
+    }
+
+    /// A tensor in a buffer that is there already.
+    pub(crate) fn view(
+        &self,
+        shape: &Shape,
+        lease: Arc<Lease>,
+        offset: u64,
+        slack: u64,
+    ) -> GpuTensor {
+        GpuTensor { shape: shape.clone(), lease, offset, slack, gpu: self.clone() }
     }
 
     pub(crate) fn owns(&self, tensor: &GpuTensor) -> bool {
@@ -118,7 +129,7 @@ impl Gpu {
         let chunks = self.chunks(op, &shapes, choice)?;
         let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
         let output = self.empty(&shape, op.name(), "the output")?;
-        self.bind(op, inputs, output, chunks)
+        self.bind(op, inputs, output, &chunks)
     }
 
     /// Binds the chunks of a call to its tensors.
@@ -127,125 +138,13 @@ impl Gpu {
         op: &Operator,
         inputs: &[&GpuTensor],
         output: GpuTensor,
-        chunks: Vec<Chunk>,
+        chunks: &[Chunk],
     ) -> Result<Prepared> {
-        let context = &self.0.context;
-        for (name, input) in op.inputs().into_iter().zip(inputs) {
-            if !self.owns(input) {
-                return Err(Error::ForeignTensor { op: op.name(), tensor: name });
-            }
-        }
-        let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
-        let batched = op.batched(&shapes);
-        let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
-        let absent = Arc::new(self.0.pool.lease(context, Use::Storage, 4, op.name(), "nothing")?);
-
-        // All uniform blocks of the call lie in one buffer.
-        let mut uniforms: Vec<u8> = Vec::new();
-        let mut blocks = Vec::new();
-        let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
-        for call in chunks.iter().flat_map(|chunk| &chunk.candidate.calls) {
-            let pipeline = self.0.pipelines.get(context, call.key())?;
-            let bytes = pipeline.shader.uniform_bytes(&call.params)?;
-            uniforms.resize(uniforms.len().next_multiple_of(alignment), 0);
-            blocks.push((pipeline, uniforms.len() as u64));
-            uniforms.extend(bytes);
-        }
-        uniforms.resize(uniforms.len().next_multiple_of(4), 0);
-        let arena = Arc::new(self.0.pool.lease(
-            context,
-            Use::Uniform,
-            uniforms.len() as u64,
-            op.name(),
-            "uniforms",
-        )?);
-        let mut leases = vec![absent.clone(), arena.clone()];
-        let mut dispatches = Vec::new();
-        let mut blocks = blocks.into_iter();
+        let mut binder = Binder::new(self, op.name())?;
+        binder.push(op, inputs, &output, chunks)?;
         let candidate = chunks.first().map_or_else(String::new, |c| c.candidate.name.clone());
-        for chunk in &chunks {
-            let mut scratch = Vec::new();
-            for &elements in &chunk.candidate.scratch {
-                let bytes = 4 * elements as u64;
-                let lease =
-                    self.0.pool.lease(context, Use::Storage, bytes, op.name(), "scratch")?;
-                scratch.push((Arc::new(lease), 0, bytes));
-            }
-            leases.extend(scratch.iter().map(|(lease, ..)| lease.clone()));
-            let tensor = |tensor: &GpuTensor, batched: bool| {
-                let cut = batched && chunks.len() > 1;
-                let sample = if cut { tensor.bytes() / batch as u64 } else { tensor.bytes() };
-                let samples = if cut { chunk.samples.clone() } else { 0..1 };
-                let offset = tensor.offset + samples.start as u64 * sample;
-                (tensor.lease.clone(), offset, samples.len() as u64 * sample + 4 * tensor.slack)
-            };
-            let window = |operand: Operand| match operand {
-                Operand::Input(i) => {
-                    inputs.get(i).map(|input| tensor(input, batched.get(i) == Some(&true)))
-                }
-                Operand::Output => Some(tensor(&output, !batched.is_empty())),
-                Operand::Scratch(i) => scratch.get(i).cloned(),
-                Operand::Absent => Some((absent.clone(), 0, 4)),
-            };
-            for call in &chunk.candidate.calls {
-                let Some((pipeline, uniform_offset)) = blocks.next() else { continue };
-                dispatches.push(self.dispatch(call, pipeline, &arena, uniform_offset, window)?);
-            }
-        }
-        context.guarded("uniforms", uniforms.len() as u64, || {
-            context.queue.write_buffer(arena.buffer(), 0, &uniforms);
-        })?;
-        leases.extend(inputs.iter().map(|input| input.lease.clone()));
+        let Bound { dispatches, leases } = binder.finish()?;
         Ok(Prepared { dispatches, op: op.name(), candidate, output, _leases: leases })
-    }
-
-    fn dispatch(
-        &self,
-        call: &KernelCall,
-        pipeline: Arc<Pipeline>,
-        arena: &Lease,
-        uniform_offset: u64,
-        window: impl Fn(Operand) -> Option<(Arc<Lease>, u64, u64)>,
-    ) -> Result<Dispatch> {
-        let context = &self.0.context;
-        let shader = &pipeline.shader;
-        let fail = |message| Error::Kernel { kernel: shader.name.to_owned(), message };
-        if call.bindings.len() != shader.storage.len() {
-            let (given, wanted) = (call.bindings.len(), shader.storage.len());
-            return Err(fail(format!("the call gives {given} tensors for {wanted} bindings")));
-        }
-        let mut windows = Vec::new();
-        for binding in &shader.storage {
-            let named = call.bindings.iter().find(|(name, _)| *name == binding.name);
-            let found = named.and_then(|&(_, operand)| window(operand));
-            let found =
-                found.ok_or_else(|| fail(format!("the call gives no '{}'", binding.name)))?;
-            windows.push((binding.index, found));
-        }
-        let uniform =
-            (shader.uniform_index, arena.buffer(), uniform_offset, shader.uniform_size.into());
-        let entries: Vec<_> = windows
-            .iter()
-            .map(|(index, (lease, offset, bytes))| (*index, lease.buffer(), *offset, *bytes))
-            .chain([uniform])
-            .map(|(binding, buffer, offset, bytes)| wgpu::BindGroupEntry {
-                binding,
-                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer,
-                    offset,
-                    size: wgpu::BufferSize::new(bytes),
-                }),
-            })
-            .collect();
-        let workgroups = fold(call, shader.workgroup_size, &context.limits)?;
-        let bind_group = context.guarded(shader.name, 0, || {
-            context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(shader.name),
-                layout: &pipeline.layout,
-                entries: &entries,
-            })
-        })?;
-        Ok(Dispatch { pipeline, bind_group, workgroups })
     }
 
     /// Sends prepared work to the device; does not wait for it.
@@ -332,7 +231,7 @@ impl Gpu {
 }
 
 impl InFlight {
-    fn push(&self, gpu: &Gpu, submission: wgpu::SubmissionIndex) {
+    pub(crate) fn push(&self, gpu: &Gpu, submission: wgpu::SubmissionIndex) {
         let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         queue.push_back(submission);
         if queue.len() > MAX_IN_FLIGHT

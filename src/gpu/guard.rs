@@ -47,7 +47,7 @@ impl Gpu {
         let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
         let output = self.poisoned(&shape, &[], OUTPUT_POISON, op.name())?;
         let inputs: Vec<&GpuTensor> = guarded.iter().collect();
-        let prepared = self.bind(op, &inputs, output.clone(), chunks)?;
+        let prepared = self.bind(op, &inputs, output.clone(), &chunks)?;
         self.submit(&prepared)?;
 
         let whole = output.offset + output.bytes() + 4 * output.slack;

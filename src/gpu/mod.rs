@@ -5,10 +5,12 @@
 //! A [`Gpu`] is a handle: clones share the device, the pipelines and the buffer pool, and any thread may
 //! use any of them.
 
+mod bind;
 mod buffers;
 mod device;
 mod execute;
 mod guard;
+mod network;
 mod pipelines;
 mod profile;
 mod readback;
@@ -28,6 +30,7 @@ pub use buffers::PoolStats;
 pub use device::{AdapterChoice, AdapterInfo, Fault, Options, adapters, backends};
 pub use execute::{GpuTensor, Prepared};
 pub use guard::Guarded;
+pub use network::{Network, Outputs};
 pub use pipelines::PipelineStats;
 pub use profile::{Timer, Timing};
 

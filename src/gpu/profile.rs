@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Gpu;
 use super::buffers::{Lease, Use};
-use super::execute::Prepared;
+use super::execute::{Dispatch, Prepared};
 use crate::error::Result;
 
 /// Which clock a time comes from.
@@ -76,9 +76,14 @@ impl Queries {
 impl Gpu {
     /// Submits prepared work, waits for it, and says how long it took.
     pub fn submit_timed(&self, prepared: &Prepared) -> Result<Timing> {
-        let queries = self.queries(prepared.dispatches.len())?;
+        self.time(prepared.op, &prepared.dispatches)
+    }
+
+    /// Submits dispatches, waits for them, and says how long they took.
+    pub(crate) fn time(&self, op: &'static str, dispatches: &[Dispatch]) -> Result<Timing> {
+        let queries = self.queries(dispatches.len())?;
         let start = Instant::now();
-        let submission = self.record(prepared.op, &prepared.dispatches, queries.as_ref())?;
+        let submission = self.record(op, dispatches, queries.as_ref())?;
         self.wait(submission)?;
         let wall = start.elapsed();
         let dispatches = match queries {

@@ -2,13 +2,22 @@
 
 use std::sync::Arc;
 
-use futures_intrusive::channel::shared::oneshot_channel;
+use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
 use super::Gpu;
 use super::buffers::{Lease, Use};
 use super::execute::GpuTensor;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
+
+/// A copy to the host that is under way.
+pub(crate) struct Read {
+    staging: Lease,
+    bytes: u64,
+    receiver: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
+    submission: wgpu::SubmissionIndex,
+    what: &'static str,
+}
 
 impl Gpu {
     /// Copies a tensor to the device.
@@ -62,6 +71,26 @@ impl Gpu {
         bytes: u64,
         what: &'static str,
     ) -> Result<Vec<u8>> {
+        self.finish_read(self.start_read(source, offset, bytes, what)?).await
+    }
+
+    /// Queues the copy of a tensor's values; what is queued later may write the tensor again.
+    pub(crate) fn start_download(&self, tensor: &GpuTensor) -> Result<Read> {
+        self.start_read(tensor.lease.buffer(), tensor.offset, tensor.bytes(), "download")
+    }
+
+    /// The values, once they are there.
+    pub(crate) async fn finish_download(&self, read: Read) -> Result<Vec<f32>> {
+        Ok(bytemuck::pod_collect_to_vec(&self.finish_read(read).await?))
+    }
+
+    fn start_read(
+        &self,
+        source: &wgpu::Buffer,
+        offset: u64,
+        bytes: u64,
+        what: &'static str,
+    ) -> Result<Read> {
         let context = &self.0.context;
         let staging = self.0.pool.lease(context, Use::Staging, bytes, what, "staging")?;
         staging.set_reusable(false);
@@ -76,10 +105,15 @@ impl Gpu {
             });
             submission
         })?;
+        Ok(Read { staging, bytes, receiver, submission, what })
+    }
+
+    async fn finish_read(&self, read: Read) -> Result<Vec<u8>> {
+        let Read { staging, bytes, receiver, submission, what } = read;
         self.poll_until(submission);
         let failed = |message: String| Error::Device { what: what.to_owned(), message };
         let mapped = receiver.receive().await;
-        context.check()?;
+        self.0.context.check()?;
         match mapped {
             Some(Ok(())) => {}
             Some(Err(error)) => return Err(failed(error.to_string())),

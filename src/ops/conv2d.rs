@@ -136,6 +136,11 @@ impl Geometry {
         (self.in_channels / self.groups).saturating_mul(self.window.taps())
     }
 
+    pub fn macs(&self) -> Result<u64, ShapeError> {
+        let outputs = self.output_shape().elements()? as u64;
+        Ok(outputs.saturating_mul(self.terms() as u64))
+    }
+
     pub fn flops(&self, bias: bool) -> Result<u64, ShapeError> {
         let outputs = self.output_shape().elements()? as u64;
         let per_output = 2 * self.terms() as u64 + u64::from(bias) + self.activation.flops();
@@ -255,6 +260,10 @@ impl Op for Conv2d {
 
     fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
         self.checked(inputs)?.flops(self.bias)
+    }
+
+    fn macs(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        self.checked(inputs)?.macs()
     }
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {

@@ -105,6 +105,12 @@ impl Op for DynamicConv2d {
         Ok(geometry.flops(self.conv.bias)?.saturating_add(mixing))
     }
 
+    fn macs(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        let Checked { geometry, kernels, weight_elements } = self.checked(inputs)?;
+        let mixing = product("the mixed weights", &[geometry.batch, weight_elements, kernels])?;
+        Ok(geometry.macs()?.saturating_add(mixing as u64))
+    }
+
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         (0..inputs.len()).map(|input| input < 2).collect()
     }

@@ -95,6 +95,11 @@ impl Op for Involution {
         Ok(outputs.saturating_mul(2 * self.window.taps() as u64 + self.activation.flops()))
     }
 
+    fn macs(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        let outputs = self.output_shape(inputs)?.elements()? as u64;
+        Ok(outputs.saturating_mul(self.window.taps() as u64))
+    }
+
     fn batched(&self, _: &[&Shape]) -> Vec<bool> {
         vec![true, true]
     }

@@ -88,6 +88,11 @@ impl Op for Linear {
         Ok(per_output.saturating_mul(output.elements()? as u64))
     }
 
+    fn macs(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
+        let Sizes { rows, in_features, out_features, .. } = self.checked(inputs)?;
+        Ok((rows as u64).saturating_mul(in_features as u64).saturating_mul(out_features as u64))
+    }
+
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         if inputs.first().is_some_and(|x| x.rank() > 1) {
             (0..inputs.len()).map(|input| input == 0).collect()

@@ -29,6 +29,11 @@ pub trait Op: std::fmt::Debug {
     /// Floating-point operations of the call, a multiply-add counted as two.
     fn flops(&self, inputs: &[&Shape]) -> Result<u64>;
 
+    /// Multiply-adds of the call, as papers count them: of convolutions, involutions and linear layers.
+    fn macs(&self, inputs: &[&Shape]) -> Result<u64> {
+        self.output_shape(inputs).map(|_| 0)
+    }
+
     /// Which inputs carry the batch in their first dimension, where the call may be cut along it;
     /// empty where it may not.
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool>;
@@ -134,6 +139,20 @@ operators! {
 pub use activation::Activation;
 
 impl Operator {
+    /// The activation that is done to each output value, where the operator has one.
+    pub(crate) fn epilogue(&mut self) -> Option<&mut Activation> {
+        match self {
+            Operator::Conv2d(op) => Some(&mut op.activation),
+            Operator::DynamicConv2d(op) => Some(&mut op.conv.activation),
+            Operator::Involution(op) => Some(&mut op.activation),
+            Operator::BatchNorm(op) => Some(&mut op.activation),
+            Operator::Linear(op) => Some(&mut op.activation),
+            Operator::Add(op) => Some(&mut op.activation),
+            Operator::Activate(op) => Some(&mut op.activation),
+            _ => None,
+        }
+    }
+
     /// Arithmetic and compulsory traffic.
     pub fn cost(&self, inputs: &[&Shape]) -> Result<Cost> {
         let mut elements = self.output_shape(inputs)?.elements()? as u64;
@@ -160,6 +179,10 @@ impl Op for Operator {
     fn flops(&self, inputs: &[&Shape]) -> Result<u64> {
         self.output_shape(inputs)?;
         self.op().flops(inputs)
+    }
+    fn macs(&self, inputs: &[&Shape]) -> Result<u64> {
+        self.output_shape(inputs)?;
+        self.op().macs(inputs)
     }
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         self.op().batched(inputs)

@@ -1,0 +1,641 @@
+"""The layers and networks of this library in PyTorch, under the names of their state_dict().
+
+    pip install torch
+    python scripts/twins.py        # parameter counts and FLOPs of RedNet against the published ones
+
+Written from the definitions, to compare with and to make weights: plain, not fast. Made with
+Python 3.11 and torch 2.15.0.
+
+Tensors are NCHW, or [N, C, L] for the layers in one dimension. `feature_maps(x)` of a network is a dictionary
+of "c2" (stride 4) to "c5" (stride 32); `forward(x)` gives the logits, before any softmax.
+"""
+
+import functools
+import sys
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+# ---------------------------------------------------------------------------------------------
+# Involution
+
+
+def pair(value):
+    """3 is (3, 3), (3, 5) is itself: height first."""
+    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+
+
+def out_size(size, kernel, stride, padding, dilation):
+    """Height and width of what a window sees."""
+    return tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation)
+    )
+
+
+def involve(values, kernels, kernel_size, stride, padding, dilation, groups):
+    """The sum over the taps of each window, each times the kernel of its pixel and group.
+
+    values [N, C, H, W]; kernels [N, groups * Kh * Kw, H', W'], taps innermost, row by row.
+    """
+    n, channels, *size = values.shape
+    height, width = out_size(size, kernel_size, stride, padding, dilation)
+    if tuple(kernels.shape[2:]) != (height, width):
+        raise ValueError(f"a kernel map of {tuple(kernels.shape[2:])} for an output of {(height, width)}")
+    taps = kernel_size[0] * kernel_size[1]
+    windows = F.unfold(values, kernel_size, dilation, padding, stride)
+    windows = windows.view(n, groups, channels // groups, taps, height * width)
+    weights = kernels.reshape(n, groups, 1, taps, height * width)
+    return (windows * weights).sum(3).view(n, channels, height, width)
+
+
+class ConvBn(nn.Module):
+    """A convolution `conv` without bias, and its batch normalisation `bn`."""
+
+    def __init__(self, inputs, outputs, kernel_size=1, stride=1, padding=0):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel_size, stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(self.bn(self.conv(x)))
+
+
+class Bare(nn.Module):
+    """A convolution `conv` with a bias, and nothing else."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Involution2dDli14(nn.Module):
+    """The involution of d-li14/involution: as many channels out as in, `group_channels` to a kernel."""
+
+    def __init__(self, channels, kernel_size, stride=1, group_channels=16, reduction_ratio=4):
+        super().__init__()
+        if channels < group_channels or channels % group_channels:
+            raise ValueError(f"{channels} channels are no multiple of {group_channels}")
+        self.kernel_size, self.stride = pair(kernel_size), pair(stride)
+        self.groups = channels // group_channels
+        taps = self.kernel_size[0] * self.kernel_size[1]
+        self.pool = nn.AvgPool2d(self.stride, self.stride) if self.stride != (1, 1) else nn.Identity()
+        self.conv1 = ConvBn(channels, channels // reduction_ratio)
+        self.conv2 = Bare(channels // reduction_ratio, taps * self.groups)
+
+    def forward(self, x):
+        kernels = self.conv2(self.conv1(self.pool(x)))
+        padding = tuple((k - 1) // 2 for k in self.kernel_size)
+        return involve(x, kernels, self.kernel_size, self.stride, padding, (1, 1), self.groups)
+
+
+def sigma(mapping, channels, norm):
+    """What lies between the two convolutions of a kernel branch."""
+    if mapping == "bn_relu":
+        return nn.Sequential(norm(channels, momentum=0.3), nn.ReLU())
+    return {"sigmoid": nn.Sigmoid}[mapping]()
+
+
+class Involution2dReich(nn.Module):
+    """The involution of ChristophReich1996/Involution, and of shikishima-TasakiLab.
+
+    `force_shape_match` takes the mean of the input over as many regions as the output has pixels, and
+    makes the kernels from that, for any stride. The original pools by the stride after that as well, so that
+    it only works for a stride of 1, where the two agree.
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size=7,
+        stride=1,
+        padding=3,
+        dilation=1,
+        groups=1,
+        reduce_ratio=1,
+        bias=False,
+        sigma_mapping="bn_relu",
+        force_shape_match=False,
+    ):
+        super().__init__()
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(f"{in_channels} and {out_channels} channels in {groups} groups")
+        self.kernel_size, self.stride = pair(kernel_size), pair(stride)
+        self.padding, self.dilation = pair(padding), pair(dilation)
+        self.groups, self.force_shape_match = groups, force_shape_match
+        taps, hidden = self.kernel_size[0] * self.kernel_size[1], out_channels // reduce_ratio
+        self.pool = nn.AvgPool2d(self.stride, self.stride)
+        self.reduce_mapping = nn.Conv2d(in_channels, hidden, 1, bias=bias)
+        self.sigma_mapping = sigma(sigma_mapping, hidden, nn.BatchNorm2d)
+        self.span_mapping = nn.Conv2d(hidden, taps * groups, 1, bias=bias)
+        self.initial_mapping = nn.Identity()
+        if in_channels != out_channels:
+            self.initial_mapping = nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+
+    def forward(self, x):
+        window = self.kernel_size, self.stride, self.padding, self.dilation
+        if self.force_shape_match:
+            seen = F.adaptive_avg_pool2d(x, out_size(x.shape[2:], *window))
+        else:
+            seen = self.pool(x)
+        kernels = self.span_mapping(self.sigma_mapping(self.reduce_mapping(seen)))
+        return involve(self.initial_mapping(x), kernels, *window, self.groups)
+
+
+class Involution1d(nn.Module):
+    """`Involution2dReich` along one dimension: the same names, weights of Conv1d."""
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size=7,
+        stride=1,
+        padding=3,
+        dilation=1,
+        groups=1,
+        reduce_ratio=1,
+        bias=False,
+        sigma_mapping="bn_relu",
+        force_shape_match=False,
+    ):
+        super().__init__()
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(f"{in_channels} and {out_channels} channels in {groups} groups")
+        self.window = kernel_size, stride, padding, dilation
+        self.groups, self.force_shape_match = groups, force_shape_match
+        hidden = out_channels // reduce_ratio
+        self.pool = nn.AvgPool1d(stride, stride)
+        self.reduce_mapping = nn.Conv1d(in_channels, hidden, 1, bias=bias)
+        self.sigma_mapping = sigma(sigma_mapping, hidden, nn.BatchNorm1d)
+        self.span_mapping = nn.Conv1d(hidden, kernel_size * groups, 1, bias=bias)
+        self.initial_mapping = nn.Identity()
+        if in_channels != out_channels:
+            self.initial_mapping = nn.Conv1d(in_channels, out_channels, 1, bias=bias)
+
+    def forward(self, x):
+        # The row of a picture that is one pixel high.
+        window = tuple((idle, n) for idle, n in zip((1, 1, 0, 1), self.window))
+        if self.force_shape_match:
+            seen = F.adaptive_avg_pool1d(x, out_size((1, x.shape[2]), *window)[1])
+        else:
+            seen = self.pool(x)
+        kernels = self.span_mapping(self.sigma_mapping(self.reduce_mapping(seen)))
+        values = self.initial_mapping(x)
+        return involve(values.unsqueeze(2), kernels.unsqueeze(2), *window, self.groups).squeeze(2)
+
+
+# ---------------------------------------------------------------------------------------------
+# Other layers
+
+
+class Attention(nn.Module):
+    """How much each of K kernels counts for each sample: a row that sums to one."""
+
+    def __init__(self, conv, in_planes, ratio, K, temperature):
+        super().__init__()
+        if temperature % 3 != 1:
+            raise ValueError(f"the temperature has to be 3n + 1, not {temperature}")
+        hidden = K if in_planes == 3 else int(in_planes * ratio) + 1
+        self.fc1 = conv(in_planes, hidden, 1, bias=False)
+        self.fc2 = conv(hidden, K, 1)
+        self.temperature = temperature
+
+    def forward(self, x):
+        mean = x.flatten(2).mean(2).reshape(*x.shape[:2], *[1] * (x.dim() - 2))
+        return torch.softmax(self.fc2(torch.relu(self.fc1(mean))).flatten(1) / self.temperature, 1)
+
+
+class DynamicConv(nn.Module):
+    """A convolution whose weight is a mix of K, in other proportions for each sample."""
+
+    conv, function = None, None
+
+    def __init__(
+        self,
+        in_planes,
+        out_planes,
+        kernel_size,
+        ratio=0.25,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups=1,
+        bias=True,
+        K=4,
+        temperature=34,
+    ):
+        super().__init__()
+        dims = 2 if self.conv is nn.Conv2d else 1
+        self.window = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        self.attention = Attention(self.conv, in_planes, ratio, K, temperature)
+        self.weight = nn.Parameter(torch.empty(K, out_planes, in_planes // groups, *[kernel_size] * dims))
+        self.bias = nn.Parameter(torch.zeros(K, out_planes)) if bias else None
+        for weight in self.weight:
+            nn.init.kaiming_uniform_(weight)
+
+    def forward(self, x):
+        mixed = []
+        for sample, share in zip(x, self.attention(x)):
+            weight = torch.einsum("k,k...->...", share, self.weight)
+            bias = None if self.bias is None else share @ self.bias
+            mixed.append(type(self).function(sample[None], weight, bias, **self.window))
+        return torch.cat(mixed)
+
+
+class DynamicConv2d(DynamicConv):
+    conv, function = nn.Conv2d, staticmethod(F.conv2d)
+
+
+class DynamicConv1d(DynamicConv):
+    conv, function = nn.Conv1d, staticmethod(F.conv1d)
+
+
+class DepthwiseSeparableConv2d(nn.Module):
+    """A convolution of each channel on its own, and one of 1x1 that mixes them."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, bias=True):
+        super().__init__()
+        self.depthwise = nn.Conv2d(
+            in_channels, in_channels, kernel_size, stride, padding, dilation, groups=in_channels, bias=bias
+        )
+        self.pointwise = nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+
+    def forward(self, x):
+        return self.pointwise(self.depthwise(x))
+
+
+# The layers under their names on the command line.
+LAYERS = {
+    "involution2d_dli14": Involution2dDli14,
+    "involution2d_reich": Involution2dReich,
+    "involution1d": Involution1d,
+    "dynamic_conv2d": DynamicConv2d,
+    "dynamic_conv1d": DynamicConv1d,
+    "separable_conv2d": DepthwiseSeparableConv2d,
+}
+
+
+def attribute(text):
+    """"3x5" is (3, 5); "true", "7" and "0.25" are what they look like; any other text is itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    for read in (int, float, lambda text: tuple(int(side) for side in text.split("x"))):
+        try:
+            return read(text)
+        except ValueError:
+            pass
+    return text
+
+
+def layer(name, attrs):
+    """The layer of this name on the command line, with attributes as the command line takes them."""
+    return LAYERS[name](**{key: attribute(text) for key, text in attrs.items()})
+
+
+# ---------------------------------------------------------------------------------------------
+# RedNet
+
+
+class RedNetBottleneck(nn.Module):
+    """1x1, an involution that takes the stride, 1x1, and the input added."""
+
+    def __init__(self, inputs, outputs, stride, kernel_size, group_channels):
+        super().__init__()
+        middle = outputs // 4
+        self.conv1 = nn.Conv2d(inputs, middle, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(middle)
+        self.conv2 = Involution2dDli14(middle, kernel_size, stride, group_channels)
+        self.bn2 = nn.BatchNorm2d(middle)
+        self.conv3 = nn.Conv2d(middle, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU()
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class RedNetBackbone(nn.Module):
+    def __init__(
+        self,
+        blocks,
+        widths=(256, 512, 1024, 2048),
+        strides=(1, 2, 2, 2),
+        in_channels=3,
+        stem_channels=64,
+        stem_stride=2,
+        stem_kernel=7,
+        max_pool=True,
+        kernel_size=7,
+        group_channels=16,
+    ):
+        super().__init__()
+        half = stem_channels // 2
+        self.stem = nn.Sequential(
+            ConvBn(in_channels, half, 3, stem_stride, 1),
+            Involution2dDli14(half, stem_kernel, 1, group_channels),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+            ConvBn(half, stem_channels, 3, 1, 1),
+        )
+        self.max_pool = nn.MaxPool2d(3, 2, 1) if max_pool else nn.Identity()
+        self.stages = len(blocks)
+        channels = stem_channels
+        for stage, (count, width, stride) in enumerate(zip(blocks, widths, strides, strict=True), 1):
+            made = []
+            for block in range(count):
+                made.append(
+                    RedNetBottleneck(channels, width, stride if block == 0 else 1, kernel_size, group_channels)
+                )
+                channels = width
+            self.add_module(f"layer{stage}", nn.Sequential(*made))
+
+    def forward(self, x):
+        x = self.max_pool(self.stem(x))
+        found = {}
+        for stage in range(1, self.stages + 1):
+            x = found[f"c{stage + 1}"] = getattr(self, f"layer{stage}")(x)
+        return found
+
+
+class Head(nn.Module):
+    def __init__(self, inputs, classes):
+        super().__init__()
+        self.fc = nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        return self.fc(x.mean((2, 3)))
+
+
+REDNET_BLOCKS = {26: (1, 2, 4, 1), 38: (2, 3, 5, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
+
+class RedNet(nn.Module):
+    """RedNet of any blocks, widths and strides; the published ones by `RedNet.of_depth`.
+
+    Two convolutions of `stem_channels / 2` and `stem_channels` enclose the involution of the stem. Stage L
+    is called `backbone.layerL`, and its result c(L+1).
+    """
+
+    def __init__(self, blocks, widths=(256, 512, 1024, 2048), strides=(1, 2, 2, 2), classes=1000, **backbone):
+        super().__init__()
+        self.backbone = RedNetBackbone(blocks, widths, strides, **backbone)
+        self.head = Head(widths[-1], classes)
+
+    @classmethod
+    def of_depth(cls, depth, stem_kernel=7, classes=1000):
+        """Depth 26, 38, 50, 101 or 152; the stem has 3x3 kernels in the released classifiers, 7x7 elsewhere."""
+        return cls(REDNET_BLOCKS[depth], stem_kernel=stem_kernel, classes=classes)
+
+    def feature_maps(self, x):
+        return self.backbone(x)
+
+    def forward(self, x):
+        return self.head(list(self.feature_maps(x).values())[-1])
+
+
+# ---------------------------------------------------------------------------------------------
+# Networks of convolutions, under torchvision's names
+
+
+class ResNetBottleneck(nn.Module):
+    def __init__(self, inputs, middle, stride):
+        super().__init__()
+        outputs = middle * 4
+        self.conv1 = nn.Conv2d(inputs, middle, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(middle)
+        self.conv2 = nn.Conv2d(middle, middle, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(middle)
+        self.conv3 = nn.Conv2d(middle, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU()
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet50(nn.Module):
+    """ResNet-50 with the stride in the 3x3 convolution of a block."""
+
+    def __init__(self, classes=1000):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU()
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        channels = 64
+        for stage, count in enumerate((3, 4, 6, 3), 1):
+            middle, made = 32 << stage, []
+            for block in range(count):
+                made.append(ResNetBottleneck(channels, middle, 2 if block == 0 and stage > 1 else 1))
+                channels = middle * 4
+            self.add_module(f"layer{stage}", nn.Sequential(*made))
+        self.fc = nn.Linear(channels, classes)
+
+    def feature_maps(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        found = {}
+        for stage in range(1, 5):
+            x = found[f"c{stage + 1}"] = getattr(self, f"layer{stage}")(x)
+        return found
+
+    def forward(self, x):
+        return self.fc(self.feature_maps(x)["c5"].mean((2, 3)))
+
+
+def conv_bn_relu6(inputs, outputs, kernel_size, stride=1, groups=1):
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel_size, stride, kernel_size // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU6(),
+    )
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, inputs, outputs, stride, expansion):
+        super().__init__()
+        middle = inputs * expansion
+        widen = [conv_bn_relu6(inputs, middle, 1)] if expansion != 1 else []
+        self.conv = nn.Sequential(
+            *widen,
+            conv_bn_relu6(middle, middle, 3, stride, groups=middle),
+            nn.Conv2d(middle, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        return x + self.conv(x) if self.adds else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """MobileNetV2 of width 1.
+
+    c2, c3 and c4 are the results of the last block at stride 4, 8 and 16 (`features.3`, `.6` and `.13`:
+    24, 32 and 96 channels); c5 is that of the last 1x1 convolution at stride 32 (`features.18`: 1280).
+    """
+
+    # Expansion, channels, blocks, stride of the first.
+    STAGES = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
+    NAMED = {3: "c2", 6: "c3", 13: "c4", 18: "c5"}
+
+    def __init__(self, classes=1000):
+        super().__init__()
+        made, channels = [conv_bn_relu6(3, 32, 3, 2)], 32
+        for expansion, outputs, count, stride in self.STAGES:
+            for block in range(count):
+                made.append(InvertedResidual(channels, outputs, stride if block == 0 else 1, expansion))
+                channels = outputs
+        made.append(conv_bn_relu6(channels, 1280, 1))
+        self.features = nn.Sequential(*made)
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
+
+    def feature_maps(self, x):
+        found = {}
+        for index, part in enumerate(self.features):
+            x = part(x)
+            if index in self.NAMED:
+                found[self.NAMED[index]] = x
+        return found
+
+    def forward(self, x):
+        return self.classifier(self.feature_maps(x)["c5"].mean((2, 3)))
+
+
+# The networks under their names on the command line, with a 7x7 stem where there is a choice.
+NETWORKS = {f"rednet{depth}": functools.partial(RedNet.of_depth, depth) for depth in REDNET_BLOCKS}
+NETWORKS |= {"resnet50": ResNet50, "mobilenet_v2": MobileNetV2}
+
+
+# ---------------------------------------------------------------------------------------------
+# Weights
+
+
+def randomise(net, seed):
+    """Gives every parameter a random value of the kind that it has in a trained network."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(tensor, std):
+        tensor.copy_(torch.randn(tensor.shape, generator=generator) * std)
+
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                # Not zero, not even in the last one of a block: that would hide the block.
+                module.weight.copy_(torch.rand(module.weight.shape, generator=generator) + 0.5)
+                normal(module.bias, 0.2)
+            elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+                normal(module.weight, (2 / module.weight[0].numel()) ** 0.5)
+                if module.bias is not None:
+                    normal(module.bias, 0.2)
+            elif isinstance(module, DynamicConv):
+                normal(module.weight, (2 / module.weight[0, 0].numel()) ** 0.5)
+                if module.bias is not None:
+                    normal(module.bias, 0.5)
+    return net
+
+
+def calibrate(net, x):
+    """Sets the statistics of every batch normalisation to those of this input, and freezes them.
+
+    The kernels of an involution depend on what they are applied to and nothing normalises them: without
+    this, the activations of a network of random weights overflow.
+    """
+    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    net.train()
+    with torch.no_grad():
+        net(x)
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    return net.eval()
+
+
+# ---------------------------------------------------------------------------------------------
+# The published figures
+
+
+def flops(net, x):
+    """What the README of d-li14/involution calls FLOPs, for the backbone and the mean after it.
+
+    Multiply-adds of convolutions and involutions, one for each addition of a bias, two for each element of
+    a batch normalisation, one for each element of a ReLU and for each that goes into a pool.
+    """
+    total = 0
+
+    def count(module, inputs, output):
+        nonlocal total
+        if isinstance(module, nn.Conv2d):
+            total += output.numel() * (module.weight[0].numel() + (module.bias is not None))
+        elif isinstance(module, nn.BatchNorm2d):
+            total += 2 * output.numel()
+        elif isinstance(module, nn.ReLU):
+            total += output.numel()
+        elif isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)):
+            total += inputs[0].numel()
+        elif isinstance(module, Involution2dDli14):
+            total += output.numel() * module.kernel_size[0] * module.kernel_size[1]
+
+    hooks = [module.register_forward_hook(count) for module in net.modules()]
+    with torch.no_grad():
+        averaged = net.eval().feature_maps(x)["c5"].numel()
+    for hook in hooks:
+        hook.remove()
+    return total + averaged
+
+
+def main():
+    # Parameters with a 3x3 and a 7x7 stem, and the README's FLOPs in billions, by depth.
+    published = {
+        26: (9233166, 9233886, "1.73"),
+        38: (12386986, 12387706, "2.22"),
+        50: (15540806, 15541526, "2.71"),
+        101: (25652950, 25653670, "4.74"),
+        152: (33984582, 33985302, "6.79"),
+    }
+    print(f"{'depth':>5} {'parameters, 3x3 stem':>21} {'7x7 stem':>10} {'FLOPs, 7x7 stem':>16}")
+    same = True
+    for depth, expected in published.items():
+        nets = [RedNet.of_depth(depth, stem_kernel) for stem_kernel in (3, 7)]
+        counts = [sum(weight.numel() for weight in net.parameters()) for net in nets]
+        billions = flops(nets[1], torch.zeros(1, 3, 224, 224)) / 1e9
+        same &= (*counts, f"{billions:.2f}") == expected
+        print(f"{depth:5} {counts[0]:21} {counts[1]:10} {billions:14.3f} G")
+    print("as published" if same else "NOT as published")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+//! From calls and their tensors to dispatches: one binder for all calls that are submitted together, so
+//! that they share one buffer of uniform blocks and their scratch.
+
+use std::sync::Arc;
+
+use super::Gpu;
+use super::buffers::{Lease, Use};
+use super::execute::{Dispatch, GpuTensor, fold};
+use super::pipelines::Pipeline;
+use super::split::Chunk;
+use crate::error::{Error, Result};
+use crate::kernel::{KernelCall, Operand};
+use crate::ops::{Op, Operator};
+use crate::shape::Shape;
+
+/// Dispatches, and what must stay lent as long as their bind groups name it.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub dispatches: Vec<Dispatch>,
+    pub leases: Vec<Arc<Lease>>,
+}
+
+/// Bytes of a buffer: the lease, where they begin, and how many.
+type Window = (Arc<Lease>, u64, u64);
+
+/// A dispatch whose uniform block has its place but no buffer yet.
+struct Pending {
+    pipeline: Arc<Pipeline>,
+    windows: Vec<(u32, Window)>,
+    uniform_offset: u64,
+    workgroups: [u32; 3],
+}
+
+/// Collects calls.
+pub(crate) struct Binder<'a> {
+    gpu: &'a Gpu,
+    /// Names the whole in errors.
+    op: &'static str,
+    absent: Arc<Lease>,
+    uniforms: Vec<u8>,
+    pending: Vec<Pending>,
+    /// By place: calls run one after another, so that the next may use the scratch of the one before.
+    scratch: Vec<(Arc<Lease>, u64)>,
+    leases: Vec<Arc<Lease>>,
+}
+
+impl<'a> Binder<'a> {
+    pub fn new(gpu: &'a Gpu, op: &'static str) -> Result<Self> {
+        let absent = gpu.0.pool.lease(&gpu.0.context, Use::Storage, 4, op, "nothing")?;
+        let absent = Arc::new(absent);
+        let leases = vec![absent.clone()];
+        Ok(Binder {
+            gpu,
+            op,
+            absent,
+            uniforms: Vec::new(),
+            pending: Vec::new(),
+            scratch: Vec::new(),
+            leases,
+        })
+    }
+
+    /// Adds the chunks of a call.
+    pub fn push(
+        &mut self,
+        op: &Operator,
+        inputs: &[&GpuTensor],
+        output: &GpuTensor,
+        chunks: &[Chunk],
+    ) -> Result<()> {
+        for (name, input) in op.inputs().into_iter().zip(inputs) {
+            if !self.gpu.owns(input) {
+                return Err(Error::ForeignTensor { op: op.name(), tensor: name });
+            }
+        }
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
+        let batched = op.batched(&shapes);
+        let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
+        for chunk in chunks {
+            let scratch = self.scratch(op.name(), &chunk.candidate.scratch)?;
+            let tensor = |tensor: &GpuTensor, batched: bool| {
+                let cut = batched && chunks.len() > 1;
+                let sample = if cut { tensor.bytes() / batch as u64 } else { tensor.bytes() };
+                let samples = if cut { chunk.samples.clone() } else { 0..1 };
+                let offset = tensor.offset + samples.start as u64 * sample;
+                (tensor.lease.clone(), offset, samples.len() as u64 * sample + 4 * tensor.slack)
+            };
+            let absent = self.absent.clone();
+            let window = |operand: Operand| match operand {
+                Operand::Input(i) => {
+                    inputs.get(i).map(|input| tensor(input, batched.get(i) == Some(&true)))
+                }
+                Operand::Output => Some(tensor(output, !batched.is_empty())),
+                Operand::Scratch(i) => scratch.get(i).cloned(),
+                Operand::Absent => Some((absent.clone(), 0, 4)),
+            };
+            for call in &chunk.candidate.calls {
+                self.call(call, &window)?;
+            }
+        }
+        self.leases.extend(inputs.iter().map(|input| input.lease.clone()));
+        self.leases.push(output.lease.clone());
+        Ok(())
+    }
+
+    /// Scratch buffers of these sizes, those of earlier calls where they are large enough.
+    fn scratch(&mut self, op: &'static str, elements: &[usize]) -> Result<Vec<Window>> {
+        let mut windows = Vec::new();
+        for (place, &elements) in elements.iter().enumerate() {
+            let bytes = 4 * elements as u64;
+            if self.scratch.get(place).is_none_or(|(_, size)| *size < bytes) {
+                let context = &self.gpu.0.context;
+                let lease =
+                    self.gpu.0.pool.lease_exact(context, Use::Storage, bytes, op, "scratch")?;
+                let lease = Arc::new(lease);
+                self.leases.push(lease.clone());
+                self.scratch.truncate(place);
+                self.scratch.push((lease, bytes));
+            }
+            windows.push((self.scratch[place].0.clone(), 0, bytes));
+        }
+        Ok(windows)
+    }
+
+    fn call(
+        &mut self,
+        call: &KernelCall,
+        window: &impl Fn(Operand) -> Option<Window>,
+    ) -> Result<()> {
+        let context = &self.gpu.0.context;
+        let pipeline = self.gpu.0.pipelines.get(context, call.key())?;
+        let shader = &pipeline.shader;
+        let fail = |message| Error::Kernel { kernel: shader.name.to_owned(), message };
+        if call.bindings.len() != shader.storage.len() {
+            let (given, wanted) = (call.bindings.len(), shader.storage.len());
+            return Err(fail(format!("the call gives {given} tensors for {wanted} bindings")));
+        }
+        let mut windows = Vec::new();
+        for binding in &shader.storage {
+            let named = call.bindings.iter().find(|(name, _)| *name == binding.name);
+            let found = named.and_then(|&(_, operand)| window(operand));
+            let found =
+                found.ok_or_else(|| fail(format!("the call gives no '{}'", binding.name)))?;
+            windows.push((binding.index, found));
+        }
+        let workgroups = fold(call, shader.workgroup_size, &context.limits)?;
+        let block = shader.uniform_bytes(&call.params)?;
+        let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
+        self.uniforms.resize(self.uniforms.len().next_multiple_of(alignment), 0);
+        let uniform_offset = self.uniforms.len() as u64;
+        self.uniforms.extend(block);
+        self.pending.push(Pending { pipeline, windows, uniform_offset, workgroups });
+        Ok(())
+    }
+
+    /// Uploads the uniform blocks and makes the bind groups.
+    pub fn finish(mut self) -> Result<Bound> {
+        let context = &self.gpu.0.context;
+        self.uniforms.resize(self.uniforms.len().next_multiple_of(4), 0);
+        let bytes = self.uniforms.len() as u64;
+        let arena = self.gpu.0.pool.lease(context, Use::Uniform, bytes, self.op, "uniforms")?;
+        let arena = Arc::new(arena);
+        context.guarded("uniforms", bytes, || {
+            context.queue.write_buffer(arena.buffer(), 0, &self.uniforms);
+        })?;
+        let dispatches = self.pending.into_iter().map(|pending| {
+            let Pending { pipeline, windows, uniform_offset, workgroups } = pending;
+            let shader = &pipeline.shader;
+            let uniform =
+                (shader.uniform_index, arena.buffer(), uniform_offset, shader.uniform_size.into());
+            let entries: Vec<_> = windows
+                .iter()
+                .map(|(index, (lease, offset, bytes))| (*index, lease.buffer(), *offset, *bytes))
+                .chain([uniform])
+                .map(|(binding, buffer, offset, bytes)| wgpu::BindGroupEntry {
+                    binding,
+                    resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer,
+                        offset,
+                        size: wgpu::BufferSize::new(bytes),
+                    }),
+                })
+                .collect();
+            let bind_group = context.guarded(shader.name, 0, || {
+                context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some(shader.name),
+                    layout: &pipeline.layout,
+                    entries: &entries,
+                })
+            })?;
+            Ok(Dispatch { pipeline, bind_group, workgroups })
+        });
+        let dispatches = dispatches.collect::<Result<_>>()?;
+        self.leases.push(arena);
+        Ok(Bound { dispatches, leases: self.leases })
+    }
+}

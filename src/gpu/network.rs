@@ -1,0 +1,291 @@
+//! A network on a device: its weights, uploaded once, and a prepared plan for each input shape in use.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::bind::{Binder, Bound};
+use super::buffers::{Lease, Use};
+use super::execute::GpuTensor;
+use super::profile::Timing;
+use super::split::Chunk;
+use super::{Choice, Gpu};
+use crate::error::{Error, Result};
+use crate::kernel::KernelKey;
+use crate::ops::{Op, Operator};
+use crate::plan::{Action, Constant, Layer, Memory, Plan, Value};
+use crate::shape::Shape;
+use crate::state_dict::StateDict;
+use crate::tensor::Tensor;
+
+/// Plans that are kept prepared at the same time; the one that was used longest ago goes first.
+const KEPT: usize = 4;
+
+/// Names the network in errors of the device.
+const NETWORK: &str = "network";
+
+/// A layer or network with its weights on a device. Clones share both.
+#[derive(Debug, Clone)]
+pub struct Network(Arc<Inner>);
+
+struct Inner {
+    gpu: Gpu,
+    layer: Arc<dyn Layer>,
+    weights: StateDict,
+    constants: Mutex<HashMap<Constant, GpuTensor>>,
+    /// The last used is the last.
+    runs: Mutex<Vec<Arc<Run>>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("layer", &self.layer).finish_non_exhaustive()
+    }
+}
+
+/// A plan with its slots and bind groups: can be submitted any number of times.
+#[derive(Debug)]
+struct Run {
+    plan: Plan,
+    memory: Memory,
+    input: GpuTensor,
+    outputs: Vec<(String, GpuTensor)>,
+    bound: Bound,
+    /// Held while a run is put into the queue, so that no other writes its slots in between.
+    queueing: Mutex<()>,
+}
+
+/// The results of a network by name.
+pub type Outputs = Vec<(String, Tensor)>;
+
+impl Gpu {
+    /// Brings a layer or a network to the device. The weights are checked here, all of them: what is
+    /// missing, too many or of another shape is in one error.
+    pub fn load(&self, layer: impl Layer + 'static, weights: StateDict) -> Result<Network> {
+        self.load_shared(Arc::new(layer), weights)
+    }
+
+    /// The same for a layer that others hold, too.
+    pub fn load_shared(&self, layer: Arc<dyn Layer>, weights: StateDict) -> Result<Network> {
+        let plan = layer.plan(&layer.example_input())?;
+        plan.check_weights(&weights)?;
+        Ok(Network(Arc::new(Inner {
+            gpu: self.clone(),
+            layer,
+            weights,
+            constants: Mutex::default(),
+            runs: Mutex::default(),
+        })))
+    }
+}
+
+impl Network {
+    /// The device that it is on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.0.gpu
+    }
+
+    /// The layer or network that it runs.
+    pub fn layer(&self) -> &dyn Layer {
+        self.0.layer.as_ref()
+    }
+
+    /// Runs it on one input and gives the main result.
+    pub fn run(&self, x: &Tensor) -> Result<Tensor> {
+        let name = self.0.layer.output();
+        let missing = || Error::UnknownOutput {
+            network: self.0.layer.name(),
+            output: name.to_owned(),
+            known: Vec::new(),
+        };
+        let mut outputs = self.run_for(x, &[name])?.into_iter();
+        outputs.next().map(|(_, tensor)| tensor).ok_or_else(missing)
+    }
+
+    /// Runs it on one input and gives the results of these names, in the plan's order.
+    pub fn run_for(&self, x: &Tensor, outputs: &[&str]) -> Result<Outputs> {
+        pollster::block_on(self.run_for_async(x, outputs))
+    }
+
+    /// Runs it on one input and gives the results of these names, in the plan's order.
+    pub async fn run_for_async(&self, x: &Tensor, outputs: &[&str]) -> Result<Outputs> {
+        let run = self.prepared(x.shape(), outputs)?;
+        let pending = {
+            let _queueing = lock(&run.queueing);
+            self.0.gpu.write(&run.input, x.data())?;
+            let dispatches = &run.bound.dispatches;
+            let submission = self.0.gpu.record(NETWORK, dispatches, None)?;
+            self.0.gpu.0.in_flight.push(&self.0.gpu, submission);
+            let downloads = run.outputs.iter().map(|(name, tensor)| {
+                Ok((name.clone(), tensor.shape().clone(), self.0.gpu.start_download(tensor)?))
+            });
+            downloads.collect::<Result<Vec<_>>>()?
+        };
+        let mut results = Vec::new();
+        for (name, shape, download) in pending {
+            let data = self.0.gpu.finish_download(download).await?;
+            results.push((name, Tensor::new(shape, data).map_err(Error::at(NETWORK))?));
+        }
+        Ok(results)
+    }
+
+    /// Compiles, uploads and binds everything for inputs of this shape, so that the first run does not wait.
+    pub fn prepare(&self, x: &Shape, outputs: &[&str]) -> Result<()> {
+        self.prepared(x, outputs).map(|_| ())
+    }
+
+    /// The plan that inputs of this shape run by, fused, with its memory.
+    pub fn plan(&self, x: &Shape, outputs: &[&str]) -> Result<(Plan, Memory)> {
+        let run = self.prepared(x, outputs)?;
+        Ok((run.plan.clone(), run.memory.clone()))
+    }
+
+    /// Runs the prepared plan on whatever its input holds, waits, and says how long each dispatch took.
+    pub fn time(&self, x: &Shape, outputs: &[&str]) -> Result<Timing> {
+        let run = self.prepared(x, outputs)?;
+        let _queueing = lock(&run.queueing);
+        self.0.gpu.time(NETWORK, &run.bound.dispatches)
+    }
+
+    fn prepared(&self, x: &Shape, outputs: &[&str]) -> Result<Arc<Run>> {
+        let wanted = |run: &Run| {
+            run.input.shape() == x
+                && run.outputs.len() == outputs.len()
+                && run.outputs.iter().all(|(name, _)| outputs.contains(&name.as_str()))
+        };
+        let mut runs = lock(&self.0.runs);
+        if let Some(place) = runs.iter().position(|run| wanted(run)) {
+            let run = runs.remove(place);
+            runs.push(run.clone());
+            return Ok(run);
+        }
+        // Its slots may be taken from the plan that goes.
+        if runs.len() >= KEPT {
+            runs.remove(0);
+        }
+        let run = Arc::new(self.bind(x, outputs)?);
+        runs.push(run.clone());
+        Ok(run)
+    }
+
+    fn bind(&self, x: &Shape, outputs: &[&str]) -> Result<Run> {
+        let gpu = &self.0.gpu;
+        let plan = self.0.layer.plan(x)?.keep(outputs)?.fuse();
+        let memory = plan.memory()?;
+        // Whatever the device refuses is refused before anything is allocated.
+        gpu.warm_up(&keys(gpu, &plan)?)?;
+        let mut chunks: Vec<Vec<Chunk>> = Vec::new();
+        for step in plan.steps() {
+            chunks.push(match &step.action {
+                Action::Apply(op) => gpu
+                    .chunks(op, &plan.input_shapes(step), &Choice::Preferred)
+                    .map_err(|error| in_layer(&step.name, error))?,
+                Action::Reshape => Vec::new(),
+            });
+        }
+        let mut tensors = self.upload_constants(&plan)?;
+        let slots = memory.slots().iter().map(|&bytes| {
+            let context = &gpu.0.context;
+            let lease = gpu.0.pool.lease_exact(context, Use::Storage, bytes, NETWORK, "a slot")?;
+            Ok(Arc::new(lease))
+        });
+        let slots: Vec<Arc<Lease>> = slots.collect::<Result<_>>()?;
+        let place = |value: Value| {
+            let slot = memory.slot(value).and_then(|slot| slots.get(slot));
+            slot.map(|lease| gpu.view(plan.shape(value), lease.clone(), 0, 0))
+        };
+        for &input in plan.inputs() {
+            tensors.extend(place(input).map(|tensor| (input, tensor)));
+        }
+        let mut binder = Binder::new(gpu, NETWORK)?;
+        for (step, chunks) in plan.steps().iter().zip(&chunks) {
+            let inputs: Vec<GpuTensor> =
+                step.inputs.iter().filter_map(|input| tensors.get(input).cloned()).collect();
+            let output = match (&step.action, inputs.first()) {
+                (Action::Reshape, Some(input)) => {
+                    Some(input.in_shape(plan.shape(step.output).clone()))
+                }
+                _ => place(step.output),
+            };
+            let output = output.ok_or_else(|| unplaced(&step.name))?;
+            if let Action::Apply(op) = &step.action {
+                let inputs: Vec<&GpuTensor> = inputs.iter().collect();
+                binder
+                    .push(op, &inputs, &output, chunks)
+                    .map_err(|error| in_layer(&step.name, error))?;
+            }
+            tensors.insert(step.output, output);
+        }
+        let bound = binder.finish()?;
+        let find = |value: &Value| {
+            tensors.get(value).cloned().ok_or_else(|| unplaced(&plan.value(*value).name))
+        };
+        let outputs = plan
+            .outputs()
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), find(value)?)))
+            .collect::<Result<_>>()?;
+        let input = plan.inputs().first().ok_or_else(|| unplaced("x")).and_then(find)?;
+        Ok(Run { plan, memory, input, outputs, bound, queueing: Mutex::default() })
+    }
+
+    /// The constants of a plan on the device, those that are there already shared.
+    fn upload_constants(&self, plan: &Plan) -> Result<HashMap<Value, GpuTensor>> {
+        let gpu = &self.0.gpu;
+        let mut known = lock(&self.0.constants);
+        let mut tensors = HashMap::new();
+        for (value, constant) in plan.constants() {
+            let tensor = match known.get(constant) {
+                Some(tensor) => tensor.in_shape(plan.shape(value).clone()),
+                None => {
+                    let host = constant.evaluate(&self.0.weights)?;
+                    let bytes = plan.bytes(value)?;
+                    let context = &gpu.0.context;
+                    let name = &plan.value(value).name;
+                    let lease =
+                        gpu.0.pool.lease_exact(context, Use::Storage, bytes, NETWORK, name)?;
+                    let tensor = gpu.view(plan.shape(value), Arc::new(lease), 0, 0);
+                    gpu.write(&tensor, host.data())?;
+                    known.insert(constant.clone(), tensor.clone());
+                    tensor
+                }
+            };
+            tensors.insert(value, tensor);
+        }
+        Ok(tensors)
+    }
+}
+
+/// The pipelines of a plan's preferred kernels, each once.
+fn keys(gpu: &Gpu, plan: &Plan) -> Result<Vec<KernelKey>> {
+    let mut keys: Vec<KernelKey> = Vec::new();
+    for step in plan.steps() {
+        let Action::Apply(op) = &step.action else { continue };
+        for key in preferred(gpu, op, &plan.input_shapes(step))? {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    Ok(keys)
+}
+
+fn preferred(gpu: &Gpu, op: &Operator, shapes: &[&Shape]) -> Result<Vec<KernelKey>> {
+    let candidates = gpu.candidates(op, shapes)?;
+    let calls = candidates.last().map(|candidate| candidate.calls.as_slice()).unwrap_or_default();
+    Ok(calls.iter().map(|call| call.key()).collect())
+}
+
+fn in_layer(layer: &str, error: Error) -> Error {
+    Error::Layer { layer: layer.to_owned(), source: Box::new(error) }
+}
+
+fn unplaced(name: &str) -> Error {
+    let message = format!("{name} has no place in memory");
+    Error::Device { what: "binding a network".to_owned(), message }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is whole at every point where a panic could unwind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

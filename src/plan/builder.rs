@@ -1,0 +1,149 @@
+//! A plan under construction. Every step's shapes are checked as it is added.
+
+use super::{Action, Constant, Plan, Source, Step, Value, ValueInfo, Weight};
+use crate::error::{Error, Result, ShapeError};
+use crate::ops::{Op, Operator};
+use crate::shape::Shape;
+
+/// Collects the steps of a [`Plan`].
+#[derive(Debug)]
+pub struct Builder {
+    plan: Plan,
+    /// The layers that are being built, outermost first.
+    scope: Vec<String>,
+}
+
+impl Builder {
+    /// An empty plan of this name.
+    pub fn new(name: &str) -> Self {
+        Builder { plan: Plan { name: name.to_owned(), ..Plan::default() }, scope: Vec::new() }
+    }
+
+    /// A value that is given at each run.
+    pub fn input(&mut self, name: &str, shape: &Shape) -> Value {
+        let value = self.value(name.to_owned(), shape.clone(), Source::Input);
+        self.plan.inputs.push(value);
+        value
+    }
+
+    /// The shape of a value.
+    pub fn shape(&self, value: Value) -> &Shape {
+        self.plan.shape(value)
+    }
+
+    /// What is built by `build` belongs to the layer of this name within the present one; errors say so.
+    pub fn scope<T>(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&mut Builder) -> Result<T>,
+    ) -> Result<T> {
+        self.scope.push(name.to_owned());
+        let built = build(self);
+        self.scope.pop();
+        built
+    }
+
+    /// A learnt tensor of the state dict, by its name within the layer.
+    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>) -> Value {
+        self.tensor(name, shape.into(), true)
+    }
+
+    /// A tensor of the state dict that is not learnt but measured, such as a running mean.
+    pub fn statistic(&mut self, name: &str, shape: impl Into<Shape>) -> Value {
+        self.tensor(name, shape.into(), false)
+    }
+
+    fn tensor(&mut self, name: &str, shape: Shape, parameter: bool) -> Value {
+        let name = self.path(name);
+        self.plan.weights.push(Weight { name: name.clone(), shape: shape.clone(), parameter });
+        let constant = Constant::Weight { name: name.clone(), shape: shape.clone() };
+        self.value(name, shape, Source::Constant(constant))
+    }
+
+    /// A value that is made of another constant; it takes that one's place.
+    pub fn derive(
+        &mut self,
+        value: Value,
+        shape: impl Into<Shape>,
+        make: impl FnOnce(Constant) -> Constant,
+    ) -> Value {
+        let info = self.plan.value(value).clone();
+        match info.source {
+            Source::Constant(constant) => {
+                self.value(info.name, shape.into(), Source::Constant(make(constant)))
+            }
+            // What is not a constant cannot be made beforehand.
+            _ => value,
+        }
+    }
+
+    /// Adds a step that applies an operator; `name` is its name within the layer, empty for the layer's own.
+    pub fn apply(
+        &mut self,
+        name: &str,
+        op: impl Into<Operator>,
+        inputs: &[Value],
+    ) -> Result<Value> {
+        let op = op.into();
+        let step = self.path(name);
+        let shapes: Vec<&Shape> = inputs.iter().map(|&input| self.plan.shape(input)).collect();
+        let at = |source| Error::Layer {
+            layer: step.clone(),
+            source: Box::new(Error::Shape { op: op.name(), source }),
+        };
+        let shape = op.output_shape(&shapes).map_err(at)?;
+        Ok(self.step(step, Action::Apply(op), inputs, shape))
+    }
+
+    /// The same values in another shape.
+    pub fn reshape(&mut self, value: Value, shape: impl Into<Shape>) -> Result<Value> {
+        let shape = shape.into();
+        if self.shape(value) == &shape {
+            return Ok(value);
+        }
+        let step = self.path("reshape");
+        let (expected, found) = (shape.elements(), self.shape(value).elements());
+        let at = |source| Error::Layer {
+            layer: step.clone(),
+            source: Box::new(Error::Shape { op: "reshape", source }),
+        };
+        let (expected, found) = (expected.map_err(at)?, found.map_err(at)?);
+        if expected != found {
+            return Err(at(ShapeError::DataLength { shape, expected, found }));
+        }
+        Ok(self.step(step, Action::Reshape, &[value], shape))
+    }
+
+    /// An error of the layer that is being built.
+    pub fn refuse(&self, op: &'static str, source: ShapeError) -> Error {
+        Error::Layer { layer: self.path(""), source: Box::new(Error::Shape { op, source }) }
+    }
+
+    /// Gives a value the name of a result.
+    pub fn output(&mut self, name: &str, value: Value) {
+        self.plan.outputs.push((name.to_owned(), value));
+    }
+
+    /// The plan.
+    pub fn finish(self) -> Plan {
+        self.plan
+    }
+
+    fn step(&mut self, name: String, action: Action, inputs: &[Value], shape: Shape) -> Value {
+        let output = self.value(name.clone(), shape, Source::Step);
+        self.plan.steps.push(Step { name, action, inputs: inputs.to_vec(), output });
+        output
+    }
+
+    fn value(&mut self, name: String, shape: Shape, source: Source) -> Value {
+        self.plan.values.push(ValueInfo { name, shape, source });
+        Value(self.plan.values.len() - 1)
+    }
+
+    /// A name with the layers that it lies in before it.
+    fn path(&self, name: &str) -> String {
+        let parts = self.scope.iter().map(String::as_str).chain([name]);
+        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() { self.plan.name.clone() } else { parts.join(".") }
+    }
+}

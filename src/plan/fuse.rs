@@ -1,0 +1,115 @@
+//! Passes that make a plan faster and leave its results as they are, up to rounding.
+
+use super::{Action, Constant, Norm, Plan, Source, Step, Value, ValueInfo};
+use crate::ops::{Activation, BatchNorm, Operator};
+use crate::shape::Shape;
+
+impl Plan {
+    /// The same plan with every pass applied: normalisations folded into the convolutions before them,
+    /// and activations done by the step that makes their input.
+    pub fn fuse(mut self) -> Plan {
+        self.fold_batch_norms();
+        self.fuse_activations();
+        self.drop_unread();
+        self
+    }
+
+    /// Folds each batch normalisation that alone reads a convolution into its weight and bias.
+    fn fold_batch_norms(&mut self) {
+        for index in 0..self.steps.len() {
+            let Some((before, folded)) = self.folded(index) else { continue };
+            let output = self.steps[index].output;
+            self.steps[before] = Step { output, ..folded };
+            // What is left is a step that nobody needs: it goes with the value it wrote.
+            let unread = self.new_value(self.values[output.0].clone());
+            self.steps[index].output = unread;
+        }
+        self.drop_unread();
+    }
+
+    /// The convolution before a batch normalisation, with it folded in, where that is possible.
+    fn folded(&mut self, index: usize) -> Option<(usize, Step)> {
+        let step = &self.steps[index];
+        let Action::Apply(Operator::BatchNorm(norm)) = &step.action else { return None };
+        let (norm, inputs) = (*norm, step.inputs.clone());
+        let before = self.only_maker(*inputs.first()?)?;
+        let mut conv = self.steps[before].clone();
+        let Action::Apply(Operator::Conv2d(op)) = &mut conv.action else { return None };
+        if op.activation != Activation::None {
+            return None;
+        }
+        op.activation = norm.activation;
+        let had_bias = std::mem::replace(&mut op.bias, true);
+        let bias =
+            if had_bias { Some(Box::new(self.constant(*conv.inputs.get(2)?)?)) } else { None };
+        let weight = Box::new(self.constant(*conv.inputs.get(1)?)?);
+        let norm = Box::new(self.norm(&norm, &inputs)?);
+        let shape = self.shape(*conv.inputs.get(1)?).clone();
+        let channels = Shape::from([shape.dims().first().copied()?]);
+        let name = conv.name.clone();
+        let weight = Constant::FoldedWeight { weight, norm: norm.clone() };
+        let weight = self.new_constant(format!("{name}.weight"), shape, weight);
+        let bias = Constant::FoldedBias { bias, norm };
+        let bias = self.new_constant(format!("{name}.bias"), channels, bias);
+        conv.inputs = vec![*conv.inputs.first()?, weight, bias];
+        Some((before, conv))
+    }
+
+    /// The normalisation's tensors as constants; nothing where one is computed.
+    fn norm(&self, op: &BatchNorm, inputs: &[Value]) -> Option<Norm> {
+        let at = |index: usize| self.constant(*inputs.get(index)?);
+        Some(Norm {
+            mean: at(1)?,
+            variance: at(2)?,
+            affine: if op.affine { Some((at(3)?, at(4)?)) } else { None },
+            eps: op.eps.to_bits(),
+        })
+    }
+
+    /// Lets each step do the activation that alone reads it.
+    fn fuse_activations(&mut self) {
+        for index in 0..self.steps.len() {
+            let step = &self.steps[index];
+            let Action::Apply(Operator::Activate(activate)) = &step.action else { continue };
+            let (activation, input) = (activate.activation, step.inputs.first().copied());
+            let Some(before) = input.and_then(|input| self.only_maker(input)) else { continue };
+            let Action::Apply(op) = &mut self.steps[before].action else { continue };
+            let Some(epilogue) = op.epilogue() else { continue };
+            if *epilogue != Activation::None {
+                continue;
+            }
+            *epilogue = activation;
+            let output = self.steps[index].output;
+            let unread = self.new_value(self.values[output.0].clone());
+            self.steps[index].output = unread;
+            self.steps[before].output = output;
+        }
+        self.drop_unread();
+    }
+
+    /// The step that makes a value, where only one step reads it and it is no result.
+    fn only_maker(&self, value: Value) -> Option<usize> {
+        let readers = self.steps.iter().flat_map(|step| &step.inputs).filter(|&&v| v == value);
+        let is_output = self.outputs.iter().any(|(_, output)| *output == value);
+        if is_output || readers.count() != 1 {
+            return None;
+        }
+        self.steps.iter().position(|step| step.output == value)
+    }
+
+    fn constant(&self, value: Value) -> Option<Constant> {
+        match &self.value(value).source {
+            Source::Constant(constant) => Some(constant.clone()),
+            _ => None,
+        }
+    }
+
+    fn new_constant(&mut self, name: String, shape: Shape, constant: Constant) -> Value {
+        self.new_value(ValueInfo { name, shape, source: Source::Constant(constant) })
+    }
+
+    fn new_value(&mut self, info: ValueInfo) -> Value {
+        self.values.push(info);
+        Value(self.values.len() - 1)
+    }
+}

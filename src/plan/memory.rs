@@ -1,0 +1,204 @@
+//! Where the values of a plan lie: values that are never needed at the same time share a slot.
+//!
+//! A slot is a buffer. Slots rather than one arena, because a kernel may not read and write the same
+//! buffer.
+
+use std::collections::HashSet;
+
+use super::{Action, Constant, Plan, Source, Value};
+use crate::error::{Error, Result};
+use crate::ops::Op;
+
+/// From which moment to which a value is needed. Inputs are there at moment 0, step `i` runs at moment
+/// `i + 1`, and results are fetched after the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// When it is written.
+    pub first: usize,
+    /// When it is read for the last time.
+    pub last: usize,
+}
+
+impl Span {
+    /// Whether there is a moment at which both values are needed.
+    pub fn meets(&self, other: &Span) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
+/// The slots of a plan and which value lies in which.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Memory {
+    /// By value; nothing for constants and for values that no step needs.
+    slot_of: Vec<Option<usize>>,
+    slots: Vec<u64>,
+    /// Bytes of all constants.
+    pub constants: u64,
+    /// The most scratch that one step takes.
+    pub scratch: u64,
+    /// The most that is needed at one moment: no layout can do with less.
+    pub live: u64,
+}
+
+/// What slots are a multiple of, in bytes.
+const UNIT: u64 = 256;
+
+impl Plan {
+    /// The value whose memory a value lies in: itself, but for one that is another in a new shape.
+    pub fn root(&self, value: Value) -> Value {
+        let maker = self.steps.iter().find(|step| step.output == value);
+        match maker {
+            Some(step) if step.action == Action::Reshape => {
+                step.inputs.first().map_or(value, |&input| self.root(input))
+            }
+            _ => value,
+        }
+    }
+
+    /// The root of every value, in one go.
+    fn roots(&self) -> Vec<Value> {
+        let mut roots: Vec<Value> = (0..self.values.len()).map(Value).collect();
+        for step in self.steps.iter().filter(|step| step.action == Action::Reshape) {
+            if let Some(input) = step.inputs.first() {
+                roots[step.output.0] = roots[input.0];
+            }
+        }
+        roots
+    }
+
+    /// When each value is needed: of roots that are not constants.
+    pub fn spans(&self) -> Vec<Option<Span>> {
+        let roots = self.roots();
+        let mut spans: Vec<Option<Span>> = vec![None; self.values.len()];
+        let mut need = |value: Value, moment: usize| {
+            let root = roots[value.0];
+            if matches!(self.value(root).source, Source::Constant(_)) {
+                return;
+            }
+            let span = spans[root.0].get_or_insert(Span { first: moment, last: moment });
+            span.last = span.last.max(moment);
+        };
+        for &input in &self.inputs {
+            need(input, 0);
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            for &value in step.inputs.iter().chain([&step.output]) {
+                need(value, index + 1);
+            }
+        }
+        for &(_, output) in &self.outputs {
+            need(output, self.steps.len() + 1);
+        }
+        spans
+    }
+
+    /// Bytes of a value.
+    pub fn bytes(&self, value: Value) -> Result<u64> {
+        let elements = self.shape(value).elements().map_err(Error::at("plan"))?;
+        Ok(4 * elements as u64)
+    }
+
+    /// Lays the values out: the largest first, each in the first slot where it meets nobody.
+    pub fn memory(&self) -> Result<Memory> {
+        let spans = self.spans();
+        let mut order = Vec::new();
+        for (index, span) in spans.iter().enumerate() {
+            if let Some(span) = span {
+                let bytes = self.bytes(Value(index))?.next_multiple_of(UNIT);
+                order.push((bytes, index, *span));
+            }
+        }
+        let live = (0..self.steps.len() + 2).map(|moment| {
+            let now = Span { first: moment, last: moment };
+            order.iter().filter(|(.., span)| span.meets(&now)).map(|(bytes, ..)| bytes).sum()
+        });
+        let live = live.max().unwrap_or(0);
+        order.sort_by_key(|&(bytes, index, _)| (std::cmp::Reverse(bytes), index));
+        let mut slots: Vec<(u64, Vec<Span>)> = Vec::new();
+        let mut slot_of = vec![None; self.values.len()];
+        for (bytes, index, span) in order {
+            let free = slots.iter().position(|(_, taken)| !taken.iter().any(|t| t.meets(&span)));
+            let slot = free.unwrap_or_else(|| {
+                slots.push((bytes, Vec::new()));
+                slots.len() - 1
+            });
+            slots[slot].1.push(span);
+            slot_of[index] = Some(slot);
+        }
+        let mut constants = 0;
+        let mut seen: HashSet<&Constant> = HashSet::new();
+        for (value, constant) in self.constants() {
+            if seen.insert(constant) {
+                constants += self.bytes(value)?.next_multiple_of(UNIT);
+            }
+        }
+        let slots = slots.into_iter().map(|(bytes, _)| bytes).collect();
+        Ok(Memory { slot_of, slots, constants, scratch: self.scratch()?, live })
+    }
+
+    /// The most scratch that any way to carry out any step takes.
+    fn scratch(&self) -> Result<u64> {
+        let mut most = 0;
+        for step in &self.steps {
+            let Action::Apply(op) = &step.action else { continue };
+            let candidates = op.candidates(&self.input_shapes(step));
+            for candidate in candidates.map_err(Error::at(op.name()))? {
+                let bytes = |&elements: &usize| (4 * elements as u64).next_multiple_of(UNIT);
+                most = most.max(candidate.scratch.iter().map(bytes).sum());
+            }
+        }
+        Ok(most)
+    }
+}
+
+impl Memory {
+    /// The slot in which a value lies; nothing for constants, and for values in another's shape the slot
+    /// of their [root](Plan::root).
+    pub fn slot(&self, value: Value) -> Option<usize> {
+        self.slot_of.get(value.0).copied().flatten()
+    }
+
+    /// Bytes of each slot.
+    pub fn slots(&self) -> &[u64] {
+        &self.slots
+    }
+
+    /// Bytes of all slots.
+    pub fn activations(&self) -> u64 {
+        self.slots.iter().sum()
+    }
+
+    /// Bytes of everything that a run holds on the device.
+    pub fn peak(&self) -> u64 {
+        self.activations() + self.constants + self.scratch
+    }
+
+    /// Proves the layout: every value has a slot that it fits into and nobody else needs meanwhile. The
+    /// error is the first pair of values that share what they must not, or the one without a place.
+    pub fn check(&self, plan: &Plan) -> std::result::Result<(), String> {
+        let placed: Vec<(Value, Span, usize)> = plan
+            .spans()
+            .iter()
+            .enumerate()
+            .filter_map(|(index, span)| span.map(|span| (Value(index), span)))
+            .map(|(value, span)| {
+                let name = &plan.value(value).name;
+                let slot = self.slot(value).ok_or_else(|| format!("{name} has no slot"))?;
+                let bytes = plan.bytes(value).map_err(|error| error.to_string())?;
+                if self.slots.get(slot).is_none_or(|&size| size < bytes) {
+                    return Err(format!("{name} does not fit into slot {slot}"));
+                }
+                Ok((value, span, slot))
+            })
+            .collect::<std::result::Result<_, String>>()?;
+        for (index, (a, a_span, a_slot)) in placed.iter().enumerate() {
+            for (b, b_span, b_slot) in &placed[index + 1..] {
+                if a_slot == b_slot && a_span.meets(b_span) {
+                    let name = |value: &Value| &plan.value(*value).name;
+                    return Err(format!("{} and {} share slot {a_slot}", name(a), name(b)));
+                }
+            }
+        }
+        Ok(())
+    }
+}

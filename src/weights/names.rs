@@ -1,0 +1,49 @@
+//! The same network under the same names, whoever saved it.
+
+use crate::error::WeightsError;
+use crate::state_dict::StateDict;
+
+/// Prefixes that wrappers put before every name of what they wrap.
+const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "backbone."];
+
+/// The head of an image classifier in OpenMMLab, and what it is called in torchvision.
+const HEAD: (&str, &str) = ("head.fc.", "fc.");
+
+/// The tensors under the names that a bare network has for them.
+///
+/// Taken away, as often as they stand at the front, are `module.` (`DataParallel`), `_orig_mod.`
+/// (`torch.compile`) and `backbone.` (OpenMMLab); `head.fc.` becomes `fc.`. So a RedNet or ResNet comes
+/// out the same from OpenMMLab, with or without its backbone's name, and from torchvision, whose names
+/// are the ones used here. Two tensors that would come to the same name are an error.
+pub fn strip_wrappers(tensors: StateDict) -> Result<StateDict, WeightsError> {
+    let mut bare = StateDict::new();
+    let mut origins = std::collections::BTreeMap::new();
+    for (name, tensor) in tensors {
+        let stripped = canonical(&name);
+        if let Some(first) = origins.get(&stripped) {
+            return Err(WeightsError::NameCollision {
+                name: stripped,
+                first: String::clone(first),
+                second: name,
+            });
+        }
+        bare.insert(stripped.clone(), tensor);
+        origins.insert(stripped, name);
+    }
+    Ok(bare)
+}
+
+/// The name without what wrappers put before it.
+fn canonical(name: &str) -> String {
+    let mut rest = name;
+    while let Some(inner) = WRAPPERS.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
+        if inner.is_empty() {
+            break;
+        }
+        rest = inner;
+    }
+    match rest.strip_prefix(HEAD.0) {
+        Some(inner) if !inner.is_empty() => format!("{}{inner}", HEAD.1),
+        _ => rest.to_owned(),
+    }
+}
