@@ -209,6 +209,13 @@ def draw_global_avg_pool(rng):
     return {}, {"x": (rng.randint(1, 4), draw_channels(rng), *draw_size(rng))}
 
 
+def draw_adaptive_avg_pool2d(rng):
+    size = draw_size(rng)
+    output = [rng.randint(1, side + rng.choice((0, 0, 5))) for side in size]
+    shape = (rng.randint(1, 3), draw_channels(rng), *size)
+    return {"output_size": pair_text(rng, *output)}, {"x": shape}
+
+
 def draw_softmax(rng):
     shape = draw_shape(rng)
     axis = rng.randrange(-len(shape), len(shape))
@@ -323,10 +330,10 @@ def main():
     if not any(misses.values()):
         folder.rmdir()
 
-    print(f"{'operator':16} {'calls':>6} {'misses':>7} {'worst error / largest':>22}")
+    print(f"{'operator':20} {'calls':>6} {'misses':>7} {'worst error / largest':>22}")
     for op in ops:
-        print(f"{op:16} {calls[op]:6} {misses[op]:7} {worst[op]:22.2e}")
-    print(f"{'total':16} {sum(calls.values()):6} {sum(misses.values()):7} {max(worst.values()):22.2e}")
+        print(f"{op:20} {calls[op]:6} {misses[op]:7} {worst[op]:22.2e}")
+    print(f"{'total':20} {sum(calls.values()):6} {sum(misses.values()):7} {max(worst.values()):22.2e}")
     return 1 if any(misses.values()) else 0
 
 

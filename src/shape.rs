@@ -238,7 +238,7 @@ impl Window {
 }
 
 /// An error that names `parameter` where one of its two sizes is 0 or past 2^31.
-fn positive(parameter: &'static str, value: [usize; 2]) -> Result<()> {
+pub(crate) fn positive(parameter: &'static str, value: [usize; 2]) -> Result<()> {
     if value.iter().all(|&size| size > 0 && i32::try_from(size).is_ok()) {
         return Ok(());
     }
@@ -256,6 +256,11 @@ pub fn divide(what: &'static str, value: usize, by: &'static str, divisor: usize
     } else {
         Err(ShapeError::NotDivisible { what, value, by, divisor })
     }
+}
+
+/// The greatest common divisor; 1 where both are 0.
+pub(crate) fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
 /// A size as the `u32` that kernels count in; an error names it where it does not fit.

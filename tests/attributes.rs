@@ -2,8 +2,9 @@
 
 use involution::error::ShapeError;
 use involution::ops::{
-    Activate, Activation, Add, Attributes, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d, Fold,
-    GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, Conv2d,
+    DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator,
+    Softmax, Unfold,
 };
 use involution::shape::{Padding, Shape, Window};
 
@@ -55,6 +56,7 @@ fn everything() -> Vec<(Operator, &'static str)> {
             "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 ceil_mode=true",
         ),
         (GlobalAvgPool.into(), ""),
+        (AdaptiveAvgPool2d { output_size: [8, 9] }.into(), "output_size=8x9"),
         (Softmax { axis: -2, temperature: 0.1 }.into(), "axis=-2 temperature=0.1"),
         (Linear { bias: true, activation }.into(), "activation=silu"),
         (Add { activation }.into(), "activation=silu"),

@@ -116,6 +116,13 @@ const FAULTS: &[Row] = &[
         "width > 1u",
     ),
     (
+        "adaptive_avg_pool2d",
+        "adaptive_avg_pool2d",
+        "windows end where the next one begins",
+        "vec2<u32>(0u, count - 1u)",
+        "vec2<u32>(0u, 0u)",
+    ),
+    (
         "softmax",
         "softmax/row",
         "the sum takes one lane's part for the others'",
@@ -155,7 +162,7 @@ fn every_seeded_fault_is_caught() {
             let outcome = outcome(gpu, row);
             caught += usize::from(outcome.is_ok());
             let said = outcome.unwrap_or_else(|why| format!("NOT CAUGHT: {why}"));
-            let _ = writeln!(table, "  {operator:15} {kernel:25} {wrong:54} {said}");
+            let _ = writeln!(table, "  {operator:19} {kernel:25} {wrong:54} {said}");
         }
         adapters::say(&format!(
             "{caught} of {} seeded faults caught on {}:\n{table}",

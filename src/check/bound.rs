@@ -97,6 +97,11 @@ fn terms(op: &Operator, inputs: &[Array]) -> usize {
         // The division is rounded, or is a product with a rounded inverse.
         Operator::AvgPool2d(op) => op.window.taps() + 3,
         Operator::GlobalAvgPool(_) => dims(0)[2..].iter().product::<usize>() + 3,
+        // The largest window: both of its ends may fall between two values.
+        Operator::AdaptiveAvgPool2d(op) => {
+            let [down, across] = op.output_size;
+            (dims(0)[2].div_ceil(down) + 1) * (dims(0)[3].div_ceil(across) + 1) + 3
+        }
         Operator::Linear(_) => dims(1)[1] + 1,
         // Difference, sum with eps, inverse root (2 units), two products, sum.
         Operator::BatchNorm(_) => 8,

@@ -5,8 +5,8 @@
 use std::fmt;
 
 use crate::ops::{
-    Activate, Activation, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d, Fold, GlobalAvgPool,
-    Involution, Linear, MaxPool2d, Op, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
+    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Op, Operator, Softmax, Unfold,
 };
 use crate::shape::{Padding, Shape, Window};
 use crate::tensor::Tensor;
@@ -107,6 +107,7 @@ pub fn generate(operator: &str, choices: &mut dyn Choices) -> Option<Case> {
         "avg_pool2d" => draw.avg_pool2d(),
         "max_pool2d" => draw.max_pool2d(),
         "global_avg_pool" => draw.global_avg_pool(),
+        "adaptive_avg_pool2d" => draw.adaptive_avg_pool2d(),
         "softmax" => draw.softmax(),
         "linear" => draw.linear(),
         "add" => draw.add(),
@@ -296,6 +297,13 @@ impl Draw<'_> {
     fn global_avg_pool(&mut self) -> Drawn {
         let (n, [h, w]) = self.image();
         (GlobalAvgPool.into(), vec![vec![n, self.size(20), h, w]])
+    }
+
+    fn adaptive_avg_pool2d(&mut self) -> Drawn {
+        let (n, [h, w]) = self.image();
+        // Fewer windows than pixels for the most part, at times more.
+        let output_size = [self.size(h + 3), self.size(w + 3)];
+        (AdaptiveAvgPool2d { output_size }.into(), vec![vec![n, self.size(6), h, w]])
     }
 
     fn softmax(&mut self) -> Drawn {

@@ -3,8 +3,8 @@
 use super::case::Case;
 use crate::error::{Error, Result};
 use crate::ops::{
-    Activate, Activation, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d, Fold, GlobalAvgPool,
-    Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
+    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
 };
 use crate::shape::{Padding, Shape, Window};
 use crate::tensor::Tensor;
@@ -168,6 +168,33 @@ pub fn fixed(operator: &str) -> Vec<Case> {
             Case::new("7x7, the head of RedNet", GlobalAvgPool, &[&[2, 33, 7, 7]]),
             Case::new("planes of many workgroup widths", GlobalAvgPool, &[&[1, 3, 57, 61]]),
         ],
+        "adaptive_avg_pool2d" => vec![
+            Case::new(
+                "one window, as a global pooling",
+                AdaptiveAvgPool2d { output_size: [1, 1] },
+                &[&[2, 9, 14, 13]],
+            ),
+            Case::new(
+                "windows that share rows and columns",
+                AdaptiveAvgPool2d { output_size: [7, 5] },
+                &[&[2, 3, 17, 19]],
+            ),
+            Case::new(
+                "more windows than pixels, a prime number of each",
+                AdaptiveAvgPool2d { output_size: [13, 11] },
+                &[&[1, 3, 5, 7]],
+            ),
+            Case::new(
+                "as many windows as pixels is a copy",
+                AdaptiveAvgPool2d { output_size: [6, 9] },
+                &[&[2, 2, 6, 9]],
+            ),
+            Case::new(
+                "more windows than 16 bits count, a place times the size is past 32",
+                AdaptiveAvgPool2d { output_size: [1, 70_000] },
+                &[&[1, 1, 1, 70_001]],
+            ),
+        ],
         "softmax" => vec![
             Case::new("1000 classes", Softmax { axis: -1, temperature: 1.0 }, &[&[3, 1000]]),
             Case::new(
@@ -288,6 +315,11 @@ pub fn known_answers(operator: &str) -> Result<Vec<(Operator, Vec<Tensor>, Tenso
                 full(&[1, 1, 2, 2], -3.0)?,
             ),
             "global_avg_pool" => (GlobalAvgPool.into(), vec![counting], full(&[1, 1, 1, 1], 5.0)?),
+            "adaptive_avg_pool2d" => (
+                AdaptiveAvgPool2d { output_size: [2, 4] }.into(),
+                vec![counting],
+                tensor(&[1, 1, 2, 4], &[2.5, 3.0, 4.0, 4.5, 5.5, 6.0, 7.0, 7.5])?,
+            ),
             "softmax" => (
                 Softmax { axis: 0, temperature: 1.0 }.into(),
                 vec![full(&[4, 2], 7.0)?],

@@ -8,7 +8,7 @@ use super::{Choice, Gpu};
 use crate::error::{Error, Limit, Result};
 use crate::kernel::{AdapterClass, Kernel};
 use crate::ops::{Candidate, Op, Operator};
-use crate::shape::Shape;
+use crate::shape::{Shape, gcd};
 
 /// A part of a call: samples of the batch, and the candidate that computes them.
 pub(crate) struct Chunk {
@@ -190,10 +190,6 @@ fn choose(op: &Operator, mut candidates: Vec<Candidate>, choice: &Choice) -> Res
 
 /// Lanes that the subgroup kernels need to hear each other.
 const SUBGROUP_LANES: u32 = 8;
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
-}
 
 fn lcm(a: usize, b: usize) -> usize {
     a / gcd(a, b) * b

@@ -2,8 +2,8 @@
 //! files of the tests give them.
 
 use super::{
-    Activate, Activation, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d, Fold, GlobalAvgPool,
-    Involution, Linear, MaxPool2d, NAMES, Op, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
+    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator, Softmax, Unfold,
 };
 use crate::error::ShapeError;
 use crate::shape::{Padding, Shape, Window};
@@ -66,6 +66,7 @@ fn blank(name: &str, optional: bool) -> Result<Operator> {
         "avg_pool2d" => AvgPool2d::new(window).into(),
         "max_pool2d" => MaxPool2d::new(window).into(),
         "global_avg_pool" => GlobalAvgPool.into(),
+        "adaptive_avg_pool2d" => AdaptiveAvgPool2d { output_size: [1, 1] }.into(),
         "softmax" => Softmax::default().into(),
         "linear" => Linear { bias: optional, ..Linear::default() }.into(),
         "add" => Add::default().into(),
@@ -126,6 +127,7 @@ fn visit<V: Visitor>(op: &mut Operator, v: &mut V) -> Done<V> {
             v.visit("ceil_mode", &mut op.ceil_mode, Some(false))
         }
         Operator::GlobalAvgPool(GlobalAvgPool) => Ok(()),
+        Operator::AdaptiveAvgPool2d(op) => v.visit("output_size", &mut op.output_size, None),
         Operator::Softmax(op) => {
             v.visit("axis", &mut op.axis, Some(Softmax::default().axis))?;
             v.visit("temperature", &mut op.temperature, Some(Softmax::default().temperature))

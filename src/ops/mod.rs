@@ -131,6 +131,7 @@ operators! {
     avg_pool2d::AvgPool2d,
     max_pool2d::MaxPool2d,
     global_avg_pool::GlobalAvgPool,
+    adaptive_avg_pool2d::AdaptiveAvgPool2d,
     softmax::Softmax,
     linear::Linear,
     add::Add,

@@ -4,6 +4,7 @@
 //! checked against each other. It is also what runs where there is no adapter.
 
 pub mod activation;
+mod adaptive_avg_pool2d;
 mod add;
 mod avg_pool2d;
 mod batch_norm;
@@ -127,6 +128,7 @@ pub fn evaluate(op: &Operator, inputs: &[Array]) -> Result<Array> {
         Operator::AvgPool2d(op) => avg_pool2d::avg_pool2d(op, inputs),
         Operator::MaxPool2d(op) => max_pool2d::max_pool2d(op, inputs),
         Operator::GlobalAvgPool(op) => global_avg_pool::global_avg_pool(op, inputs),
+        Operator::AdaptiveAvgPool2d(op) => adaptive_avg_pool2d::adaptive_avg_pool2d(op, inputs),
         Operator::Softmax(op) => softmax::softmax(op, inputs),
         Operator::Linear(op) => linear::linear(op, inputs),
         Operator::Add(op) => add::add(op, inputs),

@@ -179,6 +179,10 @@ def global_avg_pool(attrs, x):
     return F.adaptive_avg_pool2d(x, 1)
 
 
+def adaptive_avg_pool2d(attrs, x):
+    return F.adaptive_avg_pool2d(x, pair(attrs["output_size"]))
+
+
 def softmax(attrs, x):
     temperature = float(attrs.get("temperature", "1"))
     return torch.softmax(x / temperature, int(attrs.get("axis", "-1")))
@@ -205,6 +209,7 @@ OPERATORS = {
         avg_pool2d,
         max_pool2d,
         global_avg_pool,
+        adaptive_avg_pool2d,
         softmax,
         linear,
         add,
@@ -510,6 +515,14 @@ case("global_avg_pool", "odd", x=(2, 5, 7, 9))
 case("global_avg_pool", "tall", x=(2, 3, 40, 1))
 case("global_avg_pool", "one_element", x=(3, 7, 1, 1))
 case("global_avg_pool", "large_offset", x=lambda: torch.randn(1, 3, 33, 31) + 100)
+
+case("adaptive_avg_pool2d", "divides", "output_size=3x2", x=(2, 3, 9, 8))
+case("adaptive_avg_pool2d", "shared", "output_size=5x4", x=(2, 3, 7, 9))
+case("adaptive_avg_pool2d", "one", "output_size=1", x=(1, 5, 7, 6))
+case("adaptive_avg_pool2d", "larger", "output_size=7x13", x=(1, 3, 5, 4))
+case("adaptive_avg_pool2d", "copy", "output_size=4x5", x=(2, 3, 4, 5))
+case("adaptive_avg_pool2d", "one_row_many_columns", "output_size=1x11", x=(2, 3, 6, 8))
+case("adaptive_avg_pool2d", "of_one_element", "output_size=3x2", x=(2, 3, 1, 1))
 
 case("softmax", "last_axis", x=(5, 9))
 case("softmax", "rank1", x=(7,))

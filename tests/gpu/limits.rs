@@ -116,6 +116,7 @@ fn batched() -> Vec<Case> {
         ),
         case(MaxPool2d::new(Window::new([3, 1])).into(), &[&[9, 8, 18, 32]]),
         case(involution::ops::GlobalAvgPool.into(), &[&[9, 64, 16, 8]]),
+        case(involution::ops::AdaptiveAvgPool2d { output_size: [4, 8] }.into(), &[&[9, 64, 16, 8]]),
         case(involution::ops::Softmax { axis: 1, temperature: 1.0 }.into(), &[&[9, 128, 32]]),
         case(Linear { bias: true, ..Linear::default() }.into(), &[&[130, 192], &[64, 192], &[64]]),
         case(involution::ops::Add::default().into(), &[&[9, 64, 64], &[9, 64, 64]]),

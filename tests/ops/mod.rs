@@ -2,6 +2,7 @@
 //! identity that ties its definition to another operator's.
 
 mod activation;
+mod adaptive_avg_pool2d;
 mod add;
 mod avg_pool2d;
 mod batch_norm;

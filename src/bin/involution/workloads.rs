@@ -3,8 +3,8 @@
 
 use involution::check::Case;
 use involution::ops::{
-    Activate, Activation, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d, Fold, GlobalAvgPool,
-    Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
+    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
 };
 use involution::{Shape, Window};
 
@@ -47,6 +47,7 @@ const QUICK: &[&str] = &[
     "4.2 involution *",
     "4.1 conv3 *",
     "global_avg_pool *",
+    "adaptive_avg_pool *",
     "linear *",
     "softmax *",
     "unfold *",
@@ -242,6 +243,8 @@ impl List {
         }
         let depthwise = Conv2d { groups: 128, ..conv };
         self.add("depthwise conv 128 3x3 @56", depthwise, &[&[1, 128, 56, 56], &[128, 1, 3, 3]]);
+        let pool = AdaptiveAvgPool2d { output_size: [6, 6] };
+        self.add("adaptive_avg_pool 256 13->6", pool, &[&[1, 256, 13, 13]]);
         let silu = Activate { activation: Activation::Silu };
         self.add("silu 64 @112", silu, &[&[1, 64, 112, 112]]);
     }
