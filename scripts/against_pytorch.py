@@ -43,6 +43,7 @@ DEFAULTS = {
     "padding": "0",
     "dilation": "1",
     "groups": "1",
+    "channel_order": "blocked",
     "activation": "none",
     "eps": "1e-5",
     "temperature": "1",
@@ -159,6 +160,7 @@ def draw_involution(rng):
     attrs |= {
         "kernel_size": pair_text(rng, *kernel),
         "groups": str(groups),
+        "channel_order": rng.choice(("blocked", "interleaved")),
         "activation": rng.choice(ACTIVATIONS),
     }
     taps = groups * kernel[0] * kernel[1]

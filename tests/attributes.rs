@@ -2,8 +2,8 @@
 
 use involution::error::ShapeError;
 use involution::ops::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, Conv2d,
-    DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator,
+    Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, ChannelOrder,
+    Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator,
     Softmax, Unfold,
 };
 use involution::shape::{Padding, Shape, Window};
@@ -42,8 +42,10 @@ fn everything() -> Vec<(Operator, &'static str)> {
             "stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
         ),
         (
-            Involution { window, groups: 2, activation }.into(),
-            "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
+            Involution { window, groups: 2, channel_order: ChannelOrder::Interleaved, activation }
+                .into(),
+            "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 channel_order=interleaved \
+             activation=silu",
         ),
         (BatchNorm { eps: 1e-7, affine: true, activation }.into(), "eps=1e-7 activation=silu"),
         (Activate { activation }.into(), "activation=silu"),
@@ -217,6 +219,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("padding", "kernel_size=3 padding=SAME"),
         ("stride", "kernel_size=3 stride=2.0"),
         ("groups", "kernel_size=3 groups=many"),
+        ("channel_order", "kernel_size=3 channel_order=Interleaved"),
         ("activation", "kernel_size=3 activation=gelu"),
         ("stride", "stride=1 kernel_size=3 stride=1"),
         ("an attribute", "kernel_size"),

@@ -66,6 +66,20 @@ const FAULTS: &[Row] = &[
     ("involution", "involution", "the left padding is dropped", "- params.window.padding_left", ""),
     (
         "involution",
+        "involution",
+        "the channels of a group are neighbours in any order",
+        "params.channel_stride * plane",
+        "plane",
+    ),
+    (
+        "involution",
+        "involution/row",
+        "the group is found as if channels were blocked",
+        "item.group * params.group_stride) * plane",
+        "item.group * group_channels) * plane",
+    ),
+    (
+        "involution",
         "involution/row",
         "the taps are transposed",
         "ky * params.window.kernel_width + kx",

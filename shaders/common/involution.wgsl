@@ -10,6 +10,8 @@ struct Params {
     out_height: u32,
     out_width: u32,
     groups: u32,
+    group_stride: u32,   // channels from one group to the next
+    channel_stride: u32, // and from one of its channels to the next
     activation: u32,
 }
 
@@ -57,8 +59,9 @@ fn weights(first: u32, tap: u32, last: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(kernel[at.x], kernel[at.y], kernel[at.z], kernel[at.w]);
 }
 
-// Activation and store of up to four neighbouring pixels.
-fn finish(value: vec4<f32>, item: Item, channel: u32) {
+// Activation and store of up to four neighbouring pixels of a channel of the group.
+fn finish(value: vec4<f32>, item: Item, own: u32) {
+    let channel = item.group * params.group_stride + own * params.channel_stride;
     let first = ((item.sample * params.channels + channel) * params.out_height + item.oy) * params.out_width + item.ox;
     let pixels = min(params.out_width - item.ox, 4u);
     for (var p = 0u; p < 4u; p++) {

@@ -19,7 +19,8 @@ fn main(
     }
     let group_channels = params.channels / params.groups;
     let plane = params.height * params.width;
-    let x_first = (item.sample * params.channels + item.group * group_channels) * plane;
+    let x_first = (item.sample * params.channels + item.group * params.group_stride) * plane;
+    let step = params.channel_stride * plane; // from one channel of the group to the next
     let taps = params.window.kernel_height * params.window.kernel_width;
     let out_plane = params.out_height * params.out_width;
     let kernel_first = (item.sample * params.groups + item.group) * taps * out_plane + item.oy * params.out_width;
@@ -35,7 +36,7 @@ fn main(
         var window: array<vec4<f32>, C>;
         for (var c = 0u; c < C; c++) {
             let channel = min(item.first + c, group_channels - 1u);
-            let row = x_first + channel * plane + iy * params.width;
+            let row = x_first + channel * step + iy * params.width;
             window[c] = vec4<f32>(
                 0.0,
                 in_row(row, inside, ix0),
@@ -48,7 +49,7 @@ fn main(
             for (var c = 0u; c < C; c++) {
                 // A tile that overhangs the group repeats its last channel and drops the result.
                 let channel = min(item.first + c, group_channels - 1u);
-                let row = x_first + channel * plane + iy * params.width;
+                let row = x_first + channel * step + iy * params.width;
                 window[c] = vec4<f32>(window[c].yzw, in_row(row, inside, ix0 + kx + 3u));
                 sum[c] += weight * window[c];
             }
@@ -56,7 +57,7 @@ fn main(
     }
     for (var c = 0u; c < C; c++) {
         if item.first + c < group_channels {
-            finish(sum[c], item, item.group * group_channels + item.first + c);
+            finish(sum[c], item, item.first + c);
         }
     }
 }

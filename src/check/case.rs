@@ -5,8 +5,9 @@
 use std::fmt;
 
 use crate::ops::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
-    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Op, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, ChannelOrder, Conv2d,
+    DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Op, Operator, Softmax,
+    Unfold,
 };
 use crate::shape::{Padding, Shape, Window};
 use crate::tensor::Tensor;
@@ -248,9 +249,11 @@ impl Draw<'_> {
         let groups = self.size(4);
         let channels = groups * self.size(18);
         let [oh, ow] = window.output_size([h, w]).unwrap_or([1, 1]);
+        let channel_order = self.one_of(&ChannelOrder::ALL).1;
         let activation = self.activated();
         let kernel = vec![n, groups * window.taps(), oh, ow];
-        (Involution { window, groups, activation }.into(), vec![vec![n, channels, h, w], kernel])
+        let involution = Involution { window, groups, channel_order, activation };
+        (involution.into(), vec![vec![n, channels, h, w], kernel])
     }
 
     fn batch_norm(&mut self) -> Drawn {

@@ -3,8 +3,8 @@
 use super::case::Case;
 use crate::error::{Error, Result};
 use crate::ops::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
-    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, ChannelOrder, Conv2d,
+    DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
 };
 use crate::shape::{Padding, Shape, Window};
 use crate::tensor::Tensor;
@@ -122,6 +122,14 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 "a group for each channel",
                 Involution::new(Window::new([3, 3]).padding(1), 5),
                 &[&[2, 5, 7, 6], &[2, 45, 7, 6]],
+            ),
+            Case::new(
+                "three interleaved groups of more channels than a tile",
+                Involution {
+                    channel_order: ChannelOrder::Interleaved,
+                    ..Involution::new(Window::new([3, 3]).padding(1), 3)
+                },
+                &[&[2, 27, 6, 7], &[2, 27, 6, 7]],
             ),
             Case::new(
                 "stride 2 on an odd size",

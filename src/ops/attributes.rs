@@ -2,8 +2,9 @@
 //! files of the tests give them.
 
 use super::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
-    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, ChannelOrder, Conv2d,
+    DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator,
+    Softmax, Unfold,
 };
 use crate::error::ShapeError;
 use crate::shape::{Padding, Shape, Window};
@@ -19,6 +20,7 @@ type Name = &'static str;
 /// | `padding` | `1`, `1x2` (rows x columns on both sides), `0,3,2,1` (top, left, bottom, right), `same`, `valid` or `full` |
 /// | `groups`, `axis`, `eps`, `temperature` | a number, an integer for the first two |
 /// | `ceil_mode`, `count_include_pad` | `true` or `false`, or `1` or `0` |
+/// | `channel_order` | `blocked` or `interleaved` |
 /// | `activation` | `none`, `relu`, `relu6`, `sigmoid` or `silu` |
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attributes(Vec<(String, String)>);
@@ -110,6 +112,7 @@ fn visit<V: Visitor>(op: &mut Operator, v: &mut V) -> Done<V> {
         Operator::Involution(op) => {
             visit_window(&mut op.window, v, false)?;
             v.visit("groups", &mut op.groups, Some(1))?;
+            v.visit("channel_order", &mut op.channel_order, Some(ChannelOrder::default()))?;
             v.visit("activation", &mut op.activation, none)
         }
         Operator::BatchNorm(op) => {
@@ -298,14 +301,24 @@ impl Value for bool {
     }
 }
 
-impl Value for Activation {
-    const MUST: &'static str = "none, relu, relu6, sigmoid or silu";
-    fn read(text: &str) -> Option<Self> {
-        Activation::ALL.into_iter().find(|&(name, _)| name == text).map(|(_, known)| known)
-    }
-    fn write(&self) -> String {
-        Activation::ALL.iter().filter(|(_, known)| known == self).map(|&(name, _)| name).collect()
-    }
+/// What is one of a few, each with a name: `ALL` lists them.
+macro_rules! named_values {
+    ($($value:ty: $must:literal),+ $(,)?) => {
+        $(impl Value for $value {
+            const MUST: &'static str = $must;
+            fn read(text: &str) -> Option<Self> {
+                <$value>::ALL.into_iter().find(|&(name, _)| name == text).map(|(_, known)| known)
+            }
+            fn write(&self) -> String {
+                <$value>::ALL.iter().filter(|(_, known)| known == self).map(|&(name, _)| name).collect()
+            }
+        })+
+    };
+}
+
+named_values! {
+    Activation: "none, relu, relu6, sigmoid or silu",
+    ChannelOrder: "blocked or interleaved",
 }
 
 impl Value for [usize; 2] {

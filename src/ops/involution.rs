@@ -1,8 +1,9 @@
 //! Involution: a convolution whose kernel belongs to the pixel and is shared by a group of channels.
 //!
 //! x `[N, C, H, W]`, kernel `[N, G*Kh*Kw, H', W']` -> `[N, C, H', W']` with H', W' of
-//! [`Window::output_size`]. Channel c belongs to group c / (C/G); the kernel's channel is
-//! g*Kh*Kw + kh*Kw + kw; there is no flip and no normalisation:
+//! [`Window::output_size`]. Channel c belongs to group g = c / (C/G), or c % G where the
+//! [`ChannelOrder`] is interleaved; the kernel's channel is g*Kh*Kw + kh*Kw + kw either way; there is no
+//! flip and no normalisation:
 //! `y[n,c,i,j] = sum_{kh,kw} kernel[n, g*Kh*Kw + kh*Kw + kw, i, j] * x[n, c, i*sh - ph + kh*dh, j*sw - pw + kw*dw]`.
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
@@ -19,6 +20,24 @@ static ROW: Kernel = crate::kernel!("involution/row", [&[("C", 4)], &[("C", 8)]]
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW];
 
+/// Which channels belong to a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ChannelOrder {
+    /// C/G neighbouring channels: channel c belongs to group c / (C/G), as in the paper's own code and in
+    /// grouped convolutions.
+    #[default]
+    Blocked,
+    /// Every G-th channel: channel c belongs to group c % G, as in the involution example of Keras. Its
+    /// kernels lie tap by tap, tap * G + g, and have to be brought into the order of this operator.
+    Interleaved,
+}
+
+impl ChannelOrder {
+    /// Every order with its name.
+    pub const ALL: [(&'static str, ChannelOrder); 2] =
+        [("blocked", ChannelOrder::Blocked), ("interleaved", ChannelOrder::Interleaved)];
+}
+
 /// The parameters of an involution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Involution {
@@ -26,14 +45,17 @@ pub struct Involution {
     pub window: Window,
     /// Groups of channels that share a kernel; any divisor of the channels.
     pub groups: usize,
+    /// Which channels these are.
+    pub channel_order: ChannelOrder,
     /// What is done to each output value.
     pub activation: Activation,
 }
 
 impl Involution {
-    /// An involution of this window and number of groups, without activation.
+    /// An involution of this window and number of groups of neighbouring channels, without activation.
     pub fn new(window: Window, groups: usize) -> Self {
-        Involution { window, groups, activation: Activation::None }
+        let channel_order = ChannelOrder::default();
+        Involution { window, groups, channel_order, activation: Activation::None }
     }
 
     /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
@@ -62,6 +84,11 @@ impl Involution {
     }
 
     fn params(&self, x: [usize; 4], output: [usize; 2]) -> Result<Params, ShapeError> {
+        // From a group, and from a channel of a group, to the next.
+        let [group_stride, channel_stride] = match self.channel_order {
+            ChannelOrder::Blocked => [x[1] / self.groups, 1],
+            ChannelOrder::Interleaved => [1, self.groups],
+        };
         Params::sizes(&[
             ("batch", x[0]),
             ("channels", x[1]),
@@ -70,6 +97,8 @@ impl Involution {
             ("out_height", output[0]),
             ("out_width", output[1]),
             ("groups", self.groups),
+            ("group_stride", group_stride),
+            ("channel_stride", channel_stride),
             ("activation", self.activation.code()),
         ])?
         .window(&self.window)

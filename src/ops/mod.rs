@@ -138,6 +138,7 @@ operators! {
 }
 
 pub use activation::Activation;
+pub use involution::ChannelOrder;
 
 impl Operator {
     /// The activation that is done to each output value, where the operator has one.

@@ -1,7 +1,7 @@
 //! Involution, as the paper's equation defines it.
 
 use super::{Array, activation};
-use crate::ops::Involution;
+use crate::ops::{ChannelOrder, Involution};
 
 pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
     let (x, kernel) = (&inputs[0], &inputs[1]);
@@ -13,7 +13,10 @@ pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
     let ([top, _], [left, _]) = super::padding(op.window.padding, [kh, kw], [dh, dw]);
 
     Array::from_fn([n, c, oh, ow], |[b, c_out, i, j]| {
-        let group = c_out / (c / op.groups);
+        let group = match op.channel_order {
+            ChannelOrder::Blocked => c_out / (c / op.groups),
+            ChannelOrder::Interleaved => c_out % op.groups,
+        };
         let mut sum = 0.0;
         for p in 0..kh {
             for q in 0..kw {

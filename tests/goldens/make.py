@@ -126,8 +126,14 @@ def involution(attrs, x, kernel):
     groups = int(attrs.get("groups", "1"))
     batch, channels = x.shape[:2]
     taps = size[0] * size[1]
-    patches = unfold(attrs, x).view(batch, groups, channels // groups, taps, -1)
-    weights = kernel.reshape(batch, groups, 1, taps, -1)
+    patches = unfold(attrs, x)
+    if attrs.get("channel_order") == "interleaved":
+        # Neighbouring channels belong to neighbouring groups.
+        patches = patches.view(batch, channels // groups, groups, taps, -1)
+        weights = kernel.reshape(batch, 1, groups, taps, -1)
+    else:
+        patches = patches.view(batch, groups, channels // groups, taps, -1)
+        weights = kernel.reshape(batch, groups, 1, taps, -1)
     y = (patches * weights).sum(3)
     return activate(attrs, y.view(batch, channels, *kernel.shape[2:]))
 
@@ -410,6 +416,18 @@ case(
 case("involution", "uneven_padding_s2x3", "kernel_size=4x3 stride=2x3 padding=0,3,2,1", x=(2, 3, 9, 10))
 case("involution", "valid_relu6", "kernel_size=3 padding=valid groups=2 activation=relu6", x=(2, 8, 7, 5))
 case("involution", "k2x3_full_sigmoid", "kernel_size=2x3 padding=full activation=sigmoid", x=(1, 3, 4, 5))
+case(
+    "involution",
+    "interleaved",
+    "kernel_size=3 padding=1 groups=3 channel_order=interleaved",
+    x=(2, 12, 5, 6),
+)
+case(
+    "involution",
+    "interleaved_s2_d2_relu",
+    "kernel_size=3x2 stride=2 padding=same dilation=1x2 groups=2 channel_order=interleaved activation=relu",
+    x=(1, 10, 7, 9),
+)
 case("involution", "k1_s2", "kernel_size=1 stride=2 groups=3", x=(3, 6, 5, 7))
 
 channels7 = {"running_mean": (7,), "running_var": (7,)}

@@ -1,4 +1,4 @@
-use involution::ops::{Conv2d, Involution, Op};
+use involution::ops::{ChannelOrder, Conv2d, Involution, Op};
 use involution::reference::Array;
 use involution::{Padding, Shape, ShapeError, Window};
 
@@ -141,4 +141,28 @@ fn with_one_kernel_for_all_pixels_it_is_a_depthwise_convolution() {
     let [height, width] = [out.shape[2], out.shape[3]];
     let kernel = Array::from_fn([2, 4 * 6, height, width], |[_, tap, ..]| weight.data[tap]);
     assert_same(&evaluate(Involution::new(window, 4), &[&x, &kernel]), &out);
+}
+
+/// Interleaved groups are blocked ones of the channels in another order.
+#[test]
+fn interleaved_channels_are_blocked_ones_in_another_order() {
+    let (groups, own) = (3, 4);
+    let blocked = Involution::new(Window::new([3, 2]).padding(Padding::Same), groups);
+    let interleaved = Involution { channel_order: ChannelOrder::Interleaved, ..blocked };
+    let (x, kernel) = (numbers([2, groups * own, 5, 6], 1), numbers([2, groups * 6, 5, 6], 2));
+    // Channel k of group g, from where it lies interleaved to where it lies blocked.
+    let sorted = |a: &Array| {
+        Array::from_fn([2, groups * own, 5, 6], |[n, c, i, j]| {
+            a.at(&[n, c % own * groups + c / own, i, j])
+        })
+    };
+    let out = evaluate(interleaved, &[&x, &kernel]);
+    assert_same(&sorted(&out), &evaluate(blocked, &[&sorted(&x), &kernel]));
+    // With one group, or one for each channel, there is nothing to order.
+    for (groups, maps) in [(1, 6), (12, 72)] {
+        let kernel = numbers([2, maps, 5, 6], 3);
+        let both = [blocked, interleaved].map(|op| Involution { groups, ..op });
+        let [a, b] = both.map(|op| evaluate(op, &[&x, &kernel]));
+        assert_eq!(a, b);
+    }
 }
