@@ -8,7 +8,7 @@ mod weights;
 
 use crate::shape::Shape;
 
-pub use weights::WeightsError;
+pub use weights::{BadView, WeightsError, WeightsLimit};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -94,6 +94,18 @@ pub enum ShapeError {
         /// The size of the window along that axis.
         window: usize,
     },
+    /// A strided involution makes kernels for fewer or more positions than it has.
+    #[error(
+        "kernels would be made for {}x{} positions where the output has {}x{}: give an input that the \
+         stride divides, or pool to the output's size (PoolTo::Output, force_shape_match=true)",
+        kernels[0], kernels[1], positions[0], positions[1]
+    )]
+    KernelPositions {
+        /// Height and width of the kernel branch, pooled by the stride.
+        kernels: [usize; 2],
+        /// Height and width of the output.
+        positions: [usize; 2],
+    },
     /// Two shapes cannot be broadcast together.
     #[error(
         "x {x} and y {y} cannot be broadcast: aligned at the last dimension, sizes must be equal or 1"
@@ -143,6 +155,22 @@ pub enum ShapeError {
     /// An operator of this name does not exist.
     #[error("there is no operator '{name}'; known: {known}")]
     UnknownOperator {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A layer of this name does not exist.
+    #[error("there is no layer '{name}'; known: {known}")]
+    UnknownLayer {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A network of this name does not exist.
+    #[error("there is no network '{name}'; known: {known}")]
+    UnknownModel {
         /// The name asked for.
         name: String,
         /// The names there are.
@@ -320,6 +348,14 @@ pub enum Error {
         output: String,
         /// The names there are.
         known: Vec<String>,
+    },
+    /// An image cannot be read or made ready for a network.
+    #[error("{image}: {message}")]
+    Image {
+        /// The file.
+        image: String,
+        /// What is wrong with it.
+        message: String,
     },
     /// Weights cannot be read, or do not belong to the network.
     #[error(transparent)]

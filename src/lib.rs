@@ -53,13 +53,19 @@
 pub mod check;
 pub mod error;
 pub mod gpu;
+#[cfg(feature = "image")]
+pub mod image;
 pub mod kernel;
+pub mod models;
+pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
 pub mod shape;
 pub mod state_dict;
 pub mod tensor;
+#[cfg(feature = "weights")]
+pub mod weights;
 
 pub use error::{Error, Limit, Result, ShapeError, WeightsError};
 pub use gpu::Gpu;

@@ -12,7 +12,7 @@ use super::split::Chunk;
 use super::{Choice, Gpu};
 use crate::error::{Error, Result};
 use crate::kernel::KernelKey;
-use crate::ops::{Op, Operator};
+use crate::ops::Operator;
 use crate::plan::{Action, Constant, Layer, Memory, Plan, Value};
 use crate::shape::Shape;
 use crate::state_dict::StateDict;

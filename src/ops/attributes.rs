@@ -23,7 +23,7 @@ type Name = &'static str;
 /// | `channel_order` | `blocked` or `interleaved` |
 /// | `activation` | `none`, `relu`, `relu6`, `sigmoid` or `silu` |
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Attributes(Vec<(String, String)>);
+pub struct Attributes(pub(crate) Vec<(String, String)>);
 
 impl Attributes {
     /// Attributes of these names and values.
@@ -214,13 +214,13 @@ fn optional_given(name: &str, tensors: &[(&str, &Shape)]) -> Result<bool> {
 }
 
 /// Reads attributes that are known to the operator and given once.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     given: &'a [(String, String)],
     known: Vec<Name>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(given: &'a [(String, String)], known: Vec<Name>) -> Result<Self> {
+    pub fn new(given: &'a [(String, String)], known: Vec<Name>) -> Result<Self> {
         for (index, (name, value)) in given.iter().enumerate() {
             let Some(&parameter) = known.iter().find(|known| *known == name) else {
                 let known = listed(&known);
@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
         Ok(Reader { given, known })
     }
 
-    fn get<T: Value>(&self, parameter: Name) -> Result<Option<T>> {
+    pub fn get<T: Value>(&self, parameter: Name) -> Result<Option<T>> {
         let Some((_, text)) = self.given.iter().find(|(given, _)| given == parameter) else {
             return Ok(None);
         };
@@ -266,7 +266,7 @@ impl Visitor for Writer {
 }
 
 /// What an attribute can be: how it is read and written.
-trait Value: PartialEq + Sized {
+pub(crate) trait Value: PartialEq + Sized {
     /// What its text must be, for messages.
     const MUST: &'static str;
     fn read(text: &str) -> Option<Self>;
@@ -290,11 +290,22 @@ macro_rules! plain_values {
 
 plain_values! { usize: "an integer of at least 0", isize: "an integer", f32: "a number" }
 
+impl Value for String {
+    const MUST: &'static str = "text";
+    fn read(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+    fn write(&self) -> String {
+        self.clone()
+    }
+}
+
 impl Value for bool {
     const MUST: &'static str = "true or false";
     fn read(text: &str) -> Option<Self> {
-        let on = matches!(text, "true" | "1");
-        (on || matches!(text, "false" | "0")).then_some(on)
+        // Python's spelling, too.
+        let on = matches!(text, "true" | "True" | "1");
+        (on || matches!(text, "false" | "False" | "0")).then_some(on)
     }
     fn write(&self) -> String {
         self.to_string()

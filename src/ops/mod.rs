@@ -4,7 +4,7 @@
 //! them by value, so that a call can be printed, compared, generated and sent to the GPU or to the
 //! reference alike.
 
-mod attributes;
+pub(crate) mod attributes;
 mod pool;
 
 use crate::error::ShapeError;

@@ -124,6 +124,17 @@ impl Builder {
         self.plan.outputs.push((name.to_owned(), value));
     }
 
+    /// Whether a result has this name.
+    pub fn has_output(&self, name: &str) -> bool {
+        self.plan.outputs.iter().any(|(known, _)| known == name)
+    }
+
+    /// Gives a value the name of a result below the layer that is being built: `layer1.0.conv2.kernel`.
+    pub fn tap(&mut self, name: &str, value: Value) {
+        let name = self.path(name);
+        self.plan.outputs.push((name, value));
+    }
+
     /// The plan.
     pub fn finish(self) -> Plan {
         self.plan

@@ -27,7 +27,9 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         let mut builder = Builder::new(&self.name());
         let input = builder.input("x", x);
         let output = self.build(&mut builder, input)?;
-        builder.output(self.output(), output);
+        if !builder.has_output(self.output()) {
+            builder.output(self.output(), output);
+        }
         Ok(builder.finish())
     }
 

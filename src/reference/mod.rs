@@ -15,6 +15,7 @@ mod global_avg_pool;
 mod involution;
 mod linear;
 mod max_pool2d;
+mod network;
 mod softmax;
 mod unfold;
 
@@ -22,6 +23,8 @@ use crate::error::{Error, Result};
 use crate::ops::{Op, Operator};
 use crate::shape::{Padding, Shape};
 use crate::tensor::Tensor;
+
+pub use network::run_plan;
 
 /// A tensor in double precision.
 #[derive(Debug, Clone, PartialEq)]

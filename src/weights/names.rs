@@ -1,5 +1,7 @@
 //! The same network under the same names, whoever saved it.
 
+use std::collections::BTreeMap;
+
 use crate::error::WeightsError;
 use crate::state_dict::StateDict;
 
@@ -15,20 +17,16 @@ const HEAD: (&str, &str) = ("head.fc.", "fc.");
 /// (`torch.compile`) and `backbone.` (OpenMMLab); `head.fc.` becomes `fc.`. So a RedNet or ResNet comes
 /// out the same from OpenMMLab, with or without its backbone's name, and from torchvision, whose names
 /// are the ones used here. Two tensors that would come to the same name are an error.
-pub fn strip_wrappers(tensors: StateDict) -> Result<StateDict, WeightsError> {
+pub fn strip_wrappers(tensors: &StateDict) -> Result<StateDict, WeightsError> {
     let mut bare = StateDict::new();
-    let mut origins = std::collections::BTreeMap::new();
-    for (name, tensor) in tensors {
-        let stripped = canonical(&name);
-        if let Some(first) = origins.get(&stripped) {
-            return Err(WeightsError::NameCollision {
-                name: stripped,
-                first: String::clone(first),
-                second: name,
-            });
+    let mut origins = BTreeMap::new();
+    for (name, tensor) in tensors.iter() {
+        let stripped = canonical(name);
+        if let Some(first) = origins.insert(stripped.clone(), name) {
+            let (first, second) = (first.to_owned(), name.to_owned());
+            return Err(WeightsError::NameCollision { name: stripped, first, second });
         }
-        bare.insert(stripped.clone(), tensor);
-        origins.insert(stripped, name);
+        bare.insert(stripped, tensor.clone());
     }
     Ok(bare)
 }

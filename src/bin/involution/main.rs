@@ -1,4 +1,4 @@
-//! The `involution` command line: runs operators, proves their kernels against the reference, times them,
+//! The `involution` command line: runs networks and operators, proves their kernels against the reference, times them,
 //! and says what is wrong with a machine that cannot.
 //!
 //! Results go to stdout, everything else to stderr. Exit code 0 says that all went well, 1 that a check or
@@ -8,10 +8,18 @@
 
 mod adapter;
 mod bench;
+
 mod doctor;
 mod drivers;
+mod forward;
+mod inspect;
+mod layer;
+mod network;
 mod op;
 mod output;
+mod plan;
+mod run;
+mod tensors;
 mod verify;
 mod workloads;
 
@@ -27,6 +35,8 @@ const EXAMPLES: &str = "\
 Examples:
   involution                            the quick benchmark, every row checked: under a minute
   involution doctor                     adapters, drivers, and how to install one
+  involution run examples/digits/7.png  an image in, labels out
+  involution plan rednet50              the steps of a network, their memory and cost
   involution verify involution conv2d   two operators against the reference
   involution bench --json - | jq .rows  all timings as JSON
   involution --adapter cpu verify       the reference against answers known by hand
@@ -60,6 +70,16 @@ enum Command {
     Doctor(doctor::Args),
     /// Check every kernel against the reference on random and fixed cases
     Verify(verify::Args),
+    /// Classify images
+    Run(run::Args),
+    /// Say what a file of weights holds and which network it belongs to
+    Inspect(inspect::Args),
+    /// Print the steps of a network, with their memory and cost
+    Plan(plan::Args),
+    /// Run a network on tensors from a file
+    Forward(forward::Args),
+    /// Run one layer on tensors from a file
+    Layer(layer::Args),
     /// Run one operator on tensors from a file
     Op(op::Args),
     /// Time the kernels on the shapes of RedNet-50 and others, and check what they computed
@@ -101,7 +121,14 @@ fn is_bad_use(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let known = matches!(
             cause.downcast_ref(),
-            Some(Error::Shape { .. } | Error::UnknownKernel { .. } | Error::UnknownAdapter { .. })
+            Some(
+                Error::Shape { .. }
+                    | Error::Layer { .. }
+                    | Error::Weights(_)
+                    | Error::UnknownOutput { .. }
+                    | Error::UnknownKernel { .. }
+                    | Error::UnknownAdapter { .. }
+            )
         );
         known || cause.is::<involution::ShapeError>() || cause.is::<BadUse>()
     })
@@ -134,6 +161,11 @@ fn main() -> ExitCode {
         None => bench::at_a_glance(&cli.adapter, cli.json),
         Some(Command::Doctor(args)) => doctor::run(&cli.adapter, &args, cli.json),
         Some(Command::Verify(args)) => verify::run(&cli.adapter, &args, cli.json),
+        Some(Command::Run(args)) => run::run(&cli.adapter, &args, cli.json),
+        Some(Command::Inspect(args)) => inspect::run(&args, cli.json),
+        Some(Command::Plan(args)) => plan::run(&args, cli.json),
+        Some(Command::Forward(args)) => forward::run(&cli.adapter, &args, cli.json),
+        Some(Command::Layer(args)) => layer::run(&cli.adapter, &args, cli.json),
         Some(Command::Op(args)) => op::run(&cli.adapter, &args, cli.json),
         Some(Command::Bench(args)) => bench::run(&cli.adapter, &args, cli.json),
     };

@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use involution::gpu::{Choice, GpuTensor};
 use involution::ops::{Activation, Attributes, NAMES, Op, Operator};
-use involution::{Error, Gpu, Shape, Tensor, reference};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use involution::{Error, Gpu, Shape, StateDict, Tensor, reference};
 use serde::Serialize;
 
 use crate::adapter::{Flags, Runner};
-use crate::{Outcome, bad_use, output};
+use crate::{Outcome, bad_use, output, tensors};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -88,7 +86,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         return Err(bad_use("--output FILE is missing: where the result goes, as tensor 'out'"));
     };
     output::check_folder(path)?;
-    let tensors = read(input)?;
+    let tensors = tensors::read(input)?;
     let (op, inputs) = build(name, &args.attributes, &tensors)?;
     let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
     // Whatever is wrong with the call is said before a device is opened.
@@ -108,7 +106,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
             (reference::run(&op, &inputs)?, "reference".to_owned())
         }
     };
-    write(path, &result)?;
+    tensors::write(path, [("out", &result)])?;
     let shape = result.shape();
     output::print(&if json || args.json {
         output::json(&Output {
@@ -133,11 +131,11 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 fn build<'a>(
     name: &str,
     attributes: &[String],
-    tensors: &'a BTreeMap<String, Tensor>,
+    tensors: &'a StateDict,
 ) -> Result<(Operator, Vec<&'a Tensor>)> {
     let attributes = Attributes::parse(attributes)?;
     let shapes: Vec<(&str, &Shape)> =
-        tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
+        tensors.iter().map(|(name, tensor)| (name, tensor.shape())).collect();
     let context = || name.to_owned();
     let op = Operator::from_attributes(name, &attributes, &shapes).with_context(context)?;
     let missing = |tensor: &str| bad_use(format!("{name}: the tensor '{tensor}' is missing"));
@@ -160,29 +158,4 @@ fn on_gpu(
     let prepared = gpu.prepare(op, &uploaded, &choice)?;
     gpu.submit(&prepared)?;
     Ok((gpu.download(prepared.output())?, prepared.candidate().to_owned()))
-}
-
-/// The tensors of a file.
-fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    let wrong = |what: String| bad_use(format!("cannot read {}: {what}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| wrong(error.to_string()))?;
-    let tensor = |(name, view): (String, TensorView<'_>)| {
-        if view.dtype() != Dtype::F32 {
-            let dtype = view.dtype();
-            return Err(wrong(format!("tensor '{name}' is {dtype:?}, it must be F32")));
-        }
-        let values = view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
-        let tensor = Tensor::new(Shape::new(view.shape()), values.collect())
-            .map_err(|error| wrong(format!("tensor '{name}': {error}")))?;
-        Ok((name, tensor))
-    };
-    file.tensors().into_iter().map(tensor).collect()
-}
-
-fn write(path: &Path, result: &Tensor) -> Result<()> {
-    let bytes: Vec<u8> = result.data().iter().flat_map(|value| value.to_le_bytes()).collect();
-    let shape = result.shape().dims().to_vec();
-    let view = TensorView::new(Dtype::F32, shape, &bytes).context("the output")?;
-    output::write(path, &safetensors::serialize([("out", view)], None).context("the output")?)
 }

@@ -109,3 +109,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     file.as_file().sync_all().with_context(wrong)?;
     file.persist(&target).map(drop).map_err(|error| error.error).with_context(wrong)
 }
+
+/// Bytes as MiB.
+pub fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

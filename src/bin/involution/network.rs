@@ -1,0 +1,90 @@
+//! What the commands on networks share: which network, its weights, and running it wherever there is.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use involution::gpu::Network;
+use involution::models::{self, Model};
+use involution::weights;
+use involution::{Layer, StateDict, Tensor, reference};
+
+use crate::adapter::Runner;
+use crate::{bad_use, tensors};
+
+/// The network that is used where none is named.
+pub const DEFAULT: &str = "rednet_digits";
+
+/// A network with its weights.
+pub struct Weighted {
+    pub name: String,
+    pub model: Box<dyn Model>,
+    pub weights: StateDict,
+}
+
+/// The network of this name with the weights of this file. Without a name it is the one that the weights
+/// belong to; without a file, the one that comes with the crate.
+pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
+    let Some(file) = file else {
+        return match name {
+            None | Some(DEFAULT) => {
+                let model = models::by_name(DEFAULT, None)?;
+                let weights = models::digits_weights()?;
+                Ok(Weighted { name: DEFAULT.to_owned(), model, weights })
+            }
+            Some(name) => {
+                models::by_name(name, None)?;
+                Err(bad_use(format!(
+                    "--weights FILE is missing: only {DEFAULT} comes with its weights"
+                )))
+            }
+        };
+    };
+    let loaded = tensors::load(file)?;
+    let weights =
+        weights::strip_wrappers(&loaded.tensors).with_context(|| file.display().to_string())?;
+    let (name, model) = match name {
+        Some(name) => (name.to_owned(), models::by_name(name, Some(&weights))?),
+        None => match models::recognise(&weights) {
+            Some((name, model)) => (name.to_owned(), model),
+            None => {
+                let known = models::MODELS.join(", ");
+                return Err(bad_use(format!(
+                    "{} holds the weights of no network that is known ({known}); --model NAME says what \
+                     they lack for one",
+                    file.display()
+                )));
+            }
+        },
+    };
+    Ok(Weighted { name, model, weights })
+}
+
+/// A layer with its weights, ready to run.
+pub enum Ready {
+    Gpu(Network),
+    Reference { layer: Box<dyn Layer>, weights: StateDict },
+}
+
+impl Ready {
+    /// Brings a layer to what there is to run on.
+    pub fn new(runner: &Runner, layer: Box<dyn Layer>, weights: StateDict) -> Result<Self> {
+        match runner {
+            Runner::Gpu(gpu) => Ok(Ready::Gpu(gpu.load_shared(layer.into(), weights)?)),
+            Runner::Reference => {
+                layer.plan(&layer.example_input())?.check_weights(&weights)?;
+                Ok(Ready::Reference { layer, weights })
+            }
+        }
+    }
+
+    /// The results of these names.
+    pub fn run(&self, x: &Tensor, outputs: &[&str]) -> Result<Vec<(String, Tensor)>> {
+        Ok(match self {
+            Ready::Gpu(network) => network.run_for(x, outputs)?,
+            Ready::Reference { layer, weights } => {
+                let plan = layer.plan(x.shape())?.keep(outputs)?;
+                reference::run_plan(&plan, weights, &[x])?
+            }
+        })
+    }
+}

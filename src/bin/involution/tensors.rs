@@ -1,0 +1,39 @@
+//! Files of tensors: what commands take in and give out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use involution::weights::{self, Loaded};
+use involution::{StateDict, Tensor};
+
+use crate::{bad_use, output};
+
+/// The tensors of a file, in any format that weights come in.
+pub fn load(path: &Path) -> Result<Loaded> {
+    weights::load(path).map_err(|error| bad_use(format!("cannot read {}: {error}", path.display())))
+}
+
+/// The tensors of a file by name; one that cannot be used is an error.
+pub fn read(path: &Path) -> Result<StateDict> {
+    let loaded = load(path)?;
+    match loaded.skipped.first() {
+        None => Ok(loaded.tensors),
+        Some(skipped) => Err(bad_use(format!(
+            "cannot read {}: tensor '{}': {}",
+            path.display(),
+            skipped.name,
+            skipped.reason
+        ))),
+    }
+}
+
+/// Writes tensors as safetensors.
+pub fn write<'a>(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+) -> Result<()> {
+    let tensors = tensors.into_iter().map(|(name, tensor)| (name.to_owned(), tensor.clone()));
+    let bytes = weights::to_safetensors(&tensors.collect(), &BTreeMap::new())?;
+    output::write(path, &bytes)
+}

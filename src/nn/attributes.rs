@@ -1,0 +1,323 @@
+//! Layers from text: a name and attributes under the names that PyTorch modules give them.
+
+use super::{
+    ConvBnAct, DynamicConv2d, Involution2d, PoolTo, Rank, SeparableConv2d, Sigma, TapOrder, dims_of,
+};
+use crate::error::{Error, Result, ShapeError};
+use crate::ops::attributes::{Attributes, Reader};
+use crate::ops::{Activation, ChannelOrder};
+use crate::plan::Layer;
+use crate::shape::Padding;
+use crate::state_dict::StateDict;
+
+/// The layers that [`from_attributes`] knows, each with its attributes.
+pub const LAYERS: &[(&str, &[&str])] = &[
+    (
+        "involution2d_dli14",
+        &[
+            "channels",
+            "kernel_size",
+            "stride",
+            "group_channels",
+            "reduction_ratio",
+            "force_shape_match",
+        ],
+    ),
+    ("involution2d_reich", REICH),
+    ("involution1d", REICH),
+    ("dynamic_conv2d", DYNAMIC),
+    ("dynamic_conv1d", DYNAMIC),
+    (
+        "separable_conv2d",
+        &[
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "dilation",
+            "bias",
+            "multiplier",
+            "activation",
+        ],
+    ),
+    (
+        "conv_bn_act",
+        &[
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "dilation",
+            "groups",
+            "bias",
+            "activation",
+        ],
+    ),
+];
+
+const REICH: &[&str] = &[
+    "in_channels",
+    "out_channels",
+    "kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "groups",
+    "reduce_ratio",
+    "bias",
+    "sigma_mapping",
+    "force_shape_match",
+    "channel_order",
+    "tap_order",
+];
+
+const DYNAMIC: &[&str] = &[
+    "in_planes",
+    "out_planes",
+    "kernel_size",
+    "ratio",
+    "stride",
+    "padding",
+    "dilation",
+    "groups",
+    "bias",
+    "K",
+    "temperature",
+];
+
+/// The layer of this name for these weights. Attributes say what weights do not; one that weights do
+/// tell, such as `in_channels`, may be given, and then has to agree with them.
+pub fn from_attributes(
+    name: &str,
+    attributes: &Attributes,
+    weights: &StateDict,
+) -> Result<Box<dyn Layer>> {
+    let Some((name, known)) = LAYERS.iter().find(|(known, _)| *known == name) else {
+        let known = LAYERS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let unknown = ShapeError::UnknownLayer { name: name.to_owned(), known };
+        return Err(Error::at("layer")(unknown));
+    };
+    let read = Read {
+        reader: Reader::new(&attributes.0, known.to_vec()).map_err(Error::at(name))?,
+        layer: name,
+    };
+    match *name {
+        "involution2d_dli14" => read.dli14(weights),
+        "involution2d_reich" => read.reich(weights, Rank::Two),
+        "involution1d" => read.reich(weights, Rank::One),
+        "dynamic_conv2d" => read.dynamic(weights, Rank::Two),
+        "dynamic_conv1d" => read.dynamic(weights, Rank::One),
+        "separable_conv2d" => read.separable(weights),
+        _ => read.conv_bn_act(weights),
+    }
+}
+
+/// The attributes of one layer.
+struct Read<'a> {
+    reader: Reader<'a>,
+    layer: &'static str,
+}
+
+impl Read<'_> {
+    fn get<T: crate::ops::attributes::Value>(&self, name: &'static str) -> Result<Option<T>> {
+        self.reader.get(name).map_err(Error::at(self.layer))
+    }
+
+    /// An attribute that weights tell must be what they tell.
+    fn agree<T: crate::ops::attributes::Value>(&self, name: &'static str, found: &T) -> Result<()> {
+        match self.get::<T>(name)? {
+            Some(given) if given != *found => Err(Error::at(self.layer)(ShapeError::Parameter {
+                parameter: name,
+                must: "what the weights have",
+                value: format!("{} where they have {}", given.write(), found.write()),
+            })),
+            _ => Ok(()),
+        }
+    }
+
+    /// A pair in the layout of images: of a sequence, only the last counts.
+    fn pair(&self, name: &'static str, rank: Rank, default: usize) -> Result<[usize; 2]> {
+        let [height, width] = self.get(name)?.unwrap_or([default; 2]);
+        Ok(if rank == Rank::One { [1, width] } else { [height, width] })
+    }
+
+    fn padding(&self, rank: Rank, default: usize) -> Result<Padding> {
+        let padding = self.get("padding")?.unwrap_or(Padding::from(default));
+        Ok(match (rank, padding) {
+            (Rank::One, Padding::Explicit { left, right, .. }) => {
+                Padding::Explicit { top: 0, bottom: 0, left, right }
+            }
+            _ => padding,
+        })
+    }
+
+    fn pool_to(&self) -> Result<PoolTo> {
+        let force = self.get("force_shape_match")?.unwrap_or(false);
+        Ok(if force { PoolTo::Output } else { PoolTo::Stride })
+    }
+
+    fn dli14(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let group_channels = self.get("group_channels")?.unwrap_or(16);
+        let layer = Involution2d::from_weights(weights, group_channels)?;
+        self.agree("channels", &layer.in_channels)?;
+        self.agree("kernel_size", &layer.window.kernel_size)?;
+        self.agree("reduction_ratio", &layer.reduction_ratio)?;
+        let stride = self.pair("stride", Rank::Two, 1)?;
+        Ok(Box::new(layer.stride(stride).pool_to(self.pool_to()?)))
+    }
+
+    fn reich(&self, weights: &StateDict, rank: Rank) -> Result<Box<dyn Layer>> {
+        let layout = "[Co, Ci, ...]";
+        let dims = |name: &str| -> Result<[usize; 2]> {
+            match rank {
+                Rank::Two => {
+                    let [out, inner, ..] = dims_of::<4>(self.layer, weights, name, layout)?;
+                    Ok([out, inner])
+                }
+                Rank::One => {
+                    let [out, inner, _] = dims_of::<3>(self.layer, weights, name, layout)?;
+                    Ok([out, inner])
+                }
+            }
+        };
+        let [reduced, in_channels] = dims("reduce_mapping.weight")?;
+        let out_channels = match weights.get("initial_mapping.weight") {
+            Some(_) => dims("initial_mapping.weight")?[0],
+            None => in_channels,
+        };
+        self.agree("in_channels", &in_channels)?;
+        self.agree("out_channels", &out_channels)?;
+        let biases = ["reduce_mapping.bias", "span_mapping.bias"];
+        let bias = biases.map(|name| weights.get(name).is_some());
+        self.agree("bias", &bias[0])?;
+        let mut ratio = out_channels / reduced.max(1);
+        // Several ratios may leave as many channels.
+        match self.get::<usize>("reduce_ratio")? {
+            Some(given) if given > 0 && out_channels / given == reduced => ratio = given,
+            _ => self.agree("reduce_ratio", &ratio)?,
+        }
+        let sigma = match self.get::<String>("sigma_mapping")?.as_deref() {
+            None if weights.has_prefix("sigma_mapping.0.") => Sigma::BatchNormRelu(super::EPS),
+            Some("bn_relu") => Sigma::BatchNormRelu(super::EPS),
+            None => Sigma::Activation(Activation::Sigmoid),
+            Some(name) => Sigma::Activation(activation(self.layer, name)?),
+        };
+        let base = match rank {
+            Rank::One => Involution2d::one_dimensional(in_channels, out_channels),
+            Rank::Two => Involution2d::reich(in_channels, out_channels),
+        };
+        let layer = base
+            .kernel_size(self.pair("kernel_size", rank, 7)?)
+            .padding(self.padding(rank, 3)?)
+            .stride(self.pair("stride", rank, 1)?)
+            .dilation(self.pair("dilation", rank, 1)?)
+            .groups(self.get("groups")?.unwrap_or(1))
+            .reduction_ratio(ratio)
+            .sigma(sigma)
+            .pool_to(self.pool_to()?)
+            .channel_order(self.get("channel_order")?.unwrap_or(ChannelOrder::Blocked));
+        let tap_order = match self.get::<String>("tap_order")?.as_deref() {
+            None | Some("group_major") => TapOrder::GroupMajor,
+            Some("tap_major") => TapOrder::TapMajor,
+            Some(value) => {
+                return Err(Error::at(self.layer)(ShapeError::Parameter {
+                    parameter: "tap_order",
+                    must: "group_major or tap_major",
+                    value: format!("'{value}'"),
+                }));
+            }
+        };
+        let mut layer = layer.tap_order(tap_order);
+        layer.bias = bias;
+        Ok(Box::new(layer))
+    }
+
+    fn dynamic(&self, weights: &StateDict, rank: Rank) -> Result<Box<dyn Layer>> {
+        let layer = DynamicConv2d::from_weights(weights)?;
+        if layer.rank != rank {
+            let expected = if rank == Rank::One {
+                "[K, Co, Ci/groups, K]"
+            } else {
+                "[K, Co, Ci/groups, Kh, Kw]"
+            };
+            let found = weights.shape("weight").cloned();
+            let found = found.unwrap_or_else(|| crate::Shape::from([0]));
+            return Err(Error::at(self.layer)(ShapeError::Rank {
+                tensor: "weight",
+                expected,
+                found,
+            }));
+        }
+        self.agree("in_planes", &layer.in_channels)?;
+        self.agree("out_planes", &layer.out_channels)?;
+        self.agree("groups", &layer.groups)?;
+        self.agree("bias", &layer.bias)?;
+        self.agree("K", &layer.kernels)?;
+        let kernel_size = self.pair("kernel_size", rank, 0)?;
+        if self.get::<[usize; 2]>("kernel_size")?.is_some() && kernel_size != layer.kernel_size {
+            self.agree("kernel_size", &layer.kernel_size)?;
+        }
+        if let Some(ratio) = self.get("ratio")? {
+            let hidden = layer.clone().ratio(ratio).hidden;
+            if hidden != layer.hidden {
+                let value =
+                    format!("{ratio}: {hidden} channels where the weights have {}", layer.hidden);
+                let (parameter, must) = ("ratio", "what the weights have");
+                return Err(Error::at(self.layer)(ShapeError::Parameter {
+                    parameter,
+                    must,
+                    value,
+                }));
+            }
+        }
+        Ok(Box::new(
+            layer
+                .stride(self.pair("stride", rank, 1)?)
+                .padding(self.padding(rank, 0)?)
+                .dilation(self.pair("dilation", rank, 1)?)
+                .temperature(self.get("temperature")?.unwrap_or(1.0)),
+        ))
+    }
+
+    fn separable(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let multiplier = self.get("multiplier")?.unwrap_or(1);
+        let layer = SeparableConv2d::from_weights(weights, multiplier)?;
+        self.agree("in_channels", &layer.in_channels)?;
+        self.agree("out_channels", &layer.out_channels)?;
+        self.agree("kernel_size", &layer.kernel_size)?;
+        self.agree("bias", &layer.bias)?;
+        let layer = layer
+            .stride(self.pair("stride", Rank::Two, 1)?)
+            .padding(self.padding(Rank::Two, 0)?)
+            .dilation(self.pair("dilation", Rank::Two, 1)?);
+        let activation = self.get("activation")?.unwrap_or_default();
+        Ok(Box::new(SeparableConv2d { activation, ..layer }))
+    }
+
+    fn conv_bn_act(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let groups = self.get("groups")?.unwrap_or(1);
+        let layer = ConvBnAct::from_weights(weights, groups)?;
+        self.agree("in_channels", &layer.in_channels)?;
+        self.agree("out_channels", &layer.out_channels)?;
+        self.agree("kernel_size", &layer.kernel_size)?;
+        self.agree("bias", &layer.bias)?;
+        let layer = layer
+            .stride(self.pair("stride", Rank::Two, 1)?)
+            .padding(self.padding(Rank::Two, 0)?)
+            .dilation(self.pair("dilation", Rank::Two, 1)?);
+        Ok(Box::new(layer.activation(self.get("activation")?.unwrap_or(Activation::Relu))))
+    }
+}
+
+fn activation(layer: &'static str, name: &str) -> Result<Activation> {
+    let known = Activation::ALL.iter().find(|(known, _)| *known == name);
+    known.map(|&(_, activation)| activation).ok_or_else(|| {
+        Error::at(layer)(ShapeError::Parameter {
+            parameter: "sigma_mapping",
+            must: "bn_relu, none, relu, relu6, sigmoid or silu",
+            value: format!("'{name}'"),
+        })
+    })
+}

@@ -1,0 +1,142 @@
+//! What a pickle leaves behind.
+
+use super::super::element::Element;
+use super::globals::Global;
+use super::{Result, check};
+use crate::error::WeightsLimit;
+
+/// A value on the stack. What can hold other values lies on the [`Heap`], so that a value is small, is
+/// copied freely, and nothing that walks values can go deep.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Value<'a> {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// An integer beyond 64 bits, as the bytes that the pickle has for it.
+    Long(&'a [u8]),
+    Float(f64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Global(Global),
+    /// Something beside the tensors that is not looked into.
+    Opaque,
+    /// A place on the heap.
+    Object(usize),
+}
+
+/// A value that holds others.
+#[derive(Debug)]
+pub(super) enum Object<'a> {
+    Tuple(Vec<Value<'a>>),
+    List(Vec<Value<'a>>),
+    /// In the order of insertion; of equal keys the last one counts.
+    Dict(Vec<(Value<'a>, Value<'a>)>),
+    Storage(Storage<'a>),
+    Tensor(TensorView),
+}
+
+/// The values of one or more tensors, as the pickle speaks of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Storage<'a> {
+    pub(super) key: &'a str,
+    pub(super) element: Element,
+    /// The number of values.
+    pub(super) count: u64,
+}
+
+impl Storage<'_> {
+    /// Its bytes, where they can be counted.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        self.count.checked_mul(self.element.size())
+    }
+}
+
+/// How a tensor looks at a storage. Sizes and strides are places of tuples or lists on the heap.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TensorView {
+    pub(super) storage: usize,
+    pub(super) offset: i64,
+    pub(super) sizes: usize,
+    pub(super) strides: usize,
+}
+
+/// Everything that holds other values.
+#[derive(Debug, Default)]
+pub(super) struct Heap<'a> {
+    objects: Vec<Object<'a>>,
+    /// How many pairs were copied from a list to a dictionary.
+    copied: u64,
+}
+
+impl<'a> Heap<'a> {
+    /// Adds an object; an error where there are too many.
+    pub(super) fn add(&mut self, object: Object<'a>, allowed: u64) -> Result<Value<'a>> {
+        let place = self.objects.len();
+        let count = (place as u64).saturating_add(self.copied).saturating_add(1);
+        check("the pickle", WeightsLimit::Objects, count, allowed)?;
+        self.objects.push(object);
+        Ok(Value::Object(place))
+    }
+
+    /// Counts pairs that are about to be copied, each as an object: the only step of a pickle that
+    /// makes more than its own bytes account for.
+    pub(super) fn copy(&mut self, pairs: usize, allowed: u64) -> Result<()> {
+        self.copied = self.copied.saturating_add(pairs as u64);
+        let count = (self.objects.len() as u64).saturating_add(self.copied);
+        check("the pickle", WeightsLimit::Objects, count, allowed)
+    }
+
+    pub(super) fn objects(&self) -> impl Iterator<Item = &Object<'a>> {
+        self.objects.iter()
+    }
+
+    pub(super) fn get(&self, value: Value<'a>) -> Option<&Object<'a>> {
+        match value {
+            Value::Object(place) => self.objects.get(place),
+            _ => None,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, value: Value<'a>) -> Option<&mut Object<'a>> {
+        match value {
+            Value::Object(place) => self.objects.get_mut(place),
+            _ => None,
+        }
+    }
+
+    pub(super) fn tuple(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
+        match self.get(value)? {
+            Object::Tuple(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The items of a tuple or list.
+    pub(super) fn sequence(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
+        match self.get(value)? {
+            Object::Tuple(items) | Object::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(super) fn dict(&self, value: Value<'a>) -> Option<&[(Value<'a>, Value<'a>)]> {
+        match self.get(value)? {
+            Object::Dict(pairs) => Some(pairs),
+            _ => None,
+        }
+    }
+
+    pub(super) fn tensor(&self, value: Value<'a>) -> Option<&TensorView> {
+        match self.get(value)? {
+            Object::Tensor(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    pub(super) fn storage(&self, value: Value<'a>) -> Option<&Storage<'a>> {
+        match self.get(value)? {
+            Object::Storage(storage) => Some(storage),
+            _ => None,
+        }
+    }
+}
