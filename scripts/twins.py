@@ -283,7 +283,7 @@ LAYERS = {
 
 
 def attribute(text):
-    """"3x5" is (3, 5); "true", "7" and "0.25" are what they look like; any other text is itself."""
+    """What a text says: "3x5" is (3, 5); "true", "7" and "0.25" are what they look like."""
     if text in ("true", "false"):
         return text == "true"
     for read in (int, float, lambda text: tuple(int(side) for side in text.split("x"))):
@@ -358,9 +358,8 @@ class RedNetBackbone(nn.Module):
         for stage, (count, width, stride) in enumerate(zip(blocks, widths, strides, strict=True), 1):
             made = []
             for block in range(count):
-                made.append(
-                    RedNetBottleneck(channels, width, stride if block == 0 else 1, kernel_size, group_channels)
-                )
+                step = stride if block == 0 else 1
+                made.append(RedNetBottleneck(channels, width, step, kernel_size, group_channels))
                 channels = width
             self.add_module(f"layer{stage}", nn.Sequential(*made))
 
@@ -398,7 +397,7 @@ class RedNet(nn.Module):
 
     @classmethod
     def of_depth(cls, depth, stem_kernel=7, classes=1000):
-        """Depth 26, 38, 50, 101 or 152; the stem has 3x3 kernels in the released classifiers, 7x7 elsewhere."""
+        """Depth 26, 38, 50, 101 or 152; a 3x3 stem as in the released classifiers, or 7x7 as elsewhere."""
         return cls(REDNET_BLOCKS[depth], stem_kernel=stem_kernel, classes=classes)
 
     def feature_maps(self, x):
@@ -552,8 +551,8 @@ def randomise(net, seed):
         for module in net.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 # Not zero, not even in the last one of a block: that would hide the block.
-                module.weight.copy_(torch.rand(module.weight.shape, generator=generator) + 0.5)
-                normal(module.bias, 0.2)
+                module.weight.copy_(torch.rand(module.weight.shape, generator=generator) * 0.5 + 0.75)
+                normal(module.bias, 0.1)
             elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Linear)):
                 normal(module.weight, (2 / module.weight[0].numel()) ** 0.5)
                 if module.bias is not None:
@@ -562,6 +561,11 @@ def randomise(net, seed):
                 normal(module.weight, (2 / module.weight[0, 0].numel()) ** 0.5)
                 if module.bias is not None:
                     normal(module.bias, 0.5)
+        for module in net.modules():
+            if isinstance(module, (RedNetBottleneck, ResNetBottleneck)):
+                # A block adds to its input, as in a trained network, rather than to replace it. Deep nets
+                # of random blocks are chaotic otherwise: they multiply the error of single precision.
+                module.bn3.weight.mul_(0.3)
     return net
 
 
@@ -569,7 +573,7 @@ def calibrate(net, x):
     """Sets the statistics of every batch normalisation to those of this input, and freezes them.
 
     The kernels of an involution depend on what they are applied to and nothing normalises them: without
-    this, the activations of a network of random weights overflow.
+    this, the activations of a network of random weights overflow, and so they can for any other input.
     """
     norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]

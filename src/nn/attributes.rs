@@ -272,12 +272,13 @@ impl Read<'_> {
                 }));
             }
         }
+        let temperature = self.get("temperature")?.unwrap_or(layer.temperature);
         Ok(Box::new(
             layer
                 .stride(self.pair("stride", rank, 1)?)
                 .padding(self.padding(rank, 0)?)
                 .dilation(self.pair("dilation", rank, 1)?)
-                .temperature(self.get("temperature")?.unwrap_or(1.0)),
+                .temperature(temperature),
         ))
     }
 

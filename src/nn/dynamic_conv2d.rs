@@ -39,18 +39,19 @@ pub struct DynamicConv2d {
     /// Channels in the middle of the attention.
     pub hidden: usize,
     /// What the attention's logits are divided by. Training starts at 34 and ends at 1, and a state dict
-    /// does not say where it was.
+    /// does not say where it was: a trained network most often wants 1.
     pub temperature: f32,
     /// Whether it works on images or sequences.
     pub rank: Rank,
 }
 
-/// What the temperature falls by at each update while it is trained.
+/// The temperature that training starts at, and what it falls by at each update.
+const HOTTEST: f32 = 34.0;
 const COOLING: f32 = 3.0;
 
 impl DynamicConv2d {
     /// Four kernels, a quarter of the channels in the middle of the attention, a bias, stride 1, no
-    /// padding, and the temperature of a trained network: 1.
+    /// padding, and the temperature that training starts at: 34.
     pub fn new(in_channels: usize, out_channels: usize, kernel_size: [usize; 2]) -> Self {
         let layer = DynamicConv2d {
             in_channels,
@@ -63,7 +64,7 @@ impl DynamicConv2d {
             bias: true,
             kernels: 4,
             hidden: 1,
-            temperature: 1.0,
+            temperature: HOTTEST,
             rank: Rank::Two,
         };
         layer.ratio(0.25)
@@ -148,7 +149,7 @@ impl DynamicConv2d {
 
     /// The temperature after so many updates of the training schedule: from 34 down to 1 in steps of 3.
     pub fn scheduled_temperature(updates: usize) -> f32 {
-        (34.0 - COOLING * updates.min(11) as f32).max(1.0)
+        (HOTTEST - COOLING * updates.min(11) as f32).max(1.0)
     }
 
     fn attention(&self, plan: &mut Builder, x: Value) -> Result<Value> {
