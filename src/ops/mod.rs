@@ -138,7 +138,9 @@ operators! {
 }
 
 pub use activation::Activation;
-pub use involution::ChannelOrder;
+
+// The module: the crate has the same name.
+pub use self::involution::ChannelOrder;
 
 impl Operator {
     /// The activation that is done to each output value, where the operator has one.
