@@ -2,7 +2,8 @@
 //!
 //! x `[N, Ci, H, W]`, weight `[Co, Ci/groups, Kh, Kw]`, bias `[Co]` -> `[N, Co, H', W']` with H', W' of
 //! [`Window::output_size`]. Output channel o belongs to group o / (Co/groups) and reads the input channels
-//! of that group alone; groups = Ci is a depthwise convolution with channel multiplier Co/Ci.
+//! of that group alone; groups = Ci is a depthwise convolution with channel multiplier Co/Ci. The padding is
+//! zeros and takes part in the sum: a weight that is NaN or infinite spoils what it multiplies with them, too.
 //! Definition: `torch.nn.functional.conv2d`.
 
 use super::{Activation, Candidate, Op, required};

@@ -4,7 +4,8 @@
 //! [`Window::output_size`]. Channel c belongs to group g = c / (C/G), or c % G where the
 //! [`ChannelOrder`] is interleaved; the kernel's channel is g*Kh*Kw + kh*Kw + kw either way; there is no
 //! flip and no normalisation:
-//! `y[n,c,i,j] = sum_{kh,kw} kernel[n, g*Kh*Kw + kh*Kw + kw, i, j] * x[n, c, i*sh - ph + kh*dh, j*sw - pw + kw*dw]`.
+//! `y[n,c,i,j] = sum_{kh,kw} kernel[n, g*Kh*Kw + kh*Kw + kw, i, j] * x[n, c, i*sh - ph + kh*dh, j*sw - pw + kw*dw]`,
+//! where x is 0 outside of the image, so that a weight that is NaN or infinite counts there, too.
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
 

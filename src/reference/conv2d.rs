@@ -23,9 +23,8 @@ pub(super) fn conv2d(op: &Conv2d, inputs: &[Array]) -> Array {
                 for q in 0..kw {
                     let row = (i * sh + p * dh) as isize - top as isize;
                     let column = (j * sw + q * dw) as isize - left as isize;
-                    if let Some(value) = x.inside(b, group * group_in + c, row, column) {
-                        sum += weight.at(&[o, c, p, q]) * value;
-                    }
+                    let value = x.inside(b, group * group_in + c, row, column).unwrap_or(0.0);
+                    sum += weight.at(&[o, c, p, q]) * value;
                 }
             }
         }

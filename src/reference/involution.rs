@@ -22,9 +22,8 @@ pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
             for q in 0..kw {
                 let row = (i * sh + p * dh) as isize - top as isize;
                 let column = (j * sw + q * dw) as isize - left as isize;
-                if let Some(value) = x.inside(b, c_out, row, column) {
-                    sum += kernel.at(&[b, (group * kh + p) * kw + q, i, j]) * value;
-                }
+                let value = x.inside(b, c_out, row, column).unwrap_or(0.0);
+                sum += kernel.at(&[b, (group * kh + p) * kw + q, i, j]) * value;
             }
         }
         activation::apply(op.activation, sum)

@@ -1,13 +1,14 @@
-//! NaN and infinities: each kernel has them exactly where the definition has them.
-//!
-//! One thing is left open: a special weight at a tap that lies in the padding. The definition leaves such
-//! taps out, kernels multiply them by zero. Weights are therefore spoiled in calls without padding alone.
+//! NaN and infinities: each kernel has them exactly where the definition has them. Padding is zeros that take
+//! part in a sum: a special weight counts there as anywhere else, while zeros that are only added, those of
+//! an average, change nothing.
 
 use involution::Tensor;
 use involution::check::{Case, expected};
 use involution::ops::{
-    Activate, Activation, Add, Conv2d, Involution, Linear, MaxPool2d, Operator, Softmax,
+    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, ChannelOrder, Conv2d, DynamicConv2d,
+    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
 };
+use involution::reference::Array;
 use involution::{Padding, Window};
 
 use crate::{adapters, harness};
@@ -85,28 +86,76 @@ fn softmax() {
 fn convolutions() {
     let conv = Conv2d { activation: Activation::Relu, bias: true, ..Conv2d::default() };
     let padded = Conv2d { padding: Padding::Same, stride: [2, 1], ..conv };
-    for (conv, weight) in [(conv, [11, 6, 1, 1]), (padded, [11, 6, 3, 3])] {
-        spread(&case(conv, &[&[2, 6, 9, 7], &weight, &[11]]), 0);
-        spread(&case(conv, &[&[2, 6, 9, 7], &weight, &[11]]), 2);
-    }
     let depthwise = Conv2d { groups: 6, ..padded };
-    spread(&case(depthwise, &[&[2, 6, 9, 7], &[12, 1, 3, 3], &[12]]), 0);
-    // A special weight spoils its own output channel, and no other one of its tile.
-    spread(&case(conv, &[&[2, 6, 9, 7], &[11, 6, 1, 1], &[11]]), 1);
-    let valid = Conv2d { padding: Padding::Valid, ..padded };
-    spread(&case(valid, &[&[2, 6, 9, 7], &[11, 6, 3, 3], &[11]]), 1);
+    // Every tap of some window lies in the padding.
+    let full = Conv2d { padding: Padding::Full, activation: Activation::None, ..conv };
+    for (conv, x, weight) in [
+        (conv, [2, 6, 9, 7], [11, 6, 1, 1]),
+        (padded, [2, 6, 9, 7], [11, 6, 3, 3]),
+        (full, [1, 3, 4, 5], [5, 3, 3, 2]),
+        (depthwise, [2, 6, 9, 7], [12, 1, 3, 3]),
+        // For the kernels that need many channels.
+        (conv, [2, 8, 5, 7], [33, 8, 1, 1]),
+        (full, [1, 4, 5, 6], [17, 4, 3, 3]),
+    ] {
+        for index in 0..3 {
+            spread(&case(conv, &[&x, &weight, &weight[..1]]), index);
+        }
+        let bank = [&[3][..], &weight].concat();
+        for index in 0..4 {
+            let shapes: [&[usize]; 4] = [&x, &[x[0], 3], &bank, &bank[..2]];
+            spread(&case(DynamicConv2d { conv }, &shapes), index);
+        }
+    }
+}
+
+/// A weight of NaN in a corner of the window is in the padding for one row and one column of windows: their
+/// outputs are NaN with all the others.
+#[test]
+fn a_special_weight_counts_in_the_padding() {
+    let mut weight = Tensor::filled([1, 1, 3, 3], 1.0).unwrap();
+    weight.data_mut()[0] = f32::NAN;
+    let x = Tensor::filled([1, 1, 4, 4], 1.0).unwrap();
+    let conv = Operator::from(Conv2d { padding: 1.into(), ..Conv2d::default() });
+    let kernel = Array::from_fn([1, 9, 4, 4], |[_, tap, ..]| f64::from(weight.data()[tap]));
+    let window = Window::new([3, 3]).padding(1);
+    for (op, weight) in
+        [(conv, weight.clone()), (Involution::new(window, 1).into(), kernel.to_tensor().unwrap())]
+    {
+        let inputs = [x.clone(), weight];
+        let out = expected(&op, &harness::views(&inputs)).unwrap().value;
+        assert!(out.data.iter().all(|value| value.is_nan()), "{out:?}");
+        compared(&op, &inputs, "NaN in a corner of the window");
+    }
 }
 
 #[test]
 fn involutions() {
     let window = Window::new([3, 3]).padding(1);
-    for window in [window, window.stride([2, 2]), window.dilation([2, 2])] {
+    for window in
+        [window, window.padding(Padding::Full), window.stride([2, 2]), window.dilation([2, 2])]
+    {
         let [height, width] = window.output_size([9, 7]).unwrap();
         let shapes: [&[usize]; 2] = [&[2, 6, 9, 7], &[2, 18, height, width]];
-        spread(&case(Involution::new(window, 2), &shapes), 0);
+        for (_, channel_order) in ChannelOrder::ALL {
+            let involution = Involution { channel_order, ..Involution::new(window, 2) };
+            spread(&case(involution, &shapes), 0);
+            spread(&case(involution, &shapes), 1);
+        }
     }
-    let valid = Window::new([3, 3]);
-    spread(&case(Involution::new(valid, 2), &[&[2, 6, 9, 7], &[2, 18, 7, 5]]), 1);
+}
+
+#[test]
+fn windows_and_averages() {
+    let window = Window::new([3, 2]).stride([2, 1]).padding(1);
+    spread(&case(Unfold { window }, &[&[2, 3, 9, 7]]), 0);
+    spread(&case(Fold { window, output_size: [9, 7] }, &[&[2, 18, 40]]), 0);
+    for (ceil_mode, count_include_pad) in [(false, true), (true, false)] {
+        let pool = AvgPool2d { window, ceil_mode, count_include_pad };
+        spread(&case(pool, &[&[2, 3, 9, 7]]), 0);
+    }
+    spread(&case(GlobalAvgPool, &[&[2, 3, 9, 7]]), 0);
+    spread(&case(AdaptiveAvgPool2d { output_size: [4, 9] }, &[&[2, 3, 9, 7]]), 0);
 }
 
 #[test]
