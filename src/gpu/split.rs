@@ -51,7 +51,7 @@ impl Gpu {
         let batch = if batched.contains(&true) { output.dims()[0] } else { 1 };
         let mut size = batch;
         let whole = self.part(op, shapes, &batched, batch, batch, choice)?;
-        let refusal = match self.too_large(op, &whole) {
+        let mut refusal = match self.too_large(op, &whole)? {
             None => return Ok(vec![Chunk { samples: 0..batch, candidate: whole.candidate }]),
             Some(refusal) => refusal,
         };
@@ -60,7 +60,7 @@ impl Gpu {
         while size > unit {
             size = (size / 2).next_multiple_of(unit).min(size - 1) / unit * unit;
             let part = self.part(op, shapes, &batched, batch, size, choice)?;
-            if self.too_large(op, &part).is_none() {
+            if self.too_large(op, &part)?.is_none() {
                 let starts = (0..batch).step_by(size);
                 return starts
                     .map(|start| {
@@ -70,6 +70,11 @@ impl Gpu {
                     })
                     .collect();
             }
+        }
+        // Fewer samples than a unit cannot be cut out of a batch; whether they fit decides what helps.
+        let one = self.part(op, shapes, &batched, batch, 1, choice)?;
+        if let (Error::Limit { cure, .. }, None) = (&mut refusal, self.too_large(op, &one)?) {
+            *cure = UNALIGNED;
         }
         Err(refusal)
     }
@@ -120,30 +125,31 @@ impl Gpu {
         Ok(Part { tensors, candidate })
     }
 
-    /// The refusal of the first tensor that is too large to bind or to launch.
-    fn too_large(&self, op: &Operator, part: &Part) -> Option<Error> {
+    /// The refusal of the first tensor that is too large to bind or to launch; an error where a kernel
+    /// does not compile, which no smaller part would.
+    fn too_large(&self, op: &Operator, part: &Part) -> Result<Option<Error>> {
         let limits = &self.0.context.limits;
         let allowed = limits.max_storage_buffer_binding_size;
         for (name, shape) in &part.tensors {
             let needed = shape.elements().map_or(u64::MAX, |elements| 4 * elements as u64);
             if needed > allowed {
-                return Some(Error::Limit {
+                return Ok(Some(Error::Limit {
                     op: op.name(),
                     what: format!("{name} {shape}"),
                     limit: Limit::BindingSize,
                     needed,
                     allowed,
                     cure: "one sample of it must fit: use a smaller image or fewer channels",
-                });
+                }));
             }
         }
-        part.candidate.calls.iter().find_map(|call| {
-            let pipeline = self.0.pipelines.get(&self.0.context, call.key());
-            match pipeline {
-                Ok(pipeline) => fold(call, pipeline.shader.workgroup_size, limits).err(),
-                Err(error) => Some(error),
+        for call in &part.candidate.calls {
+            let pipeline = self.0.pipelines.get(&self.0.context, call.key())?;
+            if let Err(refusal) = fold(call, pipeline.shader.workgroup_size, limits) {
+                return Ok(Some(refusal));
             }
-        })
+        }
+        Ok(None)
     }
 
     /// The least number of samples after which every batched tensor is aligned for a window.
@@ -163,6 +169,10 @@ impl Gpu {
         })
     }
 }
+
+/// What helps where one sample fits, but not as many as lie between two places where a window may start.
+const UNALIGNED: &str = "a single sample would fit, but samples of this size cannot be cut out of a batch \
+                         where the device lets a binding start: use a smaller batch";
 
 /// The shape with another number of samples.
 fn with_samples(shape: &Shape, samples: usize) -> Shape {

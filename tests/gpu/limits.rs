@@ -218,6 +218,34 @@ fn a_sample_that_cannot_be_bound_is_refused_by_name() {
     });
 }
 
+/// Parts of a batch start where the device lets a binding start. Where samples are of an odd size, so many of
+/// them may be needed for one that they do not fit, though each would: another image would be no cure.
+#[test]
+fn a_batch_of_samples_that_cannot_be_cut_is_to_be_smaller() {
+    adapters::each(|gpu| {
+        let small = adapters::fresh(gpu, |options| options.max_binding_size = Some(4096));
+        let relu = Activate { activation: involution::ops::Activation::Relu };
+        let cure = |gpu: &Gpu, shape: [usize; 2]| {
+            let op = Operator::from(relu);
+            match gpu.check(&op, &[&Shape::from(shape)]) {
+                Err(Error::Limit { limit: Limit::BindingSize, cure, .. }) => cure,
+                other => panic!("{shape:?}: {other:?}"),
+            }
+        };
+        // An odd number of values: aligned after 8 samples at the earliest. Fewer than that, and more.
+        for batch in [3, 70] {
+            let said = cure(&small, [batch, 1001]);
+            assert!(said.ends_with("use a smaller batch"), "{said}");
+        }
+        // The cure cures: so do two, which fit without being cut.
+        for (batch, size) in [(1, 1001), (2, 501)] {
+            small.run(relu, &[&Tensor::filled([batch, size], 1.0).unwrap()]).unwrap();
+        }
+        let said = cure(&small, [70, 1025]);
+        assert!(said.starts_with("one sample of it must fit"), "{said}");
+    });
+}
+
 #[test]
 fn a_tensor_larger_than_a_buffer_is_refused_by_name() {
     adapters::each(|gpu| {
