@@ -103,8 +103,8 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     ends.map(|word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
 }
 
-/// Shaders are compiled without the check that ends loops by force, which is sound because each counts to a
-/// number that does not change, with a counter that nothing else writes.
+/// Shaders are compiled without the check that ends loops by force, which is sound because each counts up to a
+/// number that does not change or is halved down to 0, with a counter that nothing else writes.
 #[test]
 fn every_loop_ends() {
     let mut found = 0;

@@ -138,7 +138,7 @@ impl Context {
         if !flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) {
             return Err(unusable("it has no compute shaders".to_owned()));
         }
-        let mut limits = adapter.limits();
+        let mut limits = limits_of(&adapter);
         lower(&mut limits.max_buffer_size, options.max_buffer_size);
         lower(&mut limits.max_storage_buffer_binding_size, options.max_binding_size);
         lower(&mut limits.max_compute_workgroups_per_dimension, options.max_workgroups);
@@ -265,9 +265,19 @@ fn matching(found: &[wgpu::Adapter], wanted: &str) -> Result<usize> {
     index.ok_or_else(|| Error::UnknownAdapter { wanted: wanted.to_owned(), found: names })
 }
 
+/// The most bytes that a kernel is shown of one tensor: 2^31 elements. Counters in shaders are 32 bits wide, and
+/// one that steps by more than an element must not pass 2^32. Vulkan and DirectX 12 allow less anyway.
+const MAX_BINDING: u64 = 8 << 30;
+
+fn limits_of(adapter: &wgpu::Adapter) -> wgpu::Limits {
+    let mut limits = adapter.limits();
+    lower(&mut limits.max_storage_buffer_binding_size, Some(MAX_BINDING));
+    limits
+}
+
 fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
     let info = adapter.get_info();
-    let limits = adapter.limits();
+    let limits = limits_of(adapter);
     let subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
     AdapterInfo {
         index,
