@@ -157,13 +157,13 @@ impl Operator {
         }
     }
 
-    /// Arithmetic and compulsory traffic.
+    /// Arithmetic and compulsory traffic; what is past a `u64` is given as its largest value.
     pub fn cost(&self, inputs: &[&Shape]) -> Result<Cost> {
         let mut elements = self.output_shape(inputs)?.elements()? as u64;
         for input in inputs {
-            elements += input.elements()? as u64;
+            elements = elements.saturating_add(input.elements()? as u64);
         }
-        Ok(Cost { flops: self.flops(inputs)?, bytes: 4 * elements })
+        Ok(Cost { flops: self.flops(inputs)?, bytes: elements.saturating_mul(4) })
     }
 }
 

@@ -1,6 +1,6 @@
-use involution::ops::{Conv2d, DynamicConv2d};
+use involution::ops::{Conv2d, DynamicConv2d, Operator};
 use involution::reference::Array;
-use involution::{Padding, ShapeError};
+use involution::{Padding, Shape, ShapeError};
 
 use crate::harness::{assert_same, evaluate, every_operator, numbers, refuses};
 
@@ -142,4 +142,19 @@ fn undivided_attention_is_a_convolution() {
         let sample = Array::from_fn([1, 2, 5, 6], |[_, o, i, j]| out.at(&[n, o, i, j]));
         assert_same(&sample, &evaluate(conv, &[&x, &weight, &bias]));
     }
+}
+
+/// Five tensors of nearly 2^60 elements each are more bytes than a `u64` counts, but no reason to panic.
+#[test]
+fn a_cost_past_64_bits_is_the_largest_there_is() {
+    let large = (1 << 30) - 1;
+    let conv = Conv2d { groups: large, bias: true, ..Conv2d::default() };
+    let shapes = [
+        Shape::from([large, large, 1, 1]),
+        Shape::from([large, large]),
+        Shape::from([large, large, 1, 1, 1]),
+        Shape::from([large, large]),
+    ];
+    let cost = Operator::from(DynamicConv2d { conv }).cost(&shapes.each_ref()).unwrap();
+    assert_eq!(cost.bytes, u64::MAX);
 }
