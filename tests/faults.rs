@@ -21,6 +21,7 @@ const FAULTS: &[Row] = &[
         "iy < params.height &&",
         "iy <= params.height &&",
     ),
+    ("conv2d", "conv2d", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
     (
         "conv2d",
         "conv2d/pointwise",
@@ -85,6 +86,7 @@ const FAULTS: &[Row] = &[
         "ky * params.window.kernel_width + kx",
         "kx * params.window.kernel_height + ky",
     ),
+    ("involution", "involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
     (
         "unfold",
         "unfold",

@@ -21,6 +21,8 @@ pub struct Case {
     pub shapes: Vec<Shape>,
     /// Where their data come from.
     pub seed: u64,
+    /// How large the values of x may be.
+    pub scale: f32,
     /// Why it is there, for a fixed case.
     pub story: &'static str,
 }
@@ -29,10 +31,11 @@ impl Case {
     /// A case with a story and a seed that follows from it.
     pub fn new(story: &'static str, operator: impl Into<Operator>, shapes: &[&[usize]]) -> Self {
         let shapes = shapes.iter().map(|&dims| Shape::new(dims)).collect();
-        Case { operator: operator.into(), shapes, seed: story.len() as u64, story }
+        Case { operator: operator.into(), shapes, seed: story.len() as u64, scale: 1.0, story }
     }
 
-    /// The input tensors: uniform in -1..1, but variances positive and attention a weight in 0..1.
+    /// The input tensors: uniform in -1..1, but x as far as its scale, variances positive, and attention a
+    /// weight in 0..1.
     pub fn inputs(&self) -> Vec<Tensor> {
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let names = self.operator.inputs();
@@ -42,6 +45,7 @@ impl Case {
                 match name {
                     "running_var" => 0.1 + unit,
                     "attention" => unit,
+                    "x" => self.scale * (2.0 * unit - 1.0),
                     _ => 2.0 * unit - 1.0,
                 }
             });
@@ -61,6 +65,9 @@ impl fmt::Display for Case {
             write!(f, " {name}:{shape}")?;
         }
         write!(f, " seed={}", self.seed)?;
+        if self.scale != 1.0 {
+            write!(f, " scale={}", self.scale)?;
+        }
         if self.story.is_empty() { Ok(()) } else { write!(f, " ({})", self.story) }
     }
 }
@@ -116,7 +123,9 @@ pub fn generate(operator: &str, choices: &mut dyn Choices) -> Option<Case> {
     };
     let shapes = shapes.into_iter().map(Shape::new).collect();
     let seed = draw.0.below(1 << 30) as u64;
-    Some(Case { operator, shapes, seed, story: "" })
+    // Past the upper bound of relu6 and into the tails of the others; the error bounds follow.
+    let scale = draw.one_of(&[1.0, 1.0, 8.0]);
+    Some(Case { operator, shapes, seed, scale, story: "" })
 }
 
 /// Draws parameters from choices; in each range the first value is the plainest.
@@ -212,9 +221,9 @@ impl Draw<'_> {
     fn convolution(&mut self) -> (Conv2d, Vec<usize>, Vec<usize>) {
         let (n, [h, w]) = self.image();
         let groups = self.one_of(&[1, 1, 2, 3, 5]);
-        // The narrow group is the depthwise case.
-        let group_in = self.one_of(&[1, 3, 8, 13]);
-        let group_out = self.size(19) + self.one_of(&[0, 0, 24]);
+        // One channel is the depthwise case; multiples of four, with many outputs, suit subgroups.
+        let group_in = self.one_of(&[1, 3, 8, 13, 1, 12]);
+        let group_out = self.size(19) + self.one_of(&[0, 0, 24, 16]);
         let window = if self.yes() { self.window([h, w]) } else { Window::new([1, 1]) };
         let conv = Conv2d {
             stride: window.stride,
@@ -322,7 +331,12 @@ impl Draw<'_> {
     }
 
     fn linear(&mut self) -> Drawn {
-        let mut x = self.any_shape(3);
+        // Few rows, or a vector alone, are a case of their own.
+        let mut x = match self.0.below(4) {
+            0 => Vec::new(),
+            1 => vec![self.size(4)],
+            _ => self.any_shape(3),
+        };
         let features = self.one_of(&[1, 7, 64, 130, 300]) + self.0.below(3);
         x.push(features);
         let outputs = self.size(40);
