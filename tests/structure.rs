@@ -18,10 +18,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("shape", &["error"]),
     ("error", &["shape"]),
     ("tensor", &["shape", "error"]),
+    ("state_dict", &["tensor", "shape", "error"]),
     ("kernel", &["shape", "error"]),
     ("ops", &["kernel", "shape", "error"]),
-    ("reference", &["tensor", "shape", "error", "ops"]),
-    ("gpu", &["tensor", "shape", "error", "kernel", "ops", "reference"]),
+    ("plan", &["tensor", "state_dict", "shape", "error", "ops"]),
+    ("reference", &["tensor", "state_dict", "shape", "error", "ops", "plan"]),
+    ("nn", &["state_dict", "shape", "error", "ops", "plan"]),
+    ("weights", &["tensor", "state_dict", "shape", "error"]),
+    ("models", &["state_dict", "shape", "error", "ops", "plan", "nn", "weights"]),
+    ("image", &["tensor", "shape", "error", "models"]),
+    ("gpu", &["tensor", "state_dict", "shape", "error", "kernel", "ops", "reference", "plan"]),
     ("check", &["tensor", "shape", "error", "kernel", "ops", "reference", "gpu"]),
 ];
 
@@ -122,6 +128,9 @@ fn home_of(name: &str) -> &str {
         "Operator" => "ops",
         "Padding" | "Shape" | "Window" => "shape",
         "Tensor" => "tensor",
+        "StateDict" => "state_dict",
+        "Layer" | "Plan" => "plan",
+        "WeightsError" | "BadView" | "WeightsLimit" => "error",
         // The macro is part of the module of its name.
         module => module,
     }
@@ -267,7 +276,7 @@ fn an_operator_is_four_files_of_one_name() {
     for (folder, ending, others) in [
         ("shaders", "wgsl", &[][..]),
         ("src/ops", "rs", &["mod", "attributes", "pool"]),
-        ("src/reference", "rs", &["mod"]),
+        ("src/reference", "rs", &["mod", "network"]),
         ("tests/ops", "rs", &["mod"]),
     ] {
         for file in files_below(&root.join(folder), ending) {

@@ -235,7 +235,7 @@ pub enum WeightsError {
         found: String,
     },
     /// A tensor does not lie within its storage as it should.
-    #[error("tensor '{name}': {problem}; save tensor.clone(), or write the file again")]
+    #[error("tensor '{name}': {problem}; save tensor.contiguous(), or write the file again")]
     View {
         /// The tensor.
         name: String,

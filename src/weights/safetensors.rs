@@ -42,7 +42,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Loaded> {
         };
         found.elements(name, &info.shape)?;
         let (start, end) = info.data_offsets;
-        let raw = data.get(start..end).ok_or_else(|| WeightsError::Truncated {
+        let raw = data.get(start..end).ok_or(WeightsError::Truncated {
             what: "a tensor",
             needed: end as u64,
             present: data.len() as u64,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use involution::Shape;
 use involution::models;
 use involution::weights::strip_wrappers;
-use involution::Shape;
 use serde::Serialize;
 
 use crate::output::mib;

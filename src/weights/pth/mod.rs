@@ -34,10 +34,7 @@ pub(super) fn read_archive(bytes: &[u8], limits: &Limits) -> Result<Loaded> {
     let archive = Archive::open(bytes, limits)?;
     let (top, pickle) = archive.pickle()?;
     if archive.get(top, "constants.pkl").is_some() {
-        return Err(WeightsError::Unsupported {
-            what: "a TorchScript program",
-            cure: "load it with torch.jit.load and save its state_dict() with torch.save",
-        });
+        return Err(torch_script());
     }
     let order = match archive.get(top, "byteorder") {
         None | Some(b"little") => Order::Little,
@@ -51,6 +48,14 @@ pub(super) fn read_archive(bytes: &[u8], limits: &Limits) -> Result<Loaded> {
     let storages = Entries { archive, top, order };
     let found = Collector::new(Format::PthArchive, bytes.len(), limits);
     root::collect(root, &heap, &storages, limits, found)
+}
+
+/// The error for an archive that is a program.
+fn torch_script() -> WeightsError {
+    WeightsError::Unsupported {
+        what: "a TorchScript program",
+        cure: "load it with torch.jit.load and save its state_dict() with torch.save",
+    }
 }
 
 /// Reads the stream that PyTorch wrote before 1.6.

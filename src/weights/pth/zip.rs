@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::super::limits::{Limits, clip};
 use super::reader::Reader;
-use super::{Result, check};
+use super::{Result, check, torch_script};
 use crate::error::{WeightsError, WeightsLimit};
 
 const ENTRY: u32 = 0x0201_4b50;
@@ -187,6 +187,10 @@ impl<'a> Entry<'a> {
         check(name, WeightsLimit::NameBytes, name.len() as u64, limits.name_bytes)?;
         if flags & 1 != 0 {
             return Err(archive(name, "it is encrypted"));
+        }
+        // Its text is the only thing that PyTorch compresses.
+        if method != 0 && name.contains("/code/") {
+            return Err(torch_script());
         }
         if method != 0 {
             return Err(WeightsError::Compressed { entry: clip(name), method });
