@@ -12,6 +12,8 @@ mod harness_can_fail;
 mod ops;
 mod shaders;
 mod structure;
+#[cfg(feature = "weights")]
+mod weights;
 mod worked_examples;
 
 /// The last test by name, and so the last to start.
