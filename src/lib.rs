@@ -1,31 +1,108 @@
-//! GPU compute-shader backend for the involution family of operators: WGSL kernels on wgpu, each proved
-//! against a CPU reference.
+//! Neural networks of involutions and convolutions on the GPU: operators as WGSL kernels on wgpu, each proved
+//! against a CPU reference, and layers and networks that take PyTorch's weights.
 //!
-//! # Layers
+//! # Modules
 //!
-//! Data flows one way, and each layer knows only those before it:
+//! Data flows one way, and each module knows only those before it:
 //!
 //! ```text
-//! Tensor, Shape -> Operator -> KernelCall -> pipelines, buffers, device
+//! Layer -> Plan -> Operator -> KernelCall -> pipelines, buffers, device
 //! ```
 //!
 //! * [`shape`] and [`tensor`] hold sizes and values. Every size is checked once, up front, by name.
 //! * [`ops`] describes: an [`Operator`] answers, from shapes alone, what comes out, what it costs and which
 //!   [kernel calls](kernel) carry it out. Nothing in it needs a device.
-//! * [`reference`] defines: naive loops in double precision over the paper's indices. It shares no code with
-//!   the kernels and is what runs where there is no adapter.
+//! * [`plan`] writes a network down: values and steps, which are counted, fused and laid out in memory before
+//!   there is a device, or any weights.
+//! * [`nn`] has layers, [`models`] whole networks; each is a [`Layer`] that puts its steps into a plan.
+//! * [`reference`] defines: naive loops in double precision over the paper's indices, of operators and of
+//!   whole plans. It shares no code with the kernels and is what runs where there is no adapter.
 //! * [`gpu`] runs, and alone names wgpu: compiles, binds, submits, times, and turns what a driver does wrong
-//!   into an [`Error`].
+//!   into an [`Error`]. [`Gpu::load`] brings a layer or a network to the device.
 //! * [`check`] holds one against the other, within the error that the arithmetic allows.
+//! * [`state_dict`] holds weights by name; `weights` reads them from files, and `image` makes inputs of
+//!   photographs, each with the feature of its name.
 //!
 //! # Promises
 //!
-//! * A failure is an [`Error`] that names the operator, both shapes or the limit, and what to do. The library
-//!   does not panic and does not print; it emits `tracing` events.
+//! * A failure is an [`Error`] that names the operator or layer, both shapes or the limit, and what to do. The
+//!   library does not panic and does not print; it emits `tracing` events.
 //! * Nothing is allocated before everything that can be refused has been.
 //! * A kernel's result lies within a bound that follows from the arithmetic; see [`check::expected`].
 //! * Pipelines do not depend on sizes: another image size or batch compiles nothing.
+//! * Weights are exactly those of the network, or an error that lists all that differs.
+//! * Reading a file of weights runs nothing that it contains.
 //! * [`Gpu`] and everything else here is `Send + Sync`.
+//!
+//! # A network
+//!
+//! The small one whose weights come with the crate, on one of its test images:
+//!
+//! ```
+//! # #[cfg(all(feature = "weights", feature = "image"))]
+//! # fn main() -> involution::Result<()> {
+//! use involution::models::{Model, RedNet, digits_weights};
+//! use involution::{Error, Gpu, Layer, image, reference};
+//!
+//! let (rednet, weights) = (RedNet::digits(), digits_weights()?);
+//! let recipe = rednet.preprocessing();
+//! let pixels = image::open("examples/digits/7.png".as_ref(), recipe.channels)?;
+//! let x = image::prepare(&pixels, &recipe)?;
+//!
+//! let logits = match Gpu::new() {
+//!     Ok(gpu) => gpu.load(rednet, weights)?.run(&x)?,
+//!     Err(Error::NoAdapter { .. }) => {
+//!         let plan = rednet.plan(x.shape())?.keep(&["logits"])?;
+//!         reference::run_plan(&plan, &weights, &[&x])?.swap_remove(0).1
+//!     }
+//!     Err(error) => return Err(error),
+//! };
+//! let digit = (0..10).max_by(|&a, &b| logits.data()[a].total_cmp(&logits.data()[b]));
+//! assert_eq!(digit, Some(7));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(all(feature = "weights", feature = "image")))]
+//! # fn main() {}
+//! ```
+//!
+//! # A layer of one's own
+//!
+//! ```
+//! use involution::nn::ConvBnAct;
+//! use involution::ops::Add;
+//! use involution::plan::{Builder, Value};
+//! use involution::{Layer, Result, Shape};
+//!
+//! /// A convolution with its input added to the result.
+//! #[derive(Debug)]
+//! struct Residual(ConvBnAct);
+//!
+//! impl Layer for Residual {
+//!     fn name(&self) -> String {
+//!         "residual".to_owned()
+//!     }
+//!
+//!     fn example_input(&self) -> Shape {
+//!         self.0.example_input()
+//!     }
+//!
+//!     fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+//!         let y = plan.scope("inner", |plan| self.0.build(plan, x))?;
+//!         plan.apply("add", Add::default(), &[x, y])
+//!     }
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let layer = Residual(ConvBnAct::new(8, 8, [3, 3]));
+//! assert_eq!(layer.parameters()?, 8 * 8 * 9 + 2 * 8);
+//!
+//! let plan = layer.plan(&Shape::from([1, 8, 16, 16]))?;
+//! assert_eq!(plan.weights()[0].name, "inner.conv.weight");
+//! assert_eq!(plan.steps().len(), 4); // convolution, normalisation, ReLU, sum
+//! assert_eq!(plan.fuse().steps().len(), 2);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # An involution
 //!
