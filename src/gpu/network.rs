@@ -150,7 +150,7 @@ impl Network {
     fn prepared(&self, x: &Shape, outputs: &[&str]) -> Result<Arc<Run>> {
         let wanted = |run: &Run| {
             run.input.shape() == x
-                && run.outputs.len() == outputs.len()
+                && outputs.iter().all(|&wanted| run.outputs.iter().any(|(name, _)| name == wanted))
                 && run.outputs.iter().all(|(name, _)| outputs.contains(&name.as_str()))
         };
         let mut runs = lock(&self.0.runs);
@@ -172,7 +172,14 @@ impl Network {
         let gpu = &self.0.gpu;
         let plan = self.0.layer.plan(x)?.keep(outputs)?.fuse();
         let memory = plan.memory()?;
-        // Whatever the device refuses is refused before anything is allocated.
+        // Whatever the device refuses is refused before anything is allocated: what is larger than a buffer
+        // before kernels are compiled, what cannot be cut into parts after it.
+        for step in plan.steps() {
+            if let Action::Apply(op) = &step.action {
+                gpu.check_buffers(op, &plan.input_shapes(step))
+                    .map_err(|error| in_layer(&step.name, error))?;
+            }
+        }
         gpu.warm_up(&keys(gpu, &plan)?)?;
         let mut chunks: Vec<Vec<Chunk>> = Vec::new();
         for step in plan.steps() {

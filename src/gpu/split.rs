@@ -30,23 +30,7 @@ impl Gpu {
         shapes: &[&Shape],
         choice: &Choice,
     ) -> Result<Vec<Chunk>> {
-        self.0.context.check()?;
-        let at = Error::at(op.name());
-        let output = op.output_shape(shapes).map_err(&at)?;
-        for (name, shape) in op.inputs().into_iter().zip(shapes).chain([("the output", &&output)]) {
-            let needed = 4 * shape.elements().map_err(&at)? as u64;
-            let allowed = self.0.context.limits.max_buffer_size;
-            if needed > allowed {
-                return Err(Error::Limit {
-                    op: op.name(),
-                    what: format!("{name} {shape}"),
-                    limit: Limit::BufferSize,
-                    needed,
-                    allowed,
-                    cure: "use a smaller batch or image",
-                });
-            }
-        }
+        let output = self.check_buffers(op, shapes)?;
         let batched = op.batched(shapes);
         let batch = if batched.contains(&true) { output.dims()[0] } else { 1 };
         let mut size = batch;
@@ -77,6 +61,28 @@ impl Gpu {
             *cure = UNALIGNED;
         }
         Err(refusal)
+    }
+
+    /// The shape of a call's output; an error where a tensor of it is larger than any buffer may be.
+    pub(crate) fn check_buffers(&self, op: &Operator, shapes: &[&Shape]) -> Result<Shape> {
+        self.0.context.check()?;
+        let at = Error::at(op.name());
+        let output = op.output_shape(shapes).map_err(&at)?;
+        for (name, shape) in op.inputs().into_iter().zip(shapes).chain([("the output", &&output)]) {
+            let needed = 4 * shape.elements().map_err(&at)? as u64;
+            let allowed = self.0.context.limits.max_buffer_size;
+            if needed > allowed {
+                return Err(Error::Limit {
+                    op: op.name(),
+                    what: format!("{name} {shape}"),
+                    limit: Limit::BufferSize,
+                    needed,
+                    allowed,
+                    cure: "use a smaller batch or image",
+                });
+            }
+        }
+        Ok(output)
     }
 
     /// The ways of an operator that this device has: those made for the other class of adapter, then the

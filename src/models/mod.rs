@@ -133,7 +133,11 @@ pub const MODELS: &[&str] = &[
 pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>> {
     let depth = |prefix: &str| name.strip_prefix(prefix)?.parse::<usize>().ok();
     if name == "rednet_digits" {
-        return Ok(Box::new(RedNet::digits()));
+        let model = RedNet::digits();
+        return Ok(Box::new(match weights {
+            Some(weights) => model.with_stem_and_head_of(weights),
+            None => model,
+        }));
     }
     if name == "mobilenet_v2" {
         let model = MobileNetV2::new(1000);

@@ -222,8 +222,8 @@ impl Model for RedNet {
     fn labels(&self) -> Option<Vec<&'static str>> {
         match self.preprocessing {
             Recipe::ImageNet if self.classes == Some(1000) => Some(super::imagenet_labels()),
-            Recipe::ImageNet => None,
-            Recipe::Digits => Some(super::DIGITS.to_vec()),
+            Recipe::Digits if self.classes == Some(10) => Some(super::DIGITS.to_vec()),
+            _ => None,
         }
     }
 }

@@ -266,18 +266,19 @@ impl Involution2d {
         let output = self.window.output_size([height, width]);
         let output = output.map_err(|source| plan.refuse("involution2d", source))?;
         let strided = [0, 1].map(|axis| [height, width][axis] / self.window.stride[axis]);
-        if strided != output {
-            let (kernels, positions) = (strided, output);
-            return match self.pool_to {
-                PoolTo::Output if output == [height, width] => Ok(x),
-                PoolTo::Output => {
-                    plan.apply("pool", AdaptiveAvgPool2d { output_size: output }, &[x])
-                }
-                PoolTo::Stride => {
-                    Err(plan
-                        .refuse("involution2d", ShapeError::KernelPositions { kernels, positions }))
-                }
-            };
+        let divides =
+            [0, 1].map(|axis| [height, width][axis].is_multiple_of(self.window.stride[axis]));
+        match self.pool_to {
+            PoolTo::Output if output == [height, width] => return Ok(x),
+            PoolTo::Output if strided != output || divides != [true; 2] => {
+                return plan.apply("pool", AdaptiveAvgPool2d { output_size: output }, &[x]);
+            }
+            PoolTo::Stride if strided != output => {
+                let (kernels, positions) = (strided, output);
+                let source = ShapeError::KernelPositions { kernels, positions };
+                return Err(plan.refuse("involution2d", source));
+            }
+            _ => {}
         }
         if self.window.stride == [1, 1] {
             return Ok(x);

@@ -41,7 +41,13 @@ pub fn run_plan(
         let arrays: Vec<Array> = step
             .inputs
             .iter()
-            .map(|&input| load(plan, weights, &mut values, input, last_read[input.0] == index))
+            .enumerate()
+            .map(|(place, input)| {
+                // A step may read a value twice.
+                let again = step.inputs[place + 1..].contains(input);
+                let last = last_read[input.0] == index && !again;
+                load(plan, weights, &mut values, *input, last)
+            })
             .collect::<Result<_>>()?;
         let at = |error| Error::Layer { layer: step.name.clone(), source: Box::new(error) };
         let result = match (&step.action, arrays.into_iter()) {
