@@ -3,10 +3,10 @@
 //! Resizing is Pillow's bilinear filter with antialiasing, in the same fixed point, so that a network sees
 //! the pixels that it was trained on.
 
+mod resize;
+
 use std::path::Path;
 
-use fast_image_resize::images::Image;
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use crate::error::{Error, Result};
@@ -54,14 +54,25 @@ pub fn open(path: &Path, channels: Channels) -> Result<Pixels> {
 
 /// The pixels of a picture; grey is the lightness of ITU-R 601, as Pillow takes it.
 pub fn pixels(picture: &DynamicImage, channels: Channels) -> Pixels {
-    let rgb = picture.to_rgb8();
-    let size = [rgb.height() as usize, rgb.width() as usize];
+    let size = [picture.height() as usize, picture.width() as usize];
+    let rgb = match picture {
+        DynamicImage::ImageLuma16(_)
+        | DynamicImage::ImageLumaA16(_)
+        | DynamicImage::ImageRgb16(_)
+        | DynamicImage::ImageRgba16(_) => {
+            // The upper byte, as Pillow and OpenCV take it, not the nearest.
+            picture.to_rgb16().into_raw().into_iter().map(|value| (value >> 8) as u8).collect()
+        }
+        _ => picture.to_rgb8().into_raw(),
+    };
     let data = match channels {
-        Channels::Rgb => rgb.into_raw(),
+        Channels::Rgb => rgb,
         Channels::Grey => rgb
-            .pixels()
+            .as_chunks::<3>()
+            .0
+            .iter()
             .map(|pixel| {
-                let [r, g, b] = pixel.0.map(u32::from);
+                let [r, g, b] = pixel.map(u32::from);
                 ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8
             })
             .collect(),
@@ -71,59 +82,53 @@ pub fn pixels(picture: &DynamicImage, channels: Channels) -> Pixels {
 
 /// The input of a network made of a picture: `[1, C, H, W]`.
 pub fn prepare(pixels: &Pixels, recipe: &Preprocessing) -> Result<Tensor> {
+    let channels = pixels.channels.count();
+    let bytes = pixels.size[0].checked_mul(pixels.size[1]).and_then(|n| n.checked_mul(channels));
+    if bytes != Some(pixels.data.len()) || pixels.data.is_empty() {
+        let [height, width] = pixels.size;
+        let found = pixels.data.len();
+        return Err(refused(format!(
+            "{found} bytes are not {height}x{width} pixels of {channels}, or none at all"
+        )));
+    }
     let size = match recipe.resize {
         Resize::Exact(size) => size,
         Resize::ShortSide(side) => {
             let [height, width] = pixels.size;
-            let long = |long: usize, short: usize| (side * long).checked_div(short).unwrap_or(0);
-            if height < width { [side, long(width, height)] } else { [long(height, width), side] }
+            let long = |long: usize, short: usize| Some(side.checked_mul(long)? / short);
+            let size = if height < width {
+                [Some(side), long(width, height)]
+            } else {
+                [long(height, width), Some(side)]
+            };
+            let [Some(height), Some(width)] = size else {
+                return Err(refused(format!("a short side of {side} is too long")));
+            };
+            [height, width]
         }
     };
-    let resized = resize(pixels, size)?;
     let [height, width] = recipe.crop.map_or(size, |side| [side, side]);
-    if height > size[0] || width > size[1] || height * width == 0 {
+    if height > size[0] || width > size[1] || height == 0 || width == 0 {
         return Err(refused(format!(
             "{}x{} is too small to cut {height}x{width} from it",
             size[0], size[1]
         )));
     }
+    let shape = Shape::from([1, channels, height, width]);
+    shape.elements().map_err(Error::at("image"))?;
     // Halves go to the even side, as Python rounds.
     let [top, left] = [(size[0], height), (size[1], width)]
         .map(|(whole, part)| ((whole - part) as f64 / 2.0).round_ties_even() as usize);
-    let channels = pixels.channels.count();
-    let mut data = Vec::with_capacity(channels * height * width);
+    // Only what is cut out is computed: of a strip, the whole would be as long as it is thin.
+    let crop = [top..top + height, left..left + width];
+    let resized = resize::resize(&pixels.data, pixels.size, channels, size, crop);
+    let mut data = Vec::with_capacity(resized.len());
     for channel in 0..channels {
         let (mean, deviation) = (recipe.mean[channel], recipe.deviation[channel]);
-        for row in top..top + height {
-            for column in left..left + width {
-                let byte = resized.data[(row * size[1] + column) * channels + channel];
-                data.push((f32::from(byte) / 255.0 - mean) / deviation);
-            }
-        }
+        let bytes = resized.iter().skip(channel).step_by(channels);
+        data.extend(bytes.map(|&byte| (f32::from(byte) / 255.0 - mean) / deviation));
     }
-    Tensor::new([1, channels, height, width], data).map_err(Error::at("image"))
-}
-
-fn resize(pixels: &Pixels, size: [usize; 2]) -> Result<Pixels> {
-    if pixels.size == size {
-        return Ok(pixels.clone());
-    }
-    let kind = match pixels.channels {
-        Channels::Rgb => PixelType::U8x3,
-        Channels::Grey => PixelType::U8,
-    };
-    let side = |length: usize| {
-        u32::try_from(length).map_err(|_| refused(format!("a side of {length} pixels is too long")))
-    };
-    let [height, width] = pixels.size;
-    let source = Image::from_vec_u8(side(width)?, side(height)?, pixels.data.clone(), kind);
-    let source = source.map_err(|error| refused(error.to_string()))?;
-    let mut target = Image::new(side(size[1])?, side(size[0])?, kind);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new()
-        .resize(&source, &mut target, &options)
-        .map_err(|error| refused(error.to_string()))?;
-    Ok(Pixels { size, channels: pixels.channels, data: target.into_vec() })
+    Tensor::new(shape, data).map_err(Error::at("image"))
 }
 
 fn refused(message: String) -> Error {

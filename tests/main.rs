@@ -9,7 +9,11 @@ mod files;
 mod gpu;
 mod harness;
 mod harness_can_fail;
+#[cfg(feature = "image")]
+mod image;
+mod networks;
 mod ops;
+mod plan;
 mod shaders;
 mod structure;
 #[cfg(feature = "weights")]

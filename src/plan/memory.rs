@@ -202,3 +202,73 @@ impl Memory {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crate::ops::{Activate, Activation, Add};
+    use crate::plan::Builder;
+    use crate::shape::Shape;
+
+    /// x, a = relu(x), b = relu(a), c = a + b, with c and a view of x as results.
+    fn example() -> Plan {
+        let mut plan = Builder::new("example");
+        let relu = Activate { activation: Activation::Relu };
+        let x = plan.input("x", &Shape::from([100]));
+        let view = plan.reshape(x, [10, 10]).unwrap();
+        let a = plan.apply("a", relu, &[x]).unwrap();
+        let b = plan.apply("b", relu, &[a]).unwrap();
+        let c = plan.apply("c", Add::default(), &[a, b]).unwrap();
+        plan.output("c", c);
+        plan.output("view", view);
+        plan.finish()
+    }
+
+    #[test]
+    fn a_layout_that_was_tampered_with_is_refused() {
+        let plan = example();
+        let memory = plan.memory().unwrap();
+        assert_eq!(memory.check(&plan), Ok(()));
+        let spans = plan.spans();
+        let placed: Vec<usize> = (0..spans.len()).filter(|&value| spans[value].is_some()).collect();
+        assert_eq!(placed.len(), 4);
+        for &value in &placed {
+            let name = &plan.values[value].name;
+            let told = |memory: Memory| memory.check(&plan).unwrap_err();
+
+            let mut nowhere = memory.clone();
+            nowhere.slot_of[value] = None;
+            assert_eq!(told(nowhere), format!("{name} has no slot"));
+            let mut beyond = memory.clone();
+            beyond.slot_of[value] = Some(memory.slots.len());
+            assert!(told(beyond).starts_with(&format!("{name} does not fit")));
+            let mut narrow = memory.clone();
+            narrow.slots[memory.slot_of[value].unwrap()] = 396;
+            assert!(told(narrow).contains("does not fit into slot"));
+
+            // Into the slot of every other value: refused where both are needed at one moment.
+            for &other in placed.iter().filter(|&&other| other != value) {
+                let mut shared = memory.clone();
+                shared.slot_of[value] = memory.slot_of[other];
+                let meet = spans[value].unwrap().meets(&spans[other].unwrap());
+                let answer = shared.check(&plan);
+                assert!(!meet || answer.is_err(), "{name}: {answer:?}");
+                if meet {
+                    assert!(answer.unwrap_err().contains("share slot"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_needed_from_the_step_that_writes_them_to_the_last_that_reads_them() {
+        let plan = example();
+        let span = |first, last| Some(Span { first, last });
+        // The view is x, from before the first of four steps to after the last.
+        assert_eq!(plan.spans(), [span(0, 5), None, span(2, 4), span(3, 4), span(4, 5)]);
+        assert!(!Span { first: 0, last: 2 }.meets(&Span { first: 3, last: 4 }));
+        assert!(Span { first: 0, last: 3 }.meets(&Span { first: 3, last: 4 }));
+    }
+}

@@ -1,0 +1,168 @@
+//! What is fused, and what must not be.
+
+use involution::ops::{Activation, AvgPool2d, BatchNorm, Conv2d};
+use involution::plan::{Builder, Constant, Source, Value};
+use involution::{Plan, Shape, Window, reference};
+
+use super::{activate, conv, norm, ops, steps};
+use crate::networks::{assert_all_close, input, state_of};
+
+/// A plan with one input `[2, 3, 5, 4]`, built and fused: both, and they compute the same.
+fn fused(build: impl FnOnce(&mut Builder, Value)) -> (Plan, Plan) {
+    let mut plan = Builder::new("fused");
+    let x = plan.input("x", &Shape::from([2, 3, 5, 4]));
+    build(&mut plan, x);
+    let plan = plan.finish();
+    let fused = plan.clone().fuse();
+    let weights = state_of(&plan, 5);
+    let x = input(&[2, 3, 5, 4], 6);
+    let run = |plan: &Plan| reference::run_plan(plan, &weights, &[&x]).unwrap();
+    assert_all_close("fused", &run(&fused), &run(&plan), 1e-6);
+    assert_eq!(fused.weights(), plan.weights());
+    assert_eq!(fused.parameters(), plan.parameters());
+    (plan, fused)
+}
+
+#[test]
+fn a_convolution_with_norm_and_activation_is_one_step() {
+    for (bias, affine) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (plan, fused) = fused(|plan, x| {
+            let y = conv(plan, "conv", x, 4, 3, bias);
+            let y = norm(plan, "norm", y, affine);
+            let y = activate(plan, "act", y, Activation::Silu);
+            plan.output("y", y);
+        });
+        assert_eq!(plan.steps().len(), 3);
+        assert_eq!(steps(&fused), ["conv"]);
+        assert_eq!(ops(&fused), ["conv2d padding=1 + bias + silu"]);
+        assert_eq!(fused.macs().unwrap(), plan.macs().unwrap());
+        // Its weight and its bias are made of the others.
+        let constants: Vec<&Constant> = fused.constants().map(|(_, constant)| constant).collect();
+        assert!(
+            matches!(constants[..], [Constant::FoldedWeight { .. }, Constant::FoldedBias { .. }]),
+            "{constants:?}"
+        );
+        assert_eq!(fused.value(fused.outputs()[0].1).source, Source::Step);
+    }
+}
+
+/// Chains of several, one after the other, and both at once behind a branch.
+#[test]
+fn every_link_of_a_chain_is_fused() {
+    let (_, fused) = fused(|plan, x| {
+        let mut y = x;
+        for (index, activation) in
+            [Activation::Relu, Activation::None, Activation::Sigmoid].into_iter().enumerate()
+        {
+            y = conv(plan, &format!("conv{index}"), y, 4, 1, false);
+            y = norm(plan, &format!("norm{index}"), y, true);
+            y = activate(plan, "act", y, activation);
+        }
+        let left = conv(plan, "left", y, 2, 1, true);
+        let left = activate(plan, "act", left, Activation::Relu6);
+        let right = conv(plan, "right", y, 2, 1, true);
+        let right = norm(plan, "act", right, true);
+        let sum = plan.apply("sum", involution::ops::Add::default(), &[left, right]).unwrap();
+        let sum = activate(plan, "act", sum, Activation::Relu);
+        plan.output("y", sum);
+    });
+    assert_eq!(steps(&fused), ["conv0", "conv1", "conv2", "left", "right", "sum"]);
+    let told = ops(&fused);
+    assert_eq!(told[0], "conv2d + bias + relu");
+    assert_eq!(told[1], "conv2d + bias");
+    assert_eq!(
+        told[2..],
+        ["conv2d + bias + sigmoid", "conv2d + bias + relu6", "conv2d + bias", "add + relu"]
+    );
+}
+
+#[test]
+fn what_somebody_else_reads_is_not_folded_into() {
+    // The convolution's own result is read twice.
+    let (_, twice) = fused(|plan, x| {
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let normed = norm(plan, "norm", y, true);
+        let sum = plan.apply("sum", involution::ops::Add::default(), &[y, normed]).unwrap();
+        plan.output("y", sum);
+    });
+    assert_eq!(steps(&twice), ["conv", "norm", "sum"]);
+    // By one step twice.
+    let (_, itself) = fused(|plan, x| {
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let sum = plan.apply("sum", involution::ops::Add::default(), &[y, y]).unwrap();
+        let y = activate(plan, "act", sum, Activation::Relu);
+        plan.output("y", y);
+    });
+    assert_eq!(ops(&itself), ["conv2d", "add + relu"]);
+    // It is a result, and so is the norm's.
+    let (_, result) = fused(|plan, x| {
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let normed = norm(plan, "norm", y, true);
+        let last = activate(plan, "act", normed, Activation::Relu);
+        plan.output("conv", y);
+        plan.output("norm", normed);
+        plan.output("y", last);
+    });
+    assert_eq!(steps(&result), ["conv", "norm", "act"]);
+    // Once the results are not asked for, it is.
+    let kept = result.keep(&["y"]).unwrap().fuse();
+    assert_eq!(ops(&kept), ["conv2d + bias + relu"]);
+}
+
+#[test]
+fn what_cannot_be_folded_stays() {
+    // An activation in between, and a second norm.
+    let (_, fused_plan) = fused(|plan, x| {
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let y = activate(plan, "act", y, Activation::Relu);
+        let y = norm(plan, "norm", y, true);
+        let y = norm(plan, "again", y, true);
+        plan.output("y", y);
+    });
+    assert_eq!(ops(&fused_plan), ["conv2d + relu", "batch_norm", "batch_norm"]);
+    // Two norms behind one convolution: the second takes what is then a convolution with a bias.
+    let (_, both) = fused(|plan, x| {
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let y = norm(plan, "norm", y, true);
+        let y = norm(plan, "again", y, false);
+        plan.output("y", y);
+    });
+    assert_eq!(ops(&both), ["conv2d + bias"]);
+    // Two activations: the first alone.
+    let (_, two) = fused(|plan, x| {
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let y = activate(plan, "first", y, Activation::Sigmoid);
+        let y = activate(plan, "second", y, Activation::Silu);
+        plan.output("y", y);
+    });
+    assert_eq!(ops(&two).len(), 2);
+    // Pooling does nothing else, and the input of the network has no maker.
+    let (_, pooled) = fused(|plan, x| {
+        let y = plan.apply("pool", AvgPool2d::new(Window::new([2, 2])), &[x]).unwrap();
+        let y = activate(plan, "act", y, Activation::Relu);
+        plan.output("y", y);
+        let x = norm(plan, "norm", x, true);
+        plan.output("x", x);
+    });
+    assert_eq!(steps(&pooled), ["pool", "act", "norm"]);
+}
+
+/// A weight or a statistic that is computed is no constant: there is nothing to fold beforehand.
+#[test]
+fn what_is_computed_is_not_folded() {
+    let (_, computed) = fused(|plan, x| {
+        let mean = plan.weight("mean", [3]);
+        let mean = activate(plan, "mean.act", mean, Activation::Relu);
+        let variance = plan.statistic("running_var", [3]);
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let op = BatchNorm { affine: false, ..BatchNorm::default() };
+        let y = plan.apply("norm", op, &[y, mean, variance]).unwrap();
+        let kernel = plan.weight("kernel", [3, 3, 1, 1]);
+        let kernel = activate(plan, "kernel.act", kernel, Activation::Sigmoid);
+        let z = plan.apply("second", Conv2d::default(), &[x, kernel]).unwrap();
+        let z = norm(plan, "last", z, true);
+        plan.output("y", y);
+        plan.output("z", z);
+    });
+    assert_eq!(steps(&computed), ["mean.act", "conv", "norm", "kernel.act", "second", "last"]);
+}
