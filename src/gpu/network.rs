@@ -170,7 +170,10 @@ impl Network {
 
     fn bind(&self, x: &Shape, outputs: &[&str]) -> Result<Run> {
         let gpu = &self.0.gpu;
-        let plan = self.0.layer.plan(x)?.keep(outputs)?.fuse();
+        let plan = self.0.layer.plan(x)?;
+        // A layer may make its weights of the shape of its input.
+        plan.check_weights(&self.0.weights)?;
+        let plan = plan.keep(outputs)?.fuse();
         let memory = plan.memory()?;
         // Whatever the device refuses is refused before anything is allocated: what is larger than a buffer
         // before kernels are compiled, what cannot be cut into parts after it.

@@ -6,7 +6,7 @@
 use super::blocks::normed;
 use super::{Model, Preprocessing, classes_of, head};
 use crate::error::Result;
-use crate::nn::{ConvSpec, activate};
+use crate::nn::{ConvSpec, activate, expect_channels};
 use crate::ops::{Activation, Add};
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::Shape;
@@ -86,6 +86,7 @@ impl Layer for MobileNetV2 {
     }
 
     fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+        expect_channels(plan, x, 3)?;
         let x = plan.scope("features", |plan| {
             let mut x = conv_norm(plan, "0", x, ConvSpec::square(32, 3, 2))?;
             let mut place = 0;

@@ -10,7 +10,7 @@
 use super::blocks::{EXPANSION, Stage, normed, stage};
 use super::{Channels, Model, Preprocessing, Resize, classes_of, head};
 use crate::error::{Error, Result, ShapeError};
-use crate::nn::{ConvSpec, EPS, Involution2d, PoolTo, activate, batch_norm};
+use crate::nn::{ConvSpec, EPS, Involution2d, PoolTo, activate, batch_norm, expect_channels};
 use crate::ops::{Activation, MaxPool2d};
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::{Shape, Window};
@@ -181,6 +181,7 @@ impl Layer for RedNet {
     }
 
     fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+        expect_channels(plan, x, self.in_channels)?;
         let mut x = self.stem(plan, x)?;
         for (index, &of) in self.stages.iter().enumerate() {
             let channels = of.width / EXPANSION;

@@ -6,7 +6,7 @@
 use super::blocks::{EXPANSION, Stage, normed, stage};
 use super::{Model, Preprocessing, classes_of, head};
 use crate::error::{Error, Result, ShapeError};
-use crate::nn::{ConvSpec, activate, conv};
+use crate::nn::{ConvSpec, activate, conv, expect_channels};
 use crate::ops::{Activation, MaxPool2d};
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::{Shape, Window};
@@ -56,6 +56,7 @@ impl Layer for ResNet {
     }
 
     fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+        expect_channels(plan, x, 3)?;
         let x = normed(plan, ["conv1", "bn1"], x, ConvSpec::square(64, 7, 2))?;
         let x = plan.scope("bn1", |plan| activate(plan, x, Activation::Relu))?;
         let window = Window::new([3, 3]).stride([2, 2]).padding(1);

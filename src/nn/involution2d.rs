@@ -289,28 +289,25 @@ impl Involution2d {
 
     /// The kernels `[N, G*Kh*Kw, H', W']`, group by group.
     fn kernels(&self, plan: &mut Builder, x: Value) -> Result<Value> {
-        let refuse = |plan: &Builder, source| plan.refuse("involution2d", source);
         let of = match self.names {
             Names::Dli14 => self.in_channels,
             Names::Reich => self.out_channels,
         };
         let reduced = of / self.reduction_ratio.max(1);
+        // The window is checked first: without taps there are no rows.
+        let pooled = self.pooled(plan, x)?;
         let rows = self.groups.saturating_mul(self.window.taps());
-        if reduced == 0 || rows == 0 {
-            let (parameter, must) = match reduced {
-                0 => ("reduction_ratio", "at least 1 and at most the channels"),
-                _ => ("groups", "at least 1: groups of 16 need 16 channels"),
-            };
-            let value = if reduced == 0 { self.reduction_ratio } else { self.groups };
-            let value = value.to_string();
-            return Err(refuse(plan, ShapeError::Parameter { parameter, must, value }));
+        if reduced == 0 {
+            let (parameter, must) = ("reduction_ratio", "at least 1 and at most the channels");
+            let value = self.reduction_ratio.to_string();
+            let source = ShapeError::Parameter { parameter, must, value };
+            return Err(plan.refuse("involution2d", source));
         }
         let pointwise = |out_channels, bias| ConvSpec {
             bias,
             rank: self.rank,
             ..ConvSpec::pointwise(out_channels)
         };
-        let pooled = self.pooled(plan, x)?;
         let (reduce, span) = match self.names {
             Names::Dli14 => ("conv1.conv", "conv2.conv"),
             Names::Reich => ("reduce_mapping", "span_mapping"),
@@ -392,6 +389,11 @@ impl Layer for Involution2d {
             let value = format!("{} -> {}", self.in_channels, self.out_channels);
             let (parameter, must) = ("out_channels", "those of x in this family");
             let source = ShapeError::Parameter { parameter, must, value };
+            return Err(plan.refuse("involution2d", source));
+        }
+        if self.groups == 0 {
+            let (parameter, must) = ("groups", "at least 1: groups of 16 need 16 channels");
+            let source = ShapeError::Parameter { parameter, must, value: 0.to_string() };
             return Err(plan.refuse("involution2d", source));
         }
         divide("in_channels", self.in_channels, "groups", self.groups)

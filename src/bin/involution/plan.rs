@@ -147,6 +147,9 @@ fn network(args: &Args) -> Result<(Box<dyn Layer>, Shape)> {
     if args.stem.is_some() {
         return Err(bad_use(format!("--stem is for rednet26 to rednet152, not for {name}")));
     }
+    if args.any_size {
+        return Err(bad_use(format!("--any-size is for rednet26 to rednet152, not for {name}")));
+    }
     let shape = model.example_input();
     Ok((model, shape))
 }

@@ -87,6 +87,9 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     };
     let labels = labels(args.labels.as_deref(), network.model.labels(), classes)?;
     let recipe = network.model.preprocessing();
+    // Whatever is wrong with the call is said before a device is opened.
+    let plan = network.model.plan(&network.model.example_input())?;
+    plan.check_weights(&network.weights)?;
     let runner = flags.open()?;
     let started = Instant::now();
     let ready = Ready::new(&runner, network.model, network.weights)?;
