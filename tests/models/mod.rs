@@ -1,0 +1,279 @@
+//! Whole networks: the figures that are known of them, which network weights belong to, and the sizes they
+//! take.
+
+#[cfg(feature = "weights")]
+mod digits;
+mod running;
+
+use involution::models::{self, MODELS, MobileNetV2, RedNet, ResNet};
+use involution::nn::PoolTo;
+use involution::{Error, Layer, Plan, Shape, ShapeError, StateDict, Tensor};
+
+use crate::networks::zeros_of;
+
+fn plan(model: &(impl Layer + ?Sized)) -> Plan {
+    model.plan(&model.example_input()).unwrap()
+}
+
+/// Depth, parameters with the stem of kernel size 3 and of 7, and published FLOPs in units of 10^9.
+const REDNETS: [(usize, u64, u64, &str); 5] = [
+    (26, 9_233_166, 9_233_886, "1.73"),
+    (38, 12_386_986, 12_387_706, "2.22"),
+    (50, 15_540_806, 15_541_526, "2.71"),
+    (101, 25_652_950, 25_653_670, "4.74"),
+    (152, 33_984_582, 33_985_302, "6.79"),
+];
+
+#[test]
+fn rednets_have_the_published_figures() {
+    for (depth, small, large, flops) in REDNETS {
+        let model = RedNet::new(depth).unwrap();
+        assert_eq!(model.clone().stem_kernel(3).parameters().unwrap(), small, "{depth}");
+        assert_eq!(model.parameters().unwrap(), large, "{depth}");
+        let counted = plan(&model).mmcls_flops().unwrap();
+        assert_eq!(format!("{:.2}", counted as f64 / 1e9), flops, "{depth}");
+        assert_eq!(model.example_input().dims(), [1, 3, 224, 224]);
+        // Two images are twice the work, and no more parameters.
+        let two = model.plan(&Shape::from([2, 3, 224, 224])).unwrap();
+        assert_eq!(two.mmcls_flops().unwrap(), 2 * counted);
+        assert_eq!(two.parameters(), large);
+    }
+}
+
+#[test]
+fn the_others_have_the_parameters_of_torchvision() {
+    assert_eq!(ResNet::new(50).unwrap().parameters().unwrap(), 25_557_032);
+    assert_eq!(ResNet::new(101).unwrap().parameters().unwrap(), 44_549_160);
+    assert_eq!(ResNet::new(152).unwrap().parameters().unwrap(), 60_192_808);
+    assert_eq!(MobileNetV2::new(1000).parameters().unwrap(), 3_504_872);
+    assert_eq!(RedNet::digits().parameters().unwrap(), 38_925);
+    // 4.09 G multiply-adds of ResNet-50 and 0.30 G of MobileNetV2, the papers' 4.1 and 0.3.
+    let giga = |model: &dyn Layer| model.macs(&model.example_input()).unwrap() as f64 / 1e9;
+    assert_eq!(format!("{:.2}", giga(&ResNet::new(50).unwrap())), "4.09");
+    assert_eq!(format!("{:.2}", giga(&MobileNetV2::new(1000))), "0.30");
+}
+
+/// PyTorch saves `num_batches_tracked` for each normalisation, too: 451 and 251 entries for RedNet-50 and 26.
+#[test]
+fn state_dicts_have_as_many_entries_as_in_pytorch() {
+    let entries = |model: &dyn Layer| {
+        let plan = plan(model);
+        let norms = plan.weights().iter().filter(|weight| weight.name.ends_with("running_mean"));
+        plan.weights().len() + norms.count()
+    };
+    for (depth, expected) in [(26, 251), (50, 451)] {
+        for stem in [3, 7] {
+            assert_eq!(entries(&RedNet::new(depth).unwrap().stem_kernel(stem)), expected);
+        }
+    }
+    // torchvision's resnet50 and mobilenet_v2.
+    assert_eq!(entries(&ResNet::new(50).unwrap()), 320);
+    assert_eq!(entries(&MobileNetV2::new(1000)), 314);
+    // Each name once.
+    for name in MODELS {
+        let plan = plan(models::by_name(name, None).unwrap().as_ref());
+        assert_eq!(zeros_of(&plan).len(), plan.weights().len(), "{name}");
+    }
+}
+
+/// The names and shapes that d-li14's files have, some of each kind.
+#[test]
+fn rednets_name_their_weights_as_the_published_files_do() {
+    let weights = zeros_of(&plan(&RedNet::new(50).unwrap()));
+    let expected: [(&str, &[usize]); 12] = [
+        ("stem.0.conv.weight", &[32, 3, 3, 3]),
+        ("stem.0.bn.running_var", &[32]),
+        ("stem.1.conv1.conv.weight", &[8, 32, 1, 1]),
+        ("stem.1.conv1.bn.weight", &[8]),
+        ("stem.1.conv2.conv.weight", &[98, 8, 1, 1]),
+        ("stem.1.conv2.conv.bias", &[98]),
+        ("stem.2.running_mean", &[32]),
+        ("stem.4.conv.weight", &[64, 32, 3, 3]),
+        ("layer1.0.downsample.0.weight", &[256, 64, 1, 1]),
+        ("layer4.2.conv2.conv2.conv.weight", &[49 * 32, 128, 1, 1]),
+        ("layer3.5.bn3.bias", &[1024]),
+        ("fc.weight", &[1000, 2048]),
+    ];
+    for (name, shape) in expected {
+        assert_eq!(weights.shape(name).map(Shape::dims), Some(shape), "{name}");
+    }
+    assert!(!weights.has_prefix("layer1.1.downsample") && !weights.has_prefix("layer3.6"));
+}
+
+/// As OpenMMLab saves them: the network below `backbone.`, the head as `head.fc`.
+#[cfg(feature = "weights")]
+fn wrapped(weights: &StateDict) -> StateDict {
+    let name = |name: &str| match name.strip_prefix("fc.") {
+        Some(rest) => format!("head.fc.{rest}"),
+        None => format!("backbone.{name}"),
+    };
+    weights.iter().map(|(known, tensor)| (name(known), tensor.clone())).collect()
+}
+
+#[test]
+fn weights_are_recognised() {
+    let recognised = |weights: &StateDict, name: &str, classes: Option<usize>| {
+        let (found, model) = models::recognise(weights).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!((found, model.classes()), (name, classes));
+        assert_eq!(model.name(), name);
+        plan(model.as_ref()).check_weights(weights).unwrap();
+        // By name, too.
+        let model = models::by_name(name, Some(weights)).unwrap();
+        plan(model.as_ref()).check_weights(weights).unwrap();
+    };
+    for name in MODELS {
+        let model = models::by_name(name, None).unwrap();
+        assert_eq!(model.name(), *name);
+        let classes = model.classes();
+        assert_eq!(classes, Some(if *name == "rednet_digits" { 10 } else { 1000 }));
+        let weights = zeros_of(&plan(model.as_ref()));
+        recognised(&weights, name, classes);
+        // Ten classes, or seven.
+        let [weight, bias] = match *name {
+            "mobilenet_v2" => ["classifier.1.weight", "classifier.1.bias"],
+            _ => ["fc.weight", "fc.bias"],
+        };
+        let features = weights.shape(weight).unwrap().dims()[1];
+        let classes = if classes == Some(10) { 7 } else { 10 };
+        let mut other = weights.clone();
+        other.insert(weight, Tensor::filled([classes, features], 0.0).unwrap());
+        other.insert(bias, Tensor::filled([classes], 0.0).unwrap());
+        recognised(&other, name, Some(classes));
+        let model = models::by_name(name, Some(&other)).unwrap();
+        assert_eq!(model.labels(), None, "{name}");
+        // Without a head, it ends at its features.
+        let bare: StateDict = weights
+            .iter()
+            .filter(|(known, _)| ![weight, bias].contains(known))
+            .map(|(known, tensor)| (known.to_owned(), tensor.clone()))
+            .collect();
+        recognised(&bare, name, None);
+        let model = models::by_name(name, Some(&bare)).unwrap();
+        let last = if *name == "rednet_digits" { "c3" } else { "c5" };
+        assert_eq!((model.output(), model.labels()), (last, None));
+        assert!(!model.results().contains(&"logits"));
+        // One tensor too few or too many belongs to nothing.
+        let mut more = weights.clone();
+        more.insert("extra", Tensor::filled([1], 0.0).unwrap());
+        assert!(models::recognise(&more).is_none(), "{name}");
+    }
+    assert!(models::recognise(&StateDict::new()).is_none());
+}
+
+#[cfg(feature = "weights")]
+#[test]
+fn rednets_are_recognised_with_either_stem_and_as_openmmlab_saves_them() {
+    for (depth, small, ..) in REDNETS {
+        let name = format!("rednet{depth}");
+        let model = RedNet::new(depth).unwrap().stem_kernel(3);
+        let weights = zeros_of(&plan(&model));
+        let stripped = involution::weights::strip_wrappers(&wrapped(&weights)).unwrap();
+        assert_eq!(stripped, weights);
+        let (found, model) = models::recognise(&stripped).unwrap();
+        assert_eq!((found, model.parameters().unwrap()), (name.as_str(), small));
+        let model = RedNet::from_weights(&stripped).unwrap();
+        assert_eq!((model.name(), model.parameters().unwrap()), (name, small));
+    }
+    // A backbone alone, as detectors load it.
+    let model = RedNet::new(26).unwrap().classes(None);
+    let weights = wrapped(&zeros_of(&plan(&model)));
+    let stripped = involution::weights::strip_wrappers(&weights).unwrap();
+    let (name, model) = models::recognise(&stripped).unwrap();
+    assert_eq!((name, model.classes()), ("rednet26", None));
+}
+
+#[test]
+fn unknown_networks_are_refused() {
+    for name in ["rednet51", "rednet", "resnet18", "", "RedNet50", "rednet_digits2"] {
+        let error = models::by_name(name, None).unwrap_err();
+        assert!(error.to_string().contains("rednet50"), "{error}");
+        let Error::Shape { source: ShapeError::UnknownModel { name: asked, .. }, .. } = error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!(asked, name);
+    }
+    RedNet::new(49).unwrap_err();
+    ResNet::new(18).unwrap_err();
+    let error = RedNet::from_weights(&StateDict::new()).unwrap_err();
+    assert!(error.to_string().contains("[0, 0, 0, 0]"), "{error}");
+}
+
+/// Heights and widths in 32k-3..=32k: 63 is fine, 65 and 97 are not, unless kernels are pooled.
+#[test]
+fn rednets_take_the_sizes_that_their_strides_allow() {
+    let model = RedNet::new(26).unwrap();
+    let plan = |model: &RedNet, height, width| model.plan(&Shape::from([1, 3, height, width]));
+    for size in 1..=128 {
+        let fits = (1..=4).any(|k| (32 * k - 3..=32 * k).contains(&size));
+        assert_eq!(plan(&model, size, 64).is_ok(), fits, "{size}");
+        assert_eq!(plan(&model, 64, size).is_ok(), fits, "{size}");
+    }
+    for size in [65, 97] {
+        let error = plan(&model, size, size).unwrap_err();
+        let Error::Layer { layer, source } = &error else { panic!("{error:?}") };
+        assert!(layer.starts_with("layer") && layer.ends_with("conv2"), "{layer}");
+        assert!(
+            matches!(
+                source.as_ref(),
+                Error::Shape { source: ShapeError::KernelPositions { .. }, .. }
+            ),
+            "{error:?}"
+        );
+    }
+    let any = model.pool_to(PoolTo::Output);
+    for size in [1, 33, 65, 97] {
+        let plan = plan(&any, size, 64).unwrap();
+        let (_, c5) = plan.outputs().iter().find(|(name, _)| name == "c5").unwrap();
+        assert_eq!(plan.shape(*c5).dims(), [1, 2048, size.div_ceil(32), 2]);
+    }
+}
+
+/// An image of other channels is refused as such, not by weights that would not fit it.
+#[test]
+fn networks_say_which_channels_they_take() {
+    for name in MODELS {
+        let model = models::by_name(name, None).unwrap();
+        let mut dims = model.example_input().dims().to_vec();
+        let expected = std::mem::replace(&mut dims[1], 5);
+        let error = model.plan(&Shape::new(dims)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&format!("channels must be {expected}")), "{name}: {text}");
+    }
+}
+
+/// The feature maps and the logits, by name and size.
+#[test]
+fn networks_give_feature_maps_beside_their_logits() {
+    for name in MODELS.iter().filter(|name| **name != "rednet_digits") {
+        let model = models::by_name(name, None).unwrap();
+        let channels = match *name {
+            "mobilenet_v2" => [24, 32, 96, 1280],
+            _ => [256, 512, 1024, 2048],
+        };
+        let plan = model.plan(&Shape::from([2, 3, 64, 96])).unwrap();
+        let shape = |name: &str| {
+            let (_, value) = plan.outputs().iter().find(|(known, _)| known == name).unwrap();
+            plan.shape(*value).dims().to_vec()
+        };
+        for (index, (name, channels)) in
+            ["c2", "c3", "c4", "c5"].into_iter().zip(channels).enumerate()
+        {
+            assert_eq!(shape(name), [2, channels, 16 >> index, 24 >> index], "{name}");
+        }
+        assert_eq!(shape("logits"), [2, 1000]);
+        assert_eq!(model.results(), ["logits", "c2", "c3", "c4", "c5"]);
+        let labels = model.labels().unwrap();
+        assert_eq!((labels.len(), labels[0], labels[281]), (1000, "tench", "tabby"));
+        // Nothing but folded convolutions, involutions, sums and pooling is left.
+        let fused = plan.keep(&["logits"]).unwrap().fuse();
+        let normed =
+            fused.table().unwrap().rows.iter().filter(|row| row.op.contains("batch_norm")).count();
+        let involutions =
+            fused.steps().iter().filter(|step| step.name.ends_with("involution")).count();
+        // A normalisation behind an involution has nothing to be folded into.
+        assert_eq!(normed, involutions, "{name}");
+        assert!(!fused.table().unwrap().rows.iter().any(|row| row.op.starts_with("activation")));
+        fused.memory().unwrap().check(&fused).unwrap();
+    }
+}
