@@ -258,7 +258,7 @@ for dims, name in ((2, "dynamic_conv2d"), (1, "dynamic_conv1d")):
         1,
         8,
         *[9] * dims,
-        refused="temperature",
+        refused="temperature=1",
     )
 
 for attributes, batch, channels, *size in (

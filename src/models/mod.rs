@@ -32,6 +32,10 @@ pub trait Model: Layer {
     /// The number of classes; nothing where there is no head.
     fn classes(&self) -> Option<usize>;
 
+    /// The same network for images of any size, where it is bound to some; see
+    /// [`PoolTo`](crate::nn::PoolTo). The others take any as they are.
+    fn any_size(self: Box<Self>) -> Box<dyn Model>;
+
     /// The names of its results that are not of one layer: `logits`, `c2` to `c5`.
     fn results(&self) -> Vec<&'static str>;
 

@@ -215,6 +215,10 @@ impl Model for RedNet {
         self.classes
     }
 
+    fn any_size(self: Box<Self>) -> Box<dyn Model> {
+        Box::new(self.pool_to(PoolTo::Output))
+    }
+
     fn results(&self) -> Vec<&'static str> {
         let head = self.classes.map(|_| "logits");
         head.into_iter().chain(FEATURES.into_iter().take(self.stages.len())).collect()

@@ -82,6 +82,10 @@ impl Model for ResNet {
         self.classes
     }
 
+    fn any_size(self: Box<Self>) -> Box<dyn Model> {
+        self
+    }
+
     fn results(&self) -> Vec<&'static str> {
         self.classes.map(|_| "logits").into_iter().chain(["c2", "c3", "c4", "c5"]).collect()
     }

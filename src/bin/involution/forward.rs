@@ -36,6 +36,9 @@ pub struct Args {
     /// Results to write, instead of logits and c2 to c5
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
+    /// Take images of any size: pool a RedNet's kernels to the size that is needed
+    #[arg(long)]
+    any_size: bool,
     /// Print what ran as JSON
     #[arg(long)]
     json: bool,
@@ -57,7 +60,10 @@ struct OutputRow<'a> {
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     output::check_folder(&args.output)?;
-    let network = network::load(Some(&args.model), args.weights.as_deref())?;
+    let mut network = network::load(Some(&args.model), args.weights.as_deref())?;
+    if args.any_size {
+        network.model = network.model.any_size();
+    }
     let inputs = tensors::read(&args.input)?;
     let Some(x) = inputs.get("x") else {
         return Err(bad_use(format!("{}: the tensor 'x' is missing", args.input.display())));
@@ -67,7 +73,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         named => named.iter().map(String::as_str).collect(),
     };
     // Whatever is wrong with the call is said before a device is opened.
-    network.model.plan(x.shape())?.keep(&wanted)?.check_weights(&network.weights)?;
+    network.model.plan(x.shape())?.keep(&wanted)?;
     let runner = flags.open()?;
     let ready = Ready::new(&runner, network.model, network.weights)?;
     let results = ready.run(x, &wanted)?;

@@ -56,6 +56,8 @@ pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
             }
         },
     };
+    let plan = model.plan(&model.example_input())?;
+    plan.check_weights(&weights).with_context(|| file.display().to_string())?;
     Ok(Weighted { name, model, weights })
 }
 

@@ -137,6 +137,9 @@ pub fn run(args: &Args, json: bool) -> Result<Outcome> {
 fn network(args: &Args) -> Result<(Box<dyn Layer>, Shape)> {
     let name = args.model.as_str();
     let depth = name.strip_prefix("rednet").and_then(|depth| depth.parse().ok());
+    if let Some(stem) = args.stem.filter(|stem| stem % 2 == 0) {
+        return Err(bad_use(format!("--stem must be odd, such as 7 or 3, it is {stem}")));
+    }
     if let Some(Ok(model)) = depth.map(models::RedNet::new) {
         let pool_to = if args.any_size { PoolTo::Output } else { PoolTo::Stride };
         let model = model.stem_kernel(args.stem.unwrap_or(7)).pool_to(pool_to);

@@ -57,7 +57,16 @@ struct Report {
     adapter: String,
     /// Until the network was ready for its first image: weights uploaded, kernels compiled.
     ready_ms: f64,
+    /// What the plan said that a batch takes on the device, and the most that was lent there.
+    memory: Option<Memory>,
     images: Vec<Row>,
+}
+
+/// Bytes on the device.
+#[derive(Debug, Serialize)]
+struct Memory {
+    plan_peak: u64,
+    pool_peak: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,11 +115,25 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         bar.inc(paths.len() as u64);
     }
     bar.finish_and_clear();
+    let memory = memory(&ready, &recipe, args.batch.min(args.images.len()))?;
     let failed = rows.iter().any(|row| row.error.is_some());
-    let report =
-        Report { network: network.name, adapter: runner.name().to_owned(), ready_ms, images: rows };
+    let report = Report {
+        network: network.name,
+        adapter: runner.name().to_owned(),
+        ready_ms,
+        memory,
+        images: rows,
+    };
     output::print(&if json || args.json { output::json(&report)? } else { text(&report) })?;
     Ok(Outcome::of(!failed))
+}
+
+/// The plan's memory beside the pool's; nothing where there is no device.
+fn memory(ready: &Ready, recipe: &Preprocessing, batch: usize) -> Result<Option<Memory>> {
+    let (Ready::Gpu(network), Some(_)) = (ready, recipe.size()) else { return Ok(None) };
+    let (_, plan) = network.plan(&recipe.input(batch), &["logits"])?;
+    let pool_peak = network.gpu().pool_stats().peak;
+    Ok(Some(Memory { plan_peak: plan.peak(), pool_peak }))
 }
 
 /// The rows of one batch. One image that cannot be read does not hold up the others.

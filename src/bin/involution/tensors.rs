@@ -5,13 +5,17 @@ use std::path::Path;
 
 use anyhow::Result;
 use involution::weights::{self, Loaded};
-use involution::{StateDict, Tensor};
+use involution::{StateDict, Tensor, WeightsError};
 
 use crate::{bad_use, output};
 
 /// The tensors of a file, in any format that weights come in.
 pub fn load(path: &Path) -> Result<Loaded> {
-    weights::load(path).map_err(|error| bad_use(format!("cannot read {}: {error}", path.display())))
+    weights::load(path).map_err(|error| match error {
+        // Names the file by itself.
+        WeightsError::Io { .. } => bad_use(error.to_string()),
+        _ => bad_use(format!("cannot read {}: {error}", path.display())),
+    })
 }
 
 /// The tensors of a file by name; one that cannot be used is an error.
