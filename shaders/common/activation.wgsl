@@ -25,3 +25,21 @@ fn activate(v: f32, kind: u32) -> f32 {
         }
     }
 }
+
+// The same for four values.
+fn activate4(v: vec4<f32>, kind: u32) -> vec4<f32> {
+    switch kind {
+        case 1u: {
+            return select(v, vec4<f32>(), v < vec4<f32>());
+        }
+        case 2u: {
+            return select(select(v, vec4<f32>(), v < vec4<f32>()), vec4<f32>(6.0), v > vec4<f32>(6.0));
+        }
+        case 0u: {
+            return v;
+        }
+        default: {
+            return vec4<f32>(activate(v.x, kind), activate(v.y, kind), activate(v.z, kind), activate(v.w, kind));
+        }
+    }
+}

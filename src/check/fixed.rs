@@ -50,6 +50,16 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 &[&[2, 5, 6, 7], &[33, 5, 1, 1], &[33]],
             ),
             Case::new(
+                "planes of nine fours, channels of a tile and five: both overhang",
+                Conv2d { bias: true, activation: Activation::Relu6, ..conv },
+                &[&[3, 12, 6, 6], &[37, 12, 1, 1], &[37]],
+            ),
+            Case::new(
+                "planes of fours in groups",
+                Conv2d { groups: 2, activation: Activation::Silu, ..conv },
+                &[&[2, 16, 2, 10], &[34, 8, 1, 1]],
+            ),
+            Case::new(
                 "the stem of ResNet",
                 Conv2d { stride: [2, 2], padding: 3.into(), ..conv },
                 &[&[1, 3, 37, 41], &[16, 3, 7, 7]],

@@ -17,6 +17,8 @@ use crate::shape::Shape;
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub dispatches: Vec<Dispatch>,
+    /// By dispatch, the place of its call among those that were pushed.
+    pub calls: Vec<usize>,
     pub leases: Vec<Arc<Lease>>,
 }
 
@@ -42,6 +44,9 @@ pub(crate) struct Binder<'a> {
     /// By place: calls run one after another, so that the next may use the scratch of the one before.
     scratch: Vec<(Arc<Lease>, u64)>,
     leases: Vec<Arc<Lease>>,
+    /// Calls pushed so far, and of which of them each dispatch is.
+    pushed: usize,
+    calls: Vec<usize>,
 }
 
 impl<'a> Binder<'a> {
@@ -57,6 +62,8 @@ impl<'a> Binder<'a> {
             pending: Vec::new(),
             scratch: Vec::new(),
             leases,
+            pushed: 0,
+            calls: Vec::new(),
         })
     }
 
@@ -96,10 +103,12 @@ impl<'a> Binder<'a> {
             };
             for call in &chunk.candidate.calls {
                 self.call(call, &window)?;
+                self.calls.push(self.pushed);
             }
         }
         self.leases.extend(inputs.iter().map(|input| input.lease.clone()));
         self.leases.push(output.lease.clone());
+        self.pushed += 1;
         Ok(())
     }
 
@@ -192,6 +201,6 @@ impl<'a> Binder<'a> {
         });
         let dispatches = dispatches.collect::<Result<_>>()?;
         self.leases.push(arena);
-        Ok(Bound { dispatches, leases: self.leases })
+        Ok(Bound { dispatches, calls: self.calls, leases: self.leases })
     }
 }

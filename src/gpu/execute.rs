@@ -143,7 +143,7 @@ impl Gpu {
         let mut binder = Binder::new(self, op.name())?;
         binder.push(op, inputs, &output, chunks)?;
         let candidate = chunks.first().map_or_else(String::new, |c| c.candidate.name.clone());
-        let Bound { dispatches, leases } = binder.finish()?;
+        let Bound { dispatches, leases, .. } = binder.finish()?;
         Ok(Prepared { dispatches, op: op.name(), candidate, output, _leases: leases })
     }
 

@@ -140,7 +140,18 @@ impl Network {
         Ok((run.plan.clone(), run.memory.clone()))
     }
 
-    /// Runs the prepared plan on whatever its input holds, waits, and says how long each dispatch took.
+    /// The dispatches of a run for inputs of this shape: the step of the plan and the kernel of each.
+    pub fn dispatches(&self, x: &Shape, outputs: &[&str]) -> Result<Vec<(String, &'static str)>> {
+        let run = self.prepared(x, outputs)?;
+        let applied = run.plan.steps().iter().filter(|step| step.action != Action::Reshape);
+        let names: Vec<&str> = applied.map(|step| step.name.as_str()).collect();
+        let name = |call: usize| names.get(call).copied().unwrap_or_default().to_owned();
+        let dispatches = run.bound.calls.iter().zip(&run.bound.dispatches);
+        Ok(dispatches.map(|(&call, of)| (name(call), of.pipeline.shader.name)).collect())
+    }
+
+    /// Runs the prepared plan on whatever its input holds, waits, and says how long each of its
+    /// [dispatches](Network::dispatches) took.
     pub fn time(&self, x: &Shape, outputs: &[&str]) -> Result<Timing> {
         let run = self.prepared(x, outputs)?;
         let _queueing = lock(&run.queueing);

@@ -19,6 +19,7 @@ const COMMON: &[(&str, &str)] = &[
     ("linear", include_str!("../../shaders/common/linear.wgsl")),
     ("planes", include_str!("../../shaders/common/planes.wgsl")),
     ("softmax", include_str!("../../shaders/common/softmax.wgsl")),
+    ("subgroup_quads", include_str!("../../shaders/common/subgroup_quads.wgsl")),
     ("subgroup_tile", include_str!("../../shaders/common/subgroup_tile.wgsl")),
     ("window", include_str!("../../shaders/common/window.wgsl")),
 ];

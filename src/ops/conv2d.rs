@@ -19,6 +19,8 @@ static DEPTHWISE: Kernel = crate::kernel!("conv2d/depthwise", [&[]]);
 static SUBGROUP: Kernel = crate::kernel!("conv2d/subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE_SUBGROUP: Kernel =
     crate::kernel!("conv2d/pointwise_subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
+static POINTWISE_QUADS: Kernel =
+    crate::kernel!("conv2d/pointwise_quads", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE: Kernel = crate::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
 
 /// Lanes and output channels of the tile in `shaders/common/subgroup_tile.wgsl`.
@@ -27,7 +29,7 @@ const SUBGROUP_CHANNELS: usize = 32;
 
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = 
-    &[&CONV2D, &SUBGROUP, &DEPTHWISE, &POINTWISE, &POINTWISE_SUBGROUP];
+    &[&CONV2D, &SUBGROUP, &DEPTHWISE, &POINTWISE, &POINTWISE_SUBGROUP, &POINTWISE_QUADS];
 
 /// The parameters of a convolution; the kernel size is that of the weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,6 +206,10 @@ impl Geometry {
             if subgroups {
                 let kernel = &POINTWISE_SUBGROUP;
                 calls.push(call(kernel, kernel.tiles[0], octets(quads)?)?);
+                if pixels.is_multiple_of(4) {
+                    let kernel = &POINTWISE_QUADS;
+                    calls.push(call(kernel, kernel.tiles[0], octets(quads)?)?);
+                }
             }
         }
         Ok(calls)
