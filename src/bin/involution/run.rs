@@ -163,6 +163,16 @@ fn classify(
             (Ok(_), Ok(logits)) => logits.next().ok_or_else(|| "no logits".to_owned()),
         };
         let image = path.clone();
+        // No answer is better than one made of what overflowed.
+        let finite = |logits: &Vec<f32>| logits.iter().all(|value| value.is_finite());
+        let outcome = outcome.and_then(|logits| match finite(&logits) {
+            true => Ok(logits),
+            false => {
+                Err("its logits are not finite: the weights overflow single precision, or are \
+                          not those of a trained network"
+                    .to_owned())
+            }
+        });
         match outcome {
             Ok(logits) => {
                 let predictions = top(&logits, labels, args.top);
