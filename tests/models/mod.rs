@@ -242,6 +242,89 @@ fn networks_say_which_channels_they_take() {
     }
 }
 
+/// A block of each network, fused, step by step as its paper and its authors' code have it.
+#[test]
+fn blocks_do_what_their_papers_say() {
+    let steps = |name: &str, block: &str| -> Vec<(String, String)> {
+        let model = models::by_name(name, None).unwrap();
+        let plan = plan(model.as_ref()).keep(&["logits"]).unwrap().fuse();
+        let rows = plan.table().unwrap().rows.into_iter();
+        let inside =
+            rows.filter_map(|row| Some((row.layer.strip_prefix(block)?.to_owned(), row.op)));
+        inside.collect()
+    };
+    let expect = |name: &str, block: &str, expected: &[(&str, &str)]| {
+        let expected: Vec<(String, String)> =
+            expected.iter().map(|&(layer, op)| (layer.to_owned(), op.to_owned())).collect();
+        assert_eq!(steps(name, block), expected, "{name}");
+    };
+    // The middle of layer2 has 128 channels: 8 groups of 16.
+    let bottleneck = |middle: &[(&'static str, &'static str)]| {
+        let first = [("conv1", "conv2d + bias + relu")];
+        let last = [
+            ("conv3", "conv2d + bias"),
+            ("downsample.0", "conv2d stride=2 + bias"),
+            ("add", "add + relu"),
+        ];
+        [&first, middle, &last].concat()
+    };
+    expect(
+        "rednet50",
+        "layer2.0.",
+        &bottleneck(&[
+            ("conv2.pool", "avg_pool2d kernel_size=2"),
+            ("conv2.conv1.conv", "conv2d + bias + relu"),
+            ("conv2.conv2.conv", "conv2d + bias"),
+            ("conv2.involution", "involution kernel_size=7 stride=2 padding=3 groups=8"),
+            ("bn2", "batch_norm + relu"),
+        ]),
+    );
+    let middle = [("conv2", "conv2d stride=2 padding=1 + bias + relu")];
+    expect("resnet50", "layer2.0.", &bottleneck(&middle));
+    expect(
+        "mobilenet_v2",
+        "features.2.conv.",
+        &[
+            ("0.0", "conv2d + bias + relu6"),
+            ("1.0", "conv2d stride=2 padding=1 groups=96 + bias + relu6"),
+            ("2", "conv2d + bias"),
+        ],
+    );
+    expect(
+        "mobilenet_v2",
+        "features.3.",
+        &[
+            ("conv.0.0", "conv2d + bias + relu6"),
+            ("conv.1.0", "conv2d padding=1 groups=144 + bias + relu6"),
+            ("conv.2", "conv2d + bias"),
+            ("add", "add"),
+        ],
+    );
+    // No expansion in the first block: its depthwise convolution comes first.
+    expect(
+        "mobilenet_v2",
+        "features.1.conv.",
+        &[("0.0", "conv2d padding=1 groups=32 + bias + relu6"), ("1", "conv2d + bias")],
+    );
+    expect(
+        "rednet50",
+        "stem.",
+        &[
+            ("0.conv", "conv2d stride=2 padding=1 + bias + relu"),
+            ("1.conv1.conv", "conv2d + bias + relu"),
+            ("1.conv2.conv", "conv2d + bias"),
+            ("1.involution", "involution kernel_size=7 padding=3 groups=2"),
+            ("2", "batch_norm + relu"),
+            ("4.conv", "conv2d padding=1 + bias + relu"),
+        ],
+    );
+    let pool = [("", "max_pool2d kernel_size=3 stride=2 padding=1")];
+    expect("rednet50", "maxpool", &pool);
+    expect("resnet50", "maxpool", &pool);
+    expect("resnet50", "conv1", &[("", "conv2d stride=2 padding=3 + bias + relu")]);
+    expect("mobilenet_v2", "features.0.", &[("0", "conv2d stride=2 padding=1 + bias + relu6")]);
+}
+
 /// The feature maps and the logits, by name and size.
 #[test]
 fn networks_give_feature_maps_beside_their_logits() {

@@ -12,8 +12,8 @@ use crate::networks::{state_of, zeros_of};
 
 fn conv_bn_act(layer: ConvBnAct, x: &[usize]) {
     check(&Arc::new(layer.clone()), x, |weights, x| {
-        let ConvBnAct { stride, padding, dilation, groups, .. } = layer;
-        let op = Conv2d { stride, padding, dilation, groups, ..Conv2d::default() };
+        let ConvBnAct { stride, padding, dilation, groups, bias, .. } = layer;
+        let op = Conv2d { stride, padding, dilation, groups, bias, ..Conv2d::default() };
         let mut y = conv(weights, "conv", x, op);
         if layer.norm.is_some() {
             y = norm(weights, "bn", &y);
@@ -43,14 +43,15 @@ fn convolutions_with_norm_and_activation() {
 
 fn separable(layer: SeparableConv2d, x: &[usize]) {
     check(&Arc::new(layer.clone()), x, |weights, x| -> Defined {
-        let SeparableConv2d { stride, padding, dilation, in_channels: groups, .. } = layer;
-        let op = Conv2d { stride, padding, dilation, groups, ..Conv2d::default() };
+        let SeparableConv2d { stride, padding, dilation, bias, in_channels: groups, .. } = layer;
+        let op = Conv2d { stride, padding, dilation, groups, bias, ..Conv2d::default() };
         let normed = |name: &str, y: Array| match layer.norm {
             Some(_) => norm(weights, name, &y),
             None => y,
         };
         let y = activate(layer.activation, &normed("bn1", conv(weights, "depthwise", x, op)));
-        let y = activate(layer.activation, &normed("bn2", pointwise(weights, "pointwise", &y)));
+        let y =
+            activate(layer.activation, &normed("bn2", pointwise(weights, "pointwise", &y, bias)));
         vec![("out", y)]
     });
 }

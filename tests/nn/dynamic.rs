@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use involution::nn::DynamicConv2d;
 use involution::ops::{self, Conv2d};
+use involution::plan::{Builder, Value};
 use involution::reference::Array;
-use involution::{Layer, Shape, ShapeError, StateDict};
+use involution::{Layer, Result, Shape, ShapeError, StateDict};
 
-use super::{as_image, as_sequence, check, image_weight, refusal, sides};
+use super::{as_image, as_sequence, check, refusal, sides};
 use crate::adapters;
 use crate::harness::evaluate;
 use crate::networks::{input, state_of, weight, zeros_of};
@@ -37,24 +38,72 @@ fn attention(weights: &StateDict, x: &Array, temperature: f64) -> Array {
     Array { shape: vec![n, kernels], data }
 }
 
+/// The attention, and what comes of it.
+fn defined(layer: &DynamicConv2d, weights: &StateDict, x: &Array) -> [Array; 2] {
+    let sequence = x.shape.len() == 3;
+    let x = if sequence { as_image(x) } else { x.clone() };
+    let attention = attention(weights, &x, f64::from(layer.temperature));
+    let DynamicConv2d { stride, padding, dilation, groups, bias, .. } = *layer;
+    let conv = Conv2d { stride, padding, dilation, groups, bias, ..Conv2d::default() };
+    let bank = weight(weights, "weight");
+    let bank = match bank.shape[..] {
+        [k, out, inner, taps] => Array { shape: vec![k, out, inner, 1, taps], ..bank },
+        _ => bank,
+    };
+    let op = ops::DynamicConv2d { conv };
+    let y = match bias {
+        true => evaluate(op, &[&x, &attention, &bank, &weight(weights, "bias")]),
+        false => evaluate(op, &[&x, &attention, &bank]),
+    };
+    [attention, if sequence { as_sequence(y) } else { y }]
+}
+
 fn dynamic(layer: DynamicConv2d, x: &[usize]) {
     check(&Arc::new(layer.clone()), x, |weights, x| {
-        let sequence = x.shape.len() == 3;
-        let x = if sequence { as_image(x) } else { x.clone() };
-        let attention = attention(weights, &x, f64::from(layer.temperature));
-        let DynamicConv2d { stride, padding, dilation, groups, bias, .. } = layer;
-        let conv = Conv2d { stride, padding, dilation, groups, bias, ..Conv2d::default() };
-        let bank = weight(weights, "weight");
-        let bank = match bank.shape[..] {
-            [k, out, inner, taps] => Array { shape: vec![k, out, inner, 1, taps], ..bank },
-            _ => image_weight(bank),
-        };
-        let op = ops::DynamicConv2d { conv };
-        let y = match weights.get("bias") {
-            Some(bias) => evaluate(op, &[&x, &attention, &bank, &Array::from(bias)]),
-            None => evaluate(op, &[&x, &attention, &bank]),
-        };
-        vec![("attention", attention), ("out", if sequence { as_sequence(y) } else { y })]
+        let [attention, out] = defined(&layer, weights, x);
+        vec![("attention", attention), ("out", out)]
+    });
+}
+
+/// Several dynamic convolutions, one behind the other.
+#[derive(Debug)]
+struct Stack([DynamicConv2d; 3]);
+
+impl Layer for Stack {
+    fn name(&self) -> String {
+        "stack".to_owned()
+    }
+
+    fn example_input(&self) -> Shape {
+        self.0[0].example_input()
+    }
+
+    fn build(&self, plan: &mut Builder, mut x: Value) -> Result<Value> {
+        for (index, layer) in self.0.iter().enumerate() {
+            x = plan.scope(&index.to_string(), |plan| layer.build(plan, x))?;
+        }
+        Ok(x)
+    }
+}
+
+/// The mixed weights of one step lie where those of the step before lay, unless they are larger: small,
+/// large, and small again.
+#[test]
+fn steps_share_their_scratch() {
+    let layer = |from, to, kernel| DynamicConv2d::new(from, to, [kernel; 2]).padding(kernel / 2);
+    let stack = Stack([layer(2, 4, 1), layer(4, 40, 5), layer(40, 3, 3)]);
+    let stack = Arc::new(stack);
+    check(&stack, &[3, 2, 6, 5], |weights, x| {
+        let mut results = Vec::new();
+        let mut x = x.clone();
+        let names = ["0.attention", "1.attention", "2.attention"];
+        for (index, (layer, name)) in stack.0.iter().zip(names).enumerate() {
+            let [attention, out] = defined(layer, &weights.below(&format!("{index}.")), &x);
+            results.push((name, attention));
+            x = out;
+        }
+        results.push(("out", x));
+        results
     });
 }
 

@@ -34,10 +34,11 @@ fn defined(
             evaluate(AdaptiveAvgPool2d { output_size }, &[&x])
         }
     };
-    let kernel = pointwise(weights, span, &sigma(&pointwise(weights, reduce, &pooled)));
+    let reduced = pointwise(weights, reduce, &pooled, layer.bias[0]);
+    let kernel = pointwise(weights, span, &sigma(&reduced), layer.bias[1]);
     let changes = weights.has_prefix(&format!("{initial}."));
     assert_eq!(changes, layer.in_channels != layer.out_channels);
-    let value = if changes { pointwise(weights, initial, &x) } else { x };
+    let value = if changes { pointwise(weights, initial, &x, layer.bias[0]) } else { x };
     let op =
         Involution { channel_order: layer.channel_order, ..Involution::new(window, layer.groups) };
     let out = evaluate(op, &[&value, &kernel]);
@@ -170,7 +171,7 @@ fn a_middle_of_ones_own() {
     let own = layer.clone().sigma(mixed(4));
     check(&Arc::new(own.clone()), &[1, 8, 6, 7], |weights, x| {
         let middle = |y: &Array| {
-            let mut mixed = pointwise(weights, "sigma_mapping.mix", y);
+            let mut mixed = pointwise(weights, "sigma_mapping.mix", y, false);
             mixed.data.iter_mut().for_each(|value| *value *= 2.0);
             activate(Activation::Silu, &mixed)
         };

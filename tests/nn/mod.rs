@@ -61,18 +61,20 @@ fn check<L: Layer + 'static>(
     });
 }
 
-/// A convolution with the weights of this name, and its bias where there is one.
+/// A convolution with the weights of this name. Whether there is a bias is for the definition to say: the
+/// weights were made after the plan that is to be checked.
 fn conv(weights: &StateDict, name: &str, x: &Array, conv: Conv2d) -> Array {
-    let kernel = weight(weights, &format!("{name}.weight"));
-    let kernel = image_weight(kernel);
-    match weights.get(&format!("{name}.bias")) {
-        Some(bias) => evaluate(Conv2d { bias: true, ..conv }, &[x, &kernel, &Array::from(bias)]),
-        None => evaluate(conv, &[x, &kernel]),
+    let kernel = image_weight(weight(weights, &format!("{name}.weight")));
+    let bias = format!("{name}.bias");
+    assert_eq!(weights.get(&bias).is_some(), conv.bias, "{bias}");
+    match conv.bias {
+        true => evaluate(conv, &[x, &kernel, &weight(weights, &bias)]),
+        false => evaluate(conv, &[x, &kernel]),
     }
 }
 
-fn pointwise(weights: &StateDict, name: &str, x: &Array) -> Array {
-    conv(weights, name, x, Conv2d::default())
+fn pointwise(weights: &StateDict, name: &str, x: &Array, bias: bool) -> Array {
+    conv(weights, name, x, Conv2d { bias, ..Conv2d::default() })
 }
 
 /// The weight of a convolution of sequences as one of images.

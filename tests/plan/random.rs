@@ -162,8 +162,11 @@ fn memory_is_laid_out_rightly() {
 #[test]
 fn fusing_changes_nothing_but_rounding() {
     property("fused plans", 150, |choices| {
+        let twice = choices[0].is_multiple_of(2);
         let plan = plan_of(choices);
-        let fused = plan.clone().fuse();
+        let once = plan.clone().fuse();
+        // Once more may find what the first time made room for.
+        let fused = if twice { once.fuse() } else { once };
         if fused.steps().len() > plan.steps().len() {
             return Err("fusing adds steps".to_owned());
         }
