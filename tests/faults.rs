@@ -51,6 +51,13 @@ const FAULTS: &[Row] = &[
         "k + 1u < terms / 4u",
     ),
     (
+        "conv2d",
+        "conv2d/pointwise_quads",
+        "the last eight channels of a tile are those before them",
+        "store8(&sum3,",
+        "store8(&sum2,",
+    ),
+    (
         "dynamic_conv2d",
         "conv2d",
         "every sample is given the weight of the first",

@@ -1,23 +1,6 @@
-// What the convolution kernels share: parameters, tensors, and reading the input with its padding.
-#import window
+// What the convolution kernels share that read single values: tensors, and reading the input with its padding.
+#import convolution_params
 
-struct Params {
-    window: Window,
-    batch: u32,
-    in_channels: u32,
-    height: u32,
-    width: u32,
-    out_channels: u32,
-    out_height: u32,
-    out_width: u32,
-    groups: u32,
-    weight_sample_stride: u32, // 0 where all samples share one weight
-    bias_sample_stride: u32,
-    has_bias: u32,
-    activation: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
 // @binding(2) is the weight, [Co, Ci/g, Kh, Kw] or [N, Co, Ci/g, Kh, Kw], which kernels read in their own ways
 @group(0) @binding(3) var<storage, read> bias: array<f32>;      // [Co] or [N, Co]

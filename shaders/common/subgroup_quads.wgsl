@@ -1,43 +1,13 @@
 // The register tile of subgroup_tile.wgsl over planes that are a multiple of four pixels: x and out are
 // read and written in fours, with a mask and a bounds check for four values instead of each. A software
 // adapter goes through the lanes one by one for either, and that is what takes the time.
-#import window
+#import convolution_params
+#import broadcast
 
-struct Params {
-    window: Window,
-    batch: u32,
-    in_channels: u32,
-    height: u32,
-    width: u32,
-    out_channels: u32,
-    out_height: u32,
-    out_width: u32,
-    groups: u32,
-    weight_sample_stride: u32, // 0 where all samples share one weight
-    bias_sample_stride: u32,
-    has_bias: u32,
-    activation: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, Ci, H, W]
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;    // four terms of one row of the weight
 @group(0) @binding(3) var<storage, read> bias: array<f32>;            // [Co] or [N, Co]
 @group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H', W']
-
-const CHANNELS: u32 = 32u;
-
-// Adds four terms (the columns of x, four pixels each) to eight channels; each lane holds the weights of one.
-fn accumulate(sum: ptr<function, array<vec4<f32>, 8>>, x: mat4x4<f32>, mine: vec4<f32>) {
-    (*sum)[0] += x * subgroupBroadcast(mine, 0u);
-    (*sum)[1] += x * subgroupBroadcast(mine, 1u);
-    (*sum)[2] += x * subgroupBroadcast(mine, 2u);
-    (*sum)[3] += x * subgroupBroadcast(mine, 3u);
-    (*sum)[4] += x * subgroupBroadcast(mine, 4u);
-    (*sum)[5] += x * subgroupBroadcast(mine, 5u);
-    (*sum)[6] += x * subgroupBroadcast(mine, 6u);
-    (*sum)[7] += x * subgroupBroadcast(mine, 7u);
-}
 
 // The four channels whose weights this lane holds. Past the last channel of the group the last one is
 // repeated and its result dropped.

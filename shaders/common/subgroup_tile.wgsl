@@ -2,30 +2,9 @@
 // pixels and the same channels: each loads an eighth of the weights and hears the rest by broadcast. On
 // a software adapter a broadcast is one instruction, where the load of the same word is sixteen.
 #import convolution
+#import broadcast
 
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // four terms of one row of the weight
-
-const CHANNELS: u32 = 32u;
-
-// Adds four terms (the columns of x, four pixels each) to eight channels; each lane holds the weights of one.
-fn accumulate(sum: ptr<function, array<vec4<f32>, 8>>, x: mat4x4<f32>, mine: vec4<f32>) {
-    let w0 = subgroupBroadcast(mine, 0u);
-    let w1 = subgroupBroadcast(mine, 1u);
-    let w2 = subgroupBroadcast(mine, 2u);
-    let w3 = subgroupBroadcast(mine, 3u);
-    let w4 = subgroupBroadcast(mine, 4u);
-    let w5 = subgroupBroadcast(mine, 5u);
-    let w6 = subgroupBroadcast(mine, 6u);
-    let w7 = subgroupBroadcast(mine, 7u);
-    (*sum)[0] += x * w0;
-    (*sum)[1] += x * w1;
-    (*sum)[2] += x * w2;
-    (*sum)[3] += x * w3;
-    (*sum)[4] += x * w4;
-    (*sum)[5] += x * w5;
-    (*sum)[6] += x * w6;
-    (*sum)[7] += x * w7;
-}
 
 // Where the terms of the four rows begin whose weights this lane holds, in units of four. Past the last
 // channel of the group the last one is repeated and its result dropped.

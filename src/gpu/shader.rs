@@ -12,7 +12,9 @@ use crate::kernel::{Kernel, Params, Tile};
 /// The fragments that `#import` knows.
 const COMMON: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/common/activation.wgsl")),
+    ("broadcast", include_str!("../../shaders/common/broadcast.wgsl")),
     ("convolution", include_str!("../../shaders/common/convolution.wgsl")),
+    ("convolution_params", include_str!("../../shaders/common/convolution_params.wgsl")),
     ("global_avg_pool", include_str!("../../shaders/common/global_avg_pool.wgsl")),
     ("grid", include_str!("../../shaders/common/grid.wgsl")),
     ("involution", include_str!("../../shaders/common/involution.wgsl")),

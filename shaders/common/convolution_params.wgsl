@@ -1,0 +1,20 @@
+// The parameters of the convolution kernels.
+#import window
+
+struct Params {
+    window: Window,
+    batch: u32,
+    in_channels: u32,
+    height: u32,
+    width: u32,
+    out_channels: u32,
+    out_height: u32,
+    out_width: u32,
+    groups: u32,
+    weight_sample_stride: u32, // 0 where all samples share one weight
+    bias_sample_stride: u32,
+    has_bias: u32,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
