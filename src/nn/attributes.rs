@@ -144,13 +144,7 @@ impl Read<'_> {
     }
 
     fn padding(&self, rank: Rank, default: usize) -> Result<Padding> {
-        let padding = self.get("padding")?.unwrap_or(Padding::from(default));
-        Ok(match (rank, padding) {
-            (Rank::One, Padding::Explicit { left, right, .. }) => {
-                Padding::Explicit { top: 0, bottom: 0, left, right }
-            }
-            _ => padding,
-        })
+        Ok(rank.padding(self.get("padding")?.unwrap_or(Padding::from(default))))
     }
 
     fn pool_to(&self) -> Result<PoolTo> {
@@ -259,7 +253,7 @@ impl Read<'_> {
         if self.get::<[usize; 2]>("kernel_size")?.is_some() && kernel_size != layer.kernel_size {
             self.agree("kernel_size", &layer.kernel_size)?;
         }
-        if let Some(ratio) = self.get("ratio")? {
+        if let Some(ratio) = self.get::<f64>("ratio")? {
             let hidden = layer.clone().ratio(ratio).hidden;
             if hidden != layer.hidden {
                 let value =

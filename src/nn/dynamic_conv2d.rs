@@ -109,10 +109,10 @@ impl DynamicConv2d {
 
     /// The same layer with `Ci * ratio + 1` channels in the middle of its attention; with 3 channels of x
     /// there are as many as kernels.
-    pub fn ratio(self, ratio: f32) -> Self {
+    pub fn ratio(self, ratio: f64) -> Self {
         let hidden = match self.in_channels {
             3 => self.kernels,
-            channels => (channels as f32 * ratio) as usize + 1,
+            channels => (channels as f64 * ratio) as usize + 1,
         };
         DynamicConv2d { hidden, ..self }
     }
@@ -124,7 +124,7 @@ impl DynamicConv2d {
 
     /// The same layer with this padding.
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
-        DynamicConv2d { padding: padding.into(), ..self }
+        DynamicConv2d { padding: self.rank.padding(padding.into()), ..self }
     }
 
     /// The same layer with this dilation.

@@ -203,7 +203,7 @@ impl Involution2d {
 
     /// The same layer with this padding.
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
-        let window = self.window.padding(padding);
+        let window = self.window.padding(self.rank.padding(padding.into()));
         self.window(window)
     }
 

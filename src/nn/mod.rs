@@ -78,6 +78,16 @@ impl Rank {
         }
     }
 
+    /// The padding of a window: there is nothing above and below the one row of a sequence.
+    pub(crate) fn padding(self, padding: Padding) -> Padding {
+        match (self, padding) {
+            (Rank::One, Padding::Explicit { left, right, .. }) => {
+                Padding::Explicit { top: 0, left, bottom: 0, right }
+            }
+            _ => padding,
+        }
+    }
+
     /// An input of these channels and this size.
     pub(crate) fn input(self, channels: usize, [height, width]: [usize; 2]) -> Shape {
         match self {

@@ -288,7 +288,9 @@ macro_rules! plain_values {
     };
 }
 
-plain_values! { usize: "an integer of at least 0", isize: "an integer", f32: "a number" }
+plain_values! {
+    usize: "an integer of at least 0", isize: "an integer", f32: "a number", f64: "a number",
+}
 
 impl Value for String {
     const MUST: &'static str = "text";

@@ -196,3 +196,18 @@ fn options_that_have_no_meaning_are_refused() {
     refused(DynamicConv2d { kernels: 0, ..layer() });
     refused(DynamicConv2d { hidden: 0, ..layer() });
 }
+
+/// In double precision 100 * 0.29 is a little less than 29, and Python cuts off what is behind the point.
+#[test]
+fn the_ratio_is_pythons() {
+    assert_eq!(DynamicConv2d::new(100, 4, [3, 3]).ratio(0.29).hidden, 29);
+    assert_eq!(DynamicConv2d::new(100, 4, [3, 3]).ratio(0.25).hidden, 26);
+    assert_eq!(DynamicConv2d::new(3, 4, [3, 3]).ratio(0.9).hidden, 4);
+}
+
+/// A sequence has no rows above and below it to be padded.
+#[test]
+fn a_sequence_is_padded_along_its_length() {
+    let layer = DynamicConv2d::one_dimensional(6, 2, 3).padding(2);
+    assert_eq!(layer.output_shape(&Shape::from([1, 6, 9])).unwrap(), Shape::from([1, 2, 11]));
+}

@@ -267,3 +267,10 @@ fn weights_of_no_layer_are_refused() {
     let error = Involution2d::from_weights(&half, 16).unwrap_err();
     assert!(error.to_string().contains("conv2.conv.weight"), "{error}");
 }
+
+/// A sequence has no rows above and below it to be padded.
+#[test]
+fn a_sequence_is_padded_along_its_length() {
+    let layer = Involution2d::one_dimensional(4, 4).kernel_size([1, 5]).padding(2);
+    assert_eq!(layer.output_shape(&Shape::from([1, 4, 9])).unwrap(), Shape::from([1, 4, 9]));
+}
