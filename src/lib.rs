@@ -156,6 +156,6 @@ pub use tensor::Tensor;
 pub use wgpu;
 
 /// The README's example is compiled and run with the tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "weights", feature = "image"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -209,7 +209,7 @@ pub enum WeightsError {
     /// A pickle names something that is not needed for weights; nothing of it was run.
     #[error(
         "the file refers to {name}, which weights have no need of, and was not read further: \
-         where you trust it, load it in PyTorch and save model.state_dict() alone"
+         where you trust it, load it in PyTorch and save model.float().state_dict() alone"
     )]
     RefusedGlobal {
         /// The full name.
