@@ -161,6 +161,14 @@ const FAULTS: &[Row] = &[
         "sums[lane + 8u]",
     ),
     ("add", "add/same", "the second operand is taken away", "+ y[index]", "- y[index]"),
+    ("add", "add/quads", "the second operand is taken away", "+ y[index]", "- y[index]"),
+    (
+        "batch_norm",
+        "batch_norm/quads",
+        "the shift is left out",
+        "* by.scale + by.shift",
+        "* by.scale",
+    ),
     ("linear", "linear", "the bias is left out", "bias[feature]", "0.0"),
     (
         "add",

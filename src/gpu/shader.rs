@@ -12,6 +12,7 @@ use crate::kernel::{Kernel, Params, Tile};
 /// The fragments that `#import` knows.
 const COMMON: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/common/activation.wgsl")),
+    ("batch_norm", include_str!("../../shaders/common/batch_norm.wgsl")),
     ("broadcast", include_str!("../../shaders/common/broadcast.wgsl")),
     ("convolution", include_str!("../../shaders/common/convolution.wgsl")),
     ("convolution_params", include_str!("../../shaders/common/convolution_params.wgsl")),

@@ -7,14 +7,18 @@
 use super::activation::ELEMENTS_PER_INVOCATION;
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params};
 use crate::shape::Shape;
 
 static ADD: Kernel = crate::kernel!("add", [&[]]);
 static SAME: Kernel = crate::kernel!("add/same", [&[]]);
+static QUADS: Kernel = crate::kernel!("add/quads", [&[]]).made_for(AdapterClass::Software);
 
 /// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&ADD, &SAME];
+pub const KERNELS: &[&Kernel] = &[&ADD, &SAME, &QUADS];
+
+/// Values that `add/quads` reads at once.
+const FOUR: usize = 4;
 
 /// Runs of dimensions that `shaders/add.wgsl` has room for.
 const RUNS: usize = 6;
@@ -118,7 +122,7 @@ impl Op for Add {
         let (output, mut runs) = self.checked(inputs)?;
         let elements = output.elements()?;
         let common = [("elements", elements), ("activation", self.activation.code())];
-        let candidate = |kernel: &'static Kernel, params| {
+        let candidate = |kernel: &'static Kernel, params, values: usize| {
             Candidate::single(KernelCall {
                 kernel,
                 tile: kernel.tiles[0],
@@ -128,7 +132,7 @@ impl Op for Add {
                     ("y", Operand::Input(1)),
                     ("out", Operand::Output),
                 ],
-                grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
+                grid: Grid::Invocations(values.div_ceil(ELEMENTS_PER_INVOCATION)),
             })
         };
         runs.resize(RUNS, Run { size: 1, strides: [0, 0] });
@@ -137,9 +141,12 @@ impl Op for Add {
         for (names, run) in STRIDES.into_iter().zip(&runs) {
             sizes.extend(names.into_iter().zip(run.strides));
         }
-        let mut candidates = vec![candidate(&ADD, Params::sizes(&sizes)?)];
+        let mut candidates = vec![candidate(&ADD, Params::sizes(&sizes)?, elements)];
         if inputs[0] == inputs[1] {
-            candidates.push(candidate(&SAME, Params::sizes(&common)?));
+            candidates.push(candidate(&SAME, Params::sizes(&common)?, elements));
+            if elements.is_multiple_of(FOUR) {
+                candidates.push(candidate(&QUADS, Params::sizes(&common)?, elements / FOUR));
+            }
         }
         Ok(candidates)
     }

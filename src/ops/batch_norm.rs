@@ -4,17 +4,20 @@
 //! `y = (x - running_mean) / sqrt(running_var + eps) * weight + bias`, each of the four by channel.
 //! Definition: `torch.nn.functional.batch_norm` with `training=False`.
 
+use super::activation::ELEMENTS_PER_INVOCATION;
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
 use crate::shape::Shape;
 
 static BATCH_NORM: Kernel = crate::kernel!("batch_norm", [&[]]);
+static QUADS: Kernel =
+    crate::kernel!("batch_norm/quads", [&[]]).made_for(AdapterClass::Software);
 
 /// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&BATCH_NORM];
+pub const KERNELS: &[&Kernel] = &[&BATCH_NORM, &QUADS];
 
-/// Neighbouring values of one channel that one invocation handles.
+/// Neighbouring values that `quads` reads at once.
 const VALUES: usize = 4;
 
 /// The parameters of a batch normalisation.
@@ -93,7 +96,6 @@ impl Op for BatchNorm {
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let [batch, channels, values] = self.checked(inputs)?;
         let optional = |index| if self.affine { Operand::Input(index) } else { Operand::Absent };
-        let blocks = product("the grid", &[batch, channels, values.div_ceil(VALUES)])?;
         let params = Params::sizes(&[
             ("planes", product("x", &[batch, channels])?),
             ("channels", channels),
@@ -101,19 +103,27 @@ impl Op for BatchNorm {
             ("has_affine", usize::from(self.affine)),
             ("activation", self.activation.code()),
         ])?;
-        Ok(vec![Candidate::single(KernelCall {
-            kernel: &BATCH_NORM,
-            tile: BATCH_NORM.tiles[0],
-            params: params.float("eps", self.eps),
-            bindings: vec![
-                ("x", Operand::Input(0)),
-                ("running_mean", Operand::Input(1)),
-                ("running_var", Operand::Input(2)),
-                ("weight", optional(3)),
-                ("bias", optional(4)),
-                ("out", Operand::Output),
-            ],
-            grid: Grid::Invocations(blocks),
-        })])
+        let candidate = |kernel: &'static Kernel, values: usize| {
+            let grid = [batch, channels, values.div_ceil(ELEMENTS_PER_INVOCATION)];
+            Ok(Candidate::single(KernelCall {
+                kernel,
+                tile: kernel.tiles[0],
+                params: params.clone().float("eps", self.eps),
+                bindings: vec![
+                    ("x", Operand::Input(0)),
+                    ("running_mean", Operand::Input(1)),
+                    ("running_var", Operand::Input(2)),
+                    ("weight", optional(3)),
+                    ("bias", optional(4)),
+                    ("out", Operand::Output),
+                ],
+                grid: Grid::Invocations(product("the grid", &grid)?),
+            }))
+        };
+        let mut candidates = vec![candidate(&BATCH_NORM, values)?];
+        if values.is_multiple_of(VALUES) {
+            candidates.push(candidate(&QUADS, values / VALUES)?);
+        }
+        Ok(candidates)
     }
 }
