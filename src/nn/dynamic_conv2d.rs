@@ -71,6 +71,7 @@ impl DynamicConv2d {
     }
 
     /// The same for sequences `[N, C, L]`.
+    #[doc(alias = "DynamicConv1d")]
     pub fn one_dimensional(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
         let layer = DynamicConv2d::new(in_channels, out_channels, [1, kernel_size]);
         DynamicConv2d { rank: Rank::One, ..layer }

@@ -123,6 +123,7 @@ impl Involution2d {
     }
 
     /// [`Involution2d::reich`] for sequences `[N, C, L]`: kernel size 7 with padding 3.
+    #[doc(alias = "Involution1d")]
     pub fn one_dimensional(in_channels: usize, out_channels: usize) -> Self {
         let window = Window::new([1, 7]).padding(Padding::symmetric(0, 3));
         let layer = Involution2d::reich(in_channels, out_channels);

@@ -12,6 +12,7 @@ use crate::shape::{Padding, Shape, divide};
 use crate::state_dict::StateDict;
 
 /// A depthwise and a pointwise convolution. Pairs are height, width.
+#[doc(alias = "DepthwiseSeparableConv2d")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeparableConv2d {
     /// Channels of x.
