@@ -15,7 +15,7 @@
 //! * [`plan`] writes a network down: values and steps, which are counted, fused and laid out in memory before
 //!   there is a device, or any weights.
 //! * [`nn`] has layers, [`models`] whole networks; each is a [`Layer`] that puts its steps into a plan.
-//! * [`reference`] defines: naive loops in double precision over the paper's indices, of operators and of
+//! * [`reference`](mod@reference) defines: naive loops in double precision over the paper's indices, of operators and of
 //!   whole plans. It shares no code with the kernels and is what runs where there is no adapter.
 //! * [`gpu`] runs, and alone names wgpu: compiles, binds, submits, times, and turns what a driver does wrong
 //!   into an [`Error`]. [`Gpu::load`] brings a layer or a network to the device.
