@@ -22,7 +22,8 @@ with weights from safetensors or .pth files, with and without the counters of ba
 1e-5. What a layer cannot do, an odd size with a stride for one, must be refused: an exit status of 2 and no
 output.
 
-A case depends on nothing but its name and the seed. Files of cases that miss are kept. Exits with 1 if a
+Half of this file is the table of cases, which is best read in one piece beside what runs them. A case
+depends on nothing but its name and the seed. Files of cases that miss are kept. Exits with 1 if a
 case misses.
 """
 

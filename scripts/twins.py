@@ -3,7 +3,7 @@
     pip install torch
     python scripts/twins.py        # parameter counts and FLOPs of RedNet against the published ones
 
-Written from the definitions, to compare with and to make weights: plain, not fast. Made with
+One file, so that it can be copied and imported by itself. Written from the definitions, to compare with and to make weights: plain, not fast. Made with
 Python 3.11 and torch 2.15.0.
 
 Tensors are NCHW, or [N, C, L] for the layers in one dimension. `feature_maps(x)` of a network is a dictionary
