@@ -67,7 +67,7 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
     if text {
         output::print(
             "\nNext:\n  \
-             involution verify            every kernel against the reference on 2,600 random cases\n  \
+             involution verify            every kernel against the reference on random cases\n  \
              involution bench --help      every shape of RedNet-50; every kernel; JSON\n  \
              involution op --help         one operator on tensors of your own\n  \
              involution doctor            adapters, limits, drivers\n",
