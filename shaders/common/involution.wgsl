@@ -1,21 +1,6 @@
-// What the involution kernels share: parameters, tensors, and which pixels and channels an item covers.
-#import window
+// What the involution kernels share: tensors, and which pixels and channels an item covers.
+#import involution_params
 
-struct Params {
-    window: Window,
-    batch: u32,
-    channels: u32,
-    height: u32,
-    width: u32,
-    out_height: u32,
-    out_width: u32,
-    groups: u32,
-    group_stride: u32,   // channels from one group to the next
-    channel_stride: u32, // and from one of its channels to the next
-    activation: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read> kernel: array<f32>;    // [N, G*Kh*Kw, H', W']
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, C, H', W']

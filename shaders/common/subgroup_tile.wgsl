@@ -1,25 +1,100 @@
 // A register tile of 32 output channels by four pixels in each of eight lanes. The lanes hold different
-// pixels and the same channels: each loads an eighth of the weights and hears the rest by broadcast. On
-// a software adapter a broadcast is one instruction, where the load of the same word is sixteen.
-#import convolution
-#import broadcast
+// pixels and the same channels: each loads an eighth of the weights, as conv2d/pack has laid them out, and
+// hears the rest by broadcast. On a software adapter a broadcast is one instruction, where the load of the
+// same word is a dozen.
+#import convolution_params
 
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // four terms of one row of the weight
+@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // see shaders/conv2d/pack.wgsl
+@group(0) @binding(3) var<storage, read> bias: array<f32>;         // [Co] or [N, Co]
 
-// Where the terms of the four rows begin whose weights this lane holds, in units of four. Past the last
-// channel of the group the last one is repeated and its result dropped.
-fn rows(sample: u32, group: u32, first: u32, lane: u32, terms: u32) -> vec4<u32> {
-    let group_out = params.out_channels / params.groups;
-    let channel = min(vec4<u32>(first + lane) + vec4<u32>(0u, 8u, 16u, 24u), vec4<u32>(group_out - 1u));
-    return (vec4<u32>(sample * params.weight_sample_stride) + (group * group_out + channel) * terms) / 4u;
+// Output channels of a tile.
+const CHANNELS: u32 = 32u;
+
+// What a lane works on.
+struct Place {
+    first: u32,   // first channel of the tile, within the group
+    group: u32,
+    weights: u32, // the sample that the weights belong to, 0 where all samples share them
+    sample: u32,  // the sample of the lane's pixels
+    quad: u32,    // which four pixels of it
+    valid: bool,  // false past the last pixel: the last ones are computed again and dropped
 }
 
-// Bias, activation and store of eight channels of the tile, as far as the group goes.
-fn finish8(sum: ptr<function, array<vec4<f32>, 8>>, sample: u32, group: u32, first: u32, pixel: u32, pixels: u32) {
+// item = ((weights * groups + group) * octets + octet) * blocks + block: tiles of the same pixels follow
+// each other, so that what they read is still in the cache. Where all samples share their weights, eight
+// lanes may cover two of them.
+fn place_of(item: u32, voice: u32, quads: u32) -> Place {
+    let blocks = (params.out_channels / params.groups + CHANNELS - 1u) / CHANNELS;
+    let span = select(quads, quads * params.batch, params.weight_sample_stride == 0u);
+    let octets = (span + 7u) / 8u;
+    var rest = item;
+    var place: Place;
+    place.first = (rest % blocks) * CHANNELS;
+    rest /= blocks;
+    let quad = (rest % octets) * 8u + voice;
+    rest /= octets;
+    place.group = rest % params.groups;
+    place.weights = rest / params.groups;
+    place.valid = quad < span;
+    let last = min(quad, span - 1u);
+    place.sample = place.weights + last / quads;
+    place.quad = last % quads;
+    return place;
+}
+
+// Whether a workgroup that a folded grid has too many of has nothing to do.
+fn is_past_end(place: Place) -> bool {
+    return place.weights >= select(params.batch, 1u, params.weight_sample_stride == 0u);
+}
+
+// Where the weights of the tile's first term lie that this lane holds; eight further for each term.
+fn weights_of(place: Place, voice: u32, terms: u32) -> u32 {
+    let blocks = (params.out_channels / params.groups + CHANNELS - 1u) / CHANNELS;
+    let matrix = place.weights * params.groups + place.group;
+    return (matrix * blocks + place.first / CHANNELS) * terms * 8u + voice;
+}
+
+// Eight sums that begin with the biases of their channels.
+fn start(place: Place, voice: u32, channel: u32) -> array<vec4<f32>, 8> {
     let group_out = params.out_channels / params.groups;
-    for (var t = 0u; t < 8u; t++) {
-        if first + t < group_out {
-            finish((*sum)[t], sample, group * group_out + first + t, pixel, pixels);
-        }
+    var mine = 0.0;
+    if params.has_bias != 0u {
+        let own = min(place.first + channel + voice, group_out - 1u);
+        mine = bias[place.weights * params.bias_sample_stride + place.group * group_out + own];
     }
+    return array<vec4<f32>, 8>(
+        vec4<f32>(subgroupBroadcast(mine, 0u)),
+        vec4<f32>(subgroupBroadcast(mine, 1u)),
+        vec4<f32>(subgroupBroadcast(mine, 2u)),
+        vec4<f32>(subgroupBroadcast(mine, 3u)),
+        vec4<f32>(subgroupBroadcast(mine, 4u)),
+        vec4<f32>(subgroupBroadcast(mine, 5u)),
+        vec4<f32>(subgroupBroadcast(mine, 6u)),
+        vec4<f32>(subgroupBroadcast(mine, 7u)),
+    );
+}
+
+// Adds two terms to the eight channels of which this lane holds one for each.
+fn accumulate2(sum: ptr<function, array<vec4<f32>, 8>>, x0: vec4<f32>, x1: vec4<f32>, mine: vec2<f32>) {
+    let x = mat2x4<f32>(x0, x1);
+    (*sum)[0] += x * subgroupBroadcast(mine, 0u);
+    (*sum)[1] += x * subgroupBroadcast(mine, 1u);
+    (*sum)[2] += x * subgroupBroadcast(mine, 2u);
+    (*sum)[3] += x * subgroupBroadcast(mine, 3u);
+    (*sum)[4] += x * subgroupBroadcast(mine, 4u);
+    (*sum)[5] += x * subgroupBroadcast(mine, 5u);
+    (*sum)[6] += x * subgroupBroadcast(mine, 6u);
+    (*sum)[7] += x * subgroupBroadcast(mine, 7u);
+}
+
+// Adds three.
+fn accumulate3(sum: ptr<function, array<vec4<f32>, 8>>, x: mat3x4<f32>, mine: vec3<f32>) {
+    (*sum)[0] += x * subgroupBroadcast(mine, 0u);
+    (*sum)[1] += x * subgroupBroadcast(mine, 1u);
+    (*sum)[2] += x * subgroupBroadcast(mine, 2u);
+    (*sum)[3] += x * subgroupBroadcast(mine, 3u);
+    (*sum)[4] += x * subgroupBroadcast(mine, 4u);
+    (*sum)[5] += x * subgroupBroadcast(mine, 5u);
+    (*sum)[6] += x * subgroupBroadcast(mine, 6u);
+    (*sum)[7] += x * subgroupBroadcast(mine, 7u);
 }

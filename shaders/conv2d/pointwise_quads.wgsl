@@ -1,59 +1,47 @@
-// 1x1 convolution without stride or padding where a plane is a multiple of four pixels, on the tile of
-// common/subgroup_quads.wgsl. Input channels per group are a multiple of four: per trip eight loads of
-// four values for 128 multiply-adds of four pixels.
+// 1x1 convolution where a plane of the output is a multiple of four pixels, on the tile of
+// common/subgroup_tile.wgsl: per trip four loads of four values for 64 multiply-adds of four pixels. More
+// terms in a trip would need fewer moves, but no longer fit the instruction cache. x has been through
+// conv2d/gather where there is a stride. Input channels of a group are a multiple of two.
 #import grid
 #import activation
 #import subgroup_quads
+
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [N, Ci, H', W']
 
 @compute @workgroup_size(8)
 fn main(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_invocation_id) voice: u32,
 ) {
     let terms = params.in_channels / params.groups;
-    let group_out = params.out_channels / params.groups;
-    let blocks = (group_out + CHANNELS - 1u) / CHANNELS;
-    let plane = params.height * params.width / 4u;
-    let octets = (plane + 7u) / 8u;
-
-    // item = ((sample * groups + group) * blocks + block) * octets + octet
-    var item = linear_workgroup(id, count);
-    let quad = (item % octets) * 8u + lane;
-    item /= octets;
-    let first = (item % blocks) * CHANNELS; // channel within the group
-    item /= blocks;
-    let group = item % params.groups;
-    let sample = item / params.groups;
-    if sample >= params.batch {
+    let quads = params.out_height * params.out_width / 4u;
+    let place = place_of(linear_workgroup(id, count), voice, quads);
+    if is_past_end(place) {
         return;
     }
-
-    // Beyond the last pixel the last one is read again and its result dropped.
-    var at = (sample * params.in_channels + group * terms) * plane + min(quad, plane - 1u);
-    let channel = channels(group, first, voice);
-    let row = (vec4<u32>(sample * params.weight_sample_stride) + channel * terms) / 4u;
-    let shift = vec4<u32>(sample * params.bias_sample_stride) + channel;
-    var sum0 = start(shift.x);
-    var sum1 = start(shift.y);
-    var sum2 = start(shift.z);
-    var sum3 = start(shift.w);
-    for (var k = 0u; k < terms / 4u; k++) {
-        let x4 = mat4x4<f32>(x[at], x[at + plane], x[at + 2u * plane], x[at + 3u * plane]);
-        at += 4u * plane;
-        accumulate(&sum0, x4, weight[row.x + k]);
-        accumulate(&sum1, x4, weight[row.y + k]);
-        accumulate(&sum2, x4, weight[row.z + k]);
-        accumulate(&sum3, x4, weight[row.w + k]);
+    var at = (place.sample * params.in_channels + place.group * terms) * quads + place.quad;
+    var mine = weights_of(place, voice, terms);
+    var sum0 = start(place, voice, 0u);
+    var sum1 = start(place, voice, 8u);
+    var sum2 = start(place, voice, 16u);
+    var sum3 = start(place, voice, 24u);
+    for (var k = 0u; k < terms / 2u; k++) {
+        let x0 = x[at];
+        let x1 = x[at + quads];
+        let w0 = weight[mine];
+        let w1 = weight[mine + 8u];
+        at += 2u * quads;
+        mine += 16u;
+        accumulate2(&sum0, x0, x1, vec2<f32>(w0.x, w1.x));
+        accumulate2(&sum1, x0, x1, vec2<f32>(w0.y, w1.y));
+        accumulate2(&sum2, x0, x1, vec2<f32>(w0.z, w1.z));
+        accumulate2(&sum3, x0, x1, vec2<f32>(w0.w, w1.w));
     }
-
-    if quad < plane {
-        let out_first = (sample * params.out_channels + group * group_out + first) * plane + quad;
-        let left = group_out - first;
-        store8(&sum0, out_first, plane, 0u, left);
-        store8(&sum1, out_first, plane, 8u, left);
-        store8(&sum2, out_first, plane, 16u, left);
-        store8(&sum3, out_first, plane, 24u, left);
+    if place.valid {
+        store8(&sum0, place, 0u, quads);
+        store8(&sum1, place, 8u, quads);
+        store8(&sum2, place, 16u, quads);
+        store8(&sum3, place, 24u, quads);
     }
 }

@@ -38,68 +38,88 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 &[&[1, 2, 9]],
             ),
         ],
-        "conv2d" => vec![
-            Case::new(
-                "odd reduction length past a tile of 8",
-                conv,
-                &[&[1, 104, 9, 7], &[23, 104, 1, 1]],
-            ),
-            Case::new(
-                "channels of two tiles and one",
-                Conv2d { bias: true, ..conv },
-                &[&[2, 5, 6, 7], &[33, 5, 1, 1], &[33]],
-            ),
-            Case::new(
-                "planes of nine fours, channels of a tile and five: both overhang",
-                Conv2d { bias: true, activation: Activation::Relu6, ..conv },
-                &[&[3, 12, 6, 6], &[37, 12, 1, 1], &[37]],
-            ),
-            Case::new(
-                "planes of fours in groups",
-                Conv2d { groups: 2, activation: Activation::Silu, ..conv },
-                &[&[2, 16, 2, 10], &[34, 8, 1, 1]],
-            ),
-            Case::new(
-                "the stem of ResNet",
-                Conv2d { stride: [2, 2], padding: 3.into(), ..conv },
-                &[&[1, 3, 37, 41], &[16, 3, 7, 7]],
-            ),
-            Case::new(
-                "depthwise with multiplier 3",
-                Conv2d { groups: 7, padding: 1.into(), ..conv },
-                &[&[2, 7, 11, 13], &[21, 1, 3, 3]],
-            ),
-            Case::new(
-                "groups of 3 in, 2 out",
-                Conv2d { groups: 4, padding: Padding::Same, ..conv },
-                &[&[1, 12, 8, 9], &[8, 3, 2, 4]],
-            ),
-            Case::new(
-                "dilation larger than the image",
-                Conv2d { dilation: [9, 9], padding: Padding::Full, ..conv },
-                &[&[1, 2, 4, 4], &[3, 2, 3, 3]],
-            ),
-            Case::new(
-                "1x1 with padding is not pointwise",
-                Conv2d { padding: 1.into(), ..conv },
-                &[&[1, 4, 5, 5], &[9, 4, 1, 1]],
-            ),
-            Case::new(
-                "one channel more than a subgroup's tile",
-                Conv2d { bias: true, activation: Activation::Silu, ..conv },
-                &[&[2, 8, 5, 7], &[33, 8, 1, 1], &[33]],
-            ),
-            Case::new(
-                "subgroups on two groups, strided and dilated",
-                Conv2d { groups: 2, stride: [2, 1], dilation: [1, 2], padding: 1.into(), ..conv },
-                &[&[2, 8, 9, 10], &[90, 4, 3, 3]],
-            ),
-            Case::new(
-                "1x1 with stride is not pointwise",
-                Conv2d { stride: [2, 2], ..conv },
-                &[&[2, 4, 7, 7], &[9, 4, 1, 1]],
-            ),
-        ],
+        "conv2d" => [
+            conv_rows(),
+            vec![
+                Case::new(
+                    "odd reduction length past a tile of 8",
+                    conv,
+                    &[&[1, 104, 9, 7], &[23, 104, 1, 1]],
+                ),
+                Case::new(
+                    "channels of two tiles and one",
+                    Conv2d { bias: true, ..conv },
+                    &[&[2, 5, 6, 7], &[33, 5, 1, 1], &[33]],
+                ),
+                Case::new(
+                    "planes of nine fours, channels of a tile and five: both overhang",
+                    Conv2d { bias: true, activation: Activation::Relu6, ..conv },
+                    &[&[3, 12, 6, 6], &[37, 12, 1, 1], &[37]],
+                ),
+                Case::new(
+                    "planes of fours in groups",
+                    Conv2d { groups: 2, activation: Activation::Silu, ..conv },
+                    &[&[2, 16, 2, 10], &[34, 8, 1, 1]],
+                ),
+                Case::new(
+                    "the stem of ResNet",
+                    Conv2d { stride: [2, 2], padding: 3.into(), ..conv },
+                    &[&[1, 3, 37, 41], &[16, 3, 7, 7]],
+                ),
+                Case::new(
+                    "depthwise with multiplier 3",
+                    Conv2d { groups: 7, padding: 1.into(), ..conv },
+                    &[&[2, 7, 11, 13], &[21, 1, 3, 3]],
+                ),
+                Case::new(
+                    "groups of 3 in, 2 out",
+                    Conv2d { groups: 4, padding: Padding::Same, ..conv },
+                    &[&[1, 12, 8, 9], &[8, 3, 2, 4]],
+                ),
+                Case::new(
+                    "dilation larger than the image",
+                    Conv2d { dilation: [9, 9], padding: Padding::Full, ..conv },
+                    &[&[1, 2, 4, 4], &[3, 2, 3, 3]],
+                ),
+                Case::new(
+                    "1x1 with padding is not pointwise",
+                    Conv2d { padding: 1.into(), ..conv },
+                    &[&[1, 4, 5, 5], &[9, 4, 1, 1]],
+                ),
+                Case::new(
+                    "one channel more than a subgroup's tile",
+                    Conv2d { bias: true, activation: Activation::Silu, ..conv },
+                    &[&[2, 8, 5, 7], &[33, 8, 1, 1], &[33]],
+                ),
+                Case::new(
+                    "subgroups on two groups, strided and dilated",
+                    Conv2d {
+                        groups: 2,
+                        stride: [2, 1],
+                        dilation: [1, 2],
+                        padding: 1.into(),
+                        ..conv
+                    },
+                    &[&[2, 8, 9, 10], &[90, 4, 3, 3]],
+                ),
+                Case::new(
+                    "1x1 with stride, few channels",
+                    Conv2d { stride: [2, 2], ..conv },
+                    &[&[2, 4, 7, 7], &[9, 4, 1, 1]],
+                ),
+                Case::new(
+                    "1x1 with stride to whole fours, two samples in eight lanes",
+                    Conv2d { stride: [2, 3], bias: true, ..conv },
+                    &[&[3, 6, 7, 8], &[35, 6, 1, 1], &[35]],
+                ),
+                Case::new(
+                    "1x1 with stride in groups, planes of 15",
+                    Conv2d { stride: [2, 2], groups: 2, activation: Activation::Relu, ..conv },
+                    &[&[3, 8, 5, 9], &[44, 4, 1, 1]],
+                ),
+            ],
+        ]
+        .concat(),
         "dynamic_conv2d" => vec![
             Case::new(
                 "four kernels of 3x3, a sample each its own",
@@ -117,41 +137,45 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 &[&[9, 6, 8, 8], &[9, 3], &[3, 6, 1, 3, 3]],
             ),
         ],
-        "involution" => vec![
-            Case::new(
-                "RedNet's window, a group of 16",
-                Involution::new(k7, 2),
-                &[&[1, 32, 14, 14], &[1, 98, 14, 14]],
-            ),
-            Case::new(
-                "one group for all channels",
-                Involution::new(k7, 1),
-                &[&[1, 19, 9, 9], &[1, 49, 9, 9]],
-            ),
-            Case::new(
-                "a group for each channel",
-                Involution::new(Window::new([3, 3]).padding(1), 5),
-                &[&[2, 5, 7, 6], &[2, 45, 7, 6]],
-            ),
-            Case::new(
-                "three interleaved groups of more channels than a tile",
-                Involution {
-                    channel_order: ChannelOrder::Interleaved,
-                    ..Involution::new(Window::new([3, 3]).padding(1), 3)
-                },
-                &[&[2, 27, 6, 7], &[2, 27, 6, 7]],
-            ),
-            Case::new(
-                "stride 2 on an odd size",
-                Involution::new(k7.stride([2, 2]), 1),
-                &[&[1, 16, 15, 13], &[1, 49, 8, 7]],
-            ),
-            Case::new(
-                "the worked example: tall, one column wide",
-                Involution::new(k7.stride([5, 1]), 1),
-                &[&[2, 8, 400, 1], &[2, 49, 80, 1]],
-            ),
-        ],
+        "involution" => [
+            involution_rows(),
+            vec![
+                Case::new(
+                    "RedNet's window, a group of 16",
+                    Involution::new(k7, 2),
+                    &[&[1, 32, 14, 14], &[1, 98, 14, 14]],
+                ),
+                Case::new(
+                    "one group for all channels",
+                    Involution::new(k7, 1),
+                    &[&[1, 19, 9, 9], &[1, 49, 9, 9]],
+                ),
+                Case::new(
+                    "a group for each channel",
+                    Involution::new(Window::new([3, 3]).padding(1), 5),
+                    &[&[2, 5, 7, 6], &[2, 45, 7, 6]],
+                ),
+                Case::new(
+                    "three interleaved groups of more channels than a tile",
+                    Involution {
+                        channel_order: ChannelOrder::Interleaved,
+                        ..Involution::new(Window::new([3, 3]).padding(1), 3)
+                    },
+                    &[&[2, 27, 6, 7], &[2, 27, 6, 7]],
+                ),
+                Case::new(
+                    "stride 2 on an odd size",
+                    Involution::new(k7.stride([2, 2]), 1),
+                    &[&[1, 16, 15, 13], &[1, 49, 8, 7]],
+                ),
+                Case::new(
+                    "the worked example: tall, one column wide",
+                    Involution::new(k7.stride([5, 1]), 1),
+                    &[&[2, 8, 400, 1], &[2, 49, 80, 1]],
+                ),
+            ],
+        ]
+        .concat(),
         "batch_norm" => vec![Case::new(
             "no spatial dimensions",
             BatchNorm { eps: 1e-5, affine: true, activation: Activation::Relu },
@@ -252,6 +276,36 @@ pub fn fixed(operator: &str) -> Vec<Case> {
         ],
         _ => Vec::new(),
     }
+}
+
+/// Kernel size, stride and columns of four output pixels: one column, fewer than the eight lanes that hear
+/// each other, and more.
+const ROWS: [[usize; 3]; 6] = [[3, 1, 9], [3, 2, 3], [5, 1, 1], [5, 2, 9], [7, 1, 3], [7, 2, 10]];
+
+/// Windows that keep the width of whole fours or halve it, taps and rows of their own.
+fn conv_rows() -> Vec<Case> {
+    let case = |[taps, stride, columns]: [usize; 3]| {
+        let padding = Padding::symmetric(1, taps / 2);
+        let conv = Conv2d { stride: [1, stride], dilation: [2, 1], padding, ..Conv2d::default() };
+        let conv = Conv2d { groups: 2, activation: Activation::Relu, ..conv };
+        let x = [2, 6, 7, 4 * columns * stride];
+        Case::new("rows of whole fours", conv, &[&x, &[40, 3, 3, taps]])
+    };
+    ROWS.map(case).to_vec()
+}
+
+fn involution_rows() -> Vec<Case> {
+    let case = |[taps, stride, columns]: [usize; 3]| {
+        let window = Window::new([3, taps]).stride([2, stride]).dilation([2, 1]);
+        let window = window.padding(Padding::symmetric(1, taps / 2));
+        let channel_order =
+            if stride == 1 { ChannelOrder::Blocked } else { ChannelOrder::Interleaved };
+        let operator = Involution { channel_order, ..Involution::new(window, 2) };
+        let operator = Involution { activation: Activation::Relu, ..operator };
+        let [x, kernel] = [[2, 22, 9, 4 * columns * stride], [2, 2 * 3 * taps, 4, 4 * columns]];
+        Case::new("rows of whole fours", operator, &[&x, &kernel])
+    };
+    ROWS.map(case).to_vec()
 }
 
 /// Calls whose answer follows by hand from the definition: operator, inputs, output.

@@ -10,7 +10,7 @@ use super::pipelines::Pipeline;
 use super::split::Chunk;
 use crate::error::{Error, Result};
 use crate::kernel::{KernelCall, Operand};
-use crate::ops::{Op, Operator};
+use crate::ops::{Candidate, Op, Operator};
 use crate::shape::Shape;
 
 /// Dispatches, and what must stay lent as long as their bind groups name it.
@@ -20,6 +20,23 @@ pub(crate) struct Bound {
     /// By dispatch, the place of its call among those that were pushed.
     pub calls: Vec<usize>,
     pub leases: Vec<Arc<Lease>>,
+}
+
+/// What the calls that a candidate makes [once](crate::ops::Candidate::once) have written: the first of its
+/// scratch buffers, with their bytes.
+pub(crate) type Packed = (Arc<Lease>, u64);
+
+/// A call with its tensors.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub op: &'a Operator,
+    pub shapes: &'a [&'a Shape],
+    /// Nothing for a weight that is `ready` in another layout.
+    pub inputs: &'a [Option<&'a GpuTensor>],
+    pub output: &'a GpuTensor,
+    pub chunks: &'a [Chunk],
+    /// Empty where the weights are not packed yet.
+    pub ready: &'a [Packed],
 }
 
 /// Bytes of a buffer: the lease, where they begin, and how many.
@@ -68,23 +85,18 @@ impl<'a> Binder<'a> {
     }
 
     /// Adds the chunks of a call.
-    pub fn push(
-        &mut self,
-        op: &Operator,
-        inputs: &[&GpuTensor],
-        output: &GpuTensor,
-        chunks: &[Chunk],
-    ) -> Result<()> {
+    pub fn push(&mut self, call: Call<'_>) -> Result<()> {
+        let Call { op, shapes, inputs, output, chunks, ready } = call;
         for (name, input) in op.inputs().into_iter().zip(inputs) {
-            if !self.gpu.owns(input) {
+            if input.is_some_and(|input| !self.gpu.owns(input)) {
                 return Err(Error::ForeignTensor { op: op.name(), tensor: name });
             }
         }
-        let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
-        let batched = op.batched(&shapes);
+        let batched = op.batched(shapes);
         let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
         for chunk in chunks {
-            let scratch = self.scratch(op.name(), &chunk.candidate.scratch)?;
+            let Candidate { scratch, calls, once, .. } = &chunk.candidate;
+            let scratch = self.scratch(op.name(), scratch, ready)?;
             let tensor = |tensor: &GpuTensor, batched: bool| {
                 let cut = batched && chunks.len() > 1;
                 let sample = if cut { tensor.bytes() / batch as u64 } else { tensor.bytes() };
@@ -95,27 +107,50 @@ impl<'a> Binder<'a> {
             let absent = self.absent.clone();
             let window = |operand: Operand| match operand {
                 Operand::Input(i) => {
-                    inputs.get(i).map(|input| tensor(input, batched.get(i) == Some(&true)))
+                    let input = inputs.get(i).copied().flatten();
+                    input.map(|input| tensor(input, batched.get(i) == Some(&true)))
                 }
                 Operand::Output => Some(tensor(output, !batched.is_empty())),
                 Operand::Scratch(i) => scratch.get(i).cloned(),
                 Operand::Absent => Some((absent.clone(), 0, 4)),
             };
-            for call in &chunk.candidate.calls {
+            for call in calls.iter().skip(if ready.is_empty() { 0 } else { *once }) {
                 self.call(call, &window)?;
                 self.calls.push(self.pushed);
             }
         }
-        self.leases.extend(inputs.iter().map(|input| input.lease.clone()));
+        self.leases.extend(inputs.iter().flatten().map(|input| input.lease.clone()));
+        self.leases.extend(ready.iter().map(|(lease, _)| lease.clone()));
         self.leases.push(output.lease.clone());
         self.pushed += 1;
         Ok(())
     }
 
-    /// Scratch buffers of these sizes, those of earlier calls where they are large enough.
-    fn scratch(&mut self, op: &'static str, elements: &[usize]) -> Result<Vec<Window>> {
-        let mut windows = Vec::new();
-        for (place, &elements) in elements.iter().enumerate() {
+    /// Adds a call that makes `to` of a weight.
+    pub fn push_once(&mut self, call: &KernelCall, weight: &GpuTensor, to: &Packed) -> Result<()> {
+        let window = |operand| match operand {
+            Operand::Input(_) => Some((weight.lease.clone(), weight.offset, weight.bytes())),
+            Operand::Scratch(_) => Some((to.0.clone(), 0, to.1)),
+            Operand::Output | Operand::Absent => None,
+        };
+        self.call(call, &window)?;
+        self.calls.push(self.pushed);
+        self.leases.extend([weight.lease.clone(), to.0.clone()]);
+        self.pushed += 1;
+        Ok(())
+    }
+
+    /// Scratch buffers of these sizes: the first are `ready`, of the others those of earlier calls where they
+    /// are large enough.
+    fn scratch(
+        &mut self,
+        op: &'static str,
+        elements: &[usize],
+        ready: &[Packed],
+    ) -> Result<Vec<Window>> {
+        let mut windows: Vec<Window> =
+            ready.iter().map(|(lease, bytes)| (lease.clone(), 0, *bytes)).collect();
+        for (place, &elements) in elements.iter().skip(ready.len()).enumerate() {
             let bytes = 4 * elements as u64;
             if self.scratch.get(place).is_none_or(|(_, size)| *size < bytes) {
                 let context = &self.gpu.0.context;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::bind::{Binder, Bound};
+use super::bind::{Binder, Bound, Call};
 use super::buffers::{Lease, Use};
 use super::pipelines::Pipeline;
 use super::profile::Queries;
@@ -141,7 +141,10 @@ impl Gpu {
         chunks: &[Chunk],
     ) -> Result<Prepared> {
         let mut binder = Binder::new(self, op.name())?;
-        binder.push(op, inputs, &output, chunks)?;
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
+        let inputs: Vec<Option<&GpuTensor>> = inputs.iter().map(|&input| Some(input)).collect();
+        let (shapes, inputs) = (shapes.as_slice(), inputs.as_slice());
+        binder.push(Call { op, shapes, inputs, output: &output, chunks, ready: &[] })?;
         let candidate = chunks.first().map_or_else(String::new, |c| c.candidate.name.clone());
         let Bound { dispatches, leases, .. } = binder.finish()?;
         Ok(Prepared { dispatches, op: op.name(), candidate, output, _leases: leases })

@@ -1,19 +1,19 @@
 //! A network on a device: its weights, uploaded once, and a prepared plan for each input shape in use.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::bind::{Binder, Bound};
+use super::bind::{Binder, Bound, Call, Packed};
 use super::buffers::{Lease, Use};
 use super::execute::GpuTensor;
 use super::profile::Timing;
 use super::split::Chunk;
 use super::{Choice, Gpu};
 use crate::error::{Error, Result};
-use crate::kernel::KernelKey;
-use crate::ops::Operator;
-use crate::plan::{Action, Constant, Layer, Memory, Plan, Value};
+use crate::kernel::{KernelCall, KernelKey, Operand};
+use crate::ops::{Candidate, Operator};
+use crate::plan::{Action, Constant, Layer, Memory, Plan, Source, Step, Value};
 use crate::shape::Shape;
 use crate::state_dict::StateDict;
 use crate::tensor::Tensor;
@@ -33,6 +33,8 @@ struct Inner {
     layer: Arc<dyn Layer>,
     weights: StateDict,
     constants: Mutex<HashMap<Constant, GpuTensor>>,
+    /// Weights in the layouts of the kernels that read them, by what made them of what.
+    packed: Mutex<Vec<(KernelCall, Constant, Packed)>>,
     /// The last used is the last.
     runs: Mutex<Vec<Arc<Run>>>,
 }
@@ -74,6 +76,7 @@ impl Gpu {
             layer,
             weights,
             constants: Mutex::default(),
+            packed: Mutex::default(),
             runs: Mutex::default(),
         })))
     }
@@ -204,7 +207,13 @@ impl Network {
                 Action::Reshape => Vec::new(),
             });
         }
-        let mut tensors = self.upload_constants(&plan)?;
+        let mut ready: Vec<Vec<Packed>> = Vec::new();
+        for (step, chunks) in plan.steps().iter().zip(&chunks) {
+            ready.push(self.pack(&plan, step, chunks)?);
+        }
+        let mut tensors = self.upload_constants(&plan, &unpacked(&plan, &chunks, &ready))?;
+        // What the weights lay in before they were packed.
+        gpu.trim();
         let slots = memory.slots().iter().map(|&bytes| {
             let context = &gpu.0.context;
             let lease = gpu.0.pool.lease_exact(context, Use::Storage, bytes, NETWORK, "a slot")?;
@@ -219,21 +228,20 @@ impl Network {
             tensors.extend(place(input).map(|tensor| (input, tensor)));
         }
         let mut binder = Binder::new(gpu, NETWORK)?;
-        for (step, chunks) in plan.steps().iter().zip(&chunks) {
-            let inputs: Vec<GpuTensor> =
-                step.inputs.iter().filter_map(|input| tensors.get(input).cloned()).collect();
+        for ((step, chunks), ready) in plan.steps().iter().zip(&chunks).zip(&ready) {
+            let inputs: Vec<Option<&GpuTensor>> =
+                step.inputs.iter().map(|input| tensors.get(input)).collect();
             let output = match (&step.action, inputs.first()) {
-                (Action::Reshape, Some(input)) => {
+                (Action::Reshape, Some(Some(input))) => {
                     Some(input.in_shape(plan.shape(step.output).clone()))
                 }
                 _ => place(step.output),
             };
             let output = output.ok_or_else(|| unplaced(&step.name))?;
             if let Action::Apply(op) = &step.action {
-                let inputs: Vec<&GpuTensor> = inputs.iter().collect();
-                binder
-                    .push(op, &inputs, &output, chunks)
-                    .map_err(|error| in_layer(&step.name, error))?;
+                let (shapes, inputs) = (plan.input_shapes(step), inputs.as_slice());
+                let call = Call { op, shapes: &shapes, inputs, output: &output, chunks, ready };
+                binder.push(call).map_err(|error| in_layer(&step.name, error))?;
             }
             tensors.insert(step.output, output);
         }
@@ -250,12 +258,73 @@ impl Network {
         Ok(Run { plan, memory, input, outputs, bound, queueing: Mutex::default() })
     }
 
-    /// The constants of a plan on the device, those that are there already shared.
-    fn upload_constants(&self, plan: &Plan) -> Result<HashMap<Value, GpuTensor>> {
+    /// What the calls of a step that read weights alone make of them: made now, unless another plan has;
+    /// nothing where there are none, or where what they read is no weight here.
+    fn pack(&self, plan: &Plan, step: &Step, chunks: &[Chunk]) -> Result<Vec<Packed>> {
+        let Some(Candidate { scratch, calls, once, .. }) = chunks.first().map(|c| &c.candidate)
+        else {
+            return Ok(Vec::new());
+        };
+        let once = calls.get(..*once).unwrap_or_default();
+        if !chunks.iter().all(|chunk| chunk.candidate.calls.starts_with(once)) {
+            return Ok(Vec::new());
+        }
+        let mut packed = Vec::new();
+        for (call, &elements) in once.iter().zip(scratch) {
+            let weight = call.bindings.iter().find_map(|(_, operand)| match operand {
+                Operand::Input(index) => step.inputs.get(*index).copied(),
+                _ => None,
+            });
+            match weight.map(|value| (value, &plan.value(value).source)) {
+                Some((value, Source::Constant(constant))) => {
+                    packed.push(self.packed(plan, value, constant, call, elements)?);
+                }
+                _ => return Ok(Vec::new()),
+            }
+        }
+        Ok(packed)
+    }
+
+    fn packed(
+        &self,
+        plan: &Plan,
+        value: Value,
+        constant: &Constant,
+        call: &KernelCall,
+        elements: usize,
+    ) -> Result<Packed> {
+        let gpu = &self.0.gpu;
+        let mut known = lock(&self.0.packed);
+        if let Some((.., packed)) = known.iter().find(|(by, of, _)| (by, of) == (call, constant)) {
+            return Ok(packed.clone());
+        }
+        let name = &plan.value(value).name;
+        let context = &gpu.0.context;
+        let bytes = 4 * elements as u64;
+        let lease = gpu.0.pool.lease_exact(context, Use::Storage, bytes, NETWORK, name)?;
+        let packed = (Arc::new(lease), bytes);
+        // Only for as long as it is packed: the next one may use the same buffer.
+        let weight = gpu.empty(plan.shape(value), NETWORK, name)?;
+        gpu.write(&weight, constant.evaluate(&self.0.weights)?.data())?;
+        let mut binder = Binder::new(gpu, NETWORK)?;
+        binder.push_once(call, &weight, &packed)?;
+        let bound = binder.finish()?;
+        let submission = gpu.record(NETWORK, &bound.dispatches, None)?;
+        gpu.0.in_flight.push(gpu, submission);
+        known.push((call.clone(), constant.clone(), packed.clone()));
+        Ok(packed)
+    }
+
+    /// These constants of a plan on the device, those that are there already shared.
+    fn upload_constants(
+        &self,
+        plan: &Plan,
+        wanted: &HashSet<Value>,
+    ) -> Result<HashMap<Value, GpuTensor>> {
         let gpu = &self.0.gpu;
         let mut known = lock(&self.0.constants);
         let mut tensors = HashMap::new();
-        for (value, constant) in plan.constants() {
+        for (value, constant) in plan.constants().filter(|(value, _)| wanted.contains(value)) {
             let tensor = match known.get(constant) {
                 Some(tensor) => tensor.in_shape(plan.shape(value).clone()),
                 None => {
@@ -275,6 +344,25 @@ impl Network {
         }
         Ok(tensors)
     }
+}
+
+/// The values that are read as they are: by a call that is not made once, in a new shape, or as a result.
+fn unpacked(plan: &Plan, chunks: &[Vec<Chunk>], ready: &[Vec<Packed>]) -> HashSet<Value> {
+    let mut values: HashSet<Value> = plan.outputs().iter().map(|(_, value)| *value).collect();
+    for ((step, chunks), ready) in plan.steps().iter().zip(chunks).zip(ready) {
+        if step.action == Action::Reshape {
+            values.extend(&step.inputs);
+        }
+        for Candidate { calls, once, .. } in chunks.iter().map(|chunk| &chunk.candidate) {
+            let made = if ready.is_empty() { 0 } else { *once };
+            let operands = calls.iter().skip(made).flat_map(|call| &call.bindings);
+            values.extend(operands.filter_map(|(_, operand)| match operand {
+                Operand::Input(index) => step.inputs.get(*index),
+                _ => None,
+            }));
+        }
+    }
+    values
 }
 
 /// The pipelines of a plan's preferred kernels, each once.

@@ -11,6 +11,7 @@ use crate::ops::{Candidate, Op, Operator};
 use crate::shape::{Shape, gcd};
 
 /// A part of a call: samples of the batch, and the candidate that computes them.
+#[derive(Debug)]
 pub(crate) struct Chunk {
     pub samples: Range<usize>,
     pub candidate: Candidate,

@@ -6,7 +6,7 @@
 //! zeros and takes part in the sum: a weight that is NaN or infinite spoils what it multiplies with them, too.
 //! Definition: `torch.nn.functional.conv2d`.
 
-use super::{Activation, Candidate, Op, required};
+use super::{Activation, Candidate, Op, call_name, required};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
 use crate::shape::{Padding, Shape, Window, divide};
@@ -16,9 +16,25 @@ pub(crate) const PIXELS: usize = 4;
 
 static CONV2D: Kernel = crate::kernel!("conv2d", [&[("T", 8)], &[("T", 2)]]);
 static DEPTHWISE: Kernel = crate::kernel!("conv2d/depthwise", [&[]]);
-static SUBGROUP: Kernel = crate::kernel!("conv2d/subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
-static POINTWISE_SUBGROUP: Kernel =
-    crate::kernel!("conv2d/pointwise_subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
+static PACK: Kernel = crate::kernel!("conv2d/pack", [&[]]).made_for(AdapterClass::Software);
+static GATHER: Kernel = crate::kernel!("conv2d/gather", [&[]]).made_for(AdapterClass::Software);
+static SUBGROUP: Kernel =
+    crate::kernel!("conv2d/subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
+static ROWS: Kernel = crate::kernel!(
+    "conv2d/rows",
+    [
+        &[("K", 3), ("S", 1)],
+        &[("K", 3), ("S", 2)],
+        &[("K", 5), ("S", 1)],
+        &[("K", 5), ("S", 2)],
+        &[("K", 7), ("S", 1)],
+        &[("K", 7), ("S", 2)],
+    ]
+)
+.made_for(AdapterClass::Software)
+.with_subgroups();
+static POINTWISE_SINGLES: Kernel =
+    crate::kernel!("conv2d/pointwise_singles", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE_QUADS: Kernel =
     crate::kernel!("conv2d/pointwise_quads", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE: Kernel = crate::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
@@ -29,7 +45,7 @@ const SUBGROUP_CHANNELS: usize = 32;
 
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = 
-    &[&CONV2D, &SUBGROUP, &DEPTHWISE, &POINTWISE, &POINTWISE_SUBGROUP, &POINTWISE_QUADS];
+    &[&CONV2D, &PACK, &GATHER, &SUBGROUP, &ROWS, &DEPTHWISE, &POINTWISE, &POINTWISE_SINGLES, &POINTWISE_QUADS];
 
 /// The parameters of a convolution; the kernel size is that of the weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +88,25 @@ pub(crate) struct Geometry {
     pub window: Window,
     pub groups: usize,
     pub activation: Activation,
+}
+
+/// The tile (`K`, `S`) of a kernel whose lanes hear from their neighbours what lies under the window: odd and
+/// at most seven wide, centred, moving by one or two pixels, over rows that are whole fours on both sides.
+pub(crate) fn row_tile(
+    kernel: &Kernel,
+    window: &Window,
+    width: usize,
+    out_width: usize,
+) -> Option<Tile> {
+    let [taps, stride] = [window.kernel_size[1], window.stride[1]];
+    let [_, [left, _]] = window.resolve_padding().ok()?;
+    let fits = window.dilation[1] == 1
+        && left == taps / 2
+        && out_width.is_multiple_of(PIXELS)
+        && out_width.checked_mul(stride) == Some(width);
+    let tile: [(&str, u32); 2] =
+        [("K", u32::try_from(taps).ok()?), ("S", u32::try_from(stride).ok()?)];
+    kernel.tiles.iter().copied().find(|&known| fits && known == tile)
 }
 
 /// Whether each sample has a weight and a bias of its own (dynamic convolution) or all share one.
@@ -158,68 +193,163 @@ impl Geometry {
         self.out_channels / self.groups
     }
 
-    /// Every kernel that can carry this out, the general one first, the preferred one last.
-    pub fn calls(
+    /// Every way to carry this out on the input 0, the general one first, the preferred one last. Scratch
+    /// buffers are counted from `scratch` on.
+    pub fn ways(
         &self,
-        x: Operand,
         weight: Operand,
         bias: Operand,
         weights: Weights,
-    ) -> Result<Vec<KernelCall>, ShapeError> {
-        let call = |kernel, tile, grid| {
-            Ok(KernelCall {
-                kernel,
-                tile,
-                params: self.params(bias, weights)?,
-                bindings: vec![("x", x), ("weight", weight), ("bias", bias), ("out", Operand::Output)],
-                grid: Grid::Invocations(grid),
-            })
+        scratch: usize,
+    ) -> Result<Vec<Candidate>, ShapeError> {
+        let params = self.params(bias, weights)?;
+        let call = |kernel, tile, x, weight, grid| KernelCall {
+            kernel,
+            tile,
+            params: params.clone(),
+            bindings: vec![("x", x), ("weight", weight), ("bias", bias), ("out", Operand::Output)],
+            grid: Grid::Invocations(grid),
         };
+        let x = Operand::Input(0);
+        let single = |kernel, tile, grid| Candidate::single(call(kernel, tile, x, weight, grid));
         let pixels = product("the grid", &[self.output[0], self.output[1]])?;
         let rows = product("the grid", &[self.output[0], self.output[1].div_ceil(PIXELS)])?;
         // A wide tile shares each input value among more outputs; a narrow one wastes less on small groups.
         let [wide, narrow] = [CONV2D.tiles[0], CONV2D.tiles[1]];
         let tiles = if self.group_out() > 2 { [narrow, wide] } else { [wide, narrow] };
-        let mut calls = Vec::new();
+        let mut ways = Vec::new();
         for tile in tiles {
-            calls.push(call(&CONV2D, tile, self.blocks(rows, tile)?)?);
+            ways.push(single(&CONV2D, tile, self.blocks(rows, tile)?));
         }
         if self.group_in() == 1 {
             let grid = product("the grid", &[self.batch, self.out_channels, rows])?;
-            calls.push(call(&DEPTHWISE, DEPTHWISE.tiles[0], grid)?);
+            ways.push(single(&DEPTHWISE, DEPTHWISE.tiles[0], grid));
+        }
+        let quads = pixels.div_ceil(PIXELS);
+        if self.is_pointwise() && self.window.stride == [1, 1] {
+            for &tile in POINTWISE.tiles {
+                ways.push(single(&POINTWISE, tile, self.blocks(quads, tile)?));
+            }
         }
         // Below half a tile of channels, most of what subgroups compute would be dropped.
-        let subgroups = self.terms().is_multiple_of(4) && self.group_out() >= SUBGROUP_CHANNELS / 2;
-        let octets = |quads: usize| {
-            let blocks = self.group_out().div_ceil(SUBGROUP_CHANNELS);
-            let octets = quads.div_ceil(SUBGROUP_LANES);
-            product("the grid", &[self.batch, self.groups, blocks, octets, SUBGROUP_LANES])
+        if self.group_out() < SUBGROUP_CHANNELS / 2 {
+            return Ok(ways);
+        }
+        let [packed, gathered] = [scratch, scratch + 1].map(Operand::Scratch);
+        let pack = self.pack(weight, packed, weights)?;
+        let tiled = |kernel: &'static Kernel, tile, quads| {
+            let call = call(kernel, tile, x, packed, self.octets(quads, weights)?);
+            Ok(Candidate {
+                name: call_name(&call),
+                scratch: vec![self.packed_elements(weights)?],
+                calls: vec![pack.clone(), call],
+                once: 1,
+            })
         };
-        if subgroups {
-            calls.push(call(&SUBGROUP, SUBGROUP.tiles[0], octets(rows)?)?);
+        if self.terms().is_multiple_of(2) {
+            ways.push(tiled(&SUBGROUP, SUBGROUP.tiles[0], rows)?);
         }
-        if self.is_pointwise() {
-            let quads = pixels.div_ceil(PIXELS);
-            for &tile in POINTWISE.tiles {
-                calls.push(call(&POINTWISE, tile, self.blocks(quads, tile)?)?);
-            }
-            if subgroups {
-                let kernel = &POINTWISE_SUBGROUP;
-                calls.push(call(kernel, kernel.tiles[0], octets(quads)?)?);
-                if pixels.is_multiple_of(4) {
-                    let kernel = &POINTWISE_QUADS;
-                    calls.push(call(kernel, kernel.tiles[0], octets(quads)?)?);
+        if let Some(tile) = self.row_tile() {
+            ways.push(tiled(&ROWS, tile, rows)?);
+        }
+        if self.is_pointwise() && self.terms().is_multiple_of(2) {
+            let whole = pixels.is_multiple_of(PIXELS);
+            let kernel = if whole { &POINTWISE_QUADS } else { &POINTWISE_SINGLES };
+            let mut way = tiled(kernel, kernel.tiles[0], quads)?;
+            if !whole || self.window.stride != [1, 1] {
+                let (elements, gather) = self.gather(x, gathered, quads)?;
+                way.scratch.push(elements);
+                for (name, operand) in way.calls.iter_mut().flat_map(|call| &mut call.bindings) {
+                    if *name == "x" {
+                        *operand = gathered;
+                    }
                 }
+                way.calls.insert(1, gather);
             }
+            ways.push(way);
         }
-        Ok(calls)
+        Ok(ways)
     }
 
-    /// 1x1 without padding or stride: each output pixel reads the input pixel of the same index.
+    /// 1x1 without padding: each output pixel reads one input pixel.
     fn is_pointwise(&self) -> bool {
-        self.window.kernel_size == [1, 1]
-            && self.window.stride == [1, 1]
-            && self.input == self.output
+        let unpadded = self.window.resolve_padding() == Ok([[0, 0], [0, 0]]);
+        self.window.kernel_size == [1, 1] && unpadded
+    }
+
+    /// The tile of `conv2d/rows` where that fits.
+    fn row_tile(&self) -> Option<Tile> {
+        row_tile(&ROWS, &self.window, self.input[1], self.output[1])
+    }
+
+    /// Weights that are used together, and how many such sets there are.
+    fn matrices(&self, weights: Weights) -> Result<usize, ShapeError> {
+        let samples = if weights == Weights::PerSample { self.batch } else { 1 };
+        product("weight", &[samples, self.groups])
+    }
+
+    /// Elements of the weights as `conv2d/pack` lays them out: with groups of a multiple of a tile of channels.
+    fn packed_elements(&self, weights: Weights) -> Result<usize, ShapeError> {
+        let channels = self.group_out().next_multiple_of(SUBGROUP_CHANNELS);
+        product("the packed weights", &[self.matrices(weights)?, channels, self.terms()])
+    }
+
+    fn pack(
+        &self,
+        weight: Operand,
+        packed: Operand,
+        weights: Weights,
+    ) -> Result<KernelCall, ShapeError> {
+        Ok(KernelCall {
+            kernel: &PACK,
+            tile: PACK.tiles[0],
+            params: Params::sizes(&[
+                ("matrices", self.matrices(weights)?),
+                ("group_out", self.group_out()),
+                ("terms", self.terms()),
+            ])?,
+            bindings: vec![("weight", weight), ("out", packed)],
+            grid: Grid::Invocations(self.packed_elements(weights)? / 4),
+        })
+    }
+
+    /// The call that gathers the pixels of a 1x1 convolution, and how many elements they are.
+    fn gather(
+        &self,
+        x: Operand,
+        gathered: Operand,
+        quads: usize,
+    ) -> Result<(usize, KernelCall), ShapeError> {
+        let planes = product("x", &[self.batch, self.in_channels])?;
+        let quads = product("the gathered pixels", &[planes, quads])?;
+        let call = KernelCall {
+            kernel: &GATHER,
+            tile: GATHER.tiles[0],
+            params: Params::sizes(&[
+                ("planes", planes),
+                ("height", self.input[0]),
+                ("width", self.input[1]),
+                ("out_height", self.output[0]),
+                ("out_width", self.output[1]),
+                ("stride_y", self.window.stride[0]),
+                ("stride_x", self.window.stride[1]),
+            ])?,
+            bindings: vec![("x", x), ("out", gathered)],
+            grid: Grid::Invocations(quads),
+        };
+        Ok((product("the gathered pixels", &[quads, PIXELS])?, call))
+    }
+
+    /// Invocations where eight of them compute a tile of channels at eight times four of the pixels of a
+    /// sample, or of all samples where these share their weights.
+    fn octets(&self, quads: usize, weights: Weights) -> Result<usize, ShapeError> {
+        let (sets, quads) = match weights {
+            Weights::Shared => (1, product("the grid", &[self.batch, quads])?),
+            Weights::PerSample => (self.batch, quads),
+        };
+        let blocks = self.group_out().div_ceil(SUBGROUP_CHANNELS);
+        let octets = quads.div_ceil(SUBGROUP_LANES);
+        product("the grid", &[sets, self.groups, blocks, octets, SUBGROUP_LANES])
     }
 
     /// Invocations where each computes a tile of channels of one group at one of `pixels` places.
@@ -279,12 +409,6 @@ impl Op for Conv2d {
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let bias = if self.bias { Operand::Input(2) } else { Operand::Absent };
-        let calls = self.checked(inputs)?.calls(
-            Operand::Input(0),
-            Operand::Input(1),
-            bias,
-            Weights::Shared,
-        )?;
-        Ok(calls.into_iter().map(Candidate::single).collect())
+        self.checked(inputs)?.ways(Operand::Input(1), bias, Weights::Shared, 0)
     }
 }

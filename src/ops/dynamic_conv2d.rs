@@ -7,7 +7,7 @@
 //! Definition: Chen et al., "Dynamic Convolution: Attention over Convolution Kernels", CVPR 2020.
 
 use super::conv2d::{Geometry, Weights};
-use super::{Candidate, Conv2d, Op, call_name, required};
+use super::{Candidate, Conv2d, Op, required};
 use crate::error::ShapeError;
 use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
 use crate::shape::Shape;
@@ -126,17 +126,19 @@ impl Op for DynamicConv2d {
             mixes.push(checked.mix(3, out_channels, 1)?);
             bias = Operand::Scratch(1);
         }
-        let calls = checked.geometry.calls(
-            Operand::Input(0),
+        let ways = checked.geometry.ways(
             Operand::Scratch(0),
             bias,
             Weights::PerSample,
+            scratch.len(),
         )?;
-        let candidate = |call: KernelCall| Candidate {
-            name: format!("dynamic_conv2d+{}", call_name(&call)),
-            scratch: scratch.clone(),
-            calls: mixes.iter().cloned().chain([call]).collect(),
+        let candidate = |way: Candidate| Candidate {
+            name: format!("dynamic_conv2d+{}", way.name),
+            scratch: scratch.iter().copied().chain(way.scratch).collect(),
+            calls: mixes.iter().cloned().chain(way.calls).collect(),
+            // The weights are mixed anew in each run.
+            once: 0,
         };
-        Ok(calls.into_iter().map(candidate).collect())
+        Ok(ways.into_iter().map(candidate).collect())
     }
 }

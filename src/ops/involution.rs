@@ -9,17 +9,34 @@
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
 
-use super::conv2d::PIXELS;
+use super::conv2d::{PIXELS, row_tile};
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
 use crate::shape::{Shape, Window, divide};
 
 static INVOLUTION: Kernel = crate::kernel!("involution", [&[("C", 4)]]);
 static ROW: Kernel = crate::kernel!("involution/row", [&[("C", 4)], &[("C", 8)]]);
+static QUADS: Kernel = crate::kernel!(
+    "involution/quads",
+    [
+        &[("K", 7), ("S", 1)],
+        &[("K", 7), ("S", 2)],
+        &[("K", 5), ("S", 1)],
+        &[("K", 5), ("S", 2)],
+        &[("K", 3), ("S", 1)],
+        &[("K", 3), ("S", 2)],
+    ]
+)
+.made_for(AdapterClass::Software)
+.with_subgroups();
 
 /// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW];
+pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW, &QUADS];
+
+/// Channels that an invocation of `involution/quads` computes, and invocations that hear each other.
+const QUADS_CHANNELS: usize = 8;
+const LANES: usize = 8;
 
 /// Which channels belong to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -141,32 +158,33 @@ impl Op for Involution {
         let slides = self.window.stride[1] == 1 && self.window.dilation[1] == 1;
         let general = INVOLUTION.tiles.iter().map(|&tile| (&INVOLUTION, tile));
         let row = ROW.tiles.iter().filter(|_| slides).map(|&tile| (&ROW, tile));
-        general
-            .chain(row)
-            .map(|(kernel, tile)| {
-                let channels = tile.iter().map(|&(_, size)| size as usize).product();
-                let blocks = product(
-                    "the grid",
-                    &[
-                        x[0],
-                        self.groups,
-                        group_channels.div_ceil(channels),
-                        output[0],
-                        output[1].div_ceil(PIXELS),
-                    ],
-                )?;
-                Ok(Candidate::single(KernelCall {
-                    kernel,
-                    tile,
-                    params: self.params(x, output)?,
-                    bindings: vec![
-                        ("x", Operand::Input(0)),
-                        ("kernel", Operand::Input(1)),
-                        ("out", Operand::Output),
-                    ],
-                    grid: Grid::Invocations(blocks),
-                }))
-            })
-            .collect()
+        let call = |kernel, tile, grid| {
+            Ok(Candidate::single(KernelCall {
+                kernel,
+                tile,
+                params: self.params(x, output)?,
+                bindings: vec![
+                    ("x", Operand::Input(0)),
+                    ("kernel", Operand::Input(1)),
+                    ("out", Operand::Output),
+                ],
+                grid: Grid::Invocations(grid),
+            }))
+        };
+        let mut candidates = Vec::new();
+        for (kernel, tile) in general.chain(row) {
+            let channels = tile.iter().map(|&(_, size)| size as usize).product();
+            let blocks = group_channels.div_ceil(channels);
+            let quads = [output[0], output[1].div_ceil(PIXELS)];
+            let grid = [x[0], self.groups, blocks, quads[0], quads[1]];
+            candidates.push(call(kernel, tile, product("the grid", &grid)?)?);
+        }
+        if let Some(tile) = row_tile(&QUADS, &self.window, x[3], output[1]) {
+            let blocks = group_channels.div_ceil(QUADS_CHANNELS);
+            let quads = product("the grid", &[output[0], output[1] / PIXELS])?;
+            let grid = [x[0], self.groups, blocks, quads.div_ceil(LANES), LANES];
+            candidates.push(call(&QUADS, tile, product("the grid", &grid)?)?);
+        }
+        Ok(candidates)
     }
 }

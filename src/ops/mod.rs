@@ -51,12 +51,15 @@ pub struct Candidate {
     pub scratch: Vec<usize>,
     /// The dispatches, in order.
     pub calls: Vec<KernelCall>,
+    /// The first so many calls read nothing but weights, and bring them into the layout that the others
+    /// want: where the weights stay, they run once.
+    pub once: usize,
 }
 
 impl Candidate {
     /// A way that is one dispatch.
     pub fn single(call: KernelCall) -> Self {
-        Candidate { name: call_name(&call), scratch: Vec::new(), calls: vec![call] }
+        Candidate { name: call_name(&call), scratch: Vec::new(), calls: vec![call], once: 0 }
     }
 }
 

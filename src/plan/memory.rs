@@ -144,7 +144,9 @@ impl Plan {
             let candidates = op.candidates(&self.input_shapes(step));
             for candidate in candidates.map_err(Error::at(op.name()))? {
                 let bytes = |&elements: &usize| (4 * elements as u64).next_multiple_of(UNIT);
-                most = most.max(candidate.scratch.iter().map(bytes).sum());
+                // What is made of the weights once takes their place.
+                let scratch = candidate.scratch.iter().skip(candidate.once);
+                most = most.max(scratch.map(bytes).sum());
             }
         }
         Ok(most)

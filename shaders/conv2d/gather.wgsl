@@ -1,0 +1,38 @@
+// The pixels that a 1x1 convolution reads, plane by plane, each filled up with zeros to a multiple of four:
+// every pixel, or those that a stride leaves.
+#import grid
+
+struct Params {
+    planes: u32, // samples * channels
+    height: u32,
+    width: u32,
+    out_height: u32,
+    out_width: u32,
+    stride_y: u32,
+    stride_x: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;               // [planes, H, W]
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [planes, quads]
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let pixels = params.out_height * params.out_width;
+    let quads = (pixels + 3u) / 4u;
+    let index = linear_workgroup(id, count) * 64u + lane;
+    let plane = index / quads;
+    if plane >= params.planes {
+        return;
+    }
+    let pixel = vec4<u32>((index % quads) * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+    let last = min(pixel, vec4<u32>(pixels - 1u));
+    let row = last / params.out_width * params.stride_y;
+    let at = (row + plane * params.height) * params.width + last % params.out_width * params.stride_x;
+    let value = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
+    out[index] = select(vec4<f32>(), value, pixel == last);
+}
