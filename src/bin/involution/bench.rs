@@ -108,6 +108,9 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     // Whatever is wrong with the call is said before a device is opened.
     let suite = prepare(args)?;
     let runner = flags.open()?;
+    if args.suite != Suite::Kernels {
+        device(&runner, args)?;
+    }
     let stdout_is_json = json.is_some() && file.is_none();
     if !stdout_is_json {
         output::print(&format!("{runner}\n"))?;

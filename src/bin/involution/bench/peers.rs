@@ -4,10 +4,11 @@
 mod catalogue;
 mod report;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use involution::{Error, Gpu, Shape, StateDict, Tensor};
+use involution::{Error, Gpu, Operator, Shape, StateDict, Tensor};
 
 use super::agreement::{self, Answer};
 use super::findings::Header;
@@ -36,21 +37,24 @@ pub fn measure(runner: &Runner, gpu: &Gpu, workloads: &[Workload], args: &Args) 
     let bar = output::progress("timing");
     bar.set_length(workloads.len() as u64);
     let mut measured: Vec<Measured<'_>> = Vec::new();
-    for workload in workloads {
-        bar.set_message(workload.name.clone());
-        let mut lost = false;
-        match time(gpu, workload, effort) {
-            Ok(timed) => measured.extend(timed),
-            Err(error) => {
-                lost = matches!(error, Error::DeviceLost { .. });
-                let row = Row { note: Some(error.to_string()), ..Row::new(workload) };
-                measured.push(Measured { workload, row, first: None });
+    'rows: for rows in workloads.chunk_by(|a, b| a.base == b.base) {
+        bar.set_message(rows[0].name.clone());
+        let weights = Arc::new(weights(gpu, &rows[0])?);
+        for workload in rows {
+            bar.set_message(workload.name.clone());
+            let mut lost = false;
+            match time(gpu, workload, &weights, effort) {
+                Ok(timed) => measured.extend(timed),
+                Err(error) => {
+                    lost = matches!(error, Error::DeviceLost { .. });
+                    measured.push(Measured::failed(workload, &weights, &error));
+                }
             }
+            if interrupted() || lost {
+                break 'rows;
+            }
+            bar.inc(1);
         }
-        if interrupted() || lost {
-            break;
-        }
-        bar.inc(1);
     }
     bar.finish_and_clear();
     check(&mut measured);
@@ -63,21 +67,31 @@ pub fn measure(runner: &Runner, gpu: &Gpu, workloads: &[Workload], args: &Args) 
 /// A row, and what is yet to be checked: what it made of the first sample.
 struct Measured<'a> {
     workload: &'a Workload,
+    weights: Arc<StateDict>,
     row: Row,
     first: Option<Tensor>,
+}
+
+impl<'a> Measured<'a> {
+    fn failed(workload: &'a Workload, weights: &Arc<StateDict>, error: &Error) -> Self {
+        let row = Row { note: Some(error.to_string()), ..Row::new(workload) };
+        Measured { workload, weights: weights.clone(), row, first: None }
+    }
 }
 
 /// Times a row and compares the samples of its batch with runs by themselves; nothing where it was interrupted.
 fn time<'a>(
     gpu: &Gpu,
     workload: &'a Workload,
+    weights: &Arc<StateDict>,
     effort: Effort,
 ) -> involution::Result<Option<Measured<'a>>> {
     let inputs = inputs(workload)?;
-    let weights = weights(workload)?;
     let make = || match &workload.work {
         Work::Operator(op) => Ok(Subject::Operator(gpu.clone(), op.clone())),
-        Work::Layer(layer) => gpu.load_shared(layer.clone(), weights.clone()).map(Subject::Network),
+        Work::Layer(layer) => {
+            gpu.load_shared(layer.clone(), StateDict::clone(weights)).map(Subject::Network)
+        }
     };
     let Some((subject, times, output)) = subject::time(gpu, make, &inputs, effort)? else {
         return Ok(None);
@@ -87,7 +101,12 @@ fn time<'a>(
     let tolerance = workload.tolerance;
     let others = agreement::with_single_runs(&subject, &inputs, &output, tolerance)?;
     let row = Row { kernels, dispatches, ..Row::new(workload) }.timed(times).apart(others);
-    Ok(Some(Measured { workload, row, first: Some(agreement::sample(&output, 0)?) }))
+    Ok(Some(Measured {
+        workload,
+        weights: weights.clone(),
+        row,
+        first: Some(agreement::sample(&output, 0)?),
+    }))
 }
 
 /// Batches whose samples do not depend on how many there are.
@@ -98,12 +117,13 @@ fn inputs(workload: &Workload) -> involution::Result<Vec<Tensor>> {
 }
 
 /// The weights of a row's layer; none for an operator.
-fn weights(workload: &Workload) -> involution::Result<StateDict> {
+fn weights(gpu: &Gpu, workload: &Workload) -> involution::Result<StateDict> {
     match &workload.work {
         Work::Operator(_) => Ok(StateDict::new()),
         Work::Layer(layer) => {
             let seed = random::seed(&workload.base);
-            random::weights(layer.as_ref(), &workload.shapes[0], seed)
+            let run = |op: &Operator, inputs: &[&Tensor]| gpu.run(op.clone(), inputs);
+            random::weights(layer.as_ref(), &workload.shapes[0], seed, &run)
         }
     }
 }
@@ -116,9 +136,9 @@ fn check(measured: &mut [Measured<'_>]) {
     rows.sort_by_key(|rows| rows.first().map_or(0, |first| first.row.flops / first.row.batch));
     cores::each("checking", rows, |rows| {
         let mut answer = None;
-        for Measured { workload, row, first } in rows {
+        for Measured { workload, weights, row, first } in rows {
             let Some(first) = first.take() else { continue };
-            match answer.get_or_insert_with(|| self::answer(workload)) {
+            match answer.get_or_insert_with(|| self::answer(workload, weights)) {
                 Ok(answer) => row.judge(answer.distance(&first)),
                 Err(error) => row.reject(error.to_string()),
             }
@@ -127,7 +147,7 @@ fn check(measured: &mut [Measured<'_>]) {
 }
 
 /// What the reference makes of the first sample.
-fn answer(workload: &Workload) -> involution::Result<Answer> {
+fn answer(workload: &Workload, weights: &StateDict) -> involution::Result<Answer> {
     let inputs = inputs(workload)?;
     let first: Vec<Tensor> = inputs
         .iter()
@@ -137,8 +157,7 @@ fn answer(workload: &Workload) -> involution::Result<Answer> {
     match &workload.work {
         Work::Operator(op) => Answer::of_operator(op, &first),
         Work::Layer(layer) => {
-            let weights = weights(workload)?;
-            Answer::of_layer(layer.as_ref(), &weights, &first[0], workload.tolerance)
+            Answer::of_layer(layer.as_ref(), weights, &first[0], workload.tolerance)
         }
     }
 }

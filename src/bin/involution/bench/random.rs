@@ -5,12 +5,11 @@ use std::collections::HashMap;
 
 use involution::ops::Operator;
 use involution::plan::{Action, Constant, Plan, Source, Step, Value, Weight};
-use involution::reference::{self, Array};
 use involution::{Error, Layer, Result, Shape, StateDict, Tensor};
 
-/// Height and width, at the most, of the image that normalisations are calibrated with: that takes the
-/// reference a fraction of a second for any network.
-const CALIBRATION_SIZE: usize = 32;
+/// What runs an operator while weights are made. It may be what is to be checked afterwards: weights are nothing
+/// but numbers, whoever made them.
+pub type Run<'a> = &'a dyn Fn(&Operator, &[&Tensor]) -> Result<Tensor>;
 
 /// A seed that follows from a name.
 pub fn seed(name: &str) -> u64 {
@@ -27,29 +26,18 @@ pub fn tensor(shape: &Shape, seed: u64) -> Result<Tensor> {
 /// Weights of a layer for inputs of this shape. Matrices have a variance of 1 / fan-in, and each
 /// normalisation roughly the statistics of what it gets: with others, the square that an involution makes of
 /// its input would grow past any number within a few blocks.
-pub fn weights(layer: &dyn Layer, x: &Shape, seed: u64) -> Result<StateDict> {
-    let small = calibration_shape(x);
-    let plan = layer.plan(&small)?;
+pub fn weights(layer: &dyn Layer, x: &Shape, seed: u64, run: Run<'_>) -> Result<StateDict> {
+    let mut dims = x.dims().to_vec();
+    dims[0] = 1;
+    let one = Shape::new(dims);
+    let plan = layer.plan(&one)?;
     let mut rng = fastrand::Rng::with_seed(seed);
     let drawn =
         plan.weights().iter().map(|weight| Ok((weight.name.clone(), draw(weight, &mut rng)?)));
     let mut weights: StateDict = drawn.collect::<Result<_>>()?;
     let plan = plan.keep(&[layer.output()])?;
-    calibrate(&plan, &mut weights, &tensor(&small, seed)?)?;
+    calibrate(&plan, &mut weights, &tensor(&one, seed)?, run)?;
     Ok(weights)
-}
-
-/// One image, of a size that the reference is soon done with.
-fn calibration_shape(x: &Shape) -> Shape {
-    let mut dims = x.dims().to_vec();
-    for (axis, size) in dims.iter_mut().enumerate() {
-        match axis {
-            0 => *size = 1,
-            1 => {}
-            _ => *size = (*size).min(CALIBRATION_SIZE),
-        }
-    }
-    Shape::new(dims)
 }
 
 fn draw(weight: &Weight, rng: &mut fastrand::Rng) -> Result<Tensor> {
@@ -80,24 +68,29 @@ fn uniform(
 }
 
 /// Runs a plan on an image, and scales the statistics of each normalisation by what it gets there.
-fn calibrate(plan: &Plan, weights: &mut StateDict, x: &Tensor) -> Result<()> {
-    let mut values: HashMap<Value, Array> = HashMap::new();
-    values.extend(plan.inputs().first().map(|&input| (input, Array::from(x))));
-    for (index, step) in plan.steps().iter().enumerate() {
-        if let Action::Apply(Operator::BatchNorm(_)) = &step.action {
+fn calibrate(plan: &Plan, weights: &mut StateDict, x: &Tensor, run: Run<'_>) -> Result<()> {
+    let last = plan.steps().iter().rposition(is_norm);
+    let mut values: HashMap<Value, Tensor> = HashMap::new();
+    values.extend(plan.inputs().first().map(|&input| (input, x.clone())));
+    for (index, step) in plan.steps().iter().enumerate().take(last.map_or(0, |last| last + 1)) {
+        if is_norm(step) {
             scale_statistics(plan, step, &values, weights)?;
         }
-        let inputs = step.inputs.iter().map(|&input| match &plan.value(input).source {
-            Source::Constant(constant) => Ok(Array::from(&constant.evaluate(weights)?)),
-            _ => Ok(values.get(&input).cloned().unwrap_or_else(|| Array::zeros(&[0]))),
-        });
-        let inputs: Vec<Array> = inputs.collect::<Result<_>>()?;
+        let mut constants = HashMap::new();
+        for &input in &step.inputs {
+            if let Source::Constant(constant) = &plan.value(input).source {
+                constants.insert(input, constant.evaluate(weights)?);
+            }
+        }
+        let inputs = step.inputs.iter().filter_map(|i| constants.get(i).or_else(|| values.get(i)));
+        let inputs: Vec<&Tensor> = inputs.collect();
         let output = match &step.action {
-            Action::Apply(op) => reference::evaluate(op, &inputs)?,
-            Action::Reshape => Array {
-                shape: plan.shape(step.output).dims().to_vec(),
-                data: inputs.into_iter().next().map_or_else(Vec::new, |array| array.data),
-            },
+            Action::Apply(op) => run(op, &inputs)?,
+            Action::Reshape => {
+                let data = inputs.first().map_or_else(Vec::new, |input| input.data().to_vec());
+                let shape = plan.shape(step.output).clone();
+                Tensor::new(shape, data).map_err(Error::at("random"))?
+            }
         };
         values.insert(step.output, output);
         let later = &plan.steps()[index + 1..];
@@ -106,16 +99,21 @@ fn calibrate(plan: &Plan, weights: &mut StateDict, x: &Tensor) -> Result<()> {
     Ok(())
 }
 
+fn is_norm(step: &Step) -> bool {
+    matches!(step.action, Action::Apply(Operator::BatchNorm(_)))
+}
+
 /// Means in parts of the size of the values that come in, variances around its square.
 fn scale_statistics(
     plan: &Plan,
     step: &Step,
-    values: &HashMap<Value, Array>,
+    values: &HashMap<Value, Tensor>,
     weights: &mut StateDict,
 ) -> Result<()> {
     let [x, mean, variance, ..] = step.inputs[..] else { return Ok(()) };
     let Some(x) = values.get(&x) else { return Ok(()) };
-    let square = x.data.iter().map(|value| value * value).sum::<f64>() / x.data.len().max(1) as f64;
+    let squares = x.data().iter().map(|&value| f64::from(value) * f64::from(value));
+    let square = squares.sum::<f64>() / x.data().len().max(1) as f64;
     for (statistic, scale) in [(mean, square.sqrt()), (variance, square)] {
         let Source::Constant(Constant::Weight { name, .. }) = &plan.value(statistic).source else {
             continue;
@@ -131,6 +129,7 @@ fn scale_statistics(
 #[cfg(test)]
 mod tests {
     use involution::models::RedNet;
+    use involution::reference;
 
     use super::*;
 
@@ -139,7 +138,7 @@ mod tests {
     fn random_networks_see_their_input_and_stay_in_range() -> Result<()> {
         let layer = RedNet::new(26)?.stem_kernel(3);
         let x = Shape::from([2, 3, 64, 64]);
-        let weights = weights(&layer, &x, 1)?;
+        let weights = weights(&layer, &x, 1, &|op, inputs| reference::run(op, inputs))?;
         let plan = layer.plan(&x)?.keep(&[layer.output()])?;
         let outputs = reference::run_plan(&plan, &weights, &[&tensor(&x, 2)?])?;
         let logits = outputs.first().map_or(&[][..], |(_, tensor)| tensor.data());

@@ -190,3 +190,49 @@ impl Findings for Report {
         output::json(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::catalogue;
+    use super::*;
+
+    /// A row that was timed, whose first sample and whose others are so far off.
+    fn judged(first: f64, others: f64) -> Option<Row> {
+        let workload = catalogue::all().ok()?.into_iter().next()?;
+        let wall_ms = stats::Stats::of_durations([Duration::from_millis(2)]);
+        let times = Times { wall_ms, resident_ms: wall_ms, ..Times::default() };
+        let mut row = Row::new(&workload).timed(times).apart(others);
+        row.judge(first);
+        Some(row)
+    }
+
+    #[test]
+    fn a_wrong_sample_takes_the_times_away_and_fails_the_run() {
+        let report = |row: Option<Row>| {
+            let header = Header {
+                involution: "0",
+                suite: "peers",
+                adapter: "test".into(),
+                backend: None,
+                driver: None,
+                quick: false,
+                interrupted: false,
+                seconds: 0.0,
+            };
+            Report { header, rows: row.into_iter().collect() }
+        };
+        let right = report(judged(0.5, 0.9));
+        assert!(right.passed() && right.text().contains("2.000"), "{}", right.text());
+        assert!(right.rows.iter().all(|row| row.gflops.is_some()));
+        for (first, others) in [(1.5, 0.0), (0.0, 1.5), (f64::MAX, 0.5)] {
+            let wrong = report(judged(first, others));
+            assert!(!wrong.passed() && wrong.text().contains("FAILED"), "{first} {others}");
+            assert!(!wrong.text().contains("2.000"), "{}", wrong.text());
+            assert!(wrong.rows.iter().all(|row| row.note.is_some() && row.gflops.is_none()));
+        }
+        let interrupted = Header { interrupted: true, ..report(None).header };
+        assert!(!Report { header: interrupted, rows: Vec::new() }.passed());
+    }
+}
