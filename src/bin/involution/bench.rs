@@ -6,9 +6,14 @@ mod findings;
 mod kernels;
 mod peers;
 mod random;
+mod row;
+mod rows;
 mod sampling;
 mod stats;
 mod subject;
+mod sweep;
+mod walk;
+mod workload;
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +36,7 @@ Examples:
   involution bench --quick --json - | jq '.rows[] | [.case, .wall_ms.median]'
   involution bench --suite peers           from host to host, as other libraries are timed
   involution bench --suite peers --filter W1,W7/rednet50_b1 --json ours.json
+  involution bench --suite sweep --model rednet50 --batches 1,8 --sizes 128,512
 
 The output that was timed is compared with the reference: a row that misses has no time, and the
 exit code is 1. Ctrl-C ends the run and keeps the rows that were measured; the exit code is then 1
@@ -54,6 +60,8 @@ pub struct Args {
     /// Time every kernel that fits, not just the preferred one
     #[arg(long)]
     all_kernels: bool,
+    #[command(flatten)]
+    sweep: sweep::Options,
     /// Samples of each row [default: 15, 5 if --quick, fewer where they take too long]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -70,6 +78,8 @@ enum Suite {
     Kernels,
     /// Operators, layers and networks from host to host, under the names that other libraries are timed by
     Peers,
+    /// A network on batches and sizes of images: what each pixel takes
+    Sweep,
 }
 
 impl Suite {
@@ -78,6 +88,7 @@ impl Suite {
         match self {
             Suite::Kernels => "kernels",
             Suite::Peers => "peers",
+            Suite::Sweep => "sweep",
         }
     }
 }
@@ -131,16 +142,22 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 type Ready<'a> = Box<dyn FnOnce(&Runner) -> Result<Box<dyn Findings>> + 'a>;
 
 fn prepare(args: &Args) -> Result<Ready<'_>> {
+    check_flags(args)?;
     match args.suite {
         Suite::Kernels => {
             let workloads = kernels::select(args)?;
             Ok(Box::new(move |runner| Ok(Box::new(kernels::measure(runner, workloads, args)?))))
         }
         Suite::Peers => {
-            only_for_kernels(args)?;
             let workloads = peers::select(&args.filter)?;
             Ok(Box::new(move |runner| {
                 Ok(Box::new(peers::measure(runner, device(runner, args)?, &workloads, args)?))
+            }))
+        }
+        Suite::Sweep => {
+            let workloads = sweep::select(&args.sweep, &args.filter)?;
+            Ok(Box::new(move |runner| {
+                Ok(Box::new(sweep::measure(runner, device(runner, args)?, workloads, args)?))
             }))
         }
     }
@@ -158,16 +175,21 @@ fn check_file(file: &Path) -> Result<()> {
     output::check_folder(file)
 }
 
-/// Refuses what has no meaning outside of the suite `kernels`.
-fn only_for_kernels(args: &Args) -> Result<()> {
-    let suite = args.suite.name();
-    if !args.operators.is_empty() {
+/// Refuses what has no meaning for a suite.
+fn check_flags(args: &Args) -> Result<()> {
+    let (suite, name) = (args.suite, args.suite.name());
+    if suite != Suite::Sweep && args.sweep.any() {
         return Err(bad_use(format!(
-            "--suite {suite} takes no operators; --filter selects its rows"
+            "--model, --batches and --sizes are for --suite sweep, not for {name}"
         )));
     }
-    if args.all_kernels {
-        return Err(bad_use(format!("--all-kernels is for --suite kernels, not for {suite}")));
+    if suite != Suite::Kernels && !args.operators.is_empty() {
+        return Err(bad_use(format!(
+            "--suite {name} takes no operators; --filter selects its rows"
+        )));
+    }
+    if suite != Suite::Kernels && args.all_kernels {
+        return Err(bad_use(format!("--all-kernels is for --suite kernels, not for {name}")));
     }
     Ok(())
 }

@@ -3,10 +3,12 @@
 //! batch.
 
 use involution::check::{Expected, compare, expected};
+use involution::gpu::{Choice, GpuTensor};
 use involution::plan::{Action, Source};
-use involution::{Error, Layer, Operator, Plan, Result, Shape, StateDict, Tensor, reference};
+use involution::{Error, Gpu, Layer, Operator, Plan, Result, Shape, StateDict, Tensor, reference};
 
 use super::subject::Subject;
+use super::walk::Walk;
 
 /// What a single operator or layer may be off, in parts of the largest value, where the arithmetic gives no
 /// bound for each element; and a whole network.
@@ -42,6 +44,29 @@ impl Answer {
         Ok(Answer::Close(outputs.swap_remove(0).1, tolerance))
     }
 
+    /// What the kernels that take any shape make of a layer's input, one operator after the other.
+    pub fn of_general_kernels(
+        gpu: &Gpu,
+        layer: &dyn Layer,
+        weights: &StateDict,
+        x: &Tensor,
+        tolerance: f64,
+    ) -> Result<Self> {
+        let plan = layer.plan(x.shape())?.keep(&[layer.output()])?;
+        let run = |op: &Operator, inputs: &[&Tensor]| general(gpu, op, inputs);
+        let mut walk = Walk::new(&plan, x);
+        for step in plan.steps() {
+            walk.step(step, weights, &run)?;
+        }
+        let output = plan.outputs().first().and_then(|(_, value)| walk.take(*value));
+        let missing = || Error::UnknownOutput {
+            network: layer.name(),
+            output: layer.output().to_owned(),
+            known: Vec::new(),
+        };
+        Ok(Answer::Close(output.ok_or_else(missing)?, tolerance))
+    }
+
     /// The largest distance of a result from it, as a multiple of what is allowed.
     pub fn distance(&self, found: &Tensor) -> f64 {
         match self {
@@ -52,6 +77,21 @@ impl Answer {
             Answer::Close(..) => f64::MAX,
         }
     }
+}
+
+/// An operator by the first of its candidates, which takes any shape and is the plainest.
+fn general(gpu: &Gpu, op: &Operator, inputs: &[&Tensor]) -> Result<Tensor> {
+    let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+    let candidates = gpu.candidates(op, &shapes)?;
+    let choice = match candidates.first() {
+        Some(candidate) => Choice::Named(candidate.name.clone()),
+        None => Choice::Preferred,
+    };
+    let tensors: Vec<GpuTensor> =
+        inputs.iter().map(|input| gpu.upload(input)).collect::<Result<_>>()?;
+    let prepared = gpu.prepare(op, &tensors.iter().collect::<Vec<_>>(), &choice)?;
+    gpu.submit(&prepared)?;
+    gpu.download(prepared.output())
 }
 
 /// The operator of a plan of one step, and its inputs.

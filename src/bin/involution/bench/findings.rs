@@ -1,10 +1,12 @@
 //! What every suite says of itself: on what it ran, whether all was right, and its rows as text and JSON.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
 use serde::Serialize;
 
+use super::row::Row;
 use super::{Args, sampling};
 use crate::adapter::Runner;
 
@@ -63,4 +65,11 @@ pub fn rate(value: Option<f64>) -> String {
 /// The line that says where Ctrl-C cut the rows short.
 pub fn interruption(header: &Header) -> &'static str {
     if header.interrupted { "Interrupted: the rest was not measured.\n" } else { "" }
+}
+
+/// The clocks that the times on the device are from.
+pub fn timers<'a>(rows: impl IntoIterator<Item = &'a Row>) -> String {
+    let timers: BTreeSet<&str> =
+        rows.into_iter().filter_map(|row| row.times.timer.as_deref()).collect();
+    timers.into_iter().collect::<Vec<_>>().join(" or ")
 }

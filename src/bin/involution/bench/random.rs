@@ -1,15 +1,11 @@
 //! Random inputs and weights that a network can be timed and checked with: the same at every run, and such
 //! that values neither vanish nor grow from layer to layer.
 
-use std::collections::HashMap;
-
 use involution::ops::Operator;
-use involution::plan::{Action, Constant, Plan, Source, Step, Value, Weight};
+use involution::plan::{Action, Constant, Plan, Source, Step, Weight};
 use involution::{Error, Layer, Result, Shape, StateDict, Tensor};
 
-/// What runs an operator while weights are made. It may be what is to be checked afterwards: weights are nothing
-/// but numbers, whoever made them.
-pub type Run<'a> = &'a dyn Fn(&Operator, &[&Tensor]) -> Result<Tensor>;
+use super::walk::{Run, Walk};
 
 /// A seed that follows from a name.
 pub fn seed(name: &str) -> u64 {
@@ -25,7 +21,8 @@ pub fn tensor(shape: &Shape, seed: u64) -> Result<Tensor> {
 
 /// Weights of a layer for inputs of this shape. Matrices have a variance of 1 / fan-in, and each
 /// normalisation roughly the statistics of what it gets: with others, the square that an involution makes of
-/// its input would grow past any number within a few blocks.
+/// its input would grow past any number within a few blocks. `run` may be what is to be checked afterwards:
+/// weights are nothing but numbers, whoever made them.
 pub fn weights(layer: &dyn Layer, x: &Shape, seed: u64, run: Run<'_>) -> Result<StateDict> {
     let mut dims = x.dims().to_vec();
     dims[0] = 1;
@@ -69,32 +66,13 @@ fn uniform(
 
 /// Runs a plan on an image, and scales the statistics of each normalisation by what it gets there.
 fn calibrate(plan: &Plan, weights: &mut StateDict, x: &Tensor, run: Run<'_>) -> Result<()> {
-    let last = plan.steps().iter().rposition(is_norm);
-    let mut values: HashMap<Value, Tensor> = HashMap::new();
-    values.extend(plan.inputs().first().map(|&input| (input, x.clone())));
-    for (index, step) in plan.steps().iter().enumerate().take(last.map_or(0, |last| last + 1)) {
+    let norms = plan.steps().iter().rposition(is_norm).map_or(0, |last| last + 1);
+    let mut walk = Walk::new(plan, x);
+    for step in &plan.steps()[..norms] {
         if is_norm(step) {
-            scale_statistics(plan, step, &values, weights)?;
+            scale_statistics(plan, step, &walk, weights);
         }
-        let mut constants = HashMap::new();
-        for &input in &step.inputs {
-            if let Source::Constant(constant) = &plan.value(input).source {
-                constants.insert(input, constant.evaluate(weights)?);
-            }
-        }
-        let inputs = step.inputs.iter().filter_map(|i| constants.get(i).or_else(|| values.get(i)));
-        let inputs: Vec<&Tensor> = inputs.collect();
-        let output = match &step.action {
-            Action::Apply(op) => run(op, &inputs)?,
-            Action::Reshape => {
-                let data = inputs.first().map_or_else(Vec::new, |input| input.data().to_vec());
-                let shape = plan.shape(step.output).clone();
-                Tensor::new(shape, data).map_err(Error::at("random"))?
-            }
-        };
-        values.insert(step.output, output);
-        let later = &plan.steps()[index + 1..];
-        values.retain(|value, _| later.iter().any(|step| step.inputs.contains(value)));
+        walk.step(step, weights, run)?;
     }
     Ok(())
 }
@@ -104,14 +82,9 @@ fn is_norm(step: &Step) -> bool {
 }
 
 /// Means in parts of the size of the values that come in, variances around its square.
-fn scale_statistics(
-    plan: &Plan,
-    step: &Step,
-    values: &HashMap<Value, Tensor>,
-    weights: &mut StateDict,
-) -> Result<()> {
-    let [x, mean, variance, ..] = step.inputs[..] else { return Ok(()) };
-    let Some(x) = values.get(&x) else { return Ok(()) };
+fn scale_statistics(plan: &Plan, step: &Step, walk: &Walk<'_>, weights: &mut StateDict) {
+    let [x, mean, variance, ..] = step.inputs[..] else { return };
+    let Some(x) = walk.value(x) else { return };
     let squares = x.data().iter().map(|&value| f64::from(value) * f64::from(value));
     let square = squares.sum::<f64>() / x.data().len().max(1) as f64;
     for (statistic, scale) in [(mean, square.sqrt()), (variance, square)] {
@@ -123,7 +96,6 @@ fn scale_statistics(
             weights.insert(name, tensor);
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use super::stats::{Stats, milliseconds};
 const WARM_UP: Duration = Duration::from_millis(300);
 const WARM_UP_RUNS: usize = 2;
 
+/// A run that is longer is not repeated to warm up.
+const LONG: Duration = Duration::from_secs(2);
+
 /// The least that a sample from host to host takes: calls that are shorter are timed several at a time.
 const LEAST_SAMPLE: Duration = Duration::from_millis(2);
 
@@ -150,7 +153,8 @@ fn warm_up(subject: &Subject, inputs: &[Tensor]) -> Result<Duration> {
         let one = Instant::now();
         subject.run(inputs)?;
         runs += 1;
-        if runs >= WARM_UP_RUNS && start.elapsed() >= WARM_UP {
+        let warm = runs >= WARM_UP_RUNS && start.elapsed() >= WARM_UP;
+        if warm || start.elapsed() >= LONG {
             return Ok(one.elapsed());
         }
     }

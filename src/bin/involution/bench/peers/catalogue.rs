@@ -10,35 +10,7 @@ use involution::plan::{Builder, Value};
 use involution::{Layer, Operator, Result, Shape, Window};
 
 use super::super::agreement::{LAYER, NETWORK};
-
-/// What a row runs.
-#[derive(Debug, Clone)]
-pub enum Work {
-    /// An operator; every input is given at each run.
-    Operator(Operator),
-    /// A layer or network with weights that are brought to the device once.
-    Layer(Arc<dyn Layer>),
-}
-
-/// One row of the suite.
-#[derive(Debug, Clone)]
-pub struct Workload {
-    pub name: String,
-    /// The name without its batch: rows that share it differ in nothing else.
-    pub base: String,
-    pub work: Work,
-    /// The shapes of the inputs.
-    pub shapes: Vec<Shape>,
-    /// What it may be off, in parts of the largest value, where no bound follows from the arithmetic.
-    pub tolerance: f64,
-}
-
-impl Workload {
-    /// Where the name begins: `W1`.
-    pub fn family(&self) -> &str {
-        self.name.split('/').next().unwrap_or_default()
-    }
-}
+use super::super::workload::{Trusted, Work, Workload};
 
 /// The batches of most rows.
 const BATCHES: [usize; 2] = [1, 8];
@@ -65,6 +37,7 @@ impl List {
                 base: base.to_owned(),
                 work: work.clone(),
                 shapes: shapes.iter().map(batched).collect(),
+                trusted: Trusted::Reference,
                 tolerance: if base.starts_with("W7") { NETWORK } else { LAYER },
             });
         }
