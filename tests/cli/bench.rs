@@ -66,6 +66,42 @@ fn peers_are_a_table_for_people_beside_a_file_for_programs() {
 }
 
 #[test]
+fn a_sweep_gives_the_time_of_a_pixel_by_batch_and_size() {
+    let arguments = ["--suite", "sweep", "--model", "rednet_digits", "--batches", "3"];
+    let sizes = ["--sizes", "7,8,12", "--repeat", "2", "--json"];
+    let Some(ran) = on_device(&[&arguments[..], &sizes].concat()) else { return };
+    let json = ran.json();
+    assert_eq!(json["suite"], "sweep");
+    let points: Vec<(u64, u64)> = rows(&json)
+        .iter()
+        .map(|row| (row["batch"].as_u64().unwrap(), row["size"].as_u64().unwrap()))
+        .collect();
+    // One image of the usual size is there unasked, an odd size too.
+    assert_eq!(points, [(1, 8), (3, 8), (1, 7), (1, 12)]);
+    for (row, (batch, size)) in rows(&json).iter().zip(points) {
+        assert_eq!((&row["checked"], &row["refused"]), (&Value::Bool(true), &Value::Null), "{row}");
+        times_are_in_order(&row["wall_ms"]);
+        let each = row["wall_ms"]["median"].as_f64().unwrap() * 1e6 / (batch * size * size) as f64;
+        assert!((row["ns_per_pixel"].as_f64().unwrap() / each - 1.0).abs() < 1e-9, "{row}");
+        assert!(row["ratio"].as_f64().unwrap() > 0.0 && row["memory"].as_u64().unwrap() > 0);
+    }
+    assert_eq!(rows(&json)[0]["ratio"], 1.0);
+}
+
+/// What no machine has room for is left out, and said to be; the rest runs.
+#[test]
+fn a_sweep_leaves_out_what_there_is_no_room_for() {
+    let arguments =
+        ["--suite", "sweep", "--model", "rednet_digits", "--sizes", "8", "--repeat", "1"];
+    let Some(ran) = on_device(&[&arguments[..], &["--batches", "1000000000"]].concat()) else {
+        return;
+    };
+    let text = &ran.stdout;
+    assert!(text.contains("left out rednet_digits/8_b1000000000: "), "{text}");
+    assert!(text.contains("All 1 rows that were run are right."), "{text}");
+}
+
+#[test]
 fn a_filter_selects_kernels_too() {
     let arguments = ["bench", "--filter", "softmax", "--repeat", "1", "--json"];
     let ran = involution(&arguments);
@@ -80,7 +116,7 @@ fn what_selects_nothing_is_refused_with_what_there_is() {
     let refused = |arguments: &[&str], parts: &[&str]| {
         misused(&involution(&[&["bench"], arguments].concat()), parts);
     };
-    refused(&["--suite", "pears"], &["pears", "kernels", "peers"]);
+    refused(&["--suite", "pears"], &["pears", "kernels", "peers", "sweep"]);
     refused(
         &["--suite", "peers", "--filter", "W9"],
         &["W9", "W1/inv_op_c256_56_s1_b1", "W7/rednet50_b8"],
@@ -91,4 +127,7 @@ fn what_selects_nothing_is_refused_with_what_there_is() {
     refused(&["--suite", "peers", "conv2d"], &["no operators", "--filter"]);
     refused(&["--suite", "peers", "--all-kernels"], &["--all-kernels", "kernels"]);
     refused(&["--suite", "peers", "--adapter", "cpu"], &["needs a GPU"]);
+    refused(&["--suite", "sweep", "--model", "rednet"], &["rednet", "rednet50"]);
+    refused(&["--suite", "sweep", "--batches", "0"], &["above 0"]);
+    refused(&["--batches", "2"], &["--batches", "--suite sweep", "kernels"]);
 }

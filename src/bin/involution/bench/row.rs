@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use involution::ops::Op;
-use involution::{Error, Result, Shape};
+use involution::{Error, Result, Shape, ShapeError};
 use serde::Serialize;
 
 use super::findings::{number, rate};
@@ -67,8 +67,8 @@ impl Row {
 
     /// A row that could not be run.
     pub fn failed(workload: &Workload, error: &Error) -> Self {
-        let too_large = matches!(cause(error), Error::Limit { .. } | Error::OutOfMemory { .. });
-        Row { note: Some(error.to_string()), too_large, ..Row::new(workload) }
+        let (note, too_large) = (Some(error.to_string()), is_too_large(error));
+        Row { note, too_large, ..Row::new(workload) }
     }
 
     /// The row with its times.
@@ -128,6 +128,16 @@ impl Row {
     /// Billions of operations a second, for a table.
     pub fn rate(&self) -> String {
         rate(self.gflops.filter(|&rate| rate > 0.0))
+    }
+}
+
+/// Whether something cannot be done for its size alone.
+pub fn is_too_large(error: &Error) -> bool {
+    let overflow = |source: &ShapeError| matches!(source, ShapeError::Overflow { .. });
+    match cause(error) {
+        Error::Limit { .. } | Error::OutOfMemory { .. } => true,
+        Error::Shape { source, .. } => overflow(source),
+        _ => false,
     }
 }
 

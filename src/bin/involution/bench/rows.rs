@@ -22,7 +22,7 @@ pub fn measure(
     let bar = output::progress("timing");
     bar.set_length(workloads.len() as u64);
     let mut measured: Vec<Measured<'_>> = Vec::new();
-    for rows in workloads.chunk_by(|a, b| a.base == b.base) {
+    'rows: for rows in workloads.chunk_by(|a, b| a.base == b.base) {
         bar.set_message(rows[0].name.clone());
         let weights = rows[0].weights(gpu).map(Arc::new);
         for workload in rows {
@@ -35,16 +35,12 @@ pub fn measure(
                 Some(Measured { workload, weights: Arc::default(), row, first: None })
             }));
             if interrupted() || lost {
-                return finish(gpu, measured);
+                break 'rows;
             }
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
-    finish(gpu, measured)
-}
-
-fn finish(gpu: &Gpu, mut measured: Vec<Measured<'_>>) -> Vec<Row> {
     check(gpu, &mut measured);
     measured.into_iter().map(|measured| measured.row).collect()
 }

@@ -13,7 +13,7 @@ use involution::{Gpu, Shape};
 
 use super::agreement::NETWORK;
 use super::findings::Header;
-use super::row::Row;
+use super::row::{Row, is_too_large};
 use super::sampling::{self, Effort};
 use super::workload::{Trusted, Work, Workload};
 use super::{Args, filtered, rows};
@@ -110,12 +110,11 @@ pub fn measure(
     let mut points = Vec::new();
     let mut fitting = Vec::new();
     for workload in workloads {
-        let needed = memory::needed(&workload)?;
-        let refused = memory::refusal(gpu, needed);
-        points.push(Point { refused, ..Point::new(Row::new(&workload), needed) });
-        if points.last().is_some_and(|point| point.refused.is_none()) {
+        let point = unmeasured(gpu, &workload)?;
+        if point.refused.is_none() {
             fitting.push(workload);
         }
+        points.push(point);
     }
     let usual = fitting.first().map_or(1, |workload| pixels(workload).max(1));
     let many = |workload: &Workload| pixels(workload) > MANY * usual;
@@ -130,6 +129,16 @@ pub fn measure(
     });
     let points = report::against_first(measured.collect());
     Ok(Report { header: Header::new(runner, args, start), rows: points })
+}
+
+/// A row before it is run, with the reason where there is no room for it.
+fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Point> {
+    let point = |memory, refused| Point { refused, ..Point::new(Row::new(workload), memory) };
+    match memory::needed(workload) {
+        Ok(needed) => Ok(point(Some(needed), memory::refusal(gpu, workload, needed))),
+        Err(error) if is_too_large(&error) => Ok(point(None, Some(error.to_string()))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn pixels(workload: &Workload) -> usize {

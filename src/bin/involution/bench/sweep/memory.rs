@@ -1,8 +1,7 @@
 //! Whether there is room for a row, before anything is allocated: what does not fit on a software adapter would
 //! be killed, or everything else on the machine.
 
-use anyhow::Result;
-use involution::Gpu;
+use involution::{Gpu, Result, Shape};
 
 use super::super::workload::{Work, Workload};
 use crate::output::mib;
@@ -18,10 +17,15 @@ pub fn needed(workload: &Workload) -> Result<u64> {
     }
 }
 
-/// Why there is no room for so many bytes, where that can be known: a software adapter has the memory of the
-/// machine. Other devices refuse by themselves what is too large for them.
-pub fn refusal(gpu: &Gpu, needed: u64) -> Option<String> {
-    let free = gpu.adapter().software.then(free).flatten()?;
+/// Why there is no room for a row that needs so many bytes on the device, where that can be known: a software
+/// adapter has the memory of the machine, and other devices refuse by themselves what is too large for them, but
+/// the input has to be made first.
+pub fn refusal(gpu: &Gpu, workload: &Workload, on_device: u64) -> Option<String> {
+    let elements = |shape: &Shape| shape.elements().map_or(u64::MAX, |count| count as u64);
+    let on_host = workload.shapes.iter().map(elements).fold(0u64, u64::saturating_add);
+    let on_host = on_host.saturating_mul(size_of::<f32>() as u64);
+    let needed = if gpu.adapter().software { on_host.saturating_add(on_device) } else { on_host };
+    let free = free()?;
     // A tenth stays free.
     (needed > free / 10 * 9)
         .then(|| format!("needs {:.0} MiB of memory, {:.0} MiB are free", mib(needed), mib(free)))

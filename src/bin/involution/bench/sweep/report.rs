@@ -14,8 +14,8 @@ use crate::output::{self, mib};
 pub struct Point {
     /// Height and width of the images.
     pub size: usize,
-    /// Bytes on the device, by the plan.
-    pub memory: u64,
+    /// Bytes on the device, by the plan, where it can be planned.
+    pub memory: Option<u64>,
     /// Why it was not run: there is no room for it.
     pub refused: Option<String>,
     /// The median from host to host by the pixels of all images.
@@ -28,10 +28,10 @@ pub struct Point {
 
 impl Point {
     /// A row that needs so much memory. One that the device refused for its size was not run.
-    pub fn new(mut row: Row, memory: u64) -> Self {
+    pub fn new(mut row: Row, memory: Option<u64>) -> Self {
         let refused = if row.too_large { row.note.take() } else { None };
         let size = row.shapes.get("x").and_then(|dims| dims.last()).copied().unwrap_or_default();
-        let pixels = (row.batch as usize * size * size) as f64;
+        let pixels = row.batch as f64 * (size * size) as f64;
         let ns_per_pixel = row.times.wall_ms.map(|wall| wall.median * 1e6 / pixels);
         Point { size, memory, refused, ns_per_pixel, ratio: None, row }
     }
@@ -45,7 +45,7 @@ impl Point {
         let median = if self.refused.is_some() { "left out".to_owned() } else { median };
         let fixed = [self.row.batch.to_string(), self.size.to_string(), median, min, device];
         let numbers = [number(self.ns_per_pixel, 1), number(self.ratio, 2), self.row.rate()];
-        let memory = format!("{:.0}", mib(self.memory));
+        let memory = number(self.memory.map(mib), 0);
         fixed.into_iter().chain(numbers).chain([memory]).collect()
     }
 }
