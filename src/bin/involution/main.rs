@@ -82,7 +82,7 @@ enum Command {
     Layer(layer::Args),
     /// Run one operator on tensors from a file
     Op(op::Args),
-    /// Time the kernels on the shapes of RedNet-50 and others, and check what they computed
+    /// Time kernels on the shapes of RedNet-50, or layers and networks, and check what they computed
     Bench(bench::Args),
 }
 

@@ -4,31 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use anyhow::Result;
 use involution::gpu::{Timer, Timing};
 use involution::ops::Op;
 use serde::Serialize;
 
+use super::super::findings::{Findings, Header, interruption, number, rate};
+use super::super::stats::{self, Stats};
 use crate::output;
 use crate::workloads::{self, Workload};
-
-/// The least and the median of some times in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Stats {
-    pub min: f64,
-    pub median: f64,
-}
-
-impl Stats {
-    fn of(mut times: Vec<f64>) -> Option<Self> {
-        times.sort_by(f64::total_cmp);
-        let (&min, middle) = (times.first()?, times.len() / 2);
-        let median = match times.len() % 2 {
-            0 => (times[middle - 1] + times[middle]) / 2.0,
-            _ => times[middle],
-        };
-        Some(Stats { min, median })
-    }
-}
 
 /// A kernel's times on a call.
 #[derive(Debug, Serialize)]
@@ -87,17 +71,15 @@ impl Row {
 
     /// The row with the times of its samples: by the device's clock where every sample has it.
     pub fn timed(mut self, samples: &[Timing]) -> Self {
-        let gpu: Option<Vec<f64>> = samples.iter().map(|s| s.gpu().map(milliseconds)).collect();
-        self.gpu_ms = gpu.and_then(Stats::of);
-        self.wall_ms = Stats::of(samples.iter().map(|s| milliseconds(s.wall)).collect());
+        let gpu: Option<Vec<Duration>> = samples.iter().map(Timing::gpu).collect();
+        self.gpu_ms = gpu.and_then(Stats::of_durations);
+        self.wall_ms = Stats::of_durations(samples.iter().map(|sample| sample.wall));
         self.samples = samples.len();
         let timer = if self.gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
         self.timer = Some(timer.to_string());
-        // Billions a second are millions a millisecond.
-        let rate = |count: u64, ms: f64| (ms > 0.0).then(|| count as f64 / ms / 1e6);
         let median = self.times().map(|times| times.median);
-        self.gflops = median.and_then(|ms| rate(self.flops, ms));
-        self.gbps = median.and_then(|ms| rate(self.bytes, ms));
+        self.gflops = median.and_then(|ms| stats::rate(self.flops, ms));
+        self.gbps = median.and_then(|ms| stats::rate(self.bytes, ms));
         self
     }
 
@@ -114,11 +96,6 @@ impl Row {
     }
 }
 
-/// A time as results give it.
-pub fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
 /// How the reference fared with calls whose results are known by hand.
 #[derive(Debug, Serialize)]
 pub struct Answers {
@@ -129,14 +106,8 @@ pub struct Answers {
 /// A whole run.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    pub involution: &'static str,
-    pub adapter: String,
-    pub backend: Option<String>,
-    pub driver: Option<String>,
-    pub quick: bool,
-    /// Whether Ctrl-C ended the run before its last row.
-    pub interrupted: bool,
-    pub seconds: f64,
+    #[serde(flatten)]
+    pub header: Header,
     /// On the reference alone.
     pub known_answers: Option<Answers>,
     pub rows: Vec<Row>,
@@ -152,14 +123,43 @@ impl Report {
         self.rows.iter().filter(|row| !row.checked && !self.is_reference())
     }
 
-    /// Whether all that was to be measured was, and was right.
-    pub fn passed(&self) -> bool {
-        let wrong = self.known_answers.as_ref().map_or(0, |answers| answers.failures);
-        wrong == 0 && !self.interrupted && self.failures().count() == 0
+    /// Which clock the times are from.
+    fn clock(&self) -> String {
+        let timed = || self.rows.iter().filter(|row| row.wall_ms.is_some());
+        let by_wall = timed().filter(|row| row.gpu_ms.is_none()).count();
+        match (by_wall, timed().count()) {
+            (0, _) => Timer::Timestamps.to_string(),
+            (some, all) if some == all => Timer::Wall.to_string(),
+            _ => format!("{}, those with * by {}", Timer::Timestamps, Timer::Wall),
+        }
     }
 
-    /// The rows as a table, and what to make of them.
-    pub fn text(&self) -> String {
+    fn cells(&self, row: &Row) -> Vec<String> {
+        let mixed = self.rows.iter().any(|row| row.gpu_ms.is_some());
+        let star = if mixed && row.gpu_ms.is_none() { "*" } else { "" };
+        let (median, min) = match row.times() {
+            Some(times) => (format!("{:.3}{star}", times.median), format!("{:.3}", times.min)),
+            None => ("FAILED".to_owned(), "-".to_owned()),
+        };
+        vec![
+            row.case.clone(),
+            row.kernel.clone(),
+            median,
+            min,
+            rate(row.gflops.filter(|&rate| rate > 0.0)),
+            rate(row.gbps),
+            number(row.compile_ms, 1),
+        ]
+    }
+}
+
+impl Findings for Report {
+    fn passed(&self) -> bool {
+        let wrong = self.known_answers.as_ref().map_or(0, |answers| answers.failures);
+        wrong == 0 && !self.header.interrupted && self.failures().count() == 0
+    }
+
+    fn text(&self) -> String {
         let header = ["call", "kernel", "median", "min", "GFLOP/s", "GB/s", "first"];
         let mut table = output::table(&header, 2);
         let mut group = "";
@@ -189,63 +189,17 @@ impl Report {
             (None, 0) => writeln!(text, "All {rows} rows agree with the reference."),
             (None, _) => writeln!(text, "{failures} of {rows} rows FAILED."),
         };
-        if self.interrupted {
-            text += "Interrupted: the rest was not measured.\n";
-        }
+        text += interruption(&self.header);
         let _ = writeln!(
             text,
             "Times in ms by {}, `first` with compiling; {:.1} s in all.",
             self.clock(),
-            self.seconds
+            self.header.seconds
         );
         text
     }
 
-    /// Which clock the times are from.
-    fn clock(&self) -> String {
-        let timed = || self.rows.iter().filter(|row| row.wall_ms.is_some());
-        let by_wall = timed().filter(|row| row.gpu_ms.is_none()).count();
-        match (by_wall, timed().count()) {
-            (0, _) => Timer::Timestamps.to_string(),
-            (some, all) if some == all => Timer::Wall.to_string(),
-            _ => format!("{}, those with * by {}", Timer::Timestamps, Timer::Wall),
-        }
-    }
-
-    fn cells(&self, row: &Row) -> Vec<String> {
-        let mixed = self.rows.iter().any(|row| row.gpu_ms.is_some());
-        let star = if mixed && row.gpu_ms.is_none() { "*" } else { "" };
-        let number = |value: Option<f64>, digits: usize| {
-            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-        };
-        // Two digits of what is small.
-        let rate = |value: Option<f64>| {
-            number(value, if value.is_some_and(|value| value < 9.95) { 2 } else { 1 })
-        };
-        let (median, min) = match row.times() {
-            Some(times) => (format!("{:.3}{star}", times.median), format!("{:.3}", times.min)),
-            None => ("FAILED".to_owned(), "-".to_owned()),
-        };
-        vec![
-            row.case.clone(),
-            row.kernel.clone(),
-            median,
-            min,
-            rate(row.gflops.filter(|&rate| rate > 0.0)),
-            rate(row.gbps),
-            number(row.compile_ms, 1),
-        ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_lies_in_the_middle() {
-        assert_eq!(Stats::of(vec![3.0, 1.0, 2.0]), Some(Stats { min: 1.0, median: 2.0 }));
-        assert_eq!(Stats::of(vec![4.0, 1.0, 2.0, 3.0]), Some(Stats { min: 1.0, median: 2.5 }));
-        assert_eq!(Stats::of(vec![]), None);
+    fn json(&self) -> Result<String> {
+        output::json(self)
     }
 }

@@ -1,0 +1,35 @@
+//! The suite `peers`: operators, layers and networks from host to host, as other libraries are timed, and on
+//! tensors that stay on the device.
+
+mod catalogue;
+mod report;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use involution::Gpu;
+
+use super::findings::Header;
+use super::sampling::{self, Effort};
+use super::workload::Workload;
+use super::{Args, filtered, rows};
+use crate::adapter::Runner;
+use report::Report;
+
+/// Samples that will do after so much time, as where the others are timed.
+const LEAST_SAMPLES: usize = 5;
+const ENOUGH: Duration = Duration::from_secs(6);
+
+/// The rows that a filter selects.
+pub fn select(filter: &[String]) -> Result<Vec<Workload>> {
+    filtered(catalogue::all()?, filter, |workload| &workload.name)
+}
+
+/// Times these rows and checks what they computed.
+pub fn measure(runner: &Runner, gpu: &Gpu, workloads: &[Workload], args: &Args) -> Result<Report> {
+    let start = Instant::now();
+    sampling::listen()?;
+    let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
+    let rows = rows::measure(gpu, workloads, |_| effort);
+    Ok(Report { header: Header::new(runner, args, start), rows })
+}

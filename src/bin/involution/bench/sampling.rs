@@ -1,0 +1,69 @@
+//! How often something is run, and what ends it early: enough time, or Ctrl-C.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::Args;
+
+/// Samples of a row, and of one of a quick run.
+const SAMPLES: usize = 15;
+const QUICK_SAMPLES: usize = 5;
+
+/// Set by Ctrl-C; the second one ends the process.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether Ctrl-C was pressed.
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// From now on Ctrl-C ends the timing, and keeps what was measured.
+pub fn listen() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("interrupted: checking what was measured; once more gives up");
+    })
+    .context("Ctrl-C")
+}
+
+/// How many samples are taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    most: usize,
+    /// So many will do after `enough`.
+    least: usize,
+    enough: Duration,
+}
+
+impl Effort {
+    /// As many as the arguments ask for; where they do not say how many, `least` will do after `enough`.
+    pub fn new(args: &Args, least: usize, enough: Duration) -> Self {
+        let usual = if args.quick { QUICK_SAMPLES } else { SAMPLES };
+        let most = args.repeat.map_or(usual, |count| count as usize);
+        let least = if args.repeat.is_some() { most } else { least };
+        Effort { most, least, enough }
+    }
+
+    /// Runs until there are samples enough; nothing where it was interrupted.
+    pub fn sample<T>(
+        &self,
+        mut run: impl FnMut() -> involution::Result<T>,
+    ) -> involution::Result<Option<Vec<T>>> {
+        let start = Instant::now();
+        let mut samples = Vec::new();
+        while samples.len() < self.most {
+            if samples.len() >= self.least && start.elapsed() >= self.enough {
+                break;
+            }
+            if interrupted() {
+                return Ok(None);
+            }
+            samples.push(run()?);
+        }
+        Ok(Some(samples))
+    }
+}

@@ -1,0 +1,180 @@
+//! What is timed from host to host, and on tensors that stay on the device: an operator or a network.
+
+use std::time::{Duration, Instant};
+
+use involution::gpu::{Choice, GpuTensor, Network, Timer, Timing};
+use involution::ops::Operator;
+use involution::{Gpu, Result, Shape, Tensor};
+use serde::Serialize;
+
+use super::sampling::Effort;
+use super::stats::{Stats, milliseconds};
+
+/// What is run before anything is timed.
+const WARM_UP: Duration = Duration::from_millis(300);
+const WARM_UP_RUNS: usize = 2;
+
+/// A run that is longer is not repeated to warm up.
+const LONG: Duration = Duration::from_secs(2);
+
+/// The least that a sample from host to host takes: calls that are shorter are timed several at a time.
+const LEAST_SAMPLE: Duration = Duration::from_millis(2);
+
+/// An operator all of whose inputs are given at each run, or a network, which has one input, with its weights
+/// on the device.
+#[derive(Debug)]
+pub enum Subject {
+    Operator(Gpu, Operator),
+    Network(Network),
+}
+
+/// How long a subject takes, in milliseconds.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Times {
+    /// From tensors of the host to a tensor of the host.
+    pub wall_ms: Option<Stats>,
+    /// On tensors of the device, from submission until the host knows of the end.
+    pub resident_ms: Option<Stats>,
+    /// On tensors of the device by its own clock, where it has one.
+    pub gpu_ms: Option<Stats>,
+    /// The first run with preparing and compiling.
+    pub compile_ms: Option<f64>,
+    /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
+    pub compiled: u64,
+    /// Of `wall_ms`.
+    pub samples: usize,
+    /// Which clock is behind the rates.
+    pub timer: Option<String>,
+}
+
+impl Times {
+    /// The time on the device by the better clock.
+    pub fn device(&self) -> Option<Stats> {
+        self.gpu_ms.or(self.resident_ms)
+    }
+}
+
+impl Subject {
+    /// From host to host.
+    pub fn run(&self, inputs: &[Tensor]) -> Result<Tensor> {
+        match self {
+            Subject::Network(network) => network.run(&inputs[0]),
+            Subject::Operator(gpu, op) => gpu.run(op.clone(), &inputs.iter().collect::<Vec<_>>()),
+        }
+    }
+
+    /// The kernels that run, each once, and the number of dispatches.
+    pub fn kernels(&self, shapes: &[&Shape]) -> Result<(Vec<String>, usize)> {
+        match self {
+            Subject::Operator(gpu, op) => {
+                let candidates = gpu.candidates(op, shapes)?;
+                let preferred = candidates.last();
+                let dispatches = preferred.map_or(0, |candidate| candidate.calls.len());
+                Ok((
+                    preferred.map(|candidate| candidate.name.clone()).into_iter().collect(),
+                    dispatches,
+                ))
+            }
+            Subject::Network(network) => {
+                let dispatches = network.dispatches(shapes[0], &[network.layer().output()])?;
+                let mut names: Vec<String> = Vec::new();
+                for (_, kernel) in &dispatches {
+                    if !names.iter().any(|name| name == kernel) {
+                        names.push((*kernel).to_owned());
+                    }
+                }
+                Ok((names, dispatches.len()))
+            }
+        }
+    }
+
+    /// What runs it on tensors that stay on the device.
+    fn resident(&self, inputs: &[Tensor]) -> Result<Box<dyn FnMut() -> Result<Timing> + '_>> {
+        Ok(match self {
+            Subject::Operator(gpu, op) => {
+                let tensors: Vec<GpuTensor> =
+                    inputs.iter().map(|input| gpu.upload(input)).collect::<Result<_>>()?;
+                let tensors: Vec<&GpuTensor> = tensors.iter().collect();
+                let prepared = gpu.prepare(op, &tensors, &Choice::Preferred)?;
+                Box::new(move || gpu.submit_timed(&prepared))
+            }
+            Subject::Network(network) => {
+                let (x, output) = (inputs[0].shape().clone(), network.layer().output());
+                Box::new(move || network.time(&x, &[output]))
+            }
+        })
+    }
+}
+
+/// Times what `make` makes on these inputs. Gives it with its times and its output; nothing where it was
+/// interrupted.
+pub fn time(
+    gpu: &Gpu,
+    make: impl FnOnce() -> Result<Subject>,
+    inputs: &[Tensor],
+    effort: Effort,
+) -> Result<Option<(Subject, Times, Tensor)>> {
+    // New buffers are zero: nothing can pass with what another row left in the output.
+    gpu.trim();
+    let compiled = gpu.pipeline_stats().misses;
+    let first = Instant::now();
+    let subject = make()?;
+    subject.run(inputs)?;
+    let compile_ms = Some(milliseconds(first.elapsed()));
+    let compiled = gpu.pipeline_stats().misses - compiled;
+    let once = warm_up(&subject, inputs)?;
+    let Some((wall, output)) = host_to_host(&subject, inputs, once, effort)? else {
+        return Ok(None);
+    };
+    let mut resident = subject.resident(inputs)?;
+    resident()?;
+    let Some(samples) = effort.sample(&mut resident)? else { return Ok(None) };
+    drop(resident);
+    let gpu_times: Option<Vec<Duration>> = samples.iter().map(Timing::gpu).collect();
+    let gpu_ms = gpu_times.and_then(Stats::of_durations);
+    let timer = if gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
+    let times = Times {
+        samples: wall.len(),
+        wall_ms: Stats::of_durations(wall),
+        resident_ms: Stats::of_durations(samples.iter().map(|sample| sample.wall)),
+        gpu_ms,
+        compile_ms,
+        compiled,
+        timer: Some(timer.to_string()),
+    };
+    Ok(Some((subject, times, output)))
+}
+
+/// Runs it until caches and clocks are warm, and says how long one run takes then.
+fn warm_up(subject: &Subject, inputs: &[Tensor]) -> Result<Duration> {
+    let start = Instant::now();
+    let mut runs = 0;
+    loop {
+        let one = Instant::now();
+        subject.run(inputs)?;
+        runs += 1;
+        let warm = runs >= WARM_UP_RUNS && start.elapsed() >= WARM_UP;
+        if warm || start.elapsed() >= LONG {
+            return Ok(one.elapsed());
+        }
+    }
+}
+
+/// Samples from host to host, and the output of the last run; nothing where it was interrupted.
+fn host_to_host(
+    subject: &Subject,
+    inputs: &[Tensor],
+    once: Duration,
+    effort: Effort,
+) -> Result<Option<(Vec<Duration>, Tensor)>> {
+    let at_a_time = (LEAST_SAMPLE.as_nanos() / once.as_nanos().max(1)).max(1) as u32;
+    let mut last = None;
+    let samples = effort.sample(|| {
+        let start = Instant::now();
+        for _ in 0..at_a_time {
+            last = Some(subject.run(inputs)?);
+        }
+        Ok(start.elapsed() / at_a_time)
+    })?;
+    Ok(samples.zip(last))
+}

@@ -1,0 +1,133 @@
+//! `involution bench`: its suites, what they select, and that nothing is printed that was not checked.
+
+use serde_json::Value;
+
+use super::{Ran, folder, involution, misused};
+
+/// Runs a suite that needs a device; nothing where there is none, which must be said.
+fn on_device(arguments: &[&str]) -> Option<Ran> {
+    let ran = involution(&[&["bench"], arguments].concat());
+    if ran.code == 2 && ran.stderr.contains("needs a GPU") {
+        return None;
+    }
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    Some(ran)
+}
+
+fn rows(json: &Value) -> &[Value] {
+    json["rows"].as_array().unwrap()
+}
+
+fn times_are_in_order(times: &Value) {
+    let [min, median, p95] = ["min", "median", "p95"].map(|key| times[key].as_f64().unwrap());
+    assert!(0.0 < min && min <= median && median <= p95, "{times}");
+}
+
+#[test]
+fn peers_are_rows_of_known_names_that_were_checked() {
+    let filter = "W2/inv_layer_c512_7,W6/bnrelu_256_56_b1";
+    let arguments = ["--suite", "peers", "--filter", filter, "--repeat", "3"];
+    let Some(ran) = on_device(&[&arguments[..], &["--json", "-"]].concat()) else { return };
+    let json = ran.json();
+    assert_eq!(json["suite"], "peers");
+    let names: Vec<&str> =
+        rows(&json).iter().map(|row| row["workload"].as_str().unwrap()).collect();
+    let expected = ["W2/inv_layer_c512_7_b1", "W2/inv_layer_c512_7_b8", "W6/bnrelu_256_56_b1"];
+    assert_eq!(names, expected);
+    for row in rows(&json) {
+        assert_eq!((&row["checked"], &row["note"]), (&Value::Bool(true), &Value::Null), "{row}");
+        assert_eq!(
+            (&row["samples"], &row["group"]),
+            (&3.into(), &row["workload"].as_str().unwrap()[..2].into())
+        );
+        times_are_in_order(&row["wall_ms"]);
+        times_are_in_order(&row["resident_ms"]);
+        assert!((0.0..=1.0).contains(&row["worst_over_bound"].as_f64().unwrap()), "{row}");
+        assert!(!row["kernels"].as_array().unwrap().is_empty() && row["dispatches"] != 0);
+        assert_eq!(row["shapes"]["x"][0], row["batch"]);
+    }
+    assert_eq!(rows(&json)[1]["shapes"]["x"], serde_json::json!([8, 512, 7, 7]));
+    // Eight times the arithmetic, and a multiply-add is two operations.
+    let flops = |row: usize| rows(&json)[row]["flops"].as_u64().unwrap();
+    assert_eq!(flops(1), 8 * flops(0));
+    assert_eq!(flops(0), 2 * 49 * (512 * 128 + 128 * 49 * 32 + 49 * 512));
+}
+
+#[test]
+fn peers_are_a_table_for_people_beside_a_file_for_programs() {
+    let file = folder("bench_peers").join("ours.json");
+    let path = file.to_str().unwrap();
+    let row = "W2/inv_layer_c512_7_b1";
+    let arguments = ["--suite", "peers", "--quick", "--filter", row, "--json", path];
+    let Some(ran) = on_device(&arguments) else { return };
+    assert!(ran.stdout.contains(row) && ran.stdout.contains("All 1 rows agree"), "{}", ran.stdout);
+    let json: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!((&json["quick"], &rows(&json)[0]["samples"]), (&true.into(), &5.into()));
+}
+
+#[test]
+fn a_sweep_gives_the_time_of_a_pixel_by_batch_and_size() {
+    let arguments = ["--suite", "sweep", "--model", "rednet_digits", "--batches", "3"];
+    let sizes = ["--sizes", "7,8,12", "--repeat", "2", "--json"];
+    let Some(ran) = on_device(&[&arguments[..], &sizes].concat()) else { return };
+    let json = ran.json();
+    assert_eq!(json["suite"], "sweep");
+    let points: Vec<(u64, u64)> = rows(&json)
+        .iter()
+        .map(|row| (row["batch"].as_u64().unwrap(), row["size"].as_u64().unwrap()))
+        .collect();
+    // One image of the usual size is there unasked, an odd size too.
+    assert_eq!(points, [(1, 8), (3, 8), (1, 7), (1, 12)]);
+    for (row, (batch, size)) in rows(&json).iter().zip(points) {
+        assert_eq!((&row["checked"], &row["refused"]), (&Value::Bool(true), &Value::Null), "{row}");
+        times_are_in_order(&row["wall_ms"]);
+        let each = row["wall_ms"]["median"].as_f64().unwrap() * 1e6 / (batch * size * size) as f64;
+        assert!((row["ns_per_pixel"].as_f64().unwrap() / each - 1.0).abs() < 1e-9, "{row}");
+        assert!(row["ratio"].as_f64().unwrap() > 0.0 && row["memory"].as_u64().unwrap() > 0);
+    }
+    assert_eq!(rows(&json)[0]["ratio"], 1.0);
+}
+
+/// What no machine has room for is left out, and said to be; the rest runs.
+#[test]
+fn a_sweep_leaves_out_what_there_is_no_room_for() {
+    let arguments =
+        ["--suite", "sweep", "--model", "rednet_digits", "--sizes", "8", "--repeat", "1"];
+    let Some(ran) = on_device(&[&arguments[..], &["--batches", "1000000000"]].concat()) else {
+        return;
+    };
+    let text = &ran.stdout;
+    assert!(text.contains("left out rednet_digits/8_b1000000000: "), "{text}");
+    assert!(text.contains("All 1 rows that were run are right."), "{text}");
+}
+
+#[test]
+fn a_filter_selects_kernels_too() {
+    let arguments = ["bench", "--filter", "softmax", "--repeat", "1", "--json"];
+    let ran = involution(&arguments);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json = ran.json();
+    assert_eq!((&json["suite"], rows(&json).len()), (&"kernels".into(), 1));
+    assert_eq!(rows(&json)[0]["op"], "softmax");
+}
+
+#[test]
+fn what_selects_nothing_is_refused_with_what_there_is() {
+    let refused = |arguments: &[&str], parts: &[&str]| {
+        misused(&involution(&[&["bench"], arguments].concat()), parts);
+    };
+    refused(&["--suite", "pears"], &["pears", "kernels", "peers", "sweep"]);
+    refused(
+        &["--suite", "peers", "--filter", "W9"],
+        &["W9", "W1/inv_op_c256_56_s1_b1", "W7/rednet50_b8"],
+    );
+    // One text that selects something does not hide one that does not.
+    refused(&["--suite", "peers", "--filter", "W1,W9"], &["--filter W9"]);
+    refused(&["--filter", "nothing"], &["nothing", "softmax 1000"]);
+    refused(&["--suite", "peers", "conv2d"], &["no operators", "--filter"]);
+    refused(&["--suite", "peers", "--all-kernels"], &["--all-kernels", "kernels"]);
+    refused(&["--suite", "peers", "--adapter", "cpu"], &["needs a GPU"]);
+    refused(&["--suite", "sweep", "--model", "rednet"], &["rednet", "rednet50"]);
+    refused(&["--suite", "sweep", "--batches", "0"], &["above 0"]);
+    refused(&["--batches", "2"], &["--batches", "--suite sweep", "kernels"]);
+}
