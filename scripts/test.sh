@@ -8,6 +8,8 @@
 set -euo pipefail
 # Without an adapter, doctor and the tests fail instead of going on with the CPU reference.
 export INVOLUTION_GPU=require
+# What was measured on this machine must not change what is tested.
+export INVOLUTION_TUNE=off
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '== %s\n' "$*"; }

@@ -20,6 +20,8 @@
 //! * [`gpu`] runs, and alone names wgpu: compiles, binds, submits, times, and turns what a driver does wrong
 //!   into an [`Error`]. [`Gpu::load`] brings a layer or a network to the device.
 //! * [`check`] holds one against the other, within the error that the arithmetic allows.
+//! * [`tuned`] holds which kernels were measured to be the fastest, by adapter and call; `tune` measures them, with the
+//!   feature of that name.
 //! * [`state_dict`] holds weights by name; `weights` reads them from files, and `image` makes inputs of
 //!   photographs, each with the feature of its name.
 //!
@@ -141,6 +143,9 @@ pub mod reference;
 pub mod shape;
 pub mod state_dict;
 pub mod tensor;
+#[cfg(feature = "tune")]
+pub mod tune;
+pub mod tuned;
 #[cfg(feature = "weights")]
 pub mod weights;
 

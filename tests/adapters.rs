@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters};
+use involution::tuned::Tuned;
 use involution::{Error, Gpu};
 
 static OPEN: LazyLock<Result<Vec<Gpu>, String>> = LazyLock::new(open);
@@ -36,7 +37,8 @@ pub fn fresh(gpu: &Gpu, change: impl FnOnce(&mut Options)) -> Gpu {
 
 fn options(adapter: &AdapterInfo) -> Options {
     let adapter = AdapterChoice::Matching(adapter.index.to_string());
-    Options { adapter, ..Options::default() }
+    // What was measured on the machine at hand must not change what is tested.
+    Options { adapter, tuned: Tuned::Off, ..Options::default() }
 }
 
 fn variable(name: &str) -> Option<String> {

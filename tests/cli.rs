@@ -44,6 +44,8 @@ impl Ran {
 fn involution<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_involution"));
     command.args(arguments).env("NO_COLOR", "1").env_remove("RUST_LOG");
+    // What was measured on the machine at hand must not change what is tested.
+    command.env("INVOLUTION_TUNE", "off");
     let Output { status, stdout, stderr } = command.output().unwrap();
     let ran = Ran {
         code: status.code().expect("ended by a signal"),

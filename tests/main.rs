@@ -24,6 +24,8 @@ mod ops;
 mod plan;
 mod shaders;
 mod structure;
+#[cfg(feature = "tune")]
+mod tune;
 #[cfg(feature = "weights")]
 mod weights;
 mod worked_examples;

@@ -27,8 +27,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("weights", &["tensor", "state_dict", "shape", "error"]),
     ("models", &["state_dict", "shape", "error", "ops", "plan", "nn", "weights"]),
     ("image", &["tensor", "shape", "error", "models"]),
-    ("gpu", &["tensor", "state_dict", "shape", "error", "kernel", "ops", "reference", "plan"]),
+    ("tuned", &["shape", "ops"]),
+    (
+        "gpu",
+        &["tensor", "state_dict", "shape", "error", "kernel", "ops", "reference", "plan", "tuned"],
+    ),
     ("check", &["tensor", "shape", "error", "kernel", "ops", "reference", "gpu"]),
+    ("tune", &["tensor", "shape", "error", "ops", "plan", "reference", "tuned", "gpu", "check"]),
 ];
 
 /// A source file below `src/`, without comments and without its unit tests.

@@ -25,29 +25,44 @@ const EPSILON: f64 = f32::EPSILON as f64;
 /// A step may lose this much absolutely, where an adapter flushes subnormal numbers to zero.
 const FLUSH: f64 = f32::MIN_POSITIVE as f64;
 
+/// Evaluates operators: the reference, or what stands in for it.
+pub type Evaluate<'a> = &'a dyn Fn(&Operator, &[Array]) -> Result<Array>;
+
 /// Evaluates the reference and the error that single precision is allowed.
 pub fn expected(op: &Operator, inputs: &[&Tensor]) -> Result<Expected> {
+    expected_by(op, inputs, &reference::evaluate)
+}
+
+/// The same by another way to evaluate operators: with a kernel of a device, results are held against that
+/// kernel. Sums over absolute values are nearly exact in single precision, too, and the bound of a sum is
+/// twice what one evaluation can be off, so that it holds between two of them.
+pub fn expected_by(op: &Operator, inputs: &[&Tensor], evaluate: Evaluate<'_>) -> Result<Expected> {
     let inputs: Vec<Array> = inputs.iter().map(|&input| Array::from(input)).collect();
-    let value = reference::evaluate(op, &inputs)?;
+    let value = evaluate(op, &inputs)?;
     let bound = match op {
         // Copies and choices are exact.
         Operator::Unfold(_) | Operator::MaxPool2d(_) => vec![0.0; value.data.len()],
         Operator::Softmax(op) => softmax_bound(op.temperature, &inputs[0], &value),
-        _ => sum_bound(op, &inputs, &value)?,
+        _ => sum_bound(op, &inputs, &value, evaluate)?,
     };
     Ok(Expected { value, bound })
 }
 
 /// The bound of an operator that sums products and applies an activation.
-fn sum_bound(op: &Operator, inputs: &[Array], value: &Array) -> Result<Vec<f64>> {
+fn sum_bound(
+    op: &Operator,
+    inputs: &[Array],
+    value: &Array,
+    evaluate: Evaluate<'_>,
+) -> Result<Vec<f64>> {
     let (linear, activation) = without_activation(op);
     let before = match activation {
         Activation::None => value,
-        _ => &reference::evaluate(&linear, inputs)?,
+        _ => &evaluate(&linear, inputs)?,
     };
     let magnitudes: Vec<Array> =
         op.inputs().into_iter().zip(inputs).map(|(name, input)| magnitude(name, input)).collect();
-    let sums = reference::evaluate(&linear, &magnitudes)?;
+    let sums = evaluate(&linear, &magnitudes)?;
     let steps = (terms(op, inputs) + 2) as f64;
     let bound = before.data.iter().zip(&sums.data).map(|(&value, &sum)| {
         let before = steps * (EPSILON * sum + FLUSH);

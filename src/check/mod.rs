@@ -10,7 +10,7 @@ mod compare;
 mod fixed;
 pub mod verify;
 
-pub use bound::{Expected, expected};
+pub use bound::{Evaluate, Expected, expected, expected_by};
 pub use case::{Case, Choices, Script, generate};
 pub use compare::{Comparison, compare};
 pub use fixed::{fixed, known_answers};

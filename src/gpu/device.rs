@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use crate::error::{Error, Result};
+use crate::tuned::Tuned;
 
 /// Which adapter to open.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +32,8 @@ pub struct Options {
     pub max_binding_size: Option<u64>,
     /// Workgroups along one dimension of a dispatch.
     pub max_workgroups: Option<u32>,
+    /// Which measured choices among kernels to go by.
+    pub tuned: Tuned,
     /// Faults to put into shaders: they show that the checks catch a wrong kernel.
     pub faults: Vec<Fault>,
 }

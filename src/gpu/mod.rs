@@ -16,6 +16,7 @@ mod profile;
 mod readback;
 pub mod shader;
 mod split;
+mod tuned;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,7 @@ use crate::kernel::KernelKey;
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::tuned::Choices;
 
 pub use buffers::PoolStats;
 pub use device::{AdapterChoice, AdapterInfo, Fault, Options, adapters, backends};
@@ -46,13 +48,15 @@ struct Inner {
     pipelines: pipelines::Pipelines,
     pool: buffers::Pool,
     options: Options,
+    /// Read once, when the device is opened.
+    tuned: Choices,
     in_flight: execute::InFlight,
 }
 
 /// Which of an operator's candidates to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The one the operator prefers.
+    /// The one the operator prefers, or the one that was [measured](crate::tuned) to be faster.
     #[default]
     Preferred,
     /// The one of this name, as in [`Candidate`](crate::ops::Candidate).
@@ -72,8 +76,10 @@ impl Gpu {
 
     /// Opens a device.
     pub async fn open_async(options: &Options) -> Result<Self> {
+        let context = Context::open(options).await?;
         Ok(Gpu(Arc::new(Inner {
-            context: Context::open(options).await?,
+            tuned: Choices::load(&options.tuned, &context.info.identity()),
+            context,
             pipelines: pipelines::Pipelines::default(),
             pool: buffers::Pool::default(),
             options: options.clone(),

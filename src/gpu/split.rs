@@ -87,8 +87,15 @@ impl Gpu {
     }
 
     /// The ways of an operator that this device has: those made for the other class of adapter, then the
-    /// general one, and last the one that is preferred here.
+    /// general one, and last the one that is preferred here, by its class or because it was
+    /// [measured](crate::tuned) to be the fastest.
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
+        let candidates = self.fixed_candidates(op, shapes)?;
+        Ok(self.prefer_tuned(op, shapes, candidates))
+    }
+
+    /// The same in the order that holds without any measurement.
+    pub fn fixed_candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let info = &self.0.context.info;
         let mut candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
         let class = if info.software { AdapterClass::Software } else { AdapterClass::Gpu };

@@ -33,7 +33,9 @@ pub struct Args {
 /// Variables that change what runs: of this program, of wgpu, of the Vulkan loader, of Mesa.
 const VARIABLES: &[&str] = &[
     "INVOLUTION_ADAPTER",
+    "INVOLUTION_CACHE_DIR",
     "INVOLUTION_GPU",
+    "INVOLUTION_TUNE",
     "WGPU_ADAPTER_NAME",
     "WGPU_BACKEND",
     "WGPU_POWER_PREFERENCE",

@@ -20,6 +20,7 @@ mod output;
 mod plan;
 mod run;
 mod tensors;
+mod tune;
 mod verify;
 mod workloads;
 
@@ -44,6 +45,7 @@ Examples:
 Environment:
   INVOLUTION_ADAPTER  the adapter: its index, part of its name, or cpu
   INVOLUTION_GPU      require, auto or off
+  INVOLUTION_TUNE     off: without the choices that `involution tune` measured
   RUST_LOG            what the library reports on stderr (default: warn)
   NO_COLOR            no colours
 
@@ -84,6 +86,8 @@ enum Command {
     Op(op::Args),
     /// Time kernels on the shapes of RedNet-50, or layers and networks, and check what they computed
     Bench(bench::Args),
+    /// Measure which kernels are the fastest here, and remember them
+    Tune(tune::Args),
 }
 
 /// Whether what was to be checked held.
@@ -168,6 +172,7 @@ fn main() -> ExitCode {
         Some(Command::Layer(args)) => layer::run(&cli.adapter, &args, cli.json),
         Some(Command::Op(args)) => op::run(&cli.adapter, &args, cli.json),
         Some(Command::Bench(args)) => bench::run(&cli.adapter, &args, cli.json),
+        Some(Command::Tune(args)) => tune::run(&cli.adapter, &args, cli.json),
     };
     match outcome {
         Ok(Outcome::Passed) => ExitCode::SUCCESS,

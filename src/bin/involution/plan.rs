@@ -158,7 +158,7 @@ fn network(args: &Args) -> Result<(Box<dyn Layer>, Shape)> {
 }
 
 /// Height and width from `224` or `480x640`.
-fn parse_size(text: &str) -> Result<[usize; 2]> {
+pub fn parse_size(text: &str) -> Result<[usize; 2]> {
     let (height, width) = text.split_once('x').unwrap_or((text, text));
     match (height.parse(), width.parse()) {
         (Ok(height), Ok(width)) => Ok([height, width]),
