@@ -19,6 +19,8 @@ pub(crate) enum Use {
     Uniform,
     /// Reading back to the host.
     Staging,
+    /// Writing from the host: mapped while it waits in the pool.
+    Upload,
     /// Timestamps before they are copied to staging.
     Queries,
 }
@@ -30,6 +32,7 @@ impl Use {
             Use::Storage => U::STORAGE | U::COPY_SRC | U::COPY_DST,
             Use::Uniform => U::UNIFORM | U::COPY_DST,
             Use::Staging => U::MAP_READ | U::COPY_DST,
+            Use::Upload => U::MAP_WRITE | U::COPY_SRC,
             Use::Queries => U::QUERY_RESOLVE | U::COPY_SRC,
         }
     }
@@ -39,10 +42,15 @@ impl Use {
             Use::Storage => "pool.storage",
             Use::Uniform => "pool.uniform",
             Use::Staging => "pool.staging",
+            Use::Upload => "pool.upload",
             Use::Queries => "pool.queries",
         }
     }
 }
+
+/// Bytes that are copied between host and device at a time, by way of a buffer that both see: few enough that
+/// one side works on a piece while the other works on the next.
+pub(crate) const PIECE: u64 = 4 << 20;
 
 /// What the pool holds, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,7 +93,7 @@ impl Lease {
         &self.buffer
     }
 
-    /// Whether the buffer may be lent again: not while it is mapped, or about to be.
+    /// Whether the buffer may be lent again: not while it is about to be mapped, or is mapped for reading.
     pub fn set_reusable(&self, reusable: bool) {
         self.reusable.store(reusable, Ordering::Relaxed);
     }
@@ -217,7 +225,7 @@ impl Pool {
                 label: Some(usage.label()),
                 size: bytes,
                 usage: usage.usages(),
-                mapped_at_creation: false,
+                mapped_at_creation: usage == Use::Upload,
             })
         };
         let what = format!("{op}: {what}");

@@ -1,7 +1,7 @@
 //! From an operator and its tensors to submitted work: compile, bind, fold the grid, submit.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bind::{Binder, Bound, Call};
 use super::buffers::{Lease, Use};
@@ -80,7 +80,7 @@ impl Prepared {
 pub(crate) struct InFlight(Mutex<VecDeque<wgpu::SubmissionIndex>>);
 
 /// Submissions that the host may be ahead of the device.
-const MAX_IN_FLIGHT: usize = 64;
+pub(crate) const MAX_IN_FLIGHT: usize = 64;
 
 impl Gpu {
     /// A device tensor whose values are not yet defined.
@@ -153,7 +153,7 @@ impl Gpu {
     /// Sends prepared work to the device; does not wait for it.
     pub fn submit(&self, prepared: &Prepared) -> Result<()> {
         let submission = self.record(prepared.op, &prepared.dispatches, None)?;
-        self.0.in_flight.push(self, submission);
+        self.0.in_flight.push(self, submission, MAX_IN_FLIGHT);
         Ok(())
     }
 
@@ -234,18 +234,35 @@ impl Gpu {
 }
 
 impl InFlight {
-    pub(crate) fn push(&self, gpu: &Gpu, submission: wgpu::SubmissionIndex) {
-        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Waits for the oldest where there would be more than `most`.
+    pub(crate) fn push(&self, gpu: &Gpu, submission: wgpu::SubmissionIndex, most: usize) {
+        let mut queue = self.lock();
         queue.push_back(submission);
-        if queue.len() > MAX_IN_FLIGHT
+        if queue.len() > most
             && let Some(oldest) = queue.pop_front()
         {
             drop(queue);
-            let wait = wgpu::PollType::Wait { submission_index: Some(oldest), timeout: None };
-            // A device that is lost meanwhile says so at the next call.
-            let _ = gpu.0.context.device.poll(wait);
+            wait(gpu, oldest);
         }
     }
+
+    /// Waits for all of them.
+    pub(crate) fn drain(&self, gpu: &Gpu) {
+        let last = std::mem::take(&mut *self.lock()).pop_back();
+        if let Some(last) = last {
+            wait(gpu, last);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<wgpu::SubmissionIndex>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wait(gpu: &Gpu, submission: wgpu::SubmissionIndex) {
+    let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+    // A device that is lost meanwhile says so at the next call.
+    let _ = gpu.0.context.device.poll(wait);
 }
 
 /// Workgroups over x and y, as near to even as it goes, so that few are launched in vain.

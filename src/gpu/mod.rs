@@ -17,6 +17,7 @@ mod readback;
 pub mod shader;
 mod split;
 mod tuned;
+mod upload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,6 +52,8 @@ struct Inner {
     /// Read once, when the device is opened.
     tuned: Choices,
     in_flight: execute::InFlight,
+    /// Pieces on their way to the device.
+    uploads: execute::InFlight,
 }
 
 /// Which of an operator's candidates to run.
@@ -84,6 +87,7 @@ impl Gpu {
             pool: buffers::Pool::default(),
             options: options.clone(),
             in_flight: execute::InFlight::default(),
+            uploads: execute::InFlight::default(),
         })))
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bind::{Binder, Bound, Call, Packed};
 use super::buffers::{Lease, Use};
-use super::execute::GpuTensor;
+use super::execute::{GpuTensor, MAX_IN_FLIGHT};
 use super::profile::Timing;
 use super::split::Chunk;
 use super::{Choice, Gpu};
@@ -118,7 +118,7 @@ impl Network {
             self.0.gpu.write(&run.input, x.data())?;
             let dispatches = &run.bound.dispatches;
             let submission = self.0.gpu.record(NETWORK, dispatches, None)?;
-            self.0.gpu.0.in_flight.push(&self.0.gpu, submission);
+            self.0.gpu.0.in_flight.push(&self.0.gpu, submission, MAX_IN_FLIGHT);
             let downloads = run.outputs.iter().map(|(name, tensor)| {
                 Ok((name.clone(), tensor.shape().clone(), self.0.gpu.start_download(tensor)?))
             });
@@ -126,7 +126,7 @@ impl Network {
         };
         let mut results = Vec::new();
         for (name, shape, download) in pending {
-            let data = self.0.gpu.finish_download(download).await?;
+            let data = self.0.gpu.finish_read(download).await?;
             results.push((name, Tensor::new(shape, data).map_err(Error::at(NETWORK))?));
         }
         Ok(results)
@@ -212,7 +212,8 @@ impl Network {
             ready.push(self.pack(&plan, step, chunks)?);
         }
         let mut tensors = self.upload_constants(&plan, &unpacked(&plan, &chunks, &ready))?;
-        // What the weights lay in before they were packed.
+        // What the weights lay in before they were packed, and what they were staged in.
+        gpu.0.uploads.drain(gpu);
         gpu.trim();
         let slots = memory.slots().iter().map(|&bytes| {
             let context = &gpu.0.context;
@@ -310,7 +311,7 @@ impl Network {
         binder.push_once(call, &weight, &packed)?;
         let bound = binder.finish()?;
         let submission = gpu.record(NETWORK, &bound.dispatches, None)?;
-        gpu.0.in_flight.push(gpu, submission);
+        gpu.0.in_flight.push(gpu, submission, MAX_IN_FLIGHT);
         known.push((call.clone(), constant.clone(), packed.clone()));
         Ok(packed)
     }
