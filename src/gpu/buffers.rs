@@ -55,9 +55,9 @@ pub(crate) const PIECE: u64 = 4 << 20;
 /// What the pool holds, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolStats {
-    /// Lent out now.
+    /// Lent out now: to tensors, networks and results on their way to the host.
     pub in_use: u64,
-    /// Allocated on the device, lent out or waiting.
+    /// Allocated on the device: lent out, waiting, or the pool's own staging of what is on its way to the device.
     pub reserved: u64,
     /// The most that was ever lent out at once.
     pub peak: u64,
@@ -93,6 +93,11 @@ impl Lease {
         &self.buffer
     }
 
+    /// Its bytes among those that are lent.
+    fn counted(&self) -> u64 {
+        if self.usage == Use::Upload { 0 } else { self.class }
+    }
+
     /// Whether the buffer may be lent again: not while it is about to be mapped, or is mapped for reading.
     pub fn set_reusable(&self, reusable: bool) {
         self.reusable.store(reusable, Ordering::Relaxed);
@@ -102,7 +107,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut state = self.pool.lock();
-        state.stats.in_use -= self.class;
+        state.stats.in_use -= self.counted();
         if !self.reusable.load(Ordering::Relaxed) {
             state.stats.reserved -= self.class;
             return;
@@ -201,15 +206,17 @@ impl Pool {
             Some(buffer) => buffer,
             None => self.allocate(context, usage, class, op, what)?,
         };
+        let reusable = AtomicBool::new(true);
+        let lease = Lease { buffer, class, usage, pool: self.clone(), reusable };
         let mut state = self.lock();
         if made {
             state.stats.reserved += class;
             state.stats.allocations += 1;
         }
-        state.stats.in_use += class;
+        state.stats.in_use += lease.counted();
         state.stats.peak = state.stats.peak.max(state.stats.in_use);
         drop(state);
-        Ok(Lease { buffer, class, usage, pool: self.clone(), reusable: AtomicBool::new(true) })
+        Ok(lease)
     }
 
     fn allocate(

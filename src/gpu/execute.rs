@@ -1,7 +1,9 @@
 //! From an operator and its tensors to submitted work: compile, bind, fold the grid, submit.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::bind::{Binder, Bound, Call};
 use super::buffers::{Lease, Use};
@@ -50,6 +52,27 @@ pub(crate) struct Dispatch {
     pub pipeline: Arc<Pipeline>,
     pub bind_group: wgpu::BindGroup,
     pub workgroups: [u32; 3],
+    /// How long it may take, by the estimate in `split`.
+    pub work: Duration,
+}
+
+impl Dispatch {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline.raw);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// How many of these dispatches, the first at least, keep to the budget together.
+fn within(budget: Duration, dispatches: &[Dispatch]) -> usize {
+    let mut sum = Duration::ZERO;
+    let over = dispatches.iter().position(|dispatch| {
+        sum = sum.saturating_add(dispatch.work);
+        sum > budget
+    });
+    over.map_or(dispatches.len(), |over| over.max(1))
 }
 
 /// An operator with its tensors bound: can be submitted any number of times.
@@ -157,7 +180,8 @@ impl Gpu {
         Ok(())
     }
 
-    /// Records dispatches and submits them; with queries, each in a pass of its own between timestamps.
+    /// Records dispatches and submits them, at once or in parts that keep to the budget; with queries, each in
+    /// a pass of its own between timestamps. Gives the last submission.
     pub(crate) fn record(
         &self,
         op: &'static str,
@@ -165,36 +189,40 @@ impl Gpu {
         queries: Option<&Queries>,
     ) -> Result<wgpu::SubmissionIndex> {
         let context = &self.0.context;
-        context.guarded(op, 0, || {
-            let mut encoder = context.device.create_command_encoder(&Default::default());
-            let record = |pass: &mut wgpu::ComputePass<'_>, dispatch: &Dispatch| {
-                pass.set_pipeline(&dispatch.pipeline.raw);
-                pass.set_bind_group(0, &dispatch.bind_group, &[]);
-                let [x, y, z] = dispatch.workgroups;
-                pass.dispatch_workgroups(x, y, z);
-            };
-            match queries {
-                None => {
-                    let descriptor =
-                        wgpu::ComputePassDescriptor { label: Some(op), timestamp_writes: None };
-                    let mut pass = encoder.begin_compute_pass(&descriptor);
-                    for dispatch in dispatches {
-                        record(&mut pass, dispatch);
+        let mut rest = dispatches;
+        loop {
+            let first = dispatches.len() - rest.len();
+            let (part, after) = rest.split_at(within(context.budget, rest));
+            rest = after;
+            let submission = context.guarded(op, 0, || {
+                let mut encoder = context.device.create_command_encoder(&Default::default());
+                match queries {
+                    None => {
+                        let descriptor =
+                            wgpu::ComputePassDescriptor { label: Some(op), timestamp_writes: None };
+                        let mut pass = encoder.begin_compute_pass(&descriptor);
+                        part.iter().for_each(|dispatch| dispatch.record(&mut pass));
+                    }
+                    Some(queries) => {
+                        for (index, dispatch) in part.iter().enumerate() {
+                            let descriptor = wgpu::ComputePassDescriptor {
+                                label: Some(op),
+                                timestamp_writes: Some(queries.writes(first + index)),
+                            };
+                            dispatch.record(&mut encoder.begin_compute_pass(&descriptor));
+                        }
+                        if rest.is_empty() {
+                            queries.resolve(&mut encoder);
+                        }
                     }
                 }
-                Some(queries) => {
-                    for (index, dispatch) in dispatches.iter().enumerate() {
-                        let descriptor = wgpu::ComputePassDescriptor {
-                            label: Some(op),
-                            timestamp_writes: Some(queries.writes(index)),
-                        };
-                        record(&mut encoder.begin_compute_pass(&descriptor), dispatch);
-                    }
-                    queries.resolve(&mut encoder);
-                }
+                context.queue.submit([encoder.finish()])
+            })?;
+            self.0.submissions.fetch_add(1, Ordering::Relaxed);
+            if rest.is_empty() {
+                return Ok(submission);
             }
-            context.queue.submit([encoder.finish()])
-        })
+        }
     }
 
     /// Dispatches no workgroups of a pipeline: some drivers finish compiling at the first dispatch.
@@ -228,8 +256,10 @@ impl Gpu {
                 entries: &entries,
             })
         })?;
-        let dispatch = Dispatch { pipeline: pipeline.clone(), bind_group, workgroups: [0; 3] };
-        self.record(pipeline.shader.name, &[dispatch], None).map(|_| ())
+        let (pipeline, workgroups, work) = (pipeline.clone(), [0; 3], Duration::ZERO);
+        let dispatch = Dispatch { pipeline, bind_group, workgroups, work };
+        self.record(dispatch.pipeline.shader.name, std::slice::from_ref(&dispatch), None)
+            .map(|_| ())
     }
 }
 

@@ -16,11 +16,12 @@ mod profile;
 mod readback;
 pub mod shader;
 mod split;
+mod stream;
 mod tuned;
 mod upload;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 use crate::kernel::KernelKey;
@@ -36,6 +37,7 @@ pub use guard::Guarded;
 pub use network::{Network, Outputs};
 pub use pipelines::PipelineStats;
 pub use profile::{Timer, Timing};
+pub use stream::Stream;
 
 use device::Context;
 
@@ -54,6 +56,8 @@ struct Inner {
     in_flight: execute::InFlight,
     /// Pieces on their way to the device.
     uploads: execute::InFlight,
+    /// Submissions of dispatches so far.
+    submissions: AtomicU64,
 }
 
 /// Which of an operator's candidates to run.
@@ -88,6 +92,7 @@ impl Gpu {
             options: options.clone(),
             in_flight: execute::InFlight::default(),
             uploads: execute::InFlight::default(),
+            submissions: AtomicU64::new(0),
         })))
     }
 
@@ -120,6 +125,12 @@ impl Gpu {
     /// How often pipelines were asked for and compiled.
     pub fn pipeline_stats(&self) -> PipelineStats {
         self.0.pipelines.stats()
+    }
+
+    /// Submissions of kernels since the start. A call or a run of a network is one, but where it would take
+    /// the device longer than [`Options::submission_budget`].
+    pub fn submissions(&self) -> u64 {
+        self.0.submissions.load(Ordering::Relaxed)
     }
 
     /// Runs an operator on host tensors with its preferred kernel and waits for the result.

@@ -11,12 +11,14 @@ use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
 /// A copy to the host that is under way.
+#[derive(Debug)]
 pub(crate) struct Read {
     pieces: Vec<Piece>,
     what: &'static str,
 }
 
 /// A part of it, in a staging buffer of its own.
+#[derive(Debug)]
 struct Piece {
     staging: Lease,
     bytes: u64,

@@ -42,7 +42,10 @@ fn staging_is_used_again() {
         let round = |seed| {
             let tensor = counted(LARGE, seed);
             assert!(there_and_back(&gpu, &tensor) == tensor, "round {seed}");
-            assert_eq!(gpu.pool_stats().in_use, 0);
+            let stats = gpu.pool_stats();
+            assert_eq!(stats.in_use, 0);
+            // The upload's staging is nobody's: one tensor was lent, and what it was read by.
+            assert!(stats.peak <= 2 * (10 << 20) + (4 << 20), "{stats:?}");
         };
         // How many pieces are filled before the device is done with the first is a matter of luck: up to all.
         (0..3).for_each(round);
@@ -67,8 +70,10 @@ fn uploads_without_end_take_bounded_memory() {
             last = gpu.upload(&tensors[round % 2]).unwrap();
         }
         assert!(gpu.download(&last).unwrap() == tensors[1]);
-        // Two tensors, the staging of both ways.
-        assert!(gpu.pool_stats().peak <= (20 + 80 + 12) << 20, "{:?}", gpu.pool_stats());
+        // Some tensors whose uploads were under way, and the staging of both ways.
+        let stats = gpu.pool_stats();
+        assert!(stats.peak <= 3 * (10 << 20), "{stats:?}");
+        assert!(stats.reserved <= stats.peak + (17 * 4 << 20), "{stats:?}");
     });
 }
 

@@ -1,5 +1,6 @@
 //! The engine: what it compiles, allocates, cuts, folds and refuses, and how it fails.
 
+mod budget;
 mod copies;
 mod limits;
 mod lost;
