@@ -1,18 +1,15 @@
 //! Copies from the host to the device.
 //!
-//! Small ones go through the queue's own staging, which needs no submission. That staging is made anew each
-//! time, and the pages of new memory cost several times what filling them does; so large ones go, in pieces,
-//! through staging buffers that stay mapped and are used again. While the device copies a piece, the host fills
-//! the next.
+//! What is no larger than a piece goes through the queue's own staging, which needs no submission. That staging
+//! is made anew each time, and the pages of new memory cost several times what filling them does; so what is
+//! larger goes, in pieces, through staging buffers that stay mapped and are used again. While the device copies
+//! a piece, the host fills the next.
 
 use super::Gpu;
 use super::buffers::{Lease, PIECE, Use};
 use super::execute::GpuTensor;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
-
-/// Bytes up to which the queue's own staging does as well.
-const DIRECT: usize = 1 << 20;
 
 /// Pieces that the device may have before it: what bounds the staging.
 const PIECES_AHEAD: usize = 16;
@@ -29,16 +26,15 @@ impl Gpu {
     pub(crate) fn write(&self, tensor: &GpuTensor, values: &[f32]) -> Result<()> {
         let context = &self.0.context;
         let (buffer, bytes) = (tensor.lease.buffer(), bytemuck::cast_slice(values));
-        if bytes.len() <= DIRECT {
+        if bytes.len() as u64 <= PIECE {
             return context.guarded("upload", bytes.len() as u64, || {
                 context.queue.write_buffer(buffer, tensor.offset, bytes);
             });
         }
-        let piece = PIECE.min(context.limits.max_buffer_size) / 8 * 8;
         let mut offset = tensor.offset;
-        for bytes in bytes.chunks(piece as usize) {
+        for bytes in bytes.chunks(PIECE as usize) {
             let staging =
-                self.0.pool.lease_exact(context, Use::Upload, piece, "upload", "staging")?;
+                self.0.pool.lease_exact(context, Use::Upload, PIECE, "upload", "staging")?;
             self.write_piece(staging, bytes, buffer, offset)?;
             offset += bytes.len() as u64;
         }

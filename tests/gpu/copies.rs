@@ -22,8 +22,8 @@ fn there_and_back(gpu: &Gpu, tensor: &Tensor) -> Tensor {
 fn pieces_arrive_in_their_places() {
     adapters::each(|gpu| {
         let gpu = adapters::fresh(gpu, |_| {});
-        // Around the size where pieces begin, around one piece, and around two.
-        for mib in [1, 4, 8] {
+        // Around one piece, where cutting begins, and around two.
+        for mib in [4, 8] {
             for more in [-1, 0, 1] {
                 let elements = ((mib << 20) / 4 + more) as usize;
                 let tensor = counted(elements, elements);
@@ -73,17 +73,7 @@ fn uploads_without_end_take_bounded_memory() {
         // Some tensors whose uploads were under way, and the staging of both ways.
         let stats = gpu.pool_stats();
         assert!(stats.peak <= 3 * (10 << 20), "{stats:?}");
-        assert!(stats.reserved <= stats.peak + (17 * 4 << 20), "{stats:?}");
-    });
-}
-
-/// A device whose buffers are smaller than a piece.
-#[test]
-fn pieces_are_no_larger_than_a_buffer_may_be() {
-    adapters::each(|gpu| {
-        let gpu = adapters::fresh(gpu, |options| options.max_buffer_size = Some((3 << 20) + 4));
-        let tensor = counted((3 << 20) / 4, 3);
-        assert!(there_and_back(&gpu, &tensor) == tensor);
+        assert!(stats.reserved <= stats.peak + ((17 * 4) << 20), "{stats:?}");
     });
 }
 
