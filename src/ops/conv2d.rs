@@ -227,13 +227,10 @@ impl Geometry {
         }
         let quads = pixels.div_ceil(PIXELS);
         if self.is_pointwise() && self.window.stride == [1, 1] {
-            for &tile in POINTWISE.tiles {
+            let [narrow, wide] = [POINTWISE.tiles[0], POINTWISE.tiles[1]];
+            for tile in if self.group_out() > 8 { [narrow, wide] } else { [wide, narrow] } {
                 ways.push(single(&POINTWISE, tile, self.blocks(quads, tile)?));
             }
-        }
-        // Below half a tile of channels, most of what subgroups compute would be dropped.
-        if self.group_out() < SUBGROUP_CHANNELS / 2 {
-            return Ok(ways);
         }
         let [packed, gathered] = [scratch, scratch + 1].map(Operand::Scratch);
         let pack = self.pack(weight, packed, weights)?;
@@ -246,13 +243,16 @@ impl Geometry {
                 once: 1,
             })
         };
-        if self.terms().is_multiple_of(2) {
+        // Below half a tile of channels, most of what the lanes compute would be dropped; where they read for
+        // each other, that pays with fewer.
+        let half = self.group_out() >= SUBGROUP_CHANNELS / 2;
+        if half && self.terms().is_multiple_of(2) {
             ways.push(tiled(&SUBGROUP, SUBGROUP.tiles[0], rows)?);
         }
-        if let Some(tile) = self.row_tile() {
+        if let Some(tile) = self.row_tile().filter(|_| self.group_out() >= SUBGROUP_CHANNELS / 8) {
             ways.push(tiled(&ROWS, tile, rows)?);
         }
-        if self.is_pointwise() && self.terms().is_multiple_of(2) {
+        if half && self.is_pointwise() && self.terms().is_multiple_of(2) {
             let whole = pixels.is_multiple_of(PIXELS);
             let kernel = if whole { &POINTWISE_QUADS } else { &POINTWISE_SINGLES };
             let mut way = tiled(kernel, kernel.tiles[0], quads)?;
