@@ -22,6 +22,9 @@ pub(crate) struct Bound {
     pub leases: Vec<Arc<Lease>>,
 }
 
+/// Bytes of what stands in for a tensor that is not given: the largest element that kernels read.
+const NOTHING: u64 = 16;
+
 /// What the calls that a candidate makes [once](crate::ops::Candidate::once) have written: the first of its
 /// scratch buffers, with their bytes.
 pub(crate) type Packed = (Arc<Lease>, u64);
@@ -68,7 +71,7 @@ pub(crate) struct Binder<'a> {
 
 impl<'a> Binder<'a> {
     pub fn new(gpu: &'a Gpu, op: &'static str) -> Result<Self> {
-        let absent = gpu.0.pool.lease(&gpu.0.context, Use::Storage, 4, op, "nothing")?;
+        let absent = gpu.0.pool.lease(&gpu.0.context, Use::Storage, NOTHING, op, "nothing")?;
         let absent = Arc::new(absent);
         let leases = vec![absent.clone()];
         Ok(Binder {
@@ -112,7 +115,7 @@ impl<'a> Binder<'a> {
                 }
                 Operand::Output => Some(tensor(output, !batched.is_empty())),
                 Operand::Scratch(i) => scratch.get(i).cloned(),
-                Operand::Absent => Some((absent.clone(), 0, 4)),
+                Operand::Absent => Some((absent.clone(), 0, NOTHING)),
             };
             for call in calls.iter().skip(if ready.is_empty() { 0 } else { *once }) {
                 self.call(call, &window)?;
