@@ -129,16 +129,16 @@ impl<'a> Binder<'a> {
         Ok(())
     }
 
-    /// Adds a call that makes `to` of a weight.
-    pub fn push_once(&mut self, call: &KernelCall, weight: &GpuTensor, to: &Packed) -> Result<()> {
+    /// Adds a call that makes `to` of one tensor.
+    pub fn push_once(&mut self, call: &KernelCall, from: &GpuTensor, to: &Packed) -> Result<()> {
         let window = |operand| match operand {
-            Operand::Input(_) => Some((weight.lease.clone(), weight.offset, weight.bytes())),
-            Operand::Scratch(_) => Some((to.0.clone(), 0, to.1)),
-            Operand::Output | Operand::Absent => None,
+            Operand::Input(_) => Some((from.lease.clone(), from.offset, from.bytes())),
+            Operand::Scratch(_) | Operand::Output => Some((to.0.clone(), 0, to.1)),
+            Operand::Absent => None,
         };
         self.call(call, &window)?;
         self.calls.push(self.pushed);
-        self.leases.extend([weight.lease.clone(), to.0.clone()]);
+        self.leases.extend([from.lease.clone(), to.0.clone()]);
         self.pushed += 1;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The engine: what it compiles, allocates, cuts, folds and refuses, and how it fails.
 
 mod limits;
+mod limits_measured;
 mod lost;
 mod pipelines;
 mod pool;
