@@ -31,7 +31,8 @@
 //!   library does not panic and does not print; it emits `tracing` events.
 //! * Nothing is allocated before everything that can be refused has been.
 //! * A kernel's result lies within a bound that follows from the arithmetic; see [`check::expected`].
-//! * Pipelines do not depend on sizes: another image size or batch compiles nothing.
+//! * Pipelines do not depend on sizes: another batch compiles nothing, and another image size at most the
+//!   kernels for planes that are, or are not, a multiple of four pixels.
 //! * Weights are exactly those of the network, or an error that lists all that differs.
 //! * Reading a file of weights runs nothing that it contains.
 //! * [`Gpu`] and everything else here is `Send + Sync`.

@@ -27,7 +27,9 @@ fn everything() -> Vec<(Operator, &'static str)> {
     let activation = Activation::Silu;
     let window = Window::new([3, 5]).stride([2, 1]).padding(Padding::symmetric(1, 2));
     let Window { stride, padding, .. } = window;
-    let conv = Conv2d { stride, padding, dilation: [2, 2], groups: 2, bias: true, activation };
+    let dilation = [2, 2];
+    let residual = true;
+    let conv = Conv2d { stride, padding, dilation, groups: 2, bias: true, residual, activation };
     let average = AvgPool2d { window, ceil_mode: true, count_include_pad: false };
     let window = window.dilation([2, 2]);
     vec![
@@ -38,7 +40,7 @@ fn everything() -> Vec<(Operator, &'static str)> {
         ),
         (conv.into(), "stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu"),
         (
-            DynamicConv2d { conv }.into(),
+            DynamicConv2d { conv: Conv2d { residual: false, ..conv } }.into(),
             "stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
         ),
         (

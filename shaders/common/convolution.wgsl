@@ -5,6 +5,7 @@
 // @binding(2) is the weight, [Co, Ci/g, Kh, Kw] or [N, Co, Ci/g, Kh, Kw], which kernels read in their own ways
 @group(0) @binding(3) var<storage, read> bias: array<f32>;      // [Co] or [N, Co]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<f32>;  // the shape of out
 
 // The input at a place that may lie in the padding; places left of or above the input have wrapped
 // around 0. The load is unconditional: a branch costs more than a read in vain.
@@ -24,7 +25,7 @@ fn padded4(plane: u32, iy: u32, ix: u32) -> vec4<f32> {
     );
 }
 
-// Bias, activation, and the store of up to four neighbouring output pixels.
+// Bias, residual, activation, and the store of up to four neighbouring output pixels.
 fn finish(value: vec4<f32>, sample: u32, channel: u32, pixel: u32, pixels: u32) {
     let plane = params.out_height * params.out_width;
     let first = (sample * params.out_channels + channel) * plane + pixel;
@@ -34,7 +35,11 @@ fn finish(value: vec4<f32>, sample: u32, channel: u32, pixel: u32, pixels: u32) 
     }
     for (var p = 0u; p < 4u; p++) {
         if p < pixels {
-            out[first + p] = activate(value[p] + shift, params.activation);
+            var sum = value[p] + shift;
+            if params.has_residual != 0u {
+                sum += residual[first + p];
+            }
+            out[first + p] = activate(sum, params.activation);
         }
     }
 }

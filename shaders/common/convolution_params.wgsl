@@ -14,6 +14,7 @@ struct Params {
     weight_sample_stride: u32, // 0 where all samples share one weight
     bias_sample_stride: u32,
     has_bias: u32,
+    has_residual: u32,
     activation: u32,
 }
 

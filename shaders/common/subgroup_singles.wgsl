@@ -2,8 +2,9 @@
 #import subgroup_tile
 
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<f32>;  // the shape of out
 
-// Activation and store of eight channels of the tile, as far as the group goes: up to four pixels of each
+// Residual, activation and store of eight channels of the tile, as far as the group goes: up to four pixels of each
 // from `pixel` on.
 fn store8(sum: ptr<function, array<vec4<f32>, 8>>, place: Place, channel: u32, pixel: u32, pixels: u32) {
     let plane = params.out_height * params.out_width;
@@ -12,10 +13,14 @@ fn store8(sum: ptr<function, array<vec4<f32>, 8>>, place: Place, channel: u32, p
     let row = place.sample * params.out_channels + place.group * group_out + first;
     for (var c = 0u; c < 8u; c++) {
         if first + c < group_out {
-            let value = activate4((*sum)[c], params.activation);
+            let at = (row + c) * plane + pixel;
             for (var p = 0u; p < 4u; p++) {
                 if p < pixels {
-                    out[(row + c) * plane + pixel + p] = value[p];
+                    var value = (*sum)[c][p];
+                    if params.has_residual != 0u {
+                        value += residual[at + p];
+                    }
+                    out[at + p] = activate(value, params.activation);
                 }
             }
         }

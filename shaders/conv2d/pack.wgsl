@@ -1,4 +1,4 @@
-// Weights as the subgroup kernels read them: for each tile of 32 output channels and each term, eight lanes
+// Weights as the kernels of eight lanes read them: for each tile of 32 output channels and each term, eight lanes
 // with four values each; value j of lane i is that of channel 8j + i. Past the last channel of a group there
 // are zeros.
 #import grid

@@ -105,7 +105,7 @@ fn magnitude(name: &str, input: &Array) -> Array {
 fn terms(op: &Operator, inputs: &[Array]) -> usize {
     let dims = |input: usize| inputs[input].shape.as_slice();
     match op {
-        Operator::Conv2d(_) => dims(1)[1..].iter().product::<usize>() + 1,
+        Operator::Conv2d(_) => dims(1)[1..].iter().product::<usize>() + 2,
         Operator::DynamicConv2d(_) => dims(2)[0] + dims(2)[2..].iter().product::<usize>() + 1,
         Operator::Involution(op) => op.window.taps(),
         Operator::Fold(op) => op.window.taps(),

@@ -231,6 +231,7 @@ impl Draw<'_> {
             dilation: window.dilation,
             groups,
             bias: self.yes(),
+            residual: false,
             activation: self.activated(),
         };
         let [kh, kw] = window.kernel_size;
@@ -240,7 +241,14 @@ impl Draw<'_> {
     fn conv2d(&mut self) -> Drawn {
         let (conv, x, weight) = self.convolution();
         let bias = conv.bias.then(|| vec![weight[0]]);
-        (conv.into(), [x, weight].into_iter().chain(bias).collect())
+        let mut shapes: Vec<Vec<usize>> = [x, weight].into_iter().chain(bias).collect();
+        let views: Vec<Shape> = shapes.iter().cloned().map(Shape::new).collect();
+        let output = conv.output_shape(&views.iter().collect::<Vec<_>>());
+        // What cannot be carried out is drawn again by the caller.
+        let residual = output.ok().filter(|_| self.one_of(&[false, false, true]));
+        let conv = Conv2d { residual: residual.is_some(), ..conv };
+        shapes.extend(residual.map(|shape| shape.dims().to_vec()));
+        (conv.into(), shapes)
     }
 
     fn dynamic_conv2d(&mut self) -> Drawn {

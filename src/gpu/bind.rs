@@ -23,6 +23,9 @@ pub(crate) struct Bound {
     pub leases: Vec<Arc<Lease>>,
 }
 
+/// Bytes of what stands in for a tensor that is not given: the largest element that kernels read.
+const NOTHING: u64 = 16;
+
 /// What the calls that a candidate makes [once](crate::ops::Candidate::once) have written: the first of its
 /// scratch buffers, with their bytes.
 pub(crate) type Packed = (Arc<Lease>, u64);
@@ -70,7 +73,7 @@ pub(crate) struct Binder<'a> {
 
 impl<'a> Binder<'a> {
     pub fn new(gpu: &'a Gpu, op: &'static str) -> Result<Self> {
-        let absent = gpu.0.pool.lease(&gpu.0.context, Use::Storage, 4, op, "nothing")?;
+        let absent = gpu.0.pool.lease(&gpu.0.context, Use::Storage, NOTHING, op, "nothing")?;
         let absent = Arc::new(absent);
         let leases = vec![absent.clone()];
         Ok(Binder {
@@ -114,7 +117,7 @@ impl<'a> Binder<'a> {
                 }
                 Operand::Output => Some(tensor(output, !batched.is_empty())),
                 Operand::Scratch(i) => scratch.get(i).cloned(),
-                Operand::Absent => Some((absent.clone(), 0, 4)),
+                Operand::Absent => Some((absent.clone(), 0, NOTHING)),
             };
             for call in calls.iter().skip(if ready.is_empty() { 0 } else { *once }) {
                 self.call(call, chunk.work, &window)?;
@@ -128,17 +131,17 @@ impl<'a> Binder<'a> {
         Ok(())
     }
 
-    /// Adds a call that makes `to` of a weight.
-    pub fn push_once(&mut self, call: &KernelCall, weight: &GpuTensor, to: &Packed) -> Result<()> {
+    /// Adds a call that makes `to` of one tensor.
+    pub fn push_once(&mut self, call: &KernelCall, from: &GpuTensor, to: &Packed) -> Result<()> {
         let window = |operand| match operand {
-            Operand::Input(_) => Some((weight.lease.clone(), weight.offset, weight.bytes())),
-            Operand::Scratch(_) => Some((to.0.clone(), 0, to.1)),
-            Operand::Output | Operand::Absent => None,
+            Operand::Input(_) => Some((from.lease.clone(), from.offset, from.bytes())),
+            Operand::Scratch(_) | Operand::Output => Some((to.0.clone(), 0, to.1)),
+            Operand::Absent => None,
         };
         // Weights are small beside activations.
         self.call(call, Duration::ZERO, &window)?;
         self.calls.push(self.pushed);
-        self.leases.extend([weight.lease.clone(), to.0.clone()]);
+        self.leases.extend([from.lease.clone(), to.0.clone()]);
         self.pushed += 1;
         Ok(())
     }

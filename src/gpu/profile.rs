@@ -97,7 +97,7 @@ impl Gpu {
         Ok(Timing { dispatches, wall })
     }
 
-    fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+    pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
         let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
         let polled = self.0.context.device.poll(wait);
         self.0.context.check()?;

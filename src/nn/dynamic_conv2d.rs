@@ -223,6 +223,7 @@ impl Layer for DynamicConv2d {
             dilation: self.dilation,
             groups: self.groups,
             bias: self.bias,
+            residual: false,
             activation: Activation::None,
         };
         let y = plan.apply("", crate::ops::DynamicConv2d { conv }, &inputs)?;

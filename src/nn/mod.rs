@@ -169,6 +169,7 @@ pub(crate) fn conv(plan: &mut Builder, name: &str, x: Value, spec: ConvSpec) -> 
             dilation: spec.dilation,
             groups: spec.groups,
             bias: spec.bias,
+            residual: false,
             activation: Activation::None,
         };
         plan.apply("", op, &inputs)

@@ -53,14 +53,15 @@ fn listed(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The operator of this name before its attributes are read, with or without its optional tensors.
-fn blank(name: &str, optional: bool) -> Result<Operator> {
+/// The operator of this name before its attributes are read, with or without its optional tensors; whether
+/// there is a residual is a choice of its own.
+fn blank(name: &str, optional: bool, residual: bool) -> Result<Operator> {
     let window = Window::new([1, 1]);
     let conv = Conv2d { bias: optional, ..Conv2d::default() };
     Ok(match name {
         "unfold" => Unfold { window }.into(),
         "fold" => Fold { window, output_size: [1, 1] }.into(),
-        "conv2d" => conv.into(),
+        "conv2d" => Conv2d { residual, ..conv }.into(),
         "dynamic_conv2d" => DynamicConv2d { conv }.into(),
         "involution" => Involution::new(window, 1).into(),
         "batch_norm" => BatchNorm { affine: optional, ..BatchNorm::default() }.into(),
@@ -151,7 +152,7 @@ fn visit_window<V: Visitor>(window: &mut Window, v: &mut V, pools: bool) -> Done
 impl Operator {
     /// The operator of this name with these attributes, for tensors of these names and shapes.
     ///
-    /// Which optional tensors there are decides `bias` and `affine`. A convolution takes its kernel size
+    /// Which optional tensors there are decides `bias`, `affine` and `residual`. A convolution takes its kernel size
     /// from the weight; where it is given as well, it must be the same.
     pub fn from_attributes(
         name: &str,
@@ -159,7 +160,7 @@ impl Operator {
         tensors: &[(&str, &Shape)],
     ) -> Result<Operator> {
         let mut reader = Reader::new(&attributes.0, Operator::attribute_names(name)?)?;
-        let mut op = blank(name, optional_given(name, tensors)?)?;
+        let mut op = blank(name, optional_given(name, tensors)?, has(tensors, RESIDUAL))?;
         if alias(name).is_none() {
             visit(&mut op, &mut reader)?;
         }
@@ -178,14 +179,14 @@ impl Operator {
     pub fn attribute_names(name: &str) -> Result<Vec<Name>> {
         let mut writer = Writer::default();
         if alias(name).is_none() {
-            let Ok(()) = visit(&mut blank(name, true)?, &mut writer);
+            let Ok(()) = visit(&mut blank(name, true, true)?, &mut writer);
         }
         Ok(writer.0.into_iter().map(|(name, ..)| name).collect())
     }
 
     /// The tensors that the operator of this name knows, in the order in which they are passed.
     pub fn tensor_names(name: &str) -> Result<Vec<Name>> {
-        Ok(blank(name, true)?.inputs())
+        Ok(blank(name, true, true)?.inputs())
     }
 
     /// The attributes that make this operator again, those left out that have their default.
@@ -196,15 +197,24 @@ impl Operator {
     }
 }
 
+/// The tensor of a convolution that may be there without its other optional one.
+const RESIDUAL: &str = "residual";
+
+fn has(tensors: &[(&str, &Shape)], name: &str) -> bool {
+    tensors.iter().any(|&(tensor, _)| tensor == name)
+}
+
 /// Checks the names of the tensors, and says whether the optional ones are given: all of them or none.
 fn optional_given(name: &str, tensors: &[(&str, &Shape)]) -> Result<bool> {
-    let given = |name: &str| tensors.iter().any(|&(tensor, _)| tensor == name);
+    let given = |name: &str| has(tensors, name);
     let names = Operator::tensor_names(name)?;
     let known = listed(&names);
     if let Some((name, _)) = tensors.iter().find(|(name, _)| !names.contains(name)) {
         return Err(ShapeError::UnknownTensor { name: (*name).to_owned(), known });
     }
-    let required = blank(name, false)?.inputs();
+    let required = blank(name, false, has(tensors, RESIDUAL))?.inputs();
+    let names: Vec<Name> =
+        names.into_iter().filter(|&name| name != RESIDUAL || given(RESIDUAL)).collect();
     let optional = names.iter().any(|name| !required.contains(name) && given(name));
     let needed = if optional { names } else { required };
     match needed.into_iter().find(|name| !given(name)) {

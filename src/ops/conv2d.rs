@@ -1,7 +1,7 @@
 //! Two-dimensional convolution (cross-correlation, as every deep-learning framework defines it).
 //!
-//! x `[N, Ci, H, W]`, weight `[Co, Ci/groups, Kh, Kw]`, bias `[Co]` -> `[N, Co, H', W']` with H', W' of
-//! [`Window::output_size`]. Output channel o belongs to group o / (Co/groups) and reads the input channels
+//! x `[N, Ci, H, W]`, weight `[Co, Ci/groups, Kh, Kw]`, bias `[Co]`, residual `[N, Co, H', W']` ->
+//! `[N, Co, H', W']` with H', W' of [`Window::output_size`]. Bias and residual are added before the activation. Output channel o belongs to group o / (Co/groups) and reads the input channels
 //! of that group alone; groups = Ci is a depthwise convolution with channel multiplier Co/Ci. The padding is
 //! zeros and takes part in the sum: a weight that is NaN or infinite spoils what it multiplies with them, too.
 //! Definition: `torch.nn.functional.conv2d`.
@@ -60,6 +60,9 @@ pub struct Conv2d {
     pub groups: usize,
     /// Whether a bias is the third input.
     pub bias: bool,
+    /// Whether a tensor of the output's shape is the last input, added before the activation: the end of a
+    /// residual block.
+    pub residual: bool,
     /// What is done to each output value.
     pub activation: Activation,
 }
@@ -72,6 +75,7 @@ impl Default for Conv2d {
             dilation: [1, 1],
             groups: 1,
             bias: false,
+            residual: false,
             activation: Activation::None,
         }
     }
@@ -154,11 +158,19 @@ impl Conv2d {
         let [x, weight] = required(self, inputs)?;
         let dims = weight.array("weight", "[Co, Ci/groups, Kh, Kw]")?;
         let geometry = self.geometry(x, dims, weight)?;
-        if let Some(bias) = inputs.get(2) {
+        if self.bias && let Some(bias) = inputs.get(2) {
             bias.array::<1>("bias", "[Co]")?;
             bias.expect("bias", 0, "output channels", geometry.out_channels, || {
                 format!("weight is {weight}")
             })?;
+        }
+        if self.residual && let Some(residual) = inputs.last() {
+            residual.nchw("residual")?;
+            let output = geometry.output_shape();
+            let names = ["batch", "output channels", "output height", "output width"];
+            for (axis, (name, &size)) in names.into_iter().zip(output.dims()).enumerate() {
+                residual.expect("residual", axis, name, size, || format!("the output is {output}"))?;
+            }
         }
         Ok(geometry)
     }
@@ -179,9 +191,10 @@ impl Geometry {
         Ok(outputs.saturating_mul(self.terms() as u64))
     }
 
-    pub fn flops(&self, bias: bool) -> Result<u64, ShapeError> {
+    /// `added` tensors are added to the sums: a bias, a residual.
+    pub fn flops(&self, added: u64) -> Result<u64, ShapeError> {
         let outputs = self.output_shape().elements()? as u64;
-        let per_output = 2 * self.terms() as u64 + u64::from(bias) + self.activation.flops();
+        let per_output = 2 * self.terms() as u64 + added + self.activation.flops();
         Ok(outputs.saturating_mul(per_output))
     }
 
@@ -198,16 +211,22 @@ impl Geometry {
     pub fn ways(
         &self,
         weight: Operand,
-        bias: Operand,
+        [bias, residual]: [Operand; 2],
         weights: Weights,
         scratch: usize,
     ) -> Result<Vec<Candidate>, ShapeError> {
-        let params = self.params(bias, weights)?;
+        let params = self.params(bias, residual, weights)?;
         let call = |kernel, tile, x, weight, grid| KernelCall {
             kernel,
             tile,
             params: params.clone(),
-            bindings: vec![("x", x), ("weight", weight), ("bias", bias), ("out", Operand::Output)],
+            bindings: vec![
+                ("x", x),
+                ("weight", weight),
+                ("bias", bias),
+                ("residual", residual),
+                ("out", Operand::Output),
+            ],
             grid: Grid::Invocations(grid),
         };
         let x = Operand::Input(0);
@@ -227,13 +246,10 @@ impl Geometry {
         }
         let quads = pixels.div_ceil(PIXELS);
         if self.is_pointwise() && self.window.stride == [1, 1] {
-            for &tile in POINTWISE.tiles {
+            let [narrow, wide] = [POINTWISE.tiles[0], POINTWISE.tiles[1]];
+            for tile in if self.group_out() > 8 { [narrow, wide] } else { [wide, narrow] } {
                 ways.push(single(&POINTWISE, tile, self.blocks(quads, tile)?));
             }
-        }
-        // Below half a tile of channels, most of what subgroups compute would be dropped.
-        if self.group_out() < SUBGROUP_CHANNELS / 2 {
-            return Ok(ways);
         }
         let [packed, gathered] = [scratch, scratch + 1].map(Operand::Scratch);
         let pack = self.pack(weight, packed, weights)?;
@@ -246,13 +262,16 @@ impl Geometry {
                 once: 1,
             })
         };
-        if self.terms().is_multiple_of(2) {
+        // Below half a tile of channels, most of what the lanes compute would be dropped; where they read for
+        // each other, that pays with fewer.
+        let half = self.group_out() >= SUBGROUP_CHANNELS / 2;
+        if half && self.terms().is_multiple_of(2) {
             ways.push(tiled(&SUBGROUP, SUBGROUP.tiles[0], rows)?);
         }
-        if let Some(tile) = self.row_tile() {
+        if let Some(tile) = self.row_tile().filter(|_| self.group_out() >= SUBGROUP_CHANNELS / 8) {
             ways.push(tiled(&ROWS, tile, rows)?);
         }
-        if self.is_pointwise() && self.terms().is_multiple_of(2) {
+        if half && self.is_pointwise() && self.terms().is_multiple_of(2) {
             let whole = pixels.is_multiple_of(PIXELS);
             let kernel = if whole { &POINTWISE_QUADS } else { &POINTWISE_SINGLES };
             let mut way = tiled(kernel, kernel.tiles[0], quads)?;
@@ -359,7 +378,12 @@ impl Geometry {
         product("the grid", &[self.batch, self.groups, blocks, pixels])
     }
 
-    fn params(&self, bias: Operand, weights: Weights) -> Result<Params, ShapeError> {
+    fn params(
+        &self,
+        bias: Operand,
+        residual: Operand,
+        weights: Weights,
+    ) -> Result<Params, ShapeError> {
         let weight_elements = product("weight", &[self.out_channels, self.terms()])?;
         let per_sample = |size| if weights == Weights::PerSample { size } else { 0 };
         Params::sizes(&[
@@ -374,6 +398,7 @@ impl Geometry {
             ("weight_sample_stride", per_sample(weight_elements)),
             ("bias_sample_stride", per_sample(self.out_channels)),
             ("has_bias", usize::from(bias != Operand::Absent)),
+            ("has_residual", usize::from(residual != Operand::Absent)),
             ("activation", self.activation.code()),
         ])?
         .window(&self.window)
@@ -388,6 +413,7 @@ impl Op for Conv2d {
     fn inputs(&self) -> Vec<&'static str> {
         let mut inputs = vec!["x", "weight"];
         inputs.extend(self.bias.then_some("bias"));
+        inputs.extend(self.residual.then_some("residual"));
         inputs
     }
 
@@ -396,7 +422,7 @@ impl Op for Conv2d {
     }
 
     fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
-        self.checked(inputs)?.flops(self.bias)
+        self.checked(inputs)?.flops(u64::from(self.bias) + u64::from(self.residual))
     }
 
     fn macs(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
@@ -404,11 +430,14 @@ impl Op for Conv2d {
     }
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
-        (0..inputs.len()).map(|input| input == 0).collect()
+        let residual = self.residual.then(|| inputs.len() - 1);
+        (0..inputs.len()).map(|input| input == 0 || Some(input) == residual).collect()
     }
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let bias = if self.bias { Operand::Input(2) } else { Operand::Absent };
-        self.checked(inputs)?.ways(Operand::Input(1), bias, Weights::Shared, 0)
+        let at = |given: bool, index| if given { Operand::Input(index) } else { Operand::Absent };
+        let bias = at(self.bias, 2);
+        let residual = at(self.residual, 2 + usize::from(self.bias));
+        self.checked(inputs)?.ways(Operand::Input(1), [bias, residual], Weights::Shared, 0)
     }
 }

@@ -39,6 +39,10 @@ struct Checked {
 impl DynamicConv2d {
     fn checked(&self, inputs: &[&Shape]) -> Result<Checked, ShapeError> {
         let [x, attention, weight] = required(self, inputs)?;
+        if self.conv.residual {
+            let (parameter, must) = ("residual", "false in a dynamic convolution");
+            return Err(ShapeError::Parameter { parameter, must, value: "true".to_owned() });
+        }
         let [kernels, out, group_in, height, width] =
             weight.array("weight", "[K, Co, Ci/groups, Kh, Kw]")?;
         let dims = [out, group_in, height, width];
@@ -102,7 +106,7 @@ impl Op for DynamicConv2d {
         let biases = if self.conv.bias { geometry.out_channels } else { 0 };
         let mixed = product("the mixed weights", &[geometry.batch, weight_elements + biases])?;
         let mixing = (2 * kernels as u64).saturating_mul(mixed as u64);
-        Ok(geometry.flops(self.conv.bias)?.saturating_add(mixing))
+        Ok(geometry.flops(u64::from(self.conv.bias))?.saturating_add(mixing))
     }
 
     fn macs(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
@@ -128,7 +132,7 @@ impl Op for DynamicConv2d {
         }
         let ways = checked.geometry.ways(
             Operand::Scratch(0),
-            bias,
+            [bias, Operand::Absent],
             Weights::PerSample,
             scratch.len(),
         )?;

@@ -6,9 +6,11 @@ use crate::shape::Shape;
 
 impl Plan {
     /// The same plan with every pass applied: normalisations folded into the convolutions before them,
-    /// and activations done by the step that makes their input.
+    /// sums done by the convolution that makes one of the operands, and activations by the step that makes
+    /// their input.
     pub fn fuse(mut self) -> Plan {
         self.fold_batch_norms();
+        self.fuse_residuals();
         self.fuse_activations();
         self.drop_unread();
         self
@@ -35,7 +37,7 @@ impl Plan {
         let before = self.only_maker(*inputs.first()?)?;
         let mut conv = self.steps[before].clone();
         let Action::Apply(Operator::Conv2d(op)) = &mut conv.action else { return None };
-        if op.activation != Activation::None {
+        if op.activation != Activation::None || op.residual {
             return None;
         }
         op.activation = norm.activation;
@@ -63,6 +65,41 @@ impl Plan {
             variance: at(2)?,
             affine: if op.affine { Some((at(3)?, at(4)?)) } else { None },
             eps: op.eps.to_bits(),
+        })
+    }
+
+    /// Lets a convolution add what is added to it alone, the end of a residual block: it then runs where the
+    /// sum was, and its own result is never stored.
+    fn fuse_residuals(&mut self) {
+        for index in 0..self.steps.len() {
+            let Some((before, fused)) = self.with_residual(index) else { continue };
+            let unread = self.new_value(self.values[self.steps[before].output.0].clone());
+            self.steps[before].output = unread;
+            self.steps[index] = fused;
+        }
+        self.drop_unread();
+    }
+
+    /// The convolution that makes an operand of the sum of a step, and the same with the other operand as its
+    /// residual.
+    fn with_residual(&self, index: usize) -> Option<(usize, Step)> {
+        let step = &self.steps[index];
+        let Action::Apply(Operator::Add(add)) = &step.action else { return None };
+        let [x, y] = *step.inputs.as_slice() else { return None };
+        if self.shape(x) != self.shape(y) {
+            return None;
+        }
+        [(x, y), (y, x)].into_iter().find_map(|(made, other)| {
+            let before = self.only_maker(made)?;
+            let mut fused = self.steps[before].clone();
+            let Action::Apply(Operator::Conv2d(conv)) = &mut fused.action else { return None };
+            if conv.residual || conv.activation != Activation::None {
+                return None;
+            }
+            (conv.residual, conv.activation) = (true, add.activation);
+            fused.inputs.push(other);
+            fused.output = step.output;
+            Some((before, fused))
         })
     }
 

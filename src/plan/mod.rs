@@ -4,7 +4,7 @@
 //! [fused](Plan::fuse), laid out in memory ([`Memory`]) and printed, all without a device and without
 //! weights: a weight is known by its name and shape alone. A plan is for one shape of input and is made in
 //! far less than a millisecond, so that another batch or image size is another plan, over the same weights
-//! and the same pipelines.
+//! and, for the most part, the same pipelines.
 
 mod builder;
 mod constant;

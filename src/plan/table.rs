@@ -90,6 +90,9 @@ fn describe(op: &Operator) -> String {
     if op.inputs().contains(&"bias") && op.name() != "batch_norm" {
         text += " + bias";
     }
+    if op.inputs().contains(&"residual") {
+        text += " + residual";
+    }
     if op.name() != "activation" {
         let named = Activation::ALL.iter().find(|(_, known)| *known == activation);
         text += &named

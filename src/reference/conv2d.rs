@@ -31,6 +31,9 @@ pub(super) fn conv2d(op: &Conv2d, inputs: &[Array]) -> Array {
         if op.bias {
             sum += inputs[2].at(&[o]);
         }
+        if op.residual {
+            sum += inputs[inputs.len() - 1].at(&[b, o, i, j]);
+        }
         activation::apply(op.activation, sum)
     })
 }

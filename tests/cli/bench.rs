@@ -108,6 +108,19 @@ fn a_filter_selects_kernels_too() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let json = ran.json();
     assert_eq!((&json["suite"], rows(&json).len()), (&"kernels".into(), 1));
+    // The reference is not measured.
+    if json["limits"].is_null() {
+        assert!(json["known_answers"].is_object());
+        return;
+    }
+    for limit in ["copy_gbps", "multiply_add_gflops", "dispatch_us", "submission_us"] {
+        assert!(json["limits"][limit].as_f64().is_some_and(|value| value > 0.0), "{limit}");
+    }
+    let row = &rows(&json)[0];
+    let [floor, part] = ["floor_ms", "of_floor"].map(|key| row[key].as_f64().unwrap());
+    let median = row["gpu_ms"]["median"].as_f64().or(row["wall_ms"]["median"].as_f64()).unwrap();
+    assert!(floor > 0.0 && (part - floor / median).abs() < 1e-9, "{row}");
+    assert!(["arithmetic", "memory"].contains(&row["bound"].as_str().unwrap()));
     assert_eq!(rows(&json)[0]["op"], "softmax");
 }
 

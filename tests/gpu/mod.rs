@@ -3,6 +3,7 @@
 mod budget;
 mod copies;
 mod limits;
+mod limits_measured;
 mod lost;
 mod pipelines;
 mod pool;

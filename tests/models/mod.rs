@@ -263,9 +263,8 @@ fn blocks_do_what_their_papers_say() {
     let bottleneck = |middle: &[(&'static str, &'static str)]| {
         let first = [("conv1", "conv2d + bias + relu")];
         let last = [
-            ("conv3", "conv2d + bias"),
             ("downsample.0", "conv2d stride=2 + bias"),
-            ("add", "add + relu"),
+            ("conv3", "conv2d + bias + residual + relu"),
         ];
         [&first, middle, &last].concat()
     };
@@ -297,8 +296,7 @@ fn blocks_do_what_their_papers_say() {
         &[
             ("conv.0.0", "conv2d + bias + relu6"),
             ("conv.1.0", "conv2d padding=1 groups=144 + bias + relu6"),
-            ("conv.2", "conv2d + bias"),
-            ("add", "add"),
+            ("conv.2", "conv2d + bias + residual"),
         ],
     );
     // No expansion in the first block: its depthwise convolution comes first.

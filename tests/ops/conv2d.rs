@@ -23,6 +23,36 @@ fn takes_a_weight_and_the_bias_it_was_promised() {
 }
 
 #[test]
+fn a_residual_has_the_shape_of_the_output() {
+    let residual = Conv2d { residual: true, ..plain() };
+    let output = [2, 4, 7, 7];
+    refuses!(residual, [X, WEIGHT], ShapeError::InputCount { expected: e, found: 2 }
+        if *e == ["x", "weight", "residual"]);
+    for axis in 0..4 {
+        let mut wrong = output;
+        wrong[axis] += 1;
+        refuses!(residual, [X, WEIGHT, wrong], ShapeError::Dimension { tensor: "residual", .. });
+    }
+    refuses!(residual, [X, WEIGHT, [4, 7, 7]], ShapeError::Rank { tensor: "residual", .. });
+    let both = Conv2d { bias: true, ..residual };
+    let shapes = [Shape::from(X), WEIGHT.into(), [4].into(), output.into()];
+    let views: Vec<&Shape> = shapes.iter().collect();
+    assert_eq!(both.output_shape(&views).unwrap(), Shape::from(output));
+    assert_eq!(both.batched(&views), [true, false, false, true]);
+    // Two additions for each of the 392 output values, beside 2 x 36 for the sums.
+    assert_eq!(both.flops(&views).unwrap(), 392 * (72 + 2));
+}
+
+#[test]
+fn a_residual_is_added_before_the_activation() {
+    let op = Conv2d { residual: true, activation: Activation::Relu, ..plain() };
+    let row = |values: [f64; 2]| Array::from_fn([1, 1, 1, 2], |[.., column]| values[column]);
+    let weight = Array::from_fn([1, 1, 1, 1], |_| 3.0);
+    let found = evaluate(op, &[&row([1.0, 2.0]), &weight, &row([-4.0, -5.0])]);
+    assert_eq!(found.data, [0.0, 1.0]);
+}
+
+#[test]
 fn ranks_are_named() {
     refuses!(plain(), [[6, 9, 8], WEIGHT], ShapeError::Rank { tensor: "x", .. });
     refuses!(plain(), [X, [4, 6, 3]], ShapeError::Rank { tensor: "weight", .. });

@@ -68,14 +68,64 @@ fn every_link_of_a_chain_is_fused() {
         let sum = activate(plan, "act", sum, Activation::Relu);
         plan.output("y", sum);
     });
-    assert_eq!(steps(&fused), ["conv0", "conv1", "conv2", "left", "right", "sum"]);
+    assert_eq!(steps(&fused), ["conv0", "conv1", "conv2", "left", "right"]);
     let told = ops(&fused);
     assert_eq!(told[0], "conv2d + bias + relu");
     assert_eq!(told[1], "conv2d + bias");
     assert_eq!(
         told[2..],
-        ["conv2d + bias + sigmoid", "conv2d + bias + relu6", "conv2d + bias", "add + relu"]
+        ["conv2d + bias + sigmoid", "conv2d + bias + relu6", "conv2d + bias + residual + relu"]
     );
+}
+
+/// The end of a residual block, whichever operand the convolution makes, also where the other one is made
+/// after it.
+#[test]
+fn a_sum_is_done_by_the_convolution_before_it() {
+    let add = involution::ops::Add { activation: Activation::Relu };
+    for swapped in [false, true] {
+        let (_, fused) = fused(|plan, x| {
+            let y = conv(plan, "conv", x, 3, 3, false);
+            let y = norm(plan, "norm", y, true);
+            let other = activate(plan, "other", x, Activation::Sigmoid);
+            let operands = if swapped { [other, y] } else { [y, other] };
+            let sum = plan.apply("sum", add, &operands).unwrap();
+            plan.output("y", sum);
+        });
+        assert_eq!(steps(&fused), ["other", "conv"]);
+        assert_eq!(ops(&fused)[1], "conv2d padding=1 + bias + residual + relu");
+    }
+}
+
+#[test]
+fn a_sum_that_no_convolution_can_do_stays() {
+    let add = involution::ops::Add::default();
+    // An operand that repeats, a convolution that has an activation, and one with a residual.
+    let (_, fused_plan) = fused(|plan, x| {
+        let one = plan.weight("one", [1, 3, 1, 1]);
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let y = plan.apply("repeats", add, &[y, one]).unwrap();
+        let z = conv(plan, "active", y, 3, 1, false);
+        let z = activate(plan, "act", z, Activation::Relu);
+        // Done by now: an activation that came before the sum is not one after it.
+        let z = plan.apply("first", add, &[z, x]).unwrap();
+        let w = conv(plan, "last", z, 3, 1, true);
+        let w = plan.apply("second", add, &[w, x]).unwrap();
+        let w = plan.apply("third", add, &[w, y]).unwrap();
+        let w = norm(plan, "norm", w, true);
+        plan.output("y", w);
+    });
+    let told = ["conv", "repeats", "active", "first", "last", "third", "norm"];
+    assert_eq!(steps(&fused_plan), told);
+    assert_eq!(ops(&fused_plan)[4], "conv2d + bias + residual");
+    // A norm after a residual scales that, too: it cannot be folded into the weight.
+    let (_, normed) = fused(|plan, x| {
+        let y = conv(plan, "conv", x, 3, 1, false);
+        let y = plan.apply("sum", add, &[y, x]).unwrap();
+        let y = norm(plan, "norm", y, true);
+        plan.output("y", y);
+    });
+    assert_eq!(ops(&normed), ["conv2d + residual", "batch_norm"]);
 }
 
 #[test]

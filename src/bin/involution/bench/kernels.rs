@@ -18,7 +18,7 @@ use super::{Args, cores, filtered};
 use crate::adapter::Runner;
 use crate::output;
 use crate::workloads::{self, Workload};
-use report::{Answers, Report, Row};
+use report::{Answers, Limits, Report, Row};
 
 /// Samples that will do after so much time.
 const LEAST_SAMPLES: usize = 3;
@@ -52,6 +52,7 @@ pub fn measure(runner: &Runner, workloads: Vec<Workload>, args: &Args) -> Result
             Some(Answers { cases: report.cases, failures: report.failures.len() })
         }
     };
+    let limits = runner.gpu().map(Gpu::limits).transpose()?;
     let bar = output::progress("timing");
     bar.set_length(workloads.len() as u64);
     let mut measured: Vec<Measured<'_>> = Vec::new();
@@ -71,11 +72,16 @@ pub fn measure(runner: &Runner, workloads: Vec<Workload>, args: &Args) -> Result
     }
     bar.finish_and_clear();
     check(&mut measured);
+    let rows = measured.into_iter().map(|measured| match &limits {
+        Some(limits) => measured.row.above(limits),
+        None => measured.row,
+    });
     let header = Header::new(runner, args, start);
     Ok(Report {
         header: Header { quick: args.quick || is_reference, ..header },
         known_answers,
-        rows: measured.into_iter().map(|measured| measured.row).collect(),
+        limits: limits.as_ref().map(Limits::from),
+        rows: rows.collect(),
     })
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use anyhow::Result;
-use involution::gpu::{Timer, Timing};
-use involution::ops::Op;
+use involution::gpu::{self, Bound, Timer, Timing};
+use involution::ops::{Cost, Op};
 use serde::Serialize;
 
 use super::super::findings::{Findings, Header, interruption, number, rate};
@@ -34,6 +34,11 @@ pub struct Row {
     pub bytes: u64,
     pub gflops: Option<f64>,
     pub gbps: Option<f64>,
+    /// The least time that the adapter's limits allow, and which of them that is.
+    pub floor_ms: Option<f64>,
+    pub bound: Option<&'static str>,
+    /// The floor as a part of the median.
+    pub of_floor: Option<f64>,
     pub timer: Option<String>,
     pub worst_over_bound: Option<f64>,
     pub shapes: BTreeMap<&'static str, Vec<usize>>,
@@ -62,6 +67,9 @@ impl Row {
             bytes,
             gflops: None,
             gbps: None,
+            floor_ms: None,
+            bound: None,
+            of_floor: None,
             timer: None,
             worst_over_bound: None,
             shapes: op.inputs().into_iter().zip(dims).collect(),
@@ -83,6 +91,19 @@ impl Row {
         self
     }
 
+    /// The row with the floor that these limits put under it.
+    pub fn above(mut self, limits: &gpu::Limits) -> Self {
+        let (floor, bound) = limits.floor(Cost { flops: self.flops, bytes: self.bytes });
+        let floor = stats::milliseconds(floor);
+        self.floor_ms = Some(floor);
+        self.bound = Some(match bound {
+            Bound::Arithmetic => "arithmetic",
+            Bound::Memory => "memory",
+        });
+        self.of_floor = self.times().map(|times| floor / times.median);
+        self
+    }
+
     /// The times of the better clock.
     fn times(&self) -> Option<Stats> {
         self.gpu_ms.or(self.wall_ms)
@@ -93,6 +114,7 @@ impl Row {
         self.note = Some(note);
         (self.gpu_ms, self.wall_ms, self.compile_ms) = (None, None, None);
         (self.gflops, self.gbps, self.timer) = (None, None, None);
+        self.of_floor = None;
     }
 }
 
@@ -103,11 +125,33 @@ pub struct Answers {
     pub failures: usize,
 }
 
+/// What the adapter can do at most, as it was measured before the first row.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Limits {
+    pub copy_gbps: f64,
+    pub multiply_add_gflops: f64,
+    pub dispatch_us: f64,
+    pub submission_us: f64,
+}
+
+impl From<&gpu::Limits> for Limits {
+    fn from(limits: &gpu::Limits) -> Self {
+        Limits {
+            copy_gbps: limits.copy / 1e9,
+            multiply_add_gflops: limits.multiply_add / 1e9,
+            dispatch_us: limits.dispatch.as_secs_f64() * 1e6,
+            submission_us: limits.submission.as_secs_f64() * 1e6,
+        }
+    }
+}
+
 /// A whole run.
 #[derive(Debug, Serialize)]
 pub struct Report {
     #[serde(flatten)]
     pub header: Header,
+    /// On a device alone.
+    pub limits: Option<Limits>,
     /// On the reference alone.
     pub known_answers: Option<Answers>,
     pub rows: Vec<Row>,
@@ -148,6 +192,7 @@ impl Report {
             min,
             rate(row.gflops.filter(|&rate| rate > 0.0)),
             rate(row.gbps),
+            row.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
             number(row.compile_ms, 1),
         ]
     }
@@ -160,7 +205,7 @@ impl Findings for Report {
     }
 
     fn text(&self) -> String {
-        let header = ["call", "kernel", "median", "min", "GFLOP/s", "GB/s", "first"];
+        let header = ["call", "kernel", "median", "min", "GFLOP/s", "GB/s", "floor", "first"];
         let mut table = output::table(&header, 2);
         let mut group = "";
         for row in &self.rows {
@@ -189,6 +234,17 @@ impl Findings for Report {
             (None, 0) => writeln!(text, "All {rows} rows agree with the reference."),
             (None, _) => writeln!(text, "{failures} of {rows} rows FAILED."),
         };
+        if let Some(limits) = &self.limits {
+            let _ = writeln!(
+                text,
+                "The adapter copies {:.1} GB/s and does {:.1} GFLOP/s of multiply-adds; a dispatch takes \
+                 {:.0} us,\na submission {:.0} us. `floor` is the least time these allow, as a part of the median.",
+                limits.copy_gbps,
+                limits.multiply_add_gflops,
+                limits.dispatch_us,
+                limits.submission_us
+            );
+        }
         text += interruption(&self.header);
         let _ = writeln!(
             text,

@@ -1,0 +1,25 @@
+// Copies as fast as the adapter can: neighbouring lanes read neighbouring fours, each invocation four times.
+#import grid
+
+struct Params {
+    fours: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first = linear_workgroup(id, count) * 256u * PER + lane;
+    for (var i = 0u; i < PER; i++) {
+        let index = first + i * 256u;
+        if index < params.fours {
+            out[index] = x[index];
+        }
+    }
+}
