@@ -119,8 +119,11 @@ impl<'a> Binder<'a> {
                 Operand::Scratch(i) => scratch.get(i).cloned(),
                 Operand::Absent => Some((absent.clone(), 0, NOTHING)),
             };
-            for call in calls.iter().skip(if ready.is_empty() { 0 } else { *once }) {
-                self.call(call, chunk.work, &window)?;
+            let made = if ready.is_empty() { 0 } else { *once };
+            for (place, call) in calls.iter().enumerate().skip(made) {
+                // Weights are small beside activations.
+                let work = if place < *once { Duration::ZERO } else { chunk.work };
+                self.call(call, work, &window)?;
                 self.calls.push(self.pushed);
             }
         }
@@ -138,7 +141,6 @@ impl<'a> Binder<'a> {
             Operand::Scratch(_) | Operand::Output => Some((to.0.clone(), 0, to.1)),
             Operand::Absent => None,
         };
-        // Weights are small beside activations.
         self.call(call, Duration::ZERO, &window)?;
         self.calls.push(self.pushed);
         self.leases.extend([from.lease.clone(), to.0.clone()]);
