@@ -38,6 +38,20 @@ const FAULTS: &[Row] = &[
     ),
     (
         "conv2d",
+        "conv2d/depthwise_rows",
+        "the output rows of a strip are one too few",
+        "let steps = rows + begun;",
+        "let steps = rows + begun - 1u;",
+    ),
+    (
+        "conv2d",
+        "conv2d/depthwise_singles",
+        "the last pixel of a row is left out",
+        "ox + p < params.out_width",
+        "ox + p + 1u < params.out_width",
+    ),
+    (
+        "conv2d",
         "conv2d/pack",
         "the last tile of channels is that before it",
         "block * 32u + j",

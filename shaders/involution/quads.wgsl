@@ -10,7 +10,7 @@
 @group(0) @binding(2) var<storage, read> kernel: array<vec4<f32>>;    // [N, G*Kh*Kw, H', W']
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, C, H', W']
 
-#import neighbours
+#import neighbours_quads
 
 const K: u32 = 7u; // taps of a kernel row, odd
 const S: u32 = 1u; // stride along the row, 1 or 2

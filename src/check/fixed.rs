@@ -40,6 +40,7 @@ pub fn fixed(operator: &str) -> Vec<Case> {
         ],
         "conv2d" => [
             conv_rows(),
+            depthwise_rows(),
             vec![
                 Case::new(
                     "odd reduction length past a tile of 8",
@@ -135,6 +136,16 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 "depthwise, more samples than a tile of the mixer",
                 DynamicConv2d { conv: Conv2d { groups: 6, ..conv } },
                 &[&[9, 6, 8, 8], &[9, 3], &[3, 6, 1, 3, 3]],
+            ),
+            Case::new(
+                "depthwise down strips of rows, a sample each its own",
+                DynamicConv2d { conv: Conv2d { groups: 5, padding: 1.into(), bias: true, ..conv } },
+                &[&[3, 5, 7, 8], &[3, 2], &[2, 10, 1, 3, 3], &[2, 10]],
+            ),
+            Case::new(
+                "depthwise down strips of odd rows, a sample each its own",
+                DynamicConv2d { conv: Conv2d { groups: 5, padding: 2.into(), ..conv } },
+                &[&[3, 5, 7, 7], &[3, 2], &[2, 5, 1, 5, 5]],
             ),
         ],
         "involution" => [
@@ -292,6 +303,20 @@ fn conv_rows() -> Vec<Case> {
         Case::new("rows of whole fours", conv, &[&x, &[40, 3, 3, taps]])
     };
     ROWS.map(case).to_vec()
+}
+
+/// Square windows down strips of rows, a multiplier, and planes that are no whole number of lanes; the same
+/// over rows that are no whole fours.
+fn depthwise_rows() -> Vec<Case> {
+    let case = |([taps, stride, columns], missing): ([usize; 3], usize)| {
+        let conv = Conv2d { stride: [stride; 2], padding: (taps / 2).into(), ..Conv2d::default() };
+        let conv = Conv2d { groups: 3, bias: true, activation: Activation::Relu6, ..conv };
+        let width = 4 * columns * stride - missing;
+        let x = [2, 3, 35 * stride - missing, width];
+        Case::new("depthwise down strips of rows", conv, &[&x, &[6, 1, taps, taps], &[6]])
+    };
+    let missing = |missing| ROWS.map(|row| case((row, missing)));
+    [missing(0), missing(1), missing(2)].concat()
 }
 
 fn involution_rows() -> Vec<Case> {
