@@ -52,6 +52,20 @@ const FAULTS: &[Row] = &[
     ),
     (
         "conv2d",
+        "conv2d/pairs_quads",
+        "the lower row begins where the upper one does",
+        "add9(&lower, x1, x2, x3, weights)",
+        "add9(&lower, x0, x1, x2, weights)",
+    ),
+    (
+        "conv2d",
+        "conv2d/pairs_singles",
+        "pixels right of the image are not zero",
+        "& (place < vec4<u32>(params.width))",
+        "",
+    ),
+    (
+        "conv2d",
         "conv2d/pack",
         "the last tile of channels is that before it",
         "block * 32u + j",

@@ -2,7 +2,7 @@
 // neighbouring fours of rows, hear from each other what lies beside them, and go down a strip of rows. Each
 // row is read once, and added at once to all output rows that it lies under.
 //
-// A kernel has the tensors, `row_of`, `row_first` and `store4`.
+// rows_quads or rows_singles say how rows are read and written.
 #import activation
 #import convolution_params
 #import grid

@@ -1,15 +1,3 @@
-// Depthwise convolution down strips of rows (common/depthwise.wgsl) where rows are whole fours on both sides.
+// Depthwise convolution down strips of rows that are whole fours; see common/depthwise.wgsl.
 #import depthwise
-#import neighbours_quads
-
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H', W']
-
-// Where a row of x begins; rows are counted over all planes.
-fn row_first(row: u32) -> u32 {
-    return row * (params.width / 4u);
-}
-
-fn store4(value: vec4<f32>, row: u32, column: u32) {
-    out[row * (params.out_width / 4u) + column] = value;
-}
+#import rows_quads

@@ -1,22 +1,3 @@
-// Depthwise convolution down strips of rows (common/depthwise.wgsl) of any width, read and written value by
-// value.
+// Depthwise convolution down strips of rows of any width; see common/depthwise.wgsl.
 #import depthwise
-#import neighbours_singles
-
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
-
-// Where a row of x begins; rows are counted over all planes.
-fn row_first(row: u32) -> u32 {
-    return row * params.width;
-}
-
-fn store4(value: vec4<f32>, row: u32, column: u32) {
-    let ox = column * 4u;
-    let first = row * params.out_width + ox;
-    for (var p = 0u; p < 4u; p++) {
-        if ox + p < params.out_width {
-            out[first + p] = value[p];
-        }
-    }
-}
+#import rows_singles

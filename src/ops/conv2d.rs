@@ -18,6 +18,8 @@ static CONV2D: Kernel = crate::kernel!("conv2d", [&[("T", 8)], &[("T", 2)]]);
 static DEPTHWISE: Kernel = crate::kernel!("conv2d/depthwise", [&[]]);
 static DEPTHWISE_ROWS: Kernel = of_rows(crate::kernel!("conv2d/depthwise_rows", []));
 static DEPTHWISE_SINGLES: Kernel = of_rows(crate::kernel!("conv2d/depthwise_singles", []));
+static PAIRS_QUADS: Kernel = of_pairs(crate::kernel!("conv2d/pairs_quads", []));
+static PAIRS_SINGLES: Kernel = of_pairs(crate::kernel!("conv2d/pairs_singles", []));
 static PACK: Kernel = crate::kernel!("conv2d/pack", [&[]]).made_for(AdapterClass::Software);
 static GATHER: Kernel = crate::kernel!("conv2d/gather", [&[]]).made_for(AdapterClass::Software);
 static SUBGROUP: Kernel =
@@ -42,16 +44,38 @@ const fn of_rows(kernel: Kernel) -> Kernel {
     Kernel { tiles, ..kernel }.made_for(AdapterClass::Software).with_subgroups()
 }
 
+/// Such a kernel for a window of 3x3, whose rows are all held at once.
+const fn of_pairs(kernel: Kernel) -> Kernel {
+    let tiles: &[Tile] = &[&[("K", 3), ("S", 1)], &[("K", 3), ("S", 2)]];
+    Kernel { tiles, ..kernel }.made_for(AdapterClass::Software).with_subgroups()
+}
+
 /// Lanes and output channels of the tile in `shaders/common/subgroup_tile.wgsl`.
 const SUBGROUP_LANES: usize = 8;
 const SUBGROUP_CHANNELS: usize = 32;
+
+/// Output channels of the tile in `shaders/common/row_pairs.wgsl`.
+const PAIRS_CHANNELS: usize = 8;
 
 /// Output rows that a lane of `conv2d/depthwise_rows` computes, at most (`STRIP` in the shader).
 const STRIP: usize = 32;
 
 /// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = 
-    &[&CONV2D, &PACK, &GATHER, &SUBGROUP, &ROWS, &DEPTHWISE, &DEPTHWISE_ROWS, &DEPTHWISE_SINGLES, &POINTWISE, &POINTWISE_SINGLES, &POINTWISE_QUADS];
+pub const KERNELS: &[&Kernel] = &[
+    &CONV2D,
+    &PACK,
+    &GATHER,
+    &SUBGROUP,
+    &ROWS,
+    &PAIRS_QUADS,
+    &PAIRS_SINGLES,
+    &DEPTHWISE,
+    &DEPTHWISE_ROWS,
+    &DEPTHWISE_SINGLES,
+    &POINTWISE,
+    &POINTWISE_SINGLES,
+    &POINTWISE_QUADS,
+];
 
 /// The parameters of a convolution; the kernel size is that of the weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,7 +269,7 @@ impl Geometry {
         if self.group_in() == 1 {
             let grid = product("the grid", &[self.batch, self.out_channels, rows])?;
             ways.push(single(&DEPTHWISE, DEPTHWISE.tiles[0], grid));
-            if let Some((kernel, tile)) = self.depthwise_tile() {
+            if let Some((kernel, tile)) = self.square_tile([&DEPTHWISE_ROWS, &DEPTHWISE_SINGLES]) {
                 let strips = self.output[0].div_ceil(STRIP);
                 let columns = self.output[1].div_ceil(PIXELS);
                 let grid = [self.batch, self.out_channels, strips, columns];
@@ -259,9 +283,7 @@ impl Geometry {
             }
         }
         // Below half a tile of channels, most of what subgroups compute would be dropped.
-        if self.group_out() < SUBGROUP_CHANNELS / 2 {
-            return Ok(ways);
-        }
+        let fills = self.group_out() >= SUBGROUP_CHANNELS / 2;
         let [packed, gathered] = [scratch, scratch + 1].map(Operand::Scratch);
         let pack = self.pack(weight, packed, weights)?;
         let tiled = |kernel: &'static Kernel, tile, quads| {
@@ -273,13 +295,13 @@ impl Geometry {
                 once: 1,
             })
         };
-        if self.terms().is_multiple_of(2) {
+        if fills && self.terms().is_multiple_of(2) {
             ways.push(tiled(&SUBGROUP, SUBGROUP.tiles[0], rows)?);
         }
-        if let Some(tile) = self.row_tile() {
+        if let Some(tile) = self.row_tile().filter(|_| fills) {
             ways.push(tiled(&ROWS, tile, rows)?);
         }
-        if self.is_pointwise() && self.terms().is_multiple_of(2) {
+        if fills && self.is_pointwise() && self.terms().is_multiple_of(2) {
             let whole = pixels.is_multiple_of(PIXELS);
             let kernel = if whole { &POINTWISE_QUADS } else { &POINTWISE_SINGLES };
             let mut way = tiled(kernel, kernel.tiles[0], quads)?;
@@ -295,6 +317,15 @@ impl Geometry {
             }
             ways.push(way);
         }
+        let square = self.square_tile([&PAIRS_QUADS, &PAIRS_SINGLES]);
+        if let Some((kernel, tile)) = square.filter(|_| self.group_in() > 1) {
+            let blocks = self.group_out().div_ceil(PAIRS_CHANNELS);
+            let columns = self.output[1].div_ceil(PIXELS);
+            let octets = product("the grid", &[self.output[0].div_ceil(2), columns])?
+                .div_ceil(SUBGROUP_LANES);
+            let grid = [self.batch, self.groups, blocks, octets, SUBGROUP_LANES];
+            ways.push(single(kernel, tile, product("the grid", &grid)?));
+        }
         Ok(ways)
     }
 
@@ -309,20 +340,17 @@ impl Geometry {
         row_tile(&ROWS, &self.window, self.input[1], self.output[1])
     }
 
-    /// The depthwise kernel that goes down strips of rows, and its tile, where one fits: what holds for rows
-    /// has to hold for columns.
-    fn depthwise_tile(&self) -> Option<(&'static Kernel, Tile)> {
+    /// The first of these kernels, over rows of whole fours, or else the second, over any, and its tile, where
+    /// that fits: what holds for rows has to hold for columns.
+    fn square_tile(&self, [whole, any]: [&'static Kernel; 2]) -> Option<(&'static Kernel, Tile)> {
         let window = &self.window;
         let [[rows, taps], [down, along]] = [window.kernel_size, window.stride];
         if rows != taps || down != along || window.dilation[0] != 1 {
             return None;
         }
         let [width, out_width] = [self.input[1], self.output[1]];
-        let whole = row_tile(&DEPTHWISE_ROWS, window, width, out_width);
-        let singles = || singles_tile(&DEPTHWISE_SINGLES, window, width, out_width);
-        whole
-            .map(|tile| (&DEPTHWISE_ROWS, tile))
-            .or_else(|| singles().map(|tile| (&DEPTHWISE_SINGLES, tile)))
+        let tile = row_tile(whole, window, width, out_width).map(|tile| (whole, tile));
+        tile.or_else(|| Some((any, singles_tile(any, window, width, out_width)?)))
     }
 
     /// Weights that are used together, and how many such sets there are.
