@@ -5,7 +5,7 @@
 #import grid
 #import activation
 #import subgroup_quads
-#import neighbours
+#import neighbours_quads
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [N, Ci, H, W]
 

@@ -10,7 +10,7 @@
 @group(0) @binding(2) var<storage, read> kernel: array<vec4<f32>>;    // [N, G*Kh*Kw, H', W']
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, C, H', W']
 
-#import neighbours
+#import neighbours_quads
 
 const K: u32 = 7u; // taps of a kernel row, odd
 const S: u32 = 1u; // stride along the row, 1 or 2
@@ -80,7 +80,7 @@ fn along(place: Place, own: u32, iy: u32, taps: Taps, voice: u32) -> vec4<f32> {
 
 fn store(value: vec4<f32>, place: Place, own: u32, quads: u32) {
     if place.first + own < params.channels / params.groups {
-        out[plane_of(place, own) * quads + place.quad] = activate4(value, params.activation);
+        out[plane_of(place, own) * quads + place.quad] = clip4(value, params.activation);
     }
 }
 

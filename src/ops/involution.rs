@@ -9,6 +9,7 @@
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
 
+use super::activation::afterwards;
 use super::conv2d::{PIXELS, row_tile};
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
@@ -185,6 +186,7 @@ impl Op for Involution {
             let grid = [x[0], self.groups, blocks, quads.div_ceil(LANES), LANES];
             candidates.push(call(&QUADS, tile, product("the grid", &grid)?)?);
         }
-        Ok(candidates)
+        let shape = Shape::from([x[0], x[1], output[0], output[1]]);
+        afterwards(candidates, self.activation, &shape, 0)
     }
 }
