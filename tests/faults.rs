@@ -144,10 +144,17 @@ const FAULTS: &[Row] = &[
     ),
     (
         "involution",
-        "involution/quads",
-        "the first lane does not read beside itself",
-        "voice == 0u && has_left",
-        "false && has_left",
+        "involution/held_quads",
+        "the channels past the first tile are those of the first",
+        "+ first * params.channel_stride",
+        "",
+    ),
+    (
+        "involution",
+        "involution/held_singles",
+        "the last pixel of a row has the weights of that before it",
+        "vec4<u32>(params.out_width - 1u)",
+        "vec4<u32>(max(params.out_width, 2u) - 2u)",
     ),
     ("involution", "involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
     (

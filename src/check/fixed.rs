@@ -156,6 +156,7 @@ pub fn fixed(operator: &str) -> Vec<Case> {
         ],
         "involution" => [
             involution_rows(),
+            involution_held(),
             vec![
                 Case::new(
                     "RedNet's window, a group of 16",
@@ -363,6 +364,23 @@ fn involution_rows() -> Vec<Case> {
         Case::new("rows of whole fours", operator, &[&x, &kernel])
     };
     ROWS.map(case).to_vec()
+}
+
+/// Square windows whose kernel is held for all channels of a tile and those that overhang it, over rows that are
+/// whole fours and others.
+fn involution_held() -> Vec<Case> {
+    let case = |([taps, stride, columns], missing): ([usize; 3], usize)| {
+        let window = Window::new([taps; 2]).stride([stride; 2]).padding(taps / 2);
+        let channel_order =
+            if stride == 1 { ChannelOrder::Blocked } else { ChannelOrder::Interleaved };
+        let operator = Involution { channel_order, ..Involution::new(window, 2) };
+        let operator = Involution { activation: Activation::Relu6, ..operator };
+        let [height, width] = [5 * stride, 4 * columns * stride - missing];
+        let kernel = [2, 2 * taps * taps, 5, width.div_ceil(stride)];
+        Case::new("a kernel held for its channels", operator, &[&[2, 34, height, width], &kernel])
+    };
+    let missing = |missing| ROWS.map(|row| case((row, missing)));
+    [missing(0), missing(1), missing(2)].concat()
 }
 
 /// Calls whose answer follows by hand from the definition: operator, inputs, output.

@@ -19,6 +19,7 @@ const COMMON: &[(&str, &str)] = &[
     ("global_avg_pool", include_str!("../../shaders/common/global_avg_pool.wgsl")),
     ("grid", include_str!("../../shaders/common/grid.wgsl")),
     ("involution", include_str!("../../shaders/common/involution.wgsl")),
+    ("involution_held", include_str!("../../shaders/common/involution_held.wgsl")),
     ("involution_params", include_str!("../../shaders/common/involution_params.wgsl")),
     ("linear", include_str!("../../shaders/common/linear.wgsl")),
     ("neighbours", include_str!("../../shaders/common/neighbours.wgsl")),

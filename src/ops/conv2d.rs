@@ -25,7 +25,10 @@ static PACK: Kernel = crate::kernel!("conv2d/pack", [&[]]).made_for(AdapterClass
 static GATHER: Kernel = crate::kernel!("conv2d/gather", [&[]]).made_for(AdapterClass::Software);
 static SUBGROUP: Kernel =
     crate::kernel!("conv2d/subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
-static ROWS: Kernel = of_rows(crate::kernel!("conv2d/rows", []));
+static ROWS: Kernel =
+    crate::kernel!("conv2d/rows", [&[("K", 5), ("S", 1)], &[("K", 7), ("S", 1)], &[("K", 7), ("S", 2)]])
+        .made_for(AdapterClass::Software)
+        .with_subgroups();
 static POINTWISE_SINGLES: Kernel =
     crate::kernel!("conv2d/pointwise_singles", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE_QUADS: Kernel =
