@@ -2,6 +2,7 @@
 //! that they share one buffer of uniform blocks and their scratch.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Gpu;
 use super::buffers::{Lease, Use};
@@ -51,6 +52,7 @@ struct Pending {
     windows: Vec<(u32, Window)>,
     uniform_offset: u64,
     workgroups: [u32; 3],
+    work: Duration,
 }
 
 /// Collects calls.
@@ -118,7 +120,7 @@ impl<'a> Binder<'a> {
                 Operand::Absent => Some((absent.clone(), 0, NOTHING)),
             };
             for call in calls.iter().skip(if ready.is_empty() { 0 } else { *once }) {
-                self.call(call, &window)?;
+                self.call(call, chunk.work, &window)?;
                 self.calls.push(self.pushed);
             }
         }
@@ -136,7 +138,8 @@ impl<'a> Binder<'a> {
             Operand::Scratch(_) | Operand::Output => Some((to.0.clone(), 0, to.1)),
             Operand::Absent => None,
         };
-        self.call(call, &window)?;
+        // Weights are small beside activations.
+        self.call(call, Duration::ZERO, &window)?;
         self.calls.push(self.pushed);
         self.leases.extend([from.lease.clone(), to.0.clone()]);
         self.pushed += 1;
@@ -172,6 +175,7 @@ impl<'a> Binder<'a> {
     fn call(
         &mut self,
         call: &KernelCall,
+        work: Duration,
         window: &impl Fn(Operand) -> Option<Window>,
     ) -> Result<()> {
         let context = &self.gpu.0.context;
@@ -196,7 +200,7 @@ impl<'a> Binder<'a> {
         self.uniforms.resize(self.uniforms.len().next_multiple_of(alignment), 0);
         let uniform_offset = self.uniforms.len() as u64;
         self.uniforms.extend(block);
-        self.pending.push(Pending { pipeline, windows, uniform_offset, workgroups });
+        self.pending.push(Pending { pipeline, windows, uniform_offset, workgroups, work });
         Ok(())
     }
 
@@ -211,7 +215,7 @@ impl<'a> Binder<'a> {
             context.queue.write_buffer(arena.buffer(), 0, &self.uniforms);
         })?;
         let dispatches = self.pending.into_iter().map(|pending| {
-            let Pending { pipeline, windows, uniform_offset, workgroups } = pending;
+            let Pending { pipeline, windows, uniform_offset, workgroups, work } = pending;
             let shader = &pipeline.shader;
             let uniform =
                 (shader.uniform_index, arena.buffer(), uniform_offset, shader.uniform_size.into());
@@ -235,7 +239,7 @@ impl<'a> Binder<'a> {
                     entries: &entries,
                 })
             })?;
-            Ok(Dispatch { pipeline, bind_group, workgroups })
+            Ok(Dispatch { pipeline, bind_group, workgroups, work })
         });
         let dispatches = dispatches.collect::<Result<_>>()?;
         self.leases.push(arena);

@@ -19,6 +19,8 @@ pub(crate) enum Use {
     Uniform,
     /// Reading back to the host.
     Staging,
+    /// Writing from the host: mapped while it waits in the pool.
+    Upload,
     /// Timestamps before they are copied to staging.
     Queries,
 }
@@ -30,6 +32,7 @@ impl Use {
             Use::Storage => U::STORAGE | U::COPY_SRC | U::COPY_DST,
             Use::Uniform => U::UNIFORM | U::COPY_DST,
             Use::Staging => U::MAP_READ | U::COPY_DST,
+            Use::Upload => U::MAP_WRITE | U::COPY_SRC,
             Use::Queries => U::QUERY_RESOLVE | U::COPY_SRC,
         }
     }
@@ -39,17 +42,22 @@ impl Use {
             Use::Storage => "pool.storage",
             Use::Uniform => "pool.uniform",
             Use::Staging => "pool.staging",
+            Use::Upload => "pool.upload",
             Use::Queries => "pool.queries",
         }
     }
 }
 
+/// Bytes that are copied between host and device at a time, by way of a buffer that both see: few enough that
+/// one side works on a piece while the other works on the next.
+pub(crate) const PIECE: u64 = 4 << 20;
+
 /// What the pool holds, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolStats {
-    /// Lent out now.
+    /// Lent out now: to tensors, networks and results on their way to the host.
     pub in_use: u64,
-    /// Allocated on the device, lent out or waiting.
+    /// Allocated on the device: lent out, waiting, or the pool's own staging of what is on its way to the device.
     pub reserved: u64,
     /// The most that was ever lent out at once.
     pub peak: u64,
@@ -85,7 +93,12 @@ impl Lease {
         &self.buffer
     }
 
-    /// Whether the buffer may be lent again: not while it is mapped, or about to be.
+    /// Its bytes among those that are lent.
+    fn counted(&self) -> u64 {
+        if self.usage == Use::Upload { 0 } else { self.class }
+    }
+
+    /// Whether the buffer may be lent again: not while it is about to be mapped, or is mapped for reading.
     pub fn set_reusable(&self, reusable: bool) {
         self.reusable.store(reusable, Ordering::Relaxed);
     }
@@ -94,7 +107,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut state = self.pool.lock();
-        state.stats.in_use -= self.class;
+        state.stats.in_use -= self.counted();
         if !self.reusable.load(Ordering::Relaxed) {
             state.stats.reserved -= self.class;
             return;
@@ -193,15 +206,17 @@ impl Pool {
             Some(buffer) => buffer,
             None => self.allocate(context, usage, class, op, what)?,
         };
+        let reusable = AtomicBool::new(true);
+        let lease = Lease { buffer, class, usage, pool: self.clone(), reusable };
         let mut state = self.lock();
         if made {
             state.stats.reserved += class;
             state.stats.allocations += 1;
         }
-        state.stats.in_use += class;
+        state.stats.in_use += lease.counted();
         state.stats.peak = state.stats.peak.max(state.stats.in_use);
         drop(state);
-        Ok(Lease { buffer, class, usage, pool: self.clone(), reusable: AtomicBool::new(true) })
+        Ok(lease)
     }
 
     fn allocate(
@@ -217,7 +232,7 @@ impl Pool {
                 label: Some(usage.label()),
                 size: bytes,
                 usage: usage.usages(),
-                mapped_at_creation: false,
+                mapped_at_creation: usage == Use::Upload,
             })
         };
         let what = format!("{op}: {what}");

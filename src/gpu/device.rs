@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::tuned::Tuned;
@@ -32,6 +33,9 @@ pub struct Options {
     pub max_binding_size: Option<u64>,
     /// Workgroups along one dimension of a dispatch.
     pub max_workgroups: Option<u32>,
+    /// How long one submission may keep the device busy, by an estimate for a slow one: longer work is cut
+    /// into several. None is half a second, and no limit on a software adapter.
+    pub submission_budget: Option<Duration>,
     /// Which measured choices among kernels to go by.
     pub tuned: Tuned,
     /// Faults to put into shaders: they show that the checks catch a wrong kernel.
@@ -111,6 +115,10 @@ pub fn backends() -> String {
 const WANTED_FEATURES: wgpu::Features =
     wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP);
 
+/// The work of a submission where the options do not say. Windows resets a device that is busy with one for two
+/// seconds, and a display that it drives stands still meanwhile.
+const BUDGET: Duration = Duration::from_millis(500);
+
 /// An open device and what it has done wrong so far.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -118,6 +126,8 @@ pub(crate) struct Context {
     pub queue: wgpu::Queue,
     pub limits: wgpu::Limits,
     pub info: AdapterInfo,
+    /// The most work in a submission, by the estimate.
+    pub budget: Duration,
     /// Wrong shaders that were asked for.
     pub planted: Vec<Fault>,
     reports: Arc<Reports>,
@@ -166,7 +176,10 @@ impl Context {
             slot.get_or_insert_with(|| error.to_string());
         }));
         announce(&info);
-        Ok(Context { device, queue, limits, info, planted: options.faults.clone(), reports })
+        let unlimited = if info.software { Duration::MAX } else { BUDGET };
+        let budget = options.submission_budget.unwrap_or(unlimited);
+        let planted = options.faults.clone();
+        Ok(Context { device, queue, limits, info, budget, planted, reports })
     }
 
     /// An error where the device is gone or has complained outside of any call.

@@ -1,7 +1,9 @@
 //! From an operator and its tensors to submitted work: compile, bind, fold the grid, submit.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::bind::{Binder, Bound, Call};
 use super::buffers::{Lease, Use};
@@ -50,6 +52,27 @@ pub(crate) struct Dispatch {
     pub pipeline: Arc<Pipeline>,
     pub bind_group: wgpu::BindGroup,
     pub workgroups: [u32; 3],
+    /// How long it may take, by the estimate in `split`.
+    pub work: Duration,
+}
+
+impl Dispatch {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline.raw);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// How many of these dispatches, the first at least, keep to the budget together.
+fn within(budget: Duration, dispatches: &[Dispatch]) -> usize {
+    let mut sum = Duration::ZERO;
+    let over = dispatches.iter().position(|dispatch| {
+        sum = sum.saturating_add(dispatch.work);
+        sum > budget
+    });
+    over.map_or(dispatches.len(), |over| over.max(1))
 }
 
 /// An operator with its tensors bound: can be submitted any number of times.
@@ -80,7 +103,7 @@ impl Prepared {
 pub(crate) struct InFlight(Mutex<VecDeque<wgpu::SubmissionIndex>>);
 
 /// Submissions that the host may be ahead of the device.
-const MAX_IN_FLIGHT: usize = 64;
+pub(crate) const MAX_IN_FLIGHT: usize = 64;
 
 impl Gpu {
     /// A device tensor whose values are not yet defined.
@@ -153,11 +176,12 @@ impl Gpu {
     /// Sends prepared work to the device; does not wait for it.
     pub fn submit(&self, prepared: &Prepared) -> Result<()> {
         let submission = self.record(prepared.op, &prepared.dispatches, None)?;
-        self.0.in_flight.push(self, submission);
+        self.0.in_flight.push(self, submission, MAX_IN_FLIGHT);
         Ok(())
     }
 
-    /// Records dispatches and submits them; with queries, each in a pass of its own between timestamps.
+    /// Records dispatches and submits them, at once or in parts that keep to the budget; with queries, each in
+    /// a pass of its own between timestamps. Gives the last submission.
     pub(crate) fn record(
         &self,
         op: &'static str,
@@ -165,36 +189,40 @@ impl Gpu {
         queries: Option<&Queries>,
     ) -> Result<wgpu::SubmissionIndex> {
         let context = &self.0.context;
-        context.guarded(op, 0, || {
-            let mut encoder = context.device.create_command_encoder(&Default::default());
-            let record = |pass: &mut wgpu::ComputePass<'_>, dispatch: &Dispatch| {
-                pass.set_pipeline(&dispatch.pipeline.raw);
-                pass.set_bind_group(0, &dispatch.bind_group, &[]);
-                let [x, y, z] = dispatch.workgroups;
-                pass.dispatch_workgroups(x, y, z);
-            };
-            match queries {
-                None => {
-                    let descriptor =
-                        wgpu::ComputePassDescriptor { label: Some(op), timestamp_writes: None };
-                    let mut pass = encoder.begin_compute_pass(&descriptor);
-                    for dispatch in dispatches {
-                        record(&mut pass, dispatch);
+        let mut rest = dispatches;
+        loop {
+            let first = dispatches.len() - rest.len();
+            let (part, after) = rest.split_at(within(context.budget, rest));
+            rest = after;
+            let submission = context.guarded(op, 0, || {
+                let mut encoder = context.device.create_command_encoder(&Default::default());
+                match queries {
+                    None => {
+                        let descriptor =
+                            wgpu::ComputePassDescriptor { label: Some(op), timestamp_writes: None };
+                        let mut pass = encoder.begin_compute_pass(&descriptor);
+                        part.iter().for_each(|dispatch| dispatch.record(&mut pass));
+                    }
+                    Some(queries) => {
+                        for (index, dispatch) in part.iter().enumerate() {
+                            let descriptor = wgpu::ComputePassDescriptor {
+                                label: Some(op),
+                                timestamp_writes: Some(queries.writes(first + index)),
+                            };
+                            dispatch.record(&mut encoder.begin_compute_pass(&descriptor));
+                        }
+                        if rest.is_empty() {
+                            queries.resolve(&mut encoder);
+                        }
                     }
                 }
-                Some(queries) => {
-                    for (index, dispatch) in dispatches.iter().enumerate() {
-                        let descriptor = wgpu::ComputePassDescriptor {
-                            label: Some(op),
-                            timestamp_writes: Some(queries.writes(index)),
-                        };
-                        record(&mut encoder.begin_compute_pass(&descriptor), dispatch);
-                    }
-                    queries.resolve(&mut encoder);
-                }
+                context.queue.submit([encoder.finish()])
+            })?;
+            self.0.submissions.fetch_add(1, Ordering::Relaxed);
+            if rest.is_empty() {
+                return Ok(submission);
             }
-            context.queue.submit([encoder.finish()])
-        })
+        }
     }
 
     /// Dispatches no workgroups of a pipeline: some drivers finish compiling at the first dispatch.
@@ -228,24 +256,43 @@ impl Gpu {
                 entries: &entries,
             })
         })?;
-        let dispatch = Dispatch { pipeline: pipeline.clone(), bind_group, workgroups: [0; 3] };
-        self.record(pipeline.shader.name, &[dispatch], None).map(|_| ())
+        let (pipeline, workgroups, work) = (pipeline.clone(), [0; 3], Duration::ZERO);
+        let dispatch = Dispatch { pipeline, bind_group, workgroups, work };
+        self.record(dispatch.pipeline.shader.name, std::slice::from_ref(&dispatch), None)
+            .map(|_| ())
     }
 }
 
 impl InFlight {
-    pub(crate) fn push(&self, gpu: &Gpu, submission: wgpu::SubmissionIndex) {
-        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Waits for the oldest where there would be more than `most`.
+    pub(crate) fn push(&self, gpu: &Gpu, submission: wgpu::SubmissionIndex, most: usize) {
+        let mut queue = self.lock();
         queue.push_back(submission);
-        if queue.len() > MAX_IN_FLIGHT
+        if queue.len() > most
             && let Some(oldest) = queue.pop_front()
         {
             drop(queue);
-            let wait = wgpu::PollType::Wait { submission_index: Some(oldest), timeout: None };
-            // A device that is lost meanwhile says so at the next call.
-            let _ = gpu.0.context.device.poll(wait);
+            wait(gpu, oldest);
         }
     }
+
+    /// Waits for all of them.
+    pub(crate) fn drain(&self, gpu: &Gpu) {
+        let last = std::mem::take(&mut *self.lock()).pop_back();
+        if let Some(last) = last {
+            wait(gpu, last);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<wgpu::SubmissionIndex>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wait(gpu: &Gpu, submission: wgpu::SubmissionIndex) {
+    let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+    // A device that is lost meanwhile says so at the next call.
+    let _ = gpu.0.context.device.poll(wait);
 }
 
 /// Workgroups over x and y, as near to even as it goes, so that few are launched in vain.

@@ -17,10 +17,12 @@ mod profile;
 mod readback;
 pub mod shader;
 mod split;
+mod stream;
 mod tuned;
+mod upload;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 use crate::kernel::KernelKey;
@@ -37,6 +39,7 @@ pub use limits::{Bound, Limits};
 pub use network::{Network, Outputs};
 pub use pipelines::PipelineStats;
 pub use profile::{Timer, Timing};
+pub use stream::Stream;
 
 use device::Context;
 
@@ -53,6 +56,10 @@ struct Inner {
     /// Read once, when the device is opened.
     tuned: Choices,
     in_flight: execute::InFlight,
+    /// Pieces on their way to the device.
+    uploads: execute::InFlight,
+    /// Submissions of dispatches so far.
+    submissions: AtomicU64,
 }
 
 /// Which of an operator's candidates to run.
@@ -86,6 +93,8 @@ impl Gpu {
             pool: buffers::Pool::default(),
             options: options.clone(),
             in_flight: execute::InFlight::default(),
+            uploads: execute::InFlight::default(),
+            submissions: AtomicU64::new(0),
         })))
     }
 
@@ -118,6 +127,12 @@ impl Gpu {
     /// How often pipelines were asked for and compiled.
     pub fn pipeline_stats(&self) -> PipelineStats {
         self.0.pipelines.stats()
+    }
+
+    /// Submissions of kernels since the start. A call or a run of a network is one, but where it would take
+    /// the device longer than [`Options::submission_budget`].
+    pub fn submissions(&self) -> u64 {
+        self.0.submissions.load(Ordering::Relaxed)
     }
 
     /// Runs an operator on host tensors with its preferred kernel and waits for the result.

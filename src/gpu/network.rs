@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bind::{Binder, Bound, Call, Packed};
 use super::buffers::{Lease, Use};
-use super::execute::GpuTensor;
+use super::execute::{GpuTensor, MAX_IN_FLIGHT};
 use super::profile::Timing;
+use super::readback::Read;
 use super::split::Chunk;
 use super::{Choice, Gpu};
 use crate::error::{Error, Result};
@@ -57,6 +58,10 @@ struct Run {
     queueing: Mutex<()>,
 }
 
+/// A run that is in the queue: the copies of its results by name and shape.
+#[derive(Debug)]
+pub(crate) struct Started(Vec<(String, Shape, Read)>);
+
 /// The results of a network by name.
 pub type Outputs = Vec<(String, Tensor)>;
 
@@ -95,14 +100,7 @@ impl Network {
 
     /// Runs it on one input and gives the main result.
     pub fn run(&self, x: &Tensor) -> Result<Tensor> {
-        let name = self.0.layer.output();
-        let missing = || Error::UnknownOutput {
-            network: self.0.layer.name(),
-            output: name.to_owned(),
-            known: Vec::new(),
-        };
-        let mut outputs = self.run_for(x, &[name])?.into_iter();
-        outputs.next().map(|(_, tensor)| tensor).ok_or_else(missing)
+        self.main_result(self.run_for(x, &[self.0.layer.output()])?)
     }
 
     /// Runs it on one input and gives the results of these names, in the plan's order.
@@ -112,21 +110,39 @@ impl Network {
 
     /// Runs it on one input and gives the results of these names, in the plan's order.
     pub async fn run_for_async(&self, x: &Tensor, outputs: &[&str]) -> Result<Outputs> {
-        let run = self.prepared(x.shape(), outputs)?;
-        let pending = {
-            let _queueing = lock(&run.queueing);
-            self.0.gpu.write(&run.input, x.data())?;
-            let dispatches = &run.bound.dispatches;
-            let submission = self.0.gpu.record(NETWORK, dispatches, None)?;
-            self.0.gpu.0.in_flight.push(&self.0.gpu, submission);
-            let downloads = run.outputs.iter().map(|(name, tensor)| {
-                Ok((name.clone(), tensor.shape().clone(), self.0.gpu.start_download(tensor)?))
-            });
-            downloads.collect::<Result<Vec<_>>>()?
+        self.finish(self.start(x, outputs)?).await
+    }
+
+    /// The main one of the results, where it is the only one.
+    pub(crate) fn main_result(&self, outputs: Outputs) -> Result<Tensor> {
+        let missing = || Error::UnknownOutput {
+            network: self.0.layer.name(),
+            output: self.0.layer.output().to_owned(),
+            known: Vec::new(),
         };
+        outputs.into_iter().next().map(|(_, tensor)| tensor).ok_or_else(missing)
+    }
+
+    /// Puts a run into the queue, from the copy of its input to those of its results; does not wait. A later
+    /// run may use the same slots: the queue keeps the order.
+    pub(crate) fn start(&self, x: &Tensor, outputs: &[&str]) -> Result<Started> {
+        let run = self.prepared(x.shape(), outputs)?;
+        let gpu = &self.0.gpu;
+        let _queueing = lock(&run.queueing);
+        gpu.write(&run.input, x.data())?;
+        let submission = gpu.record(NETWORK, &run.bound.dispatches, None)?;
+        gpu.0.in_flight.push(gpu, submission, MAX_IN_FLIGHT);
+        let reads = run.outputs.iter().map(|(name, tensor)| {
+            Ok((name.clone(), tensor.shape().clone(), gpu.start_download(tensor)?))
+        });
+        Ok(Started(reads.collect::<Result<_>>()?))
+    }
+
+    /// The results of a run, once they are there.
+    pub(crate) async fn finish(&self, started: Started) -> Result<Outputs> {
         let mut results = Vec::new();
-        for (name, shape, download) in pending {
-            let data = self.0.gpu.finish_download(download).await?;
+        for (name, shape, read) in started.0 {
+            let data = self.0.gpu.finish_read(read).await?;
             results.push((name, Tensor::new(shape, data).map_err(Error::at(NETWORK))?));
         }
         Ok(results)
@@ -212,7 +228,8 @@ impl Network {
             ready.push(self.pack(&plan, step, chunks)?);
         }
         let mut tensors = self.upload_constants(&plan, &unpacked(&plan, &chunks, &ready))?;
-        // What the weights lay in before they were packed.
+        // What the weights lay in before they were packed, and what they were staged in.
+        gpu.0.uploads.drain(gpu);
         gpu.trim();
         let slots = memory.slots().iter().map(|&bytes| {
             let context = &gpu.0.context;
@@ -310,7 +327,7 @@ impl Network {
         binder.push_once(call, &weight, &packed)?;
         let bound = binder.finish()?;
         let submission = gpu.record(NETWORK, &bound.dispatches, None)?;
-        gpu.0.in_flight.push(gpu, submission);
+        gpu.0.in_flight.push(gpu, submission, MAX_IN_FLIGHT);
         known.push((call.clone(), constant.clone(), packed.clone()));
         Ok(packed)
     }

@@ -129,8 +129,8 @@ impl Gpu {
     /// The length of each dispatch, or nothing where a clock ran backwards.
     fn read_queries(&self, queries: &Queries) -> Result<Option<Vec<Duration>>> {
         let bytes = u64::from(queries.count) * u64::from(wgpu::QUERY_SIZE);
-        let read = self.read_bytes(queries.resolved.buffer(), 0, bytes, "timestamps");
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&pollster::block_on(read)?);
+        let read = self.read(&queries.resolved, 0, bytes, "timestamps");
+        let ticks: Vec<u64> = pollster::block_on(read)?;
         let period = f64::from(self.0.context.queue.get_timestamp_period());
         let lengths = ticks.as_chunks::<2>().0.iter().map(|[begin, end]| {
             let ticks = end.checked_sub(*begin)?;

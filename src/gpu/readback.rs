@@ -1,41 +1,32 @@
-//! Copies between host and device.
+//! Copies from the device to the host: in pieces, so that the host copies one out of its staging buffer while
+//! the device copies the next into another.
 
-use std::sync::Arc;
-
+use bytemuck::Pod;
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
 use super::Gpu;
-use super::buffers::{Lease, Use};
+use super::buffers::{Lease, PIECE, Use};
 use super::execute::GpuTensor;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
 /// A copy to the host that is under way.
+#[derive(Debug)]
 pub(crate) struct Read {
+    pieces: Vec<Piece>,
+    what: &'static str,
+}
+
+/// A part of it, in a staging buffer of its own.
+#[derive(Debug)]
+struct Piece {
     staging: Lease,
     bytes: u64,
     receiver: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
     submission: wgpu::SubmissionIndex,
-    what: &'static str,
 }
 
 impl Gpu {
-    /// Copies a tensor to the device.
-    pub fn upload(&self, tensor: &Tensor) -> Result<GpuTensor> {
-        let output = self.empty(tensor.shape(), "upload", "the tensor")?;
-        self.write(&output, tensor.data())?;
-        Ok(output)
-    }
-
-    /// Fills a device tensor with values from the host.
-    pub(crate) fn write(&self, tensor: &GpuTensor, values: &[f32]) -> Result<()> {
-        let context = &self.0.context;
-        let bytes = bytemuck::cast_slice(values);
-        context.guarded("upload", bytes.len() as u64, || {
-            context.queue.write_buffer(tensor.lease.buffer(), tensor.offset, bytes);
-        })
-    }
-
     /// Copies a tensor to the host, waiting for everything that was submitted before.
     pub fn download(&self, tensor: &GpuTensor) -> Result<Tensor> {
         pollster::block_on(self.download_async(tensor))
@@ -51,37 +42,20 @@ impl Gpu {
         Tensor::new(tensor.shape.clone(), data).map_err(Error::at("download"))
     }
 
-    /// Words of a buffer as floats.
-    pub(crate) async fn read(
+    /// Words of a buffer.
+    pub(crate) async fn read<T: Pod>(
         &self,
-        lease: &Arc<Lease>,
+        lease: &Lease,
         offset: u64,
         bytes: u64,
         what: &'static str,
-    ) -> Result<Vec<f32>> {
-        let bytes = self.read_bytes(lease.buffer(), offset, bytes, what).await?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
-    }
-
-    /// Bytes of a buffer.
-    pub(crate) async fn read_bytes(
-        &self,
-        source: &wgpu::Buffer,
-        offset: u64,
-        bytes: u64,
-        what: &'static str,
-    ) -> Result<Vec<u8>> {
-        self.finish_read(self.start_read(source, offset, bytes, what)?).await
+    ) -> Result<Vec<T>> {
+        self.finish_read(self.start_read(lease.buffer(), offset, bytes, what)?).await
     }
 
     /// Queues the copy of a tensor's values; what is queued later may write the tensor again.
     pub(crate) fn start_download(&self, tensor: &GpuTensor) -> Result<Read> {
         self.start_read(tensor.lease.buffer(), tensor.offset, tensor.bytes(), "download")
-    }
-
-    /// The values, once they are there.
-    pub(crate) async fn finish_download(&self, read: Read) -> Result<Vec<f32>> {
-        Ok(bytemuck::pod_collect_to_vec(&self.finish_read(read).await?))
     }
 
     fn start_read(
@@ -91,6 +65,19 @@ impl Gpu {
         bytes: u64,
         what: &'static str,
     ) -> Result<Read> {
+        let starts = (0..bytes).step_by(PIECE as usize);
+        let pieces = starts
+            .map(|start| self.start_piece(source, offset + start, PIECE.min(bytes - start), what));
+        Ok(Read { pieces: pieces.collect::<Result<_>>()?, what })
+    }
+
+    fn start_piece(
+        &self,
+        source: &wgpu::Buffer,
+        offset: u64,
+        bytes: u64,
+        what: &'static str,
+    ) -> Result<Piece> {
         let context = &self.0.context;
         let staging = self.0.pool.lease(context, Use::Staging, bytes, what, "staging")?;
         staging.set_reusable(false);
@@ -105,39 +92,51 @@ impl Gpu {
             });
             submission
         })?;
-        Ok(Read { staging, bytes, receiver, submission, what })
+        Ok(Piece { staging, bytes, receiver, submission })
     }
 
-    async fn finish_read(&self, read: Read) -> Result<Vec<u8>> {
-        let Read { staging, bytes, receiver, submission, what } = read;
-        self.poll_until(submission);
+    /// The values, once they are there.
+    pub(crate) async fn finish_read<T: Pod>(&self, read: Read) -> Result<Vec<T>> {
+        let Read { pieces, what } = read;
+        self.poll_until(pieces.iter().map(|piece| piece.submission.clone()).collect());
         let failed = |message: String| Error::Device { what: what.to_owned(), message };
-        let mapped = receiver.receive().await;
-        self.0.context.check()?;
-        match mapped {
-            Some(Ok(())) => {}
-            Some(Err(error)) => return Err(failed(error.to_string())),
-            None => return Err(failed("the driver never answered".to_owned())),
+        let bytes: u64 = pieces.iter().map(|piece| piece.bytes).sum();
+        let mut values: Vec<T> = Vec::with_capacity(bytes as usize / size_of::<T>());
+        for Piece { staging, bytes, receiver, .. } in pieces {
+            let mapped = receiver.receive().await;
+            self.0.context.check()?;
+            match mapped {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return Err(failed(error.to_string())),
+                None => return Err(failed("the driver never answered".to_owned())),
+            }
+            let view = staging
+                .buffer()
+                .get_mapped_range(0..bytes)
+                .map_err(|error| failed(error.to_string()))?;
+            // Straight into memory that nobody has touched yet: its pages cost more than the copy.
+            match bytemuck::try_cast_slice(&view) {
+                Ok(piece) => values.extend_from_slice(piece),
+                Err(_) => values.extend(bytemuck::pod_collect_to_vec::<u8, T>(&view)),
+            }
+            drop(view);
+            staging.buffer().unmap();
+            staging.set_reusable(true);
         }
-        let view = staging
-            .buffer()
-            .get_mapped_range(0..bytes)
-            .map_err(|error| failed(error.to_string()))?;
-        let data = view.to_vec();
-        drop(view);
-        staging.buffer().unmap();
-        staging.set_reusable(true);
-        Ok(data)
+        Ok(values)
     }
 
-    /// Drives the device until a submission is done, on a thread of its own, so that the caller may
-    /// await the answer.
-    fn poll_until(&self, submission: wgpu::SubmissionIndex) {
+    /// Drives the device until these submissions are done, one after another, on a thread of its own, so that
+    /// the caller may await the answers.
+    fn poll_until(&self, submissions: Vec<wgpu::SubmissionIndex>) {
         let device = self.0.context.device.clone();
         std::thread::spawn(move || {
-            let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-            // What goes wrong here reaches the caller through the mapping's own result.
-            let _ = device.poll(wait);
+            for submission in submissions {
+                let wait =
+                    wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+                // What goes wrong here reaches the caller through the mapping's own result.
+                let _ = device.poll(wait);
+            }
         });
     }
 }

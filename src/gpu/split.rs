@@ -1,7 +1,8 @@
 //! Before anything is allocated: is each tensor within the limits, which candidate is it to be, and must
-//! the batch be cut so that each part can be bound?
+//! the batch be cut so that each part can be bound, and none keeps the device busy for too long?
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::execute::fold;
 use super::{Choice, Gpu};
@@ -15,16 +16,24 @@ use crate::shape::{Shape, gcd};
 pub(crate) struct Chunk {
     pub samples: Range<usize>,
     pub candidate: Candidate,
+    /// How long it may take.
+    pub work: Duration,
 }
 
-/// A number of samples: every tensor that they take, by name, and the candidate.
+/// A number of samples: every tensor that they take, by name, the candidate, and how long it may take.
 struct Part {
     tensors: Vec<(&'static str, Shape)>,
     candidate: Candidate,
+    work: Duration,
 }
 
+/// What a slow GPU does in a second: floating-point operations, and bytes of memory.
+const SLOW_FLOPS: f64 = 50e9;
+const SLOW_BYTES: f64 = 5e9;
+
 impl Gpu {
-    /// The parts into which a call is cut so that each can be bound: one, for all but huge tensors.
+    /// The parts into which a call is cut so that each can be bound and keeps to the budget: one, for all but
+    /// huge tensors. What can be bound but not be cut any further may take longer.
     pub(crate) fn chunks(
         &self,
         op: &Operator,
@@ -34,34 +43,43 @@ impl Gpu {
         let output = self.check_buffers(op, shapes)?;
         let batched = op.batched(shapes);
         let batch = if batched.contains(&true) { output.dims()[0] } else { 1 };
+        let take = |samples| self.part(op, shapes, &batched, batch, samples, choice);
         let mut size = batch;
-        let whole = self.part(op, shapes, &batched, batch, batch, choice)?;
-        let mut refusal = match self.too_large(op, &whole)? {
-            None => return Ok(vec![Chunk { samples: 0..batch, candidate: whole.candidate }]),
-            Some(refusal) => refusal,
-        };
+        let mut part = take(batch)?;
+        let mut refusal = self.too_large(op, &part)?;
         // Windows into a buffer start at multiples of the alignment.
         let unit = self.window_unit(&batched, shapes, &output, batch);
-        while size > unit {
-            size = (size / 2).next_multiple_of(unit).min(size - 1) / unit * unit;
-            let part = self.part(op, shapes, &batched, batch, size, choice)?;
-            if self.too_large(op, &part)?.is_none() {
-                let starts = (0..batch).step_by(size);
-                return starts
-                    .map(|start| {
-                        let samples = start..(start + size).min(batch);
-                        let part = self.part(op, shapes, &batched, batch, samples.len(), choice)?;
-                        Ok(Chunk { samples, candidate: part.candidate })
-                    })
-                    .collect();
+        while size > unit && (refusal.is_some() || part.work > self.0.context.budget) {
+            let less = (size / 2).next_multiple_of(unit).min(size - 1) / unit * unit;
+            let smaller = take(less)?;
+            match self.too_large(op, &smaller)? {
+                None => refusal = None,
+                // With fewer samples another kernel is preferred, one that needs more: these are few enough.
+                Some(_) if refusal.is_none() => break,
+                Some(_) => {}
             }
+            (size, part) = (less, smaller);
         }
-        // Fewer samples than a unit cannot be cut out of a batch; whether they fit decides what helps.
-        let one = self.part(op, shapes, &batched, batch, 1, choice)?;
-        if let (Error::Limit { cure, .. }, None) = (&mut refusal, self.too_large(op, &one)?) {
-            *cure = UNALIGNED;
+        if let Some(mut refusal) = refusal {
+            // Fewer samples than a unit cannot be cut out of a batch; whether they fit decides what helps.
+            if let (Error::Limit { cure, .. }, None) =
+                (&mut refusal, self.too_large(op, &take(1)?)?)
+            {
+                *cure = UNALIGNED;
+            }
+            return Err(refusal);
         }
-        Err(refusal)
+        let chunk = |samples: Range<usize>, Part { candidate, work, .. }: Part| Chunk {
+            samples,
+            candidate,
+            work,
+        };
+        if size == batch {
+            return Ok(vec![chunk(0..batch, part)]);
+        }
+        let starts = (0..batch).step_by(size);
+        let ranges = starts.map(|start| start..(start + size).min(batch));
+        ranges.map(|samples| Ok(chunk(samples.clone(), take(samples.len())?))).collect()
     }
 
     /// The shape of a call's output; an error where a tensor of it is larger than any buffer may be.
@@ -136,7 +154,10 @@ impl Gpu {
         for &elements in &candidate.scratch {
             tensors.push(("scratch", Shape::from([elements])));
         }
-        Ok(Part { tensors, candidate })
+        let cost = op.cost(&views).map_err(&at)?;
+        let seconds = (cost.flops as f64 / SLOW_FLOPS).max(cost.bytes as f64 / SLOW_BYTES);
+        let work = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        Ok(Part { tensors, candidate, work })
     }
 
     /// The refusal of the first tensor that is too large to bind or to launch; an error where a kernel

@@ -84,7 +84,7 @@ fn a_grid_that_does_not_fold_is_refused() {
 }
 
 /// Calls with a batch whose tensors are too large to bind whole; each sample is a multiple of 256 bytes.
-fn batched() -> Vec<Case> {
+pub fn batched() -> Vec<Case> {
     let case = |operator: Operator, shapes: &[&[usize]]| {
         Case::new("cut along the batch", operator, shapes)
     };

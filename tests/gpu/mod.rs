@@ -1,5 +1,7 @@
 //! The engine: what it compiles, allocates, cuts, folds and refuses, and how it fails.
 
+mod budget;
+mod copies;
 mod limits;
 mod limits_measured;
 mod lost;

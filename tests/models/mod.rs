@@ -4,6 +4,7 @@
 #[cfg(feature = "weights")]
 mod digits;
 mod running;
+mod streaming;
 
 use involution::models::{self, MODELS, MobileNetV2, RedNet, ResNet};
 use involution::nn::PoolTo;
