@@ -127,6 +127,14 @@ impl Params {
         Ok(self)
     }
 
+    /// The same with another size under a name that is there.
+    pub fn with(mut self, name: &str, size: usize) -> Self {
+        for (_, value) in self.0.iter_mut().filter(|(known, _)| *known == name) {
+            *value = Scalar::U32(size as u32);
+        }
+        self
+    }
+
     /// The same with a float added.
     pub fn float(mut self, name: &'static str, value: f32) -> Self {
         self.0.push((name, Scalar::F32(value)));

@@ -26,7 +26,15 @@ fn activate(v: f32, kind: u32) -> f32 {
     }
 }
 
-// The same for four values.
+// The activations that only clip, for four values: none, relu and relu6. The others take dozens of
+// instructions wherever they stand: kernels that store at many places leave them to a step of their own.
+fn clip4(v: vec4<f32>, kind: u32) -> vec4<f32> {
+    let low = select(v, vec4<f32>(), v < vec4<f32>());
+    let above = select(v, low, kind != 0u);
+    return select(above, vec4<f32>(6.0), (above > vec4<f32>(6.0)) & vec4<bool>(kind == 2u));
+}
+
+// Any activation of four values.
 fn activate4(v: vec4<f32>, kind: u32) -> vec4<f32> {
     switch kind {
         case 1u: {

@@ -1,6 +1,6 @@
-// Rows of x in fours, of which eight lanes hold neighbouring places. A lane reads what only it needs, and
-// hears from the lanes beside it what a window needs beyond: a shuffle is one instruction on a software
-// adapter, a load a hundred. The first and the last lane read for themselves, unless their row ends there.
+// Rows of x of which eight lanes hold neighbouring fours. A lane reads what only it needs, and hears from the
+// lanes beside it what a window needs beyond: a shuffle is one instruction on a software adapter, a load a
+// hundred. How x is read, neighbours_quads and neighbours_singles say.
 
 // The values around four output pixels of a row, left to right.
 struct Row {
@@ -8,32 +8,6 @@ struct Row {
     own: vec4<f32>,
     next: vec4<f32>, // the other half of eight, where the window moves by two; else unused
     right: vec4<f32>,
-}
-
-// Four pixels (eight, at stride 2) at `column` of the row that begins at `first`, in units of four values,
-// with their neighbours; zeros outside of the image.
-fn row_of(first: u32, inside: bool, column: u32, columns: u32, voice: u32, stride: u32) -> Row {
-    let at = first + column * stride;
-    let zero = vec4<f32>();
-    var row: Row;
-    row.own = select(zero, x[select(0u, at, inside)], inside);
-    row.next = row.own;
-    if stride == 2u {
-        row.next = select(zero, x[select(0u, at + 1u, inside)], inside);
-    }
-    row.left = subgroupShuffleUp(row.next, 1u);
-    row.right = subgroupShuffleDown(row.own, 1u);
-    let has_left = column > 0u;
-    let has_right = column + 1u < columns;
-    if (voice == 0u && has_left) || (voice == 7u && has_right) {
-        let beside = select(at + stride, at - 1u, voice == 0u);
-        let value = select(zero, x[select(0u, beside, inside)], inside);
-        row.left = select(row.left, value, voice == 0u);
-        row.right = select(row.right, value, voice == 7u);
-    }
-    row.left = select(zero, row.left, has_left);
-    row.right = select(zero, row.right, has_right);
-    return row;
 }
 
 // The four values of a row under a tap; tap 3 is the middle one of a window of seven.

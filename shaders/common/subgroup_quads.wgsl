@@ -17,7 +17,7 @@ fn store8(sum: ptr<function, array<vec4<f32>, 8>>, place: Place, channel: u32, q
             if params.has_residual != 0u {
                 value += residual[at];
             }
-            out[at] = activate4(value, params.activation);
+            out[at] = clip4(value, params.activation);
         }
     }
 }

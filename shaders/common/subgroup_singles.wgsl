@@ -14,13 +14,16 @@ fn store8(sum: ptr<function, array<vec4<f32>, 8>>, place: Place, channel: u32, p
     for (var c = 0u; c < 8u; c++) {
         if first + c < group_out {
             let at = (row + c) * plane + pixel;
+            var value = (*sum)[c];
+            if params.has_residual != 0u {
+                let last = at + pixels - 1u;
+                let places = min(vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+                value += vec4<f32>(residual[places.x], residual[places.y], residual[places.z], residual[places.w]);
+            }
+            value = clip4(value, params.activation);
             for (var p = 0u; p < 4u; p++) {
                 if p < pixels {
-                    var value = (*sum)[c][p];
-                    if params.has_residual != 0u {
-                        value += residual[at + p];
-                    }
-                    out[at + p] = activate(value, params.activation);
+                    out[at + p] = value[p];
                 }
             }
         }

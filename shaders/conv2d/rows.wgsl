@@ -5,11 +5,11 @@
 #import grid
 #import activation
 #import subgroup_quads
-#import neighbours
+#import neighbours_quads
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [N, Ci, H, W]
 
-const K: u32 = 3u; // taps of a kernel row, odd
+const K: u32 = 5u; // taps of a kernel row, odd
 const S: u32 = 1u; // stride along the row, 1 or 2
 
 // Adds two neighbouring taps to the whole tile; the lane's weights of the first are at `mine`.

@@ -40,6 +40,8 @@ pub fn fixed(operator: &str) -> Vec<Case> {
         ],
         "conv2d" => [
             conv_rows(),
+            depthwise_rows(),
+            row_pairs(),
             vec![
                 Case::new(
                     "odd reduction length past a tile of 8",
@@ -136,9 +138,25 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 DynamicConv2d { conv: Conv2d { groups: 6, ..conv } },
                 &[&[9, 6, 8, 8], &[9, 3], &[3, 6, 1, 3, 3]],
             ),
+            Case::new(
+                "depthwise down strips of rows, a sample each its own",
+                DynamicConv2d { conv: Conv2d { groups: 5, padding: 1.into(), bias: true, ..conv } },
+                &[&[3, 5, 7, 8], &[3, 2], &[2, 10, 1, 3, 3], &[2, 10]],
+            ),
+            Case::new(
+                "depthwise down strips of odd rows, a sample each its own",
+                DynamicConv2d { conv: Conv2d { groups: 5, padding: 2.into(), ..conv } },
+                &[&[3, 5, 7, 7], &[3, 2], &[2, 5, 1, 5, 5]],
+            ),
+            Case::new(
+                "3x3 on pairs of rows, a sample each its own",
+                DynamicConv2d { conv: Conv2d { groups: 2, padding: 1.into(), bias: true, ..conv } },
+                &[&[3, 4, 5, 8], &[3, 2], &[2, 18, 2, 3, 3], &[2, 18]],
+            ),
         ],
         "involution" => [
             involution_rows(),
+            involution_held(),
             vec![
                 Case::new(
                     "RedNet's window, a group of 16",
@@ -294,6 +312,46 @@ fn conv_rows() -> Vec<Case> {
     ROWS.map(case).to_vec()
 }
 
+/// Square windows down strips of rows, a multiplier, and planes that are no whole number of lanes; the same
+/// over rows that are no whole fours.
+fn depthwise_rows() -> Vec<Case> {
+    let case = |([taps, stride, columns], missing): ([usize; 3], usize)| {
+        let conv = Conv2d { stride: [stride; 2], padding: (taps / 2).into(), ..Conv2d::default() };
+        let conv = Conv2d { groups: 3, bias: true, activation: Activation::Relu6, ..conv };
+        let width = 4 * columns * stride - missing;
+        let x = [2, 3, 35 * stride - missing, width];
+        Case::new("depthwise down strips of rows", conv, &[&x, &[6, 1, taps, taps], &[6]])
+    };
+    let missing = |missing| ROWS.map(|row| case((row, missing)));
+    [missing(0), missing(1), missing(2)].concat()
+}
+
+/// Windows of 3x3 on pairs of rows, of which the last may be alone, with groups of less than a tile, of one
+/// tile and more, over rows that are whole fours and others.
+fn row_pairs() -> Vec<Case> {
+    let case = |[stride, columns, missing, group_out]: [usize; 4]| {
+        let conv = Conv2d { stride: [stride; 2], padding: 1.into(), ..Conv2d::default() };
+        let conv = Conv2d { groups: 3, bias: true, activation: Activation::Relu6, ..conv };
+        let x = [2, 6, 5 * stride - missing, 4 * columns * stride - missing];
+        let co = 3 * group_out;
+        Case::new("3x3 on pairs of rows", conv, &[&x, &[co, 2, 3, 3], &[co]])
+    };
+    [
+        [1, 1, 0, 8],
+        [1, 9, 0, 3],
+        [1, 10, 0, 17],
+        [2, 3, 0, 9],
+        [2, 9, 0, 8],
+        [1, 1, 1, 8],
+        [1, 3, 2, 2],
+        [1, 10, 1, 9],
+        [2, 9, 1, 8],
+        [2, 3, 2, 17],
+    ]
+    .map(case)
+    .to_vec()
+}
+
 fn involution_rows() -> Vec<Case> {
     let case = |[taps, stride, columns]: [usize; 3]| {
         let window = Window::new([3, taps]).stride([2, stride]).dilation([2, 1]);
@@ -306,6 +364,23 @@ fn involution_rows() -> Vec<Case> {
         Case::new("rows of whole fours", operator, &[&x, &kernel])
     };
     ROWS.map(case).to_vec()
+}
+
+/// Square windows whose kernel is held for all channels of a tile and those that overhang it, over rows that are
+/// whole fours and others.
+fn involution_held() -> Vec<Case> {
+    let case = |([taps, stride, columns], missing): ([usize; 3], usize)| {
+        let window = Window::new([taps; 2]).stride([stride; 2]).padding(taps / 2);
+        let channel_order =
+            if stride == 1 { ChannelOrder::Blocked } else { ChannelOrder::Interleaved };
+        let operator = Involution { channel_order, ..Involution::new(window, 2) };
+        let operator = Involution { activation: Activation::Relu6, ..operator };
+        let [height, width] = [5 * stride, 4 * columns * stride - missing];
+        let kernel = [2, 2 * taps * taps, 5, width.div_ceil(stride)];
+        Case::new("a kernel held for its channels", operator, &[&[2, 34, height, width], &kernel])
+    };
+    let missing = |missing| ROWS.map(|row| case((row, missing)));
+    [missing(0), missing(1), missing(2)].concat()
 }
 
 /// Calls whose answer follows by hand from the definition: operator, inputs, output.

@@ -59,6 +59,46 @@ impl Activation {
     }
 }
 
+/// The same ways where kernels of eight lanes do no more than clip: where there is more to do, they leave their
+/// results in a scratch buffer, counted from `scratch` on, and the activation goes over that.
+pub(crate) fn afterwards(
+    ways: Vec<Candidate>,
+    activation: Activation,
+    output: &Shape,
+    scratch: usize,
+) -> Result<Vec<Candidate>, ShapeError> {
+    let clips = matches!(activation, Activation::None | Activation::Relu | Activation::Relu6);
+    let elements = output.elements()?;
+    let after = |way: Candidate| {
+        if clips || !way.calls.iter().any(|call| call.kernel.subgroups) {
+            return Ok(way);
+        }
+        let Candidate { name, scratch: mut sizes, mut calls, once } = way;
+        let between = Operand::Scratch(scratch + sizes.len());
+        sizes.push(elements);
+        if let Some(last) = calls.last_mut() {
+            last.params = last.params.clone().with("activation", Activation::None.code());
+            for (_, operand) in last.bindings.iter_mut().filter(|(name, _)| *name == "out") {
+                *operand = between;
+            }
+        }
+        calls.push(call(elements, activation, between)?);
+        Ok(Candidate { name, scratch: sizes, calls, once })
+    };
+    ways.into_iter().map(after).collect()
+}
+
+/// The activation of a tensor of so many elements.
+fn call(elements: usize, activation: Activation, x: Operand) -> Result<KernelCall, ShapeError> {
+    Ok(KernelCall {
+        kernel: &ACTIVATION,
+        tile: ACTIVATION.tiles[0],
+        params: Params::sizes(&[("elements", elements), ("activation", activation.code())])?,
+        bindings: vec![("x", x), ("out", Operand::Output)],
+        grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
+    })
+}
+
 /// An activation alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Activate {
@@ -91,12 +131,6 @@ impl Op for Activate {
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let elements = self.output_shape(inputs)?.elements()?;
-        Ok(vec![Candidate::single(KernelCall {
-            kernel: &ACTIVATION,
-            tile: ACTIVATION.tiles[0],
-            params: Params::sizes(&[("elements", elements), ("activation", self.activation.code())])?,
-            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-            grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
-        })])
+        Ok(vec![Candidate::single(call(elements, self.activation, Operand::Input(0))?)])
     }
 }

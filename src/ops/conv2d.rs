@@ -6,6 +6,7 @@
 //! zeros and takes part in the sum: a weight that is NaN or infinite spoils what it multiplies with them, too.
 //! Definition: `torch.nn.functional.conv2d`.
 
+use super::activation::afterwards;
 use super::{Activation, Candidate, Op, call_name, required};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
@@ -16,36 +17,69 @@ pub(crate) const PIXELS: usize = 4;
 
 static CONV2D: Kernel = crate::kernel!("conv2d", [&[("T", 8)], &[("T", 2)]]);
 static DEPTHWISE: Kernel = crate::kernel!("conv2d/depthwise", [&[]]);
+static DEPTHWISE_ROWS: Kernel = of_rows(crate::kernel!("conv2d/depthwise_rows", []));
+static DEPTHWISE_SINGLES: Kernel = of_rows(crate::kernel!("conv2d/depthwise_singles", []));
+static PAIRS_QUADS: Kernel = of_pairs(crate::kernel!("conv2d/pairs_quads", []));
+static PAIRS_SINGLES: Kernel = of_pairs(crate::kernel!("conv2d/pairs_singles", []));
 static PACK: Kernel = crate::kernel!("conv2d/pack", [&[]]).made_for(AdapterClass::Software);
 static GATHER: Kernel = crate::kernel!("conv2d/gather", [&[]]).made_for(AdapterClass::Software);
 static SUBGROUP: Kernel =
     crate::kernel!("conv2d/subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
-static ROWS: Kernel = crate::kernel!(
-    "conv2d/rows",
-    [
-        &[("K", 3), ("S", 1)],
-        &[("K", 3), ("S", 2)],
-        &[("K", 5), ("S", 1)],
-        &[("K", 5), ("S", 2)],
-        &[("K", 7), ("S", 1)],
-        &[("K", 7), ("S", 2)],
-    ]
-)
-.made_for(AdapterClass::Software)
-.with_subgroups();
+static ROWS: Kernel =
+    crate::kernel!("conv2d/rows", [&[("K", 5), ("S", 1)], &[("K", 7), ("S", 1)], &[("K", 7), ("S", 2)]])
+        .made_for(AdapterClass::Software)
+        .with_subgroups();
 static POINTWISE_SINGLES: Kernel =
     crate::kernel!("conv2d/pointwise_singles", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE_QUADS: Kernel =
     crate::kernel!("conv2d/pointwise_quads", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE: Kernel = crate::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
 
+/// A kernel whose lanes hear from their neighbours what lies under the window, by taps and stride.
+const fn of_rows(kernel: Kernel) -> Kernel {
+    let tiles: &[Tile] = &[
+        &[("K", 3), ("S", 1)],
+        &[("K", 3), ("S", 2)],
+        &[("K", 5), ("S", 1)],
+        &[("K", 5), ("S", 2)],
+        &[("K", 7), ("S", 1)],
+        &[("K", 7), ("S", 2)],
+    ];
+    Kernel { tiles, ..kernel }.made_for(AdapterClass::Software).with_subgroups()
+}
+
+/// Such a kernel for a window of 3x3, whose rows are all held at once.
+const fn of_pairs(kernel: Kernel) -> Kernel {
+    let tiles: &[Tile] = &[&[("K", 3), ("S", 1)], &[("K", 3), ("S", 2)]];
+    Kernel { tiles, ..kernel }.made_for(AdapterClass::Software).with_subgroups()
+}
+
 /// Lanes and output channels of the tile in `shaders/common/subgroup_tile.wgsl`.
 const SUBGROUP_LANES: usize = 8;
 const SUBGROUP_CHANNELS: usize = 32;
 
+/// Output channels of the tile in `shaders/common/row_pairs.wgsl`.
+const PAIRS_CHANNELS: usize = 8;
+
+/// Output rows that a lane of `conv2d/depthwise_rows` computes, at most (`STRIP` in the shader).
+const STRIP: usize = 32;
+
 /// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = 
-    &[&CONV2D, &PACK, &GATHER, &SUBGROUP, &ROWS, &DEPTHWISE, &POINTWISE, &POINTWISE_SINGLES, &POINTWISE_QUADS];
+pub const KERNELS: &[&Kernel] = &[
+    &CONV2D,
+    &PACK,
+    &GATHER,
+    &SUBGROUP,
+    &ROWS,
+    &PAIRS_QUADS,
+    &PAIRS_SINGLES,
+    &DEPTHWISE,
+    &DEPTHWISE_ROWS,
+    &DEPTHWISE_SINGLES,
+    &POINTWISE,
+    &POINTWISE_SINGLES,
+    &POINTWISE_QUADS,
+];
 
 /// The parameters of a convolution; the kernel size is that of the weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,22 +129,37 @@ pub(crate) struct Geometry {
 }
 
 /// The tile (`K`, `S`) of a kernel whose lanes hear from their neighbours what lies under the window: odd and
-/// at most seven wide, centred, moving by one or two pixels, over rows that are whole fours on both sides.
+/// at most seven wide, centred, moving by one or two pixels.
+fn centred_tile(kernel: &Kernel, window: &Window) -> Option<Tile> {
+    let [taps, stride] = [window.kernel_size[1], window.stride[1]];
+    let [_, [left, _]] = window.resolve_padding().ok()?;
+    let fits = window.dilation[1] == 1 && left == taps / 2;
+    let tile: [(&str, u32); 2] =
+        [("K", u32::try_from(taps).ok()?), ("S", u32::try_from(stride).ok()?)];
+    kernel.tiles.iter().copied().find(|&known| fits && known == tile)
+}
+
+/// The tile of such a kernel over rows that are whole fours on both sides.
 pub(crate) fn row_tile(
     kernel: &Kernel,
     window: &Window,
     width: usize,
     out_width: usize,
 ) -> Option<Tile> {
-    let [taps, stride] = [window.kernel_size[1], window.stride[1]];
-    let [_, [left, _]] = window.resolve_padding().ok()?;
-    let fits = window.dilation[1] == 1
-        && left == taps / 2
-        && out_width.is_multiple_of(PIXELS)
-        && out_width.checked_mul(stride) == Some(width);
-    let tile: [(&str, u32); 2] =
-        [("K", u32::try_from(taps).ok()?), ("S", u32::try_from(stride).ok()?)];
-    kernel.tiles.iter().copied().find(|&known| fits && known == tile)
+    let whole = out_width.is_multiple_of(PIXELS)
+        && out_width.checked_mul(window.stride[1]) == Some(width);
+    centred_tile(kernel, window).filter(|_| whole)
+}
+
+/// The tile of such a kernel that reads single values: over rows that end in the last four pixels, or before.
+pub(crate) fn singles_tile(
+    kernel: &Kernel,
+    window: &Window,
+    width: usize,
+    out_width: usize,
+) -> Option<Tile> {
+    let covered = out_width.next_multiple_of(PIXELS).saturating_mul(window.stride[1]);
+    centred_tile(kernel, window).filter(|_| covered >= width)
 }
 
 /// Whether each sample has a weight and a bias of its own (dynamic convolution) or all share one.
@@ -243,6 +292,12 @@ impl Geometry {
         if self.group_in() == 1 {
             let grid = product("the grid", &[self.batch, self.out_channels, rows])?;
             ways.push(single(&DEPTHWISE, DEPTHWISE.tiles[0], grid));
+            if let Some((kernel, tile)) = self.square_tile([&DEPTHWISE_ROWS, &DEPTHWISE_SINGLES]) {
+                let strips = self.output[0].div_ceil(STRIP);
+                let columns = self.output[1].div_ceil(PIXELS);
+                let grid = [self.batch, self.out_channels, strips, columns];
+                ways.push(single(kernel, tile, product("the grid", &grid)?));
+            }
         }
         let quads = pixels.div_ceil(PIXELS);
         if self.is_pointwise() && self.window.stride == [1, 1] {
@@ -251,6 +306,8 @@ impl Geometry {
                 ways.push(single(&POINTWISE, tile, self.blocks(quads, tile)?));
             }
         }
+        // Below half a tile of channels, most of what subgroups compute would be dropped.
+        let fills = self.group_out() >= SUBGROUP_CHANNELS / 2;
         let [packed, gathered] = [scratch, scratch + 1].map(Operand::Scratch);
         let pack = self.pack(weight, packed, weights)?;
         let tiled = |kernel: &'static Kernel, tile, quads| {
@@ -262,16 +319,13 @@ impl Geometry {
                 once: 1,
             })
         };
-        // Below half a tile of channels, most of what the lanes compute would be dropped; where they read for
-        // each other, that pays with fewer.
-        let half = self.group_out() >= SUBGROUP_CHANNELS / 2;
-        if half && self.terms().is_multiple_of(2) {
+        if fills && self.terms().is_multiple_of(2) {
             ways.push(tiled(&SUBGROUP, SUBGROUP.tiles[0], rows)?);
         }
-        if let Some(tile) = self.row_tile().filter(|_| self.group_out() >= SUBGROUP_CHANNELS / 8) {
+        if let Some(tile) = self.row_tile().filter(|_| fills) {
             ways.push(tiled(&ROWS, tile, rows)?);
         }
-        if half && self.is_pointwise() && self.terms().is_multiple_of(2) {
+        if fills && self.is_pointwise() && self.terms().is_multiple_of(2) {
             let whole = pixels.is_multiple_of(PIXELS);
             let kernel = if whole { &POINTWISE_QUADS } else { &POINTWISE_SINGLES };
             let mut way = tiled(kernel, kernel.tiles[0], quads)?;
@@ -287,7 +341,16 @@ impl Geometry {
             }
             ways.push(way);
         }
-        Ok(ways)
+        let square = self.square_tile([&PAIRS_QUADS, &PAIRS_SINGLES]);
+        if let Some((kernel, tile)) = square.filter(|_| self.group_in() > 1) {
+            let blocks = self.group_out().div_ceil(PAIRS_CHANNELS);
+            let columns = self.output[1].div_ceil(PIXELS);
+            let octets = product("the grid", &[self.output[0].div_ceil(2), columns])?
+                .div_ceil(SUBGROUP_LANES);
+            let grid = [self.batch, self.groups, blocks, octets, SUBGROUP_LANES];
+            ways.push(single(kernel, tile, product("the grid", &grid)?));
+        }
+        afterwards(ways, self.activation, &self.output_shape(), scratch)
     }
 
     /// 1x1 without padding: each output pixel reads one input pixel.
@@ -299,6 +362,19 @@ impl Geometry {
     /// The tile of `conv2d/rows` where that fits.
     fn row_tile(&self) -> Option<Tile> {
         row_tile(&ROWS, &self.window, self.input[1], self.output[1])
+    }
+
+    /// The first of these kernels, over rows of whole fours, or else the second, over any, and its tile, where
+    /// that fits: what holds for rows has to hold for columns.
+    fn square_tile(&self, [whole, any]: [&'static Kernel; 2]) -> Option<(&'static Kernel, Tile)> {
+        let window = &self.window;
+        let [[rows, taps], [down, along]] = [window.kernel_size, window.stride];
+        if rows != taps || down != along || window.dilation[0] != 1 {
+            return None;
+        }
+        let [width, out_width] = [self.input[1], self.output[1]];
+        let tile = row_tile(whole, window, width, out_width).map(|tile| (whole, tile));
+        tile.or_else(|| Some((any, singles_tile(any, window, width, out_width)?)))
     }
 
     /// Weights that are used together, and how many such sets there are.

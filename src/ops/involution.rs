@@ -9,33 +9,35 @@
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
 
-use super::conv2d::{PIXELS, row_tile};
+use super::activation::afterwards;
+use super::conv2d::{PIXELS, row_tile, singles_tile};
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
 use crate::shape::{Shape, Window, divide};
 
 static INVOLUTION: Kernel = crate::kernel!("involution", [&[("C", 4)]]);
 static ROW: Kernel = crate::kernel!("involution/row", [&[("C", 4)], &[("C", 8)]]);
-static QUADS: Kernel = crate::kernel!(
-    "involution/quads",
-    [
+static HELD_QUADS: Kernel = of_rows(crate::kernel!("involution/held_quads", []));
+static HELD_SINGLES: Kernel = of_rows(crate::kernel!("involution/held_singles", []));
+
+/// A kernel whose lanes hear from their neighbours what lies under the window, by taps and stride.
+const fn of_rows(kernel: Kernel) -> Kernel {
+    let tiles: &[Tile] = &[
         &[("K", 7), ("S", 1)],
         &[("K", 7), ("S", 2)],
         &[("K", 5), ("S", 1)],
-        &[("K", 5), ("S", 2)],
         &[("K", 3), ("S", 1)],
         &[("K", 3), ("S", 2)],
-    ]
-)
-.made_for(AdapterClass::Software)
-.with_subgroups();
+    ];
+    Kernel { tiles, ..kernel }.made_for(AdapterClass::Software).with_subgroups()
+}
 
 /// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW, &QUADS];
+pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW, &HELD_QUADS, &HELD_SINGLES];
 
-/// Channels that an invocation of `involution/quads` computes, and invocations that hear each other.
-const QUADS_CHANNELS: usize = 8;
+/// Channels that an invocation of the held kernels computes, and invocations that hear each other.
+const HELD_CHANNELS: usize = 16;
 const LANES: usize = 8;
 
 /// Which channels belong to a group.
@@ -179,12 +181,16 @@ impl Op for Involution {
             let grid = [x[0], self.groups, blocks, quads[0], quads[1]];
             candidates.push(call(kernel, tile, product("the grid", &grid)?)?);
         }
-        if let Some(tile) = row_tile(&QUADS, &self.window, x[3], output[1]) {
-            let blocks = group_channels.div_ceil(QUADS_CHANNELS);
-            let quads = product("the grid", &[output[0], output[1] / PIXELS])?;
+        let [rows, taps] = self.window.kernel_size;
+        let whole = row_tile(&HELD_QUADS, &self.window, x[3], output[1]).map(|tile| (&HELD_QUADS, tile));
+        let single = singles_tile(&HELD_SINGLES, &self.window, x[3], output[1]).map(|tile| (&HELD_SINGLES, tile));
+        if let Some((kernel, tile)) = whole.or(single).filter(|_| rows == taps) {
+            let blocks = group_channels.div_ceil(HELD_CHANNELS);
+            let quads = product("the grid", &[output[0], output[1].div_ceil(PIXELS)])?;
             let grid = [x[0], self.groups, blocks, quads.div_ceil(LANES), LANES];
-            candidates.push(call(&QUADS, tile, product("the grid", &grid)?)?);
+            candidates.push(call(kernel, tile, product("the grid", &grid)?)?);
         }
-        Ok(candidates)
+        let shape = Shape::from([x[0], x[1], output[0], output[1]]);
+        afterwards(candidates, self.activation, &shape, 0)
     }
 }

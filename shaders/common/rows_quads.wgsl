@@ -1,0 +1,22 @@
+// Rows of a convolution's input and output where both are whole fours.
+#import convolution_params
+#import neighbours_quads
+
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // the shape of out
+
+// Where a row of x begins; rows are counted over all planes.
+fn row_first(row: u32) -> u32 {
+    return row * (params.width / 4u);
+}
+
+// Residual, activation and store.
+fn finish4(value: vec4<f32>, row: u32, column: u32) {
+    let at = row * (params.out_width / 4u) + column;
+    var sum = value;
+    if params.has_residual != 0u {
+        sum += residual[at];
+    }
+    out[at] = clip4(sum, params.activation);
+}

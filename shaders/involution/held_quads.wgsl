@@ -1,0 +1,20 @@
+// Involution over rows that are whole fours; see common/involution_held.wgsl.
+#import involution_held
+#import neighbours_quads
+
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read> kernel: array<vec4<f32>>;    // [N, G*Kh*Kw, H', W']
+@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, C, H', W']
+
+// Where a row of x begins; rows are counted over all planes.
+fn row_first(row: u32) -> u32 {
+    return row * (params.width / 4u);
+}
+
+fn weights4(row: u32, column: u32) -> vec4<f32> {
+    return kernel[row * (params.out_width / 4u) + column];
+}
+
+fn store4(value: vec4<f32>, row: u32, column: u32) {
+    out[row * (params.out_width / 4u) + column] = value;
+}
