@@ -219,6 +219,7 @@ mod tests {
                 seconds: 0.0,
             },
             known_answers: None,
+            limits: None,
             rows,
         }
     }
