@@ -2,16 +2,13 @@
 // neighbouring fours of rows, hear from each other what lies beside them, and go down a strip of rows. Each
 // row is read once, and added at once to all output rows that it lies under.
 //
-// rows_quads or rows_singles say how rows are read and written.
+// A kernel has K and S; rows_quads or rows_singles say how rows are read and written.
 #import activation
 #import convolution_params
 #import grid
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // [Co, 1, K, K] or [N, Co, 1, K, K]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;   // [Co] or [N, Co]
-
-const K: u32 = 3u; // taps of a kernel row, odd, and kernel rows
-const S: u32 = 1u; // stride along the row, 1 or 2, and down the rows
 
 // Output rows of a strip, at most: two more rows are read for each, with a window of three.
 const STRIP: u32 = 32u;

@@ -2,13 +2,10 @@
 // fours of rows, and hear from each other what lies beside them. A lane reads the kernel of its four pixels
 // once, and goes through the channels that share it.
 //
-// A kernel has the tensors, `row_of`, `row_first`, `weights4` and `store4`.
+// A kernel has K, S, the tensors, `row_of`, `row_first`, `weights4` and `store4`.
 #import activation
 #import grid
 #import involution_params
-
-const K: u32 = 7u; // taps of a kernel row, odd, and kernel rows
-const S: u32 = 1u; // stride along the row, 1 or 2
 
 // Channels that one invocation computes, one after the other.
 const CHANNELS: u32 = 16u;

@@ -3,16 +3,13 @@
 // share input rows, and the weights: a lane loads those of one channel, and hears the rest by broadcast. The
 // sums are few enough that what is to be done for an input channel fits the cache of instructions.
 //
-// rows_quads or rows_singles say how rows are read and written.
+// A kernel has K and S; rows_quads or rows_singles say how rows are read and written.
 #import activation
 #import convolution_params
 #import grid
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // [Co, Ci/g, 3, 3] or [N, Co, Ci/g, 3, 3]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;   // [Co] or [N, Co]
-
-const K: u32 = 3u; // taps of a kernel row, and kernel rows
-const S: u32 = 1u; // stride along the row, 1 or 2, and down the rows
 
 // Output channels of a tile.
 const CHANNELS: u32 = 8u;

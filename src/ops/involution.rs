@@ -10,7 +10,8 @@
 //! CVPR 2021. The unfolded input is never stored.
 
 use super::activation::afterwards;
-use super::conv2d::{PIXELS, row_tile, singles_tile};
+use super::conv2d::PIXELS;
+use super::rows::{row_tile, singles_tile};
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};

@@ -6,6 +6,7 @@
 
 pub(crate) mod attributes;
 mod pool;
+mod rows;
 
 use crate::error::ShapeError;
 use crate::kernel::{Kernel, KernelCall};
