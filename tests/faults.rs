@@ -74,9 +74,9 @@ const FAULTS: &[Row] = &[
     (
         "conv2d",
         "conv2d/gather",
-        "what fills a plane up is not zero",
-        "value, pixel == last",
-        "value, pixel >= last",
+        "rows are counted as if there were no stride",
+        "params.out_width * params.stride_y",
+        "params.out_width",
     ),
     (
         "conv2d",

@@ -158,7 +158,7 @@ fn the_file_lies_where_caches_do() {
         let index = gpu.adapter().index.to_string();
         let place = |xdg: &str| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_involution"));
-            command.args(["tune", "--model", "rednet_digits", "--ops", "add", "--dry-run"]);
+            command.args(["tune", "--model", "rednet_digits", "--ops", "linear", "--dry-run"]);
             command.args(["--json", "--adapter", &index]);
             command.env("INVOLUTION_CACHE_DIR", "").env("HOME", "/a/home");
             command.env("XDG_CACHE_HOME", xdg);
