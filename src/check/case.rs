@@ -185,6 +185,17 @@ impl Draw<'_> {
         window
     }
 
+    /// The windows of most layers: square, odd and centred, moving by one or two pixels, often over rows of whole
+    /// fours. Kernels are made for them that other windows never reach. Changes the width of the image.
+    fn centred_window(&mut self, image: &mut [usize; 2]) -> Window {
+        let taps = self.one_of(&[3, 7, 3, 5]);
+        let stride = self.one_of(&[1, 1, 2]);
+        if self.yes() {
+            image[1] = 4 * stride * self.size(10);
+        }
+        Window::new([taps; 2]).stride([stride; 2]).padding(taps / 2)
+    }
+
     /// A pooling window that fits, with less padding than window.
     fn pool_window(&mut self, image: [usize; 2], dilation: [usize; 2]) -> Window {
         let kernel_size = [self.size(4).min(image[0]), self.size(4).min(image[1])];
@@ -219,12 +230,17 @@ impl Draw<'_> {
 
     /// A convolution, the shape of its input, and the shape of its weight.
     fn convolution(&mut self) -> (Conv2d, Vec<usize>, Vec<usize>) {
-        let (n, [h, w]) = self.image();
+        let (n, mut image) = self.image();
         let groups = self.one_of(&[1, 1, 2, 3, 5]);
         // One channel is the depthwise case; multiples of four, with many outputs, suit subgroups.
         let group_in = self.one_of(&[1, 3, 8, 13, 1, 12]);
         let group_out = self.size(19) + self.one_of(&[0, 0, 24, 16]);
-        let window = if self.yes() { self.window([h, w]) } else { Window::new([1, 1]) };
+        let window = match self.0.below(3) {
+            0 => self.window(image),
+            1 => Window::new([1, 1]),
+            _ => self.centred_window(&mut image),
+        };
+        let [h, w] = image;
         let conv = Conv2d {
             stride: window.stride,
             padding: window.padding,
@@ -261,8 +277,9 @@ impl Draw<'_> {
     }
 
     fn involution(&mut self) -> Drawn {
-        let (n, [h, w]) = self.image();
-        let window = self.window([h, w]);
+        let (n, mut image) = self.image();
+        let window = if self.yes() { self.window(image) } else { self.centred_window(&mut image) };
+        let [h, w] = image;
         let groups = self.size(4);
         let channels = groups * self.size(18);
         let [oh, ow] = window.output_size([h, w]).unwrap_or([1, 1]);

@@ -165,7 +165,7 @@ fn generated_cases_are_cut_or_refused() {
     adapters::each(|gpu| {
         let small = adapters::fresh(gpu, |options| options.max_binding_size = Some(4096));
         for name in NAMES {
-            let tally = tally(&small, &harness::sample(name, 25), Limit::BindingSize, false);
+            let tally = tally(&small, &harness::sample(name, 80), Limit::BindingSize, false);
             adapters::count(tally.ran);
             assert!(tally.ran > 0, "{name}");
         }
