@@ -2,7 +2,7 @@
 // fours of rows, and hear from each other what lies beside them. A lane reads the kernel of its four pixels
 // once, and goes through the channels that share it.
 //
-// A kernel has K, S, the tensors, `row_of`, `row_first`, `weights4` and `store4`.
+// A kernel has K, S, the tensors, `weights4` and `store4`, and imports neighbours_quads or neighbours_singles.
 #import activation
 #import grid
 #import involution_params
@@ -13,13 +13,14 @@ const CHANNELS: u32 = 16u;
 // Four neighbouring pixels of an output row.
 struct Place {
     oy: u32,
+    iy: u32, // the row of x under the first row of taps
     column: u32,
     columns: u32,
     voice: u32,
     matrix: u32, // first channel of the kernel
 }
 
-// The kernel of four pixels along one row of taps; those beyond K are not used.
+// The kernel of four pixels along one row of taps, the last one last; the first 7 - K are not used.
 struct Taps {
     w0: vec4<f32>,
     w1: vec4<f32>,
@@ -30,35 +31,36 @@ struct Taps {
     w6: vec4<f32>,
 }
 
+// The taps move up as they are read: one load in a loop, where each load in line makes the kernel longer to
+// compile than to run.
 fn taps_of(place: Place, ky: u32) -> Taps {
-    let first = (place.matrix + ky * K) * params.out_height + place.oy;
+    var row = (place.matrix + ky * K) * params.out_height + place.oy;
     var taps: Taps;
-    taps.w0 = weights4(first, place.column);
-    taps.w1 = weights4(first + params.out_height, place.column);
-    taps.w2 = weights4(first + 2u * params.out_height, place.column);
-    // Decided when the kernel is compiled.
-    if K > 4u {
-        taps.w3 = weights4(first + 3u * params.out_height, place.column);
-        taps.w4 = weights4(first + 4u * params.out_height, place.column);
-    }
-    if K > 6u {
-        taps.w5 = weights4(first + 5u * params.out_height, place.column);
-        taps.w6 = weights4(first + 6u * params.out_height, place.column);
+    for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+        taps.w0 = taps.w1;
+        taps.w1 = taps.w2;
+        taps.w2 = taps.w3;
+        taps.w3 = taps.w4;
+        taps.w4 = taps.w5;
+        taps.w5 = taps.w6;
+        taps.w6 = weights4(row, place.column);
+        row += params.out_height;
     }
     return taps;
 }
 
 // The sum over one row of taps for the channel whose plane begins at row `plane`.
-fn along(place: Place, plane: u32, ky: u32, taps: Taps) -> vec4<f32> {
-    let iy = place.oy * params.window.stride_y + ky * params.window.dilation_y - params.window.padding_top;
-    let row = row_of(row_first(plane + iy), iy < params.height, place.column, place.columns, place.voice, S);
-    let tap = 3u - K / 2u;
-    var sum = taps.w0 * under(row, tap, S) + taps.w1 * under(row, tap + 1u, S) + taps.w2 * under(row, tap + 2u, S);
+fn along(place: Place, plane: u32, edges: Edges, ky: u32, taps: Taps) -> vec4<f32> {
+    let iy = place.iy + ky * params.window.dilation_y;
+    let row = row_between(plane, iy, edges, ky, place.column, place.columns, place.voice, S);
+    let last = 3u + K / 2u;
+    var sum = taps.w6 * under(row, last, S) + taps.w5 * under(row, last - 1u, S) + taps.w4 * under(row, last - 2u, S);
+    // Decided when the kernel is compiled, as are all conditions on K and S.
     if K > 4u {
-        sum += taps.w3 * under(row, tap + 3u, S) + taps.w4 * under(row, tap + 4u, S);
+        sum += taps.w3 * under(row, last - 3u, S) + taps.w2 * under(row, last - 4u, S);
     }
     if K > 6u {
-        sum += taps.w5 * under(row, tap + 5u, S) + taps.w6 * under(row, tap + 6u, S);
+        sum += taps.w1 * under(row, last - 5u, S) + taps.w0 * under(row, last - 6u, S);
     }
     return sum;
 }
@@ -89,26 +91,39 @@ fn main(
     // Past the last pixel the last ones are computed again and dropped.
     let own = min(quad, quads - 1u);
     let matrix = (sample * params.groups + group) * K * K;
-    let place = Place(own / columns, own % columns, columns, voice, matrix);
-    let taps0 = taps_of(place, 0u);
-    let taps1 = taps_of(place, 1u);
-    let taps2 = taps_of(place, 2u);
-    // Decided when the kernel is compiled, as are all conditions on K and S.
-    let taps3 = taps_of(place, min(3u, K - 1u));
-    let taps4 = taps_of(place, min(4u, K - 1u));
-    let taps5 = taps_of(place, min(5u, K - 1u));
-    let taps6 = taps_of(place, min(6u, K - 1u));
+    let oy = own / columns;
+    let iy = oy * params.window.stride_y - params.window.padding_top;
+    let place = Place(oy, iy, own % columns, columns, voice, matrix);
+    // The rows of taps move up as the taps do.
+    var taps0: Taps;
+    var taps1: Taps;
+    var taps2: Taps;
+    var taps3: Taps;
+    var taps4: Taps;
+    var taps5: Taps;
+    var taps6: Taps;
+    for (var ky = 0u; ky < params.window.kernel_height; ky++) {
+        taps0 = taps1;
+        taps1 = taps2;
+        taps2 = taps3;
+        taps3 = taps4;
+        taps4 = taps5;
+        taps5 = taps6;
+        taps6 = taps_of(place, ky);
+    }
     let channels = min(CHANNELS, group_channels - first);
     let base = sample * params.channels + group * params.group_stride + first * params.channel_stride;
     for (var c = 0u; c < channels; c++) {
         let channel = base + c * params.channel_stride;
         let plane = channel * params.height;
-        var sum = along(place, plane, 0u, taps0) + along(place, plane, 1u, taps1) + along(place, plane, 2u, taps2);
+        let edges = edges_of(plane, place.iy, params.window.dilation_y, K, place.column, columns, voice, S);
+        var sum = along(place, plane, edges, K - 1u, taps6);
+        sum += along(place, plane, edges, K - 2u, taps5) + along(place, plane, edges, K - 3u, taps4);
         if K > 4u {
-            sum += along(place, plane, 3u, taps3) + along(place, plane, 4u, taps4);
+            sum += along(place, plane, edges, K - 4u, taps3) + along(place, plane, edges, K - 5u, taps2);
         }
         if K > 6u {
-            sum += along(place, plane, 5u, taps5) + along(place, plane, 6u, taps6);
+            sum += along(place, plane, edges, 1u, taps1) + along(place, plane, edges, 0u, taps0);
         }
         if quad == own {
             store4(clip4(sum, params.activation), channel * params.out_height + place.oy, place.column);

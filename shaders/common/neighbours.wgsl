@@ -10,6 +10,72 @@ struct Row {
     right: vec4<f32>,
 }
 
+// What lies beside a row's own values: from the neighbouring lanes, and for the first and the last lane from
+// what was read for them; zeros where the row ends.
+fn joined(part: Row, before: vec4<f32>, after: vec4<f32>, column: u32, columns: u32, voice: u32) -> Row {
+    var row = part;
+    let left = select(subgroupShuffleUp(part.next, 1u), before, voice == 0u);
+    let right = select(subgroupShuffleDown(part.own, 1u), after, voice == 7u);
+    row.left = select(vec4<f32>(), left, column > 0u);
+    row.right = select(vec4<f32>(), right, column + 1u < columns);
+    return row;
+}
+
+// Four pixels (eight, at stride 2) at `column` of the row that begins at `first`; zeros outside of the image.
+fn part_at(first: u32, inside: bool, column: u32, stride: u32) -> Row {
+    var row: Row;
+    row.own = four_at(first, inside, column * stride);
+    row.next = row.own;
+    if stride == 2u {
+        row.next = four_at(first, inside, column * stride + 1u);
+    }
+    return row;
+}
+
+// The same with its neighbours. The first and the last lane read for themselves what lies beside them, unless
+// their row ends there.
+fn row_of(first: u32, inside: bool, column: u32, columns: u32, voice: u32, stride: u32) -> Row {
+    let part = part_at(first, inside, column, stride);
+    var beside: vec4<f32>;
+    if (voice == 0u && column > 0u) || (voice == 7u && column + 1u < columns) {
+        beside = four_at(first, inside, select(column * stride + stride, column * stride - 1u, voice == 0u));
+    }
+    return joined(part, beside, beside, column, columns, voice);
+}
+
+// What the first and the last lane need beside rows that follow each other: each lane holds it for the row of
+// its own number, two loads for up to eight rows.
+struct Edges {
+    before: vec4<f32>,
+    after: vec4<f32>,
+}
+
+// Those of the rows iy, iy + step, and so on of the plane that begins at row `plane`; a lane has its own iy.
+fn edges_of(plane: u32, iy: u32, step: u32, rows: u32, column: u32, columns: u32, voice: u32, stride: u32) -> Edges {
+    let first = subgroupBroadcast(column, 0u);
+    let last = subgroupBroadcast(column, 7u);
+    let above = subgroupBroadcast(iy, 0u) + voice * step;
+    let below = subgroupBroadcast(iy, 7u) + voice * step;
+    var edges: Edges;
+    if voice < rows && above < params.height && first > 0u {
+        edges.before = four_at(row_first(plane + above), true, first * stride - 1u);
+    }
+    if voice < rows && below < params.height && last + 1u < columns {
+        edges.after = four_at(row_first(plane + below), true, last * stride + stride);
+    }
+    return edges;
+}
+
+// Row `iy` of the plane that begins at row `plane`, the one of this number among those of the edges.
+fn row_between(
+    plane: u32, iy: u32, edges: Edges, number: u32, column: u32, columns: u32, voice: u32, stride: u32,
+) -> Row {
+    let part = part_at(row_first(plane + iy), iy < params.height, column, stride);
+    let before = subgroupShuffle(edges.before, number);
+    let after = subgroupShuffle(edges.after, number);
+    return joined(part, before, after, column, columns, voice);
+}
+
 // The four values of a row under a tap; tap 3 is the middle one of a window of seven.
 fn under(row: Row, tap: u32, stride: u32) -> vec4<f32> {
     if stride == 2u {

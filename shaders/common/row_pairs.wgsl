@@ -6,6 +6,7 @@
 // A kernel has K and S; rows_quads or rows_singles say how rows are read and written.
 #import activation
 #import convolution_params
+#import eight_sums
 #import grid
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // [Co, Ci/g, 3, 3] or [N, Co, Ci/g, 3, 3]
@@ -17,20 +18,6 @@ const CHANNELS: u32 = 8u;
 // What lies under the taps of a kernel row.
 fn under3(row: Row) -> mat3x4<f32> {
     return mat3x4<f32>(under(row, 2u, S), under(row, 3u, S), under(row, 4u, S));
-}
-
-// Eight sums that begin with the biases of their channels, of which each lane holds one.
-fn start(mine: f32) -> array<vec4<f32>, 8> {
-    return array<vec4<f32>, 8>(
-        vec4<f32>(subgroupBroadcast(mine, 0u)),
-        vec4<f32>(subgroupBroadcast(mine, 1u)),
-        vec4<f32>(subgroupBroadcast(mine, 2u)),
-        vec4<f32>(subgroupBroadcast(mine, 3u)),
-        vec4<f32>(subgroupBroadcast(mine, 4u)),
-        vec4<f32>(subgroupBroadcast(mine, 5u)),
-        vec4<f32>(subgroupBroadcast(mine, 6u)),
-        vec4<f32>(subgroupBroadcast(mine, 7u)),
-    );
 }
 
 // The weights of an input channel, a kernel row after the other.
@@ -102,22 +89,23 @@ fn main(
     if params.has_bias != 0u {
         shift = bias[sample * params.bias_sample_stride + channel];
     }
-    var upper = start(shift);
-    var lower = start(shift);
+    var upper = sums_from(shift);
+    var lower = sums_from(shift);
     let weight_first = sample * params.weight_sample_stride + channel * group_in * 9u;
     let iy = oy * S - params.window.padding_top;
-    let plane = (sample * params.in_channels + group * group_in) * params.height;
+    let first_plane = (sample * params.in_channels + group * group_in) * params.height;
     for (var c = 0u; c < group_in; c++) {
-        let row = plane + c * params.height + iy;
+        let plane = first_plane + c * params.height;
+        let edges = edges_of(plane, iy, 1u, 3u + S, column, columns, voice, S);
         let weights = weights_at(weight_first + c * 9u);
-        let x0 = under3(row_of(row_first(row), iy < params.height, column, columns, voice, S));
-        let x1 = under3(row_of(row_first(row + 1u), iy + 1u < params.height, column, columns, voice, S));
-        let x2 = under3(row_of(row_first(row + 2u), iy + 2u < params.height, column, columns, voice, S));
-        let x3 = under3(row_of(row_first(row + 3u), iy + 3u < params.height, column, columns, voice, S));
+        let x0 = under3(row_between(plane, iy, edges, 0u, column, columns, voice, S));
+        let x1 = under3(row_between(plane, iy + 1u, edges, 1u, column, columns, voice, S));
+        let x2 = under3(row_between(plane, iy + 2u, edges, 2u, column, columns, voice, S));
+        let x3 = under3(row_between(plane, iy + 3u, edges, 3u, column, columns, voice, S));
         add9(&upper, x0, x1, x2, weights);
         // Decided when the kernel is compiled.
         if S == 2u {
-            let x4 = under3(row_of(row_first(row + 4u), iy + 4u < params.height, column, columns, voice, S));
+            let x4 = under3(row_between(plane, iy + 4u, edges, 4u, column, columns, voice, S));
             add9(&lower, x2, x3, x4, weights);
         } else {
             add9(&lower, x1, x2, x3, weights);
@@ -125,13 +113,12 @@ fn main(
     }
     if place == own {
         let out_plane = (sample * params.out_channels + group * group_out + first) * params.out_height + oy;
-        for (var c = 0u; c < 8u; c++) {
-            if first + c < group_out {
-                let row = out_plane + c * params.out_height;
-                finish4(upper[c], row, column);
-                if oy + 1u < params.out_height {
-                    finish4(lower[c], row + 1u, column);
-                }
+        let channels = min(CHANNELS, group_out - first);
+        for (var c = 0u; c < channels; c++) {
+            let row = out_plane + c * params.out_height;
+            finish4(picked(&upper, c), row, column);
+            if oy + 1u < params.out_height {
+                finish4(picked(&lower, c), row + 1u, column);
             }
         }
     }

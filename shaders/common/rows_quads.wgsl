@@ -6,11 +6,6 @@
 @group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H', W']
 @group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // the shape of out
 
-// Where a row of x begins; rows are counted over all planes.
-fn row_first(row: u32) -> u32 {
-    return row * (params.width / 4u);
-}
-
 // Residual, activation and store.
 fn finish4(value: vec4<f32>, row: u32, column: u32) {
     let at = row * (params.out_width / 4u) + column;

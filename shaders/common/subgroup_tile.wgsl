@@ -3,6 +3,7 @@
 // hears the rest by broadcast. On a software adapter a broadcast is one instruction, where the load of the
 // same word is a dozen.
 #import convolution_params
+#import eight_sums
 
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // see shaders/conv2d/pack.wgsl
 @group(0) @binding(3) var<storage, read> bias: array<f32>;         // [Co] or [N, Co]
@@ -62,16 +63,7 @@ fn start(place: Place, voice: u32, channel: u32) -> array<vec4<f32>, 8> {
         let own = min(place.first + channel + voice, group_out - 1u);
         mine = bias[place.weights * params.bias_sample_stride + place.group * group_out + own];
     }
-    return array<vec4<f32>, 8>(
-        vec4<f32>(subgroupBroadcast(mine, 0u)),
-        vec4<f32>(subgroupBroadcast(mine, 1u)),
-        vec4<f32>(subgroupBroadcast(mine, 2u)),
-        vec4<f32>(subgroupBroadcast(mine, 3u)),
-        vec4<f32>(subgroupBroadcast(mine, 4u)),
-        vec4<f32>(subgroupBroadcast(mine, 5u)),
-        vec4<f32>(subgroupBroadcast(mine, 6u)),
-        vec4<f32>(subgroupBroadcast(mine, 7u)),
-    );
+    return sums_from(mine);
 }
 
 // Adds two terms to the eight channels of which this lane holds one for each.
@@ -97,4 +89,28 @@ fn accumulate3(sum: ptr<function, array<vec4<f32>, 8>>, x: mat3x4<f32>, mine: ve
     (*sum)[5] += x * subgroupBroadcast(mine, 5u);
     (*sum)[6] += x * subgroupBroadcast(mine, 6u);
     (*sum)[7] += x * subgroupBroadcast(mine, 7u);
+}
+
+// Channels of the tile that the group has.
+fn channels_of(place: Place) -> u32 {
+    return min(CHANNELS, params.out_channels / params.groups - place.first);
+}
+
+// The first of them in the output, counted over all samples.
+fn first_channel(place: Place) -> u32 {
+    return place.sample * params.out_channels + place.group * (params.out_channels / params.groups) + place.first;
+}
+
+// The sum of a channel of the tile.
+fn sum_of(
+    sum0: ptr<function, array<vec4<f32>, 8>>,
+    sum1: ptr<function, array<vec4<f32>, 8>>,
+    sum2: ptr<function, array<vec4<f32>, 8>>,
+    sum3: ptr<function, array<vec4<f32>, 8>>,
+    channel: u32,
+) -> vec4<f32> {
+    let odd = (channel & 8u) != 0u;
+    let low = select(picked(sum0, channel), picked(sum1, channel), odd);
+    let high = select(picked(sum2, channel), picked(sum3, channel), odd);
+    return select(low, high, (channel & 16u) != 0u);
 }

@@ -39,9 +39,6 @@ fn main(
         accumulate2(&sum3, x0, x1, vec2<f32>(w0.w, w1.w));
     }
     if place.valid {
-        store8(&sum0, place, 0u, quads);
-        store8(&sum1, place, 8u, quads);
-        store8(&sum2, place, 16u, quads);
-        store8(&sum3, place, 24u, quads);
+        store(&sum0, &sum1, &sum2, &sum3, place, quads);
     }
 }

@@ -40,9 +40,6 @@ fn main(
     if place.valid {
         let pixel = place.quad * 4u;
         let pixels = min(plane - pixel, 4u);
-        store8(&sum0, place, 0u, pixel, pixels);
-        store8(&sum1, place, 8u, pixel, pixels);
-        store8(&sum2, place, 16u, pixel, pixels);
-        store8(&sum3, place, 24u, pixel, pixels);
+        store(&sum0, &sum1, &sum2, &sum3, place, pixel, pixels);
     }
 }

@@ -64,8 +64,7 @@ fn main(
     let oy = place.quad / columns;
     let column = place.quad % columns;
     let iy0 = oy * params.window.stride_y - params.window.padding_top;
-    let width = params.width / 4u;
-    var plane = (place.sample * params.in_channels + place.group * group_in) * params.height * width;
+    var plane = (place.sample * params.in_channels + place.group * group_in) * params.height;
     var mine = weights_of(place, voice, terms);
     var sum0 = start(place, voice, 0u);
     var sum1 = start(place, voice, 8u);
@@ -74,7 +73,7 @@ fn main(
     for (var c = 0u; c < group_in; c++) {
         for (var ky = 0u; ky < params.window.kernel_height; ky++) {
             let iy = iy0 + ky * params.window.dilation_y;
-            let row = row_of(plane + iy * width, iy < params.height, column, columns, voice, S);
+            let row = row_of(row_first(plane + iy), iy < params.height, column, columns, voice, S);
             // The conditions on K are decided when the kernel is compiled. As many taps as fit are added at
             // once: each time, all sums are moved.
             let first = 3u - K / 2u;
@@ -90,12 +89,9 @@ fn main(
             }
             mine += K * 8u;
         }
-        plane += params.height * width;
+        plane += params.height;
     }
     if place.valid {
-        store8(&sum0, place, 0u, quads);
-        store8(&sum1, place, 8u, quads);
-        store8(&sum2, place, 16u, quads);
-        store8(&sum3, place, 24u, quads);
+        store(&sum0, &sum1, &sum2, &sum3, place, quads);
     }
 }

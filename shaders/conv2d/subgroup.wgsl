@@ -81,9 +81,6 @@ fn main(
     if place.valid {
         let pixel = oy * params.out_width + ox;
         let left = min(params.out_width - ox, 4u);
-        store8(&sum0, place, 0u, pixel, left);
-        store8(&sum1, place, 8u, pixel, left);
-        store8(&sum2, place, 16u, pixel, left);
-        store8(&sum3, place, 24u, pixel, left);
+        store(&sum0, &sum1, &sum2, &sum3, place, pixel, left);
     }
 }

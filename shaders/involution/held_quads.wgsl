@@ -9,11 +9,6 @@ const S: u32 = 1u; // stride along the row, 1 or 2
 @group(0) @binding(2) var<storage, read> kernel: array<vec4<f32>>;    // [N, G*Kh*Kw, H', W']
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, C, H', W']
 
-// Where a row of x begins; rows are counted over all planes.
-fn row_first(row: u32) -> u32 {
-    return row * (params.width / 4u);
-}
-
 fn weights4(row: u32, column: u32) -> vec4<f32> {
     return kernel[row * (params.out_width / 4u) + column];
 }

@@ -9,11 +9,6 @@ const S: u32 = 1u; // stride along the row, 1 or 2
 @group(0) @binding(2) var<storage, read> kernel: array<f32>;    // [N, G*Kh*Kw, H', W']
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, C, H', W']
 
-// Where a row of x begins; rows are counted over all planes.
-fn row_first(row: u32) -> u32 {
-    return row * params.width;
-}
-
 // Four values of a row of the kernel; past the end of the row the last is repeated.
 fn weights4(row: u32, column: u32) -> vec4<f32> {
     let place = min(vec4<u32>(column * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.out_width - 1u));

@@ -16,6 +16,7 @@ const COMMON: &[(&str, &str)] = &[
     ("convolution", include_str!("../../shaders/common/convolution.wgsl")),
     ("convolution_params", include_str!("../../shaders/common/convolution_params.wgsl")),
     ("depthwise", include_str!("../../shaders/common/depthwise.wgsl")),
+    ("eight_sums", include_str!("../../shaders/common/eight_sums.wgsl")),
     ("global_avg_pool", include_str!("../../shaders/common/global_avg_pool.wgsl")),
     ("grid", include_str!("../../shaders/common/grid.wgsl")),
     ("involution", include_str!("../../shaders/common/involution.wgsl")),
