@@ -44,8 +44,14 @@ fn everything() -> Vec<(Operator, &'static str)> {
             "stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
         ),
         (
-            Involution { window, groups: 2, channel_order: ChannelOrder::Interleaved, activation }
-                .into(),
+            Involution {
+                window,
+                groups: 2,
+                channel_order: ChannelOrder::Interleaved,
+                affine: true,
+                activation,
+            }
+            .into(),
             "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 channel_order=interleaved \
              activation=silu",
         ),
@@ -174,7 +180,7 @@ fn tensors_decide_what_is_optional() {
     assert_eq!(one, Err(missing("bias", norm)));
     assert_eq!(read("linear", "", &["weight", "bias"]), Err(missing("x", "x, weight, bias")));
     assert_eq!(read("add", "", &["x"]), Err(missing("y", "x, y")));
-    let known = "x, kernel".to_owned();
+    let known = "x, kernel, scale, shift".to_owned();
     let unknown = ShapeError::UnknownTensor { name: "weight".to_owned(), known };
     assert_eq!(read("involution", "kernel_size=3", &["x", "kernel", "weight"]), Err(unknown));
 }

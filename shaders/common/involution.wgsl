@@ -44,11 +44,12 @@ fn weights(first: u32, tap: u32, last: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(kernel[at.x], kernel[at.y], kernel[at.z], kernel[at.w]);
 }
 
-// Activation and store of up to four neighbouring pixels of a channel of the group.
-fn finish(value: vec4<f32>, item: Item, own: u32) {
+// Scale, shift, activation and store of up to four neighbouring pixels of a channel of the group.
+fn finish(sum: vec4<f32>, item: Item, own: u32) {
     let channel = item.group * params.group_stride + own * params.channel_stride;
     let first = ((item.sample * params.channels + channel) * params.out_height + item.oy) * params.out_width + item.ox;
     let pixels = min(params.out_width - item.ox, 4u);
+    let value = affine4(sum, channel);
     for (var p = 0u; p < 4u; p++) {
         if p < pixels {
             out[first + p] = activate(value[p], params.activation);

@@ -126,6 +126,7 @@ fn main(
             sum += along(place, plane, edges, 1u, taps1) + along(place, plane, edges, 0u, taps0);
         }
         if quad == own {
+            sum = affine4(sum, channel - sample * params.channels);
             store4(clip4(sum, params.activation), channel * params.out_height + place.oy, place.column);
         }
     }

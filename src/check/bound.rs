@@ -107,7 +107,7 @@ fn terms(op: &Operator, inputs: &[Array]) -> usize {
     match op {
         Operator::Conv2d(_) => dims(1)[1..].iter().product::<usize>() + 2,
         Operator::DynamicConv2d(_) => dims(2)[0] + dims(2)[2..].iter().product::<usize>() + 1,
-        Operator::Involution(op) => op.window.taps(),
+        Operator::Involution(op) => op.window.taps() + 2,
         Operator::Fold(op) => op.window.taps(),
         // The division is rounded, or is a product with a rounded inverse.
         Operator::AvgPool2d(op) => op.window.taps() + 3,

@@ -286,8 +286,11 @@ impl Draw<'_> {
         let channel_order = self.one_of(&ChannelOrder::ALL).1;
         let activation = self.activated();
         let kernel = vec![n, groups * window.taps(), oh, ow];
-        let involution = Involution { window, groups, channel_order, activation };
-        (involution.into(), vec![vec![n, channels, h, w], kernel])
+        let affine = self.yes();
+        let involution = Involution { window, groups, channel_order, affine, activation };
+        let mut shapes = vec![vec![n, channels, h, w], kernel];
+        shapes.extend(vec![vec![channels]; if affine { 2 } else { 0 }]);
+        (involution.into(), shapes)
     }
 
     fn batch_norm(&mut self) -> Drawn {

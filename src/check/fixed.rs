@@ -359,9 +359,9 @@ fn involution_rows() -> Vec<Case> {
         let channel_order =
             if stride == 1 { ChannelOrder::Blocked } else { ChannelOrder::Interleaved };
         let operator = Involution { channel_order, ..Involution::new(window, 2) };
-        let operator = Involution { activation: Activation::Relu, ..operator };
+        let operator = Involution { affine: true, activation: Activation::Relu, ..operator };
         let [x, kernel] = [[2, 22, 9, 4 * columns * stride], [2, 2 * 3 * taps, 4, 4 * columns]];
-        Case::new("rows of whole fours", operator, &[&x, &kernel])
+        Case::new("rows of whole fours", operator, &[&x, &kernel, &[22], &[22]])
     };
     ROWS.map(case).to_vec()
 }
@@ -374,10 +374,13 @@ fn involution_held() -> Vec<Case> {
         let channel_order =
             if stride == 1 { ChannelOrder::Blocked } else { ChannelOrder::Interleaved };
         let operator = Involution { channel_order, ..Involution::new(window, 2) };
-        let operator = Involution { activation: Activation::Relu6, ..operator };
+        let affine = missing == 1;
+        let operator = Involution { affine, activation: Activation::Relu6, ..operator };
         let [height, width] = [5 * stride, 4 * columns * stride - missing];
         let kernel = [2, 2 * taps * taps, 5, width.div_ceil(stride)];
-        Case::new("a kernel held for its channels", operator, &[&[2, 34, height, width], &kernel])
+        let shapes: [&[usize]; 4] = [&[2, 34, height, width], &kernel, &[34], &[34]];
+        let tensors = if affine { 4 } else { 2 };
+        Case::new("a kernel held for its channels", operator, &shapes[..tensors])
     };
     let missing = |missing| ROWS.map(|row| case((row, missing)));
     [missing(0), missing(1), missing(2)].concat()

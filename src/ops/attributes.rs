@@ -63,7 +63,7 @@ fn blank(name: &str, optional: bool, residual: bool) -> Result<Operator> {
         "fold" => Fold { window, output_size: [1, 1] }.into(),
         "conv2d" => Conv2d { residual, ..conv }.into(),
         "dynamic_conv2d" => DynamicConv2d { conv }.into(),
-        "involution" => Involution::new(window, 1).into(),
+        "involution" => Involution { affine: optional, ..Involution::new(window, 1) }.into(),
         "batch_norm" => BatchNorm { affine: optional, ..BatchNorm::default() }.into(),
         "activation" => Activate::default().into(),
         "avg_pool2d" => AvgPool2d::new(window).into(),

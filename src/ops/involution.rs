@@ -1,11 +1,13 @@
 //! Involution: a convolution whose kernel belongs to the pixel and is shared by a group of channels.
 //!
-//! x `[N, C, H, W]`, kernel `[N, G*Kh*Kw, H', W']` -> `[N, C, H', W']` with H', W' of
+//! x `[N, C, H, W]`, kernel `[N, G*Kh*Kw, H', W']`, scale `[C]`, shift `[C]` -> `[N, C, H', W']` with H', W' of
 //! [`Window::output_size`]. Channel c belongs to group g = c / (C/G), or c % G where the
 //! [`ChannelOrder`] is interleaved; the kernel's channel is g*Kh*Kw + kh*Kw + kw either way; there is no
 //! flip and no normalisation:
 //! `y[n,c,i,j] = sum_{kh,kw} kernel[n, g*Kh*Kw + kh*Kw + kw, i, j] * x[n, c, i*sh - ph + kh*dh, j*sw - pw + kw*dw]`,
-//! where x is 0 outside of the image, so that a weight that is NaN or infinite counts there, too.
+//! where x is 0 outside of the image, so that a weight that is NaN or infinite counts there, too. Scale and
+//! shift, where there are any, then give `y * scale[c] + shift[c]`: a batch normalisation cannot go into the
+//! kernel, which the channels of a group share.
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
 
@@ -68,21 +70,27 @@ pub struct Involution {
     pub groups: usize,
     /// Which channels these are.
     pub channel_order: ChannelOrder,
+    /// Whether scale and shift by channel are the third and the fourth input.
+    pub affine: bool,
     /// What is done to each output value.
     pub activation: Activation,
 }
 
 impl Involution {
-    /// An involution of this window and number of groups of neighbouring channels, without activation.
+    /// An involution of this window and number of groups of neighbouring channels, and nothing after it.
     pub fn new(window: Window, groups: usize) -> Self {
         let channel_order = ChannelOrder::default();
-        Involution { window, groups, channel_order, activation: Activation::None }
+        Involution { window, groups, channel_order, affine: false, activation: Activation::None }
     }
 
     /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
     fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
         let [x, kernel] = required(self, inputs)?;
         let [batch, channels, height, width] = x.nchw("x")?;
+        for (name, tensor) in self.inputs().into_iter().zip(inputs).skip(2) {
+            tensor.array::<1>(name, "[C]")?;
+            tensor.expect(name, 0, "channels", channels, || format!("x is {x}"))?;
+        }
         divide("channels of x", channels, "groups", self.groups)?;
         let output = self.window.output_size([height, width])?;
         kernel.nchw("kernel")?;
@@ -120,6 +128,7 @@ impl Involution {
             ("groups", self.groups),
             ("group_stride", group_stride),
             ("channel_stride", channel_stride),
+            ("has_affine", usize::from(self.affine)),
             ("activation", self.activation.code()),
         ])?
         .window(&self.window)
@@ -132,7 +141,11 @@ impl Op for Involution {
     }
 
     fn inputs(&self) -> Vec<&'static str> {
-        vec!["x", "kernel"]
+        let mut inputs = vec!["x", "kernel"];
+        if self.affine {
+            inputs.extend(["scale", "shift"]);
+        }
+        inputs
     }
 
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
@@ -142,7 +155,8 @@ impl Op for Involution {
 
     fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
         let outputs = self.output_shape(inputs)?.elements()? as u64;
-        Ok(outputs.saturating_mul(2 * self.window.taps() as u64 + self.activation.flops()))
+        let terms = self.window.taps() + usize::from(self.affine);
+        Ok(outputs.saturating_mul(2 * terms as u64 + self.activation.flops()))
     }
 
     fn macs(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
@@ -150,8 +164,8 @@ impl Op for Involution {
         Ok(outputs.saturating_mul(self.window.taps() as u64))
     }
 
-    fn batched(&self, _: &[&Shape]) -> Vec<bool> {
-        vec![true, true]
+    fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
+        (0..inputs.len()).map(|input| input < 2).collect()
     }
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
@@ -161,6 +175,7 @@ impl Op for Involution {
         let slides = self.window.stride[1] == 1 && self.window.dilation[1] == 1;
         let general = INVOLUTION.tiles.iter().map(|&tile| (&INVOLUTION, tile));
         let row = ROW.tiles.iter().filter(|_| slides).map(|&tile| (&ROW, tile));
+        let optional = |index| if self.affine { Operand::Input(index) } else { Operand::Absent };
         let call = |kernel, tile, grid| {
             Ok(Candidate::single(KernelCall {
                 kernel,
@@ -169,6 +184,8 @@ impl Op for Involution {
                 bindings: vec![
                     ("x", Operand::Input(0)),
                     ("kernel", Operand::Input(1)),
+                    ("scale", optional(2)),
+                    ("shift", optional(3)),
                     ("out", Operand::Output),
                 ],
                 grid: Grid::Invocations(grid),

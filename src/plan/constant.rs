@@ -39,6 +39,11 @@ pub enum Constant {
         /// The normalisation.
         norm: Box<Norm>,
     },
+    /// What a batch normalisation multiplies each channel by, for a step that scales its results.
+    Scale {
+        /// The normalisation.
+        norm: Box<Norm>,
+    },
     /// The bias of a convolution with the batch normalisation after it folded in:
     /// `(bias - mean) * scale + shift`.
     FoldedBias {
@@ -111,6 +116,11 @@ impl Constant {
                     (f64::from(value) * scale.get(index / row).copied().unwrap_or(1.0)) as f32
                 });
                 tensor(weight.shape().clone(), scaled.collect())
+            }
+            Constant::Scale { norm } => {
+                let ScaleShift { scale, .. } = norm.evaluate(weights)?;
+                let scale: Vec<f32> = scale.iter().map(|&value| value as f32).collect();
+                tensor(Shape::from([scale.len()]), scale)
             }
             Constant::FoldedBias { bias, norm } => {
                 let ScaleShift { mean, scale, shift } = norm.evaluate(weights)?;

@@ -5,7 +5,7 @@ use crate::ops::{Activation, BatchNorm, Operator};
 use crate::shape::Shape;
 
 impl Plan {
-    /// The same plan with every pass applied: normalisations folded into the convolutions before them,
+    /// The same plan with every pass applied: normalisations folded into the convolutions and involutions before them,
     /// sums done by the convolution that makes one of the operands, and activations by the step that makes
     /// their input.
     pub fn fuse(mut self) -> Plan {
@@ -16,7 +16,8 @@ impl Plan {
         self
     }
 
-    /// Folds each batch normalisation that alone reads a convolution into its weight and bias.
+    /// Folds each batch normalisation that alone reads a convolution into its weight and bias, and each that
+    /// alone reads an involution into its scale and shift.
     fn fold_batch_norms(&mut self) {
         for index in 0..self.steps.len() {
             let Some((before, folded)) = self.folded(index) else { continue };
@@ -29,32 +30,57 @@ impl Plan {
         self.drop_unread();
     }
 
-    /// The convolution before a batch normalisation, with it folded in, where that is possible.
+    /// The step before a batch normalisation, with it folded in, where that is possible.
     fn folded(&mut self, index: usize) -> Option<(usize, Step)> {
         let step = &self.steps[index];
         let Action::Apply(Operator::BatchNorm(norm)) = &step.action else { return None };
         let (norm, inputs) = (*norm, step.inputs.clone());
         let before = self.only_maker(*inputs.first()?)?;
-        let mut conv = self.steps[before].clone();
-        let Action::Apply(Operator::Conv2d(op)) = &mut conv.action else { return None };
-        if op.activation != Activation::None || op.residual {
-            return None;
+        let constants = Box::new(self.norm(&norm, &inputs)?);
+        let mut step = self.steps[before].clone();
+        match &mut step.action {
+            Action::Apply(Operator::Conv2d(op))
+                if op.activation == Activation::None && !op.residual =>
+            {
+                op.activation = norm.activation;
+                let had_bias = std::mem::replace(&mut op.bias, true);
+                self.fold_into_conv2d(&mut step, had_bias, constants)?;
+            }
+            Action::Apply(Operator::Involution(op))
+                if op.activation == Activation::None && !op.affine =>
+            {
+                (op.affine, op.activation) = (true, norm.activation);
+                self.fold_into_involution(&mut step, constants)?;
+            }
+            _ => return None,
         }
-        op.activation = norm.activation;
-        let had_bias = std::mem::replace(&mut op.bias, true);
+        Some((before, step))
+    }
+
+    fn fold_into_conv2d(&mut self, conv: &mut Step, had_bias: bool, norm: Box<Norm>) -> Option<()> {
         let bias =
             if had_bias { Some(Box::new(self.constant(*conv.inputs.get(2)?)?)) } else { None };
         let weight = Box::new(self.constant(*conv.inputs.get(1)?)?);
-        let norm = Box::new(self.norm(&norm, &inputs)?);
         let shape = self.shape(*conv.inputs.get(1)?).clone();
         let channels = Shape::from([shape.dims().first().copied()?]);
-        let name = conv.name.clone();
+        let name = &conv.name;
         let weight = Constant::FoldedWeight { weight, norm: norm.clone() };
         let weight = self.new_constant(format!("{name}.weight"), shape, weight);
         let bias = Constant::FoldedBias { bias, norm };
         let bias = self.new_constant(format!("{name}.bias"), channels, bias);
         conv.inputs = vec![*conv.inputs.first()?, weight, bias];
-        Some((before, conv))
+        Some(())
+    }
+
+    fn fold_into_involution(&mut self, involution: &mut Step, norm: Box<Norm>) -> Option<()> {
+        let channels = Shape::from([self.shape(involution.output).dims().get(1).copied()?]);
+        let name = &involution.name;
+        let scale = Constant::Scale { norm: norm.clone() };
+        let scale = self.new_constant(format!("{name}.scale"), channels.clone(), scale);
+        let shift = Constant::FoldedBias { bias: None, norm };
+        let shift = self.new_constant(format!("{name}.shift"), channels, shift);
+        involution.inputs.extend([scale, shift]);
+        Some(())
     }
 
     /// The normalisation's tensors as constants; nothing where one is computed.

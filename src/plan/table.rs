@@ -90,6 +90,9 @@ fn describe(op: &Operator) -> String {
     if op.inputs().contains(&"bias") && op.name() != "batch_norm" {
         text += " + bias";
     }
+    if op.inputs().contains(&"scale") {
+        text += " + scale, shift";
+    }
     if op.inputs().contains(&"residual") {
         text += " + residual";
     }

@@ -26,6 +26,9 @@ pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
                 sum += kernel.at(&[b, (group * kh + p) * kw + q, i, j]) * value;
             }
         }
+        if op.affine {
+            sum = sum * inputs[2].data[c_out] + inputs[3].data[c_out];
+        }
         activation::apply(op.activation, sum)
     })
 }

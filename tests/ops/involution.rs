@@ -1,4 +1,4 @@
-use involution::ops::{ChannelOrder, Conv2d, Involution, Op};
+use involution::ops::{Activation, ChannelOrder, Conv2d, Involution, Op};
 use involution::reference::Array;
 use involution::{Padding, Shape, ShapeError, Window};
 
@@ -165,4 +165,33 @@ fn interleaved_channels_are_blocked_ones_in_another_order() {
         let [a, b] = both.map(|op| evaluate(op, &[&x, &kernel]));
         assert_eq!(a, b);
     }
+}
+
+/// Scale and shift belong to a channel as it lies in x, whichever group it is of, and come before the activation.
+#[test]
+fn channels_are_scaled_and_shifted_after_the_sum() {
+    for channel_order in ChannelOrder::ALL.map(|(_, order)| order) {
+        let sums = Involution { channel_order, ..plain() };
+        let all = Involution { affine: true, activation: Activation::Relu, ..sums };
+        let (x, kernel) = (numbers([2, 6, 5, 4], 1), numbers([2, 2 * 9, 5, 4], 2));
+        let [scale, shift] = [3, 4].map(|seed| numbers([6], seed));
+        let sum = evaluate(sums, &[&x, &kernel]);
+        let expected = Array::from_fn([2, 6, 5, 4], |[n, c, i, j]| {
+            (sum.at(&[n, c, i, j]) * scale.data[c] + shift.data[c]).max(0.0)
+        });
+        assert_same(&evaluate(all, &[&x, &kernel, &scale, &shift]), &expected);
+    }
+}
+
+#[test]
+fn scale_and_shift_have_a_value_for_each_channel() {
+    let affine = Involution { affine: true, ..plain() };
+    let (x, kernel) = (X, KERNEL);
+    refuses!(affine, [x, kernel, [6]], ShapeError::InputCount { found: 3, .. });
+    refuses!(
+        affine,
+        [x, kernel, [5], [6]],
+        ShapeError::Dimension { tensor: "scale", expected: 6, .. }
+    );
+    refuses!(affine, [x, kernel, [6], [1, 6]], ShapeError::Rank { tensor: "shift", .. });
 }

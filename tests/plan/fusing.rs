@@ -1,6 +1,6 @@
 //! What is fused, and what must not be.
 
-use involution::ops::{Activation, AvgPool2d, BatchNorm, Conv2d};
+use involution::ops::{Activation, AvgPool2d, BatchNorm, Conv2d, Involution};
 use involution::plan::{Builder, Constant, Source, Value};
 use involution::{Plan, Shape, Window, reference};
 
@@ -46,6 +46,41 @@ fn a_convolution_with_norm_and_activation_is_one_step() {
         );
         assert_eq!(fused.value(fused.outputs()[0].1).source, Source::Step);
     }
+}
+
+/// Its channels share a kernel: what is done to one of them stays a scale and a shift of its own.
+#[test]
+fn an_involution_with_norm_and_activation_is_one_step() {
+    let involve = |plan: &mut Builder, x: Value| {
+        let kernel = conv(plan, "span", x, 9, 1, true);
+        let op = Involution::new(Window::new([3, 3]).padding(1), 1);
+        plan.apply("involution", op, &[x, kernel]).unwrap()
+    };
+    for affine in [false, true] {
+        let (_, fused) = fused(|plan, x| {
+            let y = involve(plan, x);
+            let y = norm(plan, "norm", y, affine);
+            let y = activate(plan, "act", y, Activation::Relu);
+            plan.output("y", y);
+        });
+        assert_eq!(steps(&fused), ["span", "involution"]);
+        assert_eq!(ops(&fused)[1], "involution kernel_size=3 padding=1 + scale, shift + relu");
+        let names: Vec<&str> =
+            fused.constants().map(|(value, _)| fused.value(value).name.as_str()).collect();
+        assert_eq!(names, ["span.weight", "span.bias", "involution.scale", "involution.shift"]);
+    }
+    // A norm after an activation, and a second one, stay.
+    let (_, two) = fused(|plan, x| {
+        let y = involve(plan, x);
+        let y = activate(plan, "act", y, Activation::Relu);
+        let y = norm(plan, "norm", y, true);
+        let z = involve(plan, y);
+        let z = norm(plan, "first", z, true);
+        let z = norm(plan, "second", z, true);
+        plan.output("z", z);
+    });
+    let told = ["span", "involution", "norm", "span", "involution", "second"];
+    assert_eq!(steps(&two), told);
 }
 
 /// Chains of several, one after the other, and both at once behind a branch.
