@@ -41,10 +41,12 @@ pub(crate) struct Call<'a> {
     pub chunks: &'a [Chunk],
     /// Empty where the weights are not packed yet.
     pub ready: &'a [Packed],
+    /// Where the first of the scratch buffers behind those may lie.
+    pub room: &'a [Window],
 }
 
 /// Bytes of a buffer: the lease, where they begin, and how many.
-type Window = (Arc<Lease>, u64, u64);
+pub(crate) type Window = (Arc<Lease>, u64, u64);
 
 /// A dispatch whose uniform block has its place but no buffer yet.
 struct Pending {
@@ -91,7 +93,7 @@ impl<'a> Binder<'a> {
 
     /// Adds the chunks of a call.
     pub fn push(&mut self, call: Call<'_>) -> Result<()> {
-        let Call { op, shapes, inputs, output, chunks, ready } = call;
+        let Call { op, shapes, inputs, output, chunks, ready, room } = call;
         for (name, input) in op.inputs().into_iter().zip(inputs) {
             if input.is_some_and(|input| !self.gpu.owns(input)) {
                 return Err(Error::ForeignTensor { op: op.name(), tensor: name });
@@ -101,7 +103,7 @@ impl<'a> Binder<'a> {
         let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
         for chunk in chunks {
             let Candidate { scratch, calls, once, .. } = &chunk.candidate;
-            let scratch = self.scratch(op.name(), scratch, ready)?;
+            let scratch = self.scratch(op.name(), scratch, ready, room)?;
             let tensor = |tensor: &GpuTensor, batched: bool| {
                 let cut = batched && chunks.len() > 1;
                 let sample = if cut { tensor.bytes() / batch as u64 } else { tensor.bytes() };
@@ -148,18 +150,27 @@ impl<'a> Binder<'a> {
         Ok(())
     }
 
-    /// Scratch buffers of these sizes: the first are `ready`, of the others those of earlier calls where they
-    /// are large enough.
+    /// Scratch buffers of these sizes: the first are `ready`, the next lie where there is `room`, and of the
+    /// others those of earlier calls are used where they are large enough.
     fn scratch(
         &mut self,
         op: &'static str,
         elements: &[usize],
         ready: &[Packed],
+        room: &[Window],
     ) -> Result<Vec<Window>> {
         let mut windows: Vec<Window> =
             ready.iter().map(|(lease, bytes)| (lease.clone(), 0, *bytes)).collect();
+        let mut own = 0;
         for (place, &elements) in elements.iter().skip(ready.len()).enumerate() {
             let bytes = 4 * elements as u64;
+            if let Some((lease, offset, _)) = room.get(place).filter(|(.., size)| *size >= bytes) {
+                windows.push((lease.clone(), *offset, bytes));
+                continue;
+            }
+            // Those of this call lie beside each other.
+            let place = own;
+            own += 1;
             if self.scratch.get(place).is_none_or(|(_, size)| *size < bytes) {
                 let context = &self.gpu.0.context;
                 let lease =

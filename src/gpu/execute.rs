@@ -167,7 +167,7 @@ impl Gpu {
         let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
         let inputs: Vec<Option<&GpuTensor>> = inputs.iter().map(|&input| Some(input)).collect();
         let (shapes, inputs) = (shapes.as_slice(), inputs.as_slice());
-        binder.push(Call { op, shapes, inputs, output: &output, chunks, ready: &[] })?;
+        binder.push(Call { op, shapes, inputs, output: &output, chunks, ready: &[], room: &[] })?;
         let candidate = chunks.first().map_or_else(String::new, |c| c.candidate.name.clone());
         let Bound { dispatches, leases, .. } = binder.finish()?;
         Ok(Prepared { dispatches, op: op.name(), candidate, output, _leases: leases })

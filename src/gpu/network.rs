@@ -204,7 +204,7 @@ impl Network {
         // A layer may make its weights of the shape of its input.
         plan.check_weights(&self.0.weights)?;
         let plan = plan.keep(outputs)?.fuse();
-        let memory = plan.memory()?;
+        let memory = plan.memory_within(gpu.0.context.limits.max_buffer_size)?;
         // Whatever the device refuses is refused before anything is allocated: what is larger than a buffer
         // before kernels are compiled, what cannot be cut into parts after it.
         for step in plan.steps() {
@@ -238,14 +238,16 @@ impl Network {
         });
         let slots: Vec<Arc<Lease>> = slots.collect::<Result<_>>()?;
         let place = |value: Value| {
-            let slot = memory.slot(value).and_then(|slot| slots.get(slot));
-            slot.map(|lease| gpu.view(plan.shape(value), lease.clone(), 0, 0))
+            let place = memory.place(value)?;
+            Some(gpu.view(plan.shape(value), slots.get(place.slot)?.clone(), place.offset, 0))
         };
         for &input in plan.inputs() {
             tensors.extend(place(input).map(|tensor| (input, tensor)));
         }
         let mut binder = Binder::new(gpu, NETWORK)?;
-        for ((step, chunks), ready) in plan.steps().iter().zip(&chunks).zip(&ready) {
+        for (index, ((step, chunks), ready)) in
+            plan.steps().iter().zip(&chunks).zip(&ready).enumerate()
+        {
             let inputs: Vec<Option<&GpuTensor>> =
                 step.inputs.iter().map(|input| tensors.get(input)).collect();
             let output = match (&step.action, inputs.first()) {
@@ -257,7 +259,12 @@ impl Network {
             let output = output.ok_or_else(|| unplaced(&step.name))?;
             if let Action::Apply(op) = &step.action {
                 let (shapes, inputs) = (plan.input_shapes(step), inputs.as_slice());
-                let call = Call { op, shapes: &shapes, inputs, output: &output, chunks, ready };
+                let scratch = memory.scratch_places(index).iter();
+                let scratch = scratch
+                    .filter_map(|at| Some((slots.get(at.slot)?.clone(), at.offset, at.bytes)));
+                let room = &scratch.collect::<Vec<_>>();
+                let call =
+                    Call { op, shapes: &shapes, inputs, output: &output, chunks, ready, room };
                 binder.push(call).map_err(|error| in_layer(&step.name, error))?;
             }
             tensors.insert(step.output, output);

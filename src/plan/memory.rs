@@ -1,7 +1,7 @@
-//! Where the values of a plan lie: values that are never needed at the same time share a slot.
+//! Where the values of a plan lie: values that are never needed at the same time share a place.
 //!
-//! A slot is a buffer. Slots rather than one arena, because a kernel may not read and write the same
-//! buffer.
+//! A slot is a buffer, a place is a part of it. Slots rather than one arena, because a kernel may not read and
+//! write the same buffer: what a step writes lies in another slot than what it reads.
 
 use std::collections::HashSet;
 
@@ -26,21 +26,52 @@ impl Span {
     }
 }
 
-/// The slots of a plan and which value lies in which.
+/// A part of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which slot.
+    pub slot: usize,
+    /// Where it begins there, in bytes.
+    pub offset: u64,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+impl Place {
+    fn end(&self) -> u64 {
+        self.offset + self.bytes
+    }
+
+    /// Whether some byte belongs to both.
+    fn meets(&self, other: &Place) -> bool {
+        self.slot == other.slot && self.offset < other.end() && other.offset < self.end()
+    }
+}
+
+/// The slots of a plan and which value lies where in them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Memory {
     /// By value; nothing for constants and for values that no step needs.
-    slot_of: Vec<Option<usize>>,
+    places: Vec<Option<Place>>,
+    /// By step: its scratch buffers that found room between the values.
+    scratch_places: Vec<Vec<Place>>,
     slots: Vec<u64>,
     /// Bytes of all constants.
     pub constants: u64,
-    /// The most scratch that one step takes.
+    /// The most that one step takes of scratch for which there is no room between the values.
     pub scratch: u64,
     /// The most that is needed at one moment: no layout can do with less.
     pub live: u64,
 }
 
-/// What slots are a multiple of, in bytes.
+/// A value or scratch that has its place.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    place: Place,
+    span: Span,
+}
+
+/// What places are a multiple of, in bytes: a binding may start at any of them on every device.
 const UNIT: u64 = 256;
 
 impl Plan {
@@ -98,8 +129,14 @@ impl Plan {
         Ok(4 * elements as u64)
     }
 
-    /// Lays the values out: the largest first, each in the first slot where it meets nobody.
+    /// Lays the values out in buffers of any size.
     pub fn memory(&self) -> Result<Memory> {
+        self.memory_within(u64::MAX)
+    }
+
+    /// Lays the values out, in buffers of at most so many bytes unless a value is larger: the largest first,
+    /// each where it makes a slot least larger, among those that no step reads and writes then.
+    pub fn memory_within(&self, max_buffer: u64) -> Result<Memory> {
         let spans = self.spans();
         let mut order = Vec::new();
         for (index, span) in spans.iter().enumerate() {
@@ -114,16 +151,30 @@ impl Plan {
         });
         let live = live.max().unwrap_or(0);
         order.sort_by_key(|&(bytes, index, _)| (std::cmp::Reverse(bytes), index));
-        let mut slots: Vec<(u64, Vec<Span>)> = Vec::new();
-        let mut slot_of = vec![None; self.values.len()];
+        let partners = self.partners();
+        let mut slots: Vec<u64> = Vec::new();
+        let mut placed: Vec<Placed> = Vec::new();
+        let mut places: Vec<Option<Place>> = vec![None; self.values.len()];
         for (bytes, index, span) in order {
-            let free = slots.iter().position(|(_, taken)| !taken.iter().any(|t| t.meets(&span)));
-            let slot = free.unwrap_or_else(|| {
-                slots.push((bytes, Vec::new()));
-                slots.len() - 1
-            });
-            slots[slot].1.push(span);
-            slot_of[index] = Some(slot);
+            let apart: HashSet<usize> =
+                partners[index].iter().filter_map(|other| Some(places[other.0]?.slot)).collect();
+            let free = (0..slots.len()).filter(|slot| !apart.contains(slot));
+            let fits = free.map(|slot| lowest(&placed, slot, bytes, span));
+            let grown = fits.map(|place| (place.end().saturating_sub(slots[place.slot]), place));
+            let allowed = grown.filter(|(growth, place)| *growth == 0 || place.end() <= max_buffer);
+            let least = allowed.min_by_key(|&(growth, place)| (growth, place.slot));
+            let place = match least.filter(|&(growth, _)| growth < bytes) {
+                Some((growth, place)) => {
+                    slots[place.slot] += growth;
+                    place
+                }
+                None => {
+                    slots.push(bytes);
+                    Place { slot: slots.len() - 1, offset: 0, bytes }
+                }
+            };
+            placed.push(Placed { place, span });
+            places[index] = Some(place);
         }
         let mut constants = 0;
         let mut seen: HashSet<&Constant> = HashSet::new();
@@ -132,32 +183,112 @@ impl Plan {
                 constants += self.bytes(value)?.next_multiple_of(UNIT);
             }
         }
-        let slots = slots.into_iter().map(|(bytes, _)| bytes).collect();
-        Ok(Memory { slot_of, slots, constants, scratch: self.scratch()?, live })
+        let mut memory =
+            Memory { places, scratch_places: Vec::new(), slots, constants, scratch: 0, live };
+        for index in 0..self.steps.len() {
+            let (inside, outside) = self.place_scratch(index, &memory, &placed)?;
+            memory.scratch_places.push(inside);
+            memory.scratch = memory.scratch.max(outside);
+        }
+        Ok(memory)
     }
 
-    /// The most scratch that any way to carry out any step takes.
-    fn scratch(&self) -> Result<u64> {
-        let mut most = 0;
-        for step in &self.steps {
-            let Action::Apply(op) = &step.action else { continue };
-            let candidates = op.candidates(&self.input_shapes(step));
-            for candidate in candidates.map_err(Error::at(op.name()))? {
-                let bytes = |&elements: &usize| (4 * elements as u64).next_multiple_of(UNIT);
-                // What is made of the weights once takes their place.
-                let scratch = candidate.scratch.iter().skip(candidate.once);
-                most = most.max(scratch.map(bytes).sum());
+    /// By root: those that a step writes while it reads the other.
+    fn partners(&self) -> Vec<HashSet<Value>> {
+        let roots = self.roots();
+        let mut partners = vec![HashSet::new(); self.values.len()];
+        for step in self.steps.iter().filter(|step| step.action != Action::Reshape) {
+            let output = roots[step.output.0];
+            for input in step.inputs.iter().map(|input| roots[input.0]) {
+                partners[output.0].insert(input);
+                partners[input.0].insert(output);
             }
         }
-        Ok(most)
+        partners
     }
+
+    /// Places for the scratch of a step between the values, and the bytes of what finds none.
+    fn place_scratch(
+        &self,
+        index: usize,
+        memory: &Memory,
+        placed: &[Placed],
+    ) -> Result<(Vec<Place>, u64)> {
+        let step = &self.steps[index];
+        let sizes = self.scratch(index)?;
+        let used = step.inputs.iter().chain([&step.output]);
+        let roots = used.map(|&value| self.root(value));
+        let mut taken: HashSet<usize> = roots.filter_map(|root| memory.slot(root)).collect();
+        let span = Span { first: index + 1, last: index + 1 };
+        let mut places = Vec::new();
+        for &bytes in &sizes {
+            let free = (0..memory.slots.len()).filter(|slot| !taken.contains(slot));
+            let fits = free.map(|slot| lowest(placed, slot, bytes, span));
+            let Some(place) =
+                fits.into_iter().find(|place| place.end() <= memory.slots[place.slot])
+            else {
+                // One after the other: those behind it are outside, too.
+                break;
+            };
+            taken.insert(place.slot);
+            places.push(place);
+        }
+        let outside = sizes.iter().skip(places.len()).sum();
+        Ok((places, outside))
+    }
+
+    /// Bytes of each scratch buffer of a step, whichever way it is carried out.
+    fn scratch(&self, index: usize) -> Result<Vec<u64>> {
+        let step = &self.steps[index];
+        let Action::Apply(op) = &step.action else { return Ok(Vec::new()) };
+        let candidates = op.candidates(&self.input_shapes(step)).map_err(Error::at(op.name()))?;
+        let mut sizes: Vec<u64> = Vec::new();
+        for candidate in candidates {
+            // What is made of the weights once takes their place.
+            for (place, &elements) in candidate.scratch.iter().skip(candidate.once).enumerate() {
+                let bytes = (4 * elements as u64).next_multiple_of(UNIT);
+                match sizes.get_mut(place) {
+                    Some(size) => *size = bytes.max(*size),
+                    None => sizes.push(bytes),
+                }
+            }
+        }
+        Ok(sizes)
+    }
+}
+
+/// The lowest place of a slot that nobody needs meanwhile, past its end if need be.
+fn lowest(placed: &[Placed], slot: usize, bytes: u64, span: Span) -> Place {
+    let mut taken: Vec<Place> = placed
+        .iter()
+        .filter(|other| other.place.slot == slot && other.span.meets(&span))
+        .map(|other| other.place)
+        .collect();
+    taken.sort_by_key(|place| place.offset);
+    let mut place = Place { slot, offset: 0, bytes };
+    for other in taken.iter().filter(|other| other.bytes > 0) {
+        if place.meets(other) {
+            place.offset = other.end();
+        }
+    }
+    place
 }
 
 impl Memory {
     /// The slot in which a value lies; nothing for constants, and for values in another's shape the slot
     /// of their [root](Plan::root).
     pub fn slot(&self, value: Value) -> Option<usize> {
-        self.slot_of.get(value.0).copied().flatten()
+        self.place(value).map(|place| place.slot)
+    }
+
+    /// Where in its slot a value lies.
+    pub fn place(&self, value: Value) -> Option<Place> {
+        self.places.get(value.0).copied().flatten()
+    }
+
+    /// Where the first scratch buffers of a step lie; those that are not here found no room between the values.
+    pub fn scratch_places(&self, step: usize) -> &[Place] {
+        self.scratch_places.get(step).map_or(&[], Vec::as_slice)
     }
 
     /// Bytes of each slot.
@@ -175,29 +306,50 @@ impl Memory {
         self.activations() + self.constants + self.scratch
     }
 
-    /// Proves the layout: every value has a slot that it fits into and nobody else needs meanwhile. The
-    /// error is the first pair of values that share what they must not, or the one without a place.
+    /// Proves the layout: every value has a place that it fits into and nobody else needs meanwhile, and no step
+    /// writes a slot that it reads. The error is the first pair that shares what it must not, or the one without
+    /// a place.
     pub fn check(&self, plan: &Plan) -> std::result::Result<(), String> {
-        let placed: Vec<(Value, Span, usize)> = plan
-            .spans()
-            .iter()
-            .enumerate()
-            .filter_map(|(index, span)| span.map(|span| (Value(index), span)))
-            .map(|(value, span)| {
-                let name = &plan.value(value).name;
-                let slot = self.slot(value).ok_or_else(|| format!("{name} has no slot"))?;
-                let bytes = plan.bytes(value).map_err(|error| error.to_string())?;
-                if self.slots.get(slot).is_none_or(|&size| size < bytes) {
-                    return Err(format!("{name} does not fit into slot {slot}"));
+        let mut placed: Vec<(String, Placed)> = Vec::new();
+        let fits = |name: &str, place: &Place, bytes: u64| {
+            let inside = self.slots.get(place.slot).is_some_and(|&size| place.end() <= size);
+            let fits = inside && bytes <= place.bytes && place.offset.is_multiple_of(UNIT);
+            if fits { Ok(()) } else { Err(format!("{name} does not fit into slot {}", place.slot)) }
+        };
+        for (index, span) in plan.spans().into_iter().enumerate() {
+            let Some(span) = span else { continue };
+            let name = plan.value(Value(index)).name.clone();
+            let place = self.place(Value(index)).ok_or_else(|| format!("{name} has no slot"))?;
+            fits(&name, &place, plan.bytes(Value(index)).map_err(|error| error.to_string())?)?;
+            placed.push((name, Placed { place, span }));
+        }
+        for (index, step) in plan.steps().iter().enumerate() {
+            let span = Span { first: index + 1, last: index + 1 };
+            for &place in self.scratch_places(index) {
+                let name = format!("scratch of {}", step.name);
+                fits(&name, &place, place.bytes)?;
+                placed.push((name, Placed { place, span }));
+            }
+        }
+        for (index, (a, one)) in placed.iter().enumerate() {
+            for (b, other) in &placed[index + 1..] {
+                if one.place.meets(&other.place) && one.span.meets(&other.span) {
+                    return Err(format!("{a} and {b} share slot {}", one.place.slot));
                 }
-                Ok((value, span, slot))
-            })
-            .collect::<std::result::Result<_, String>>()?;
-        for (index, (a, a_span, a_slot)) in placed.iter().enumerate() {
-            for (b, b_span, b_slot) in &placed[index + 1..] {
-                if a_slot == b_slot && a_span.meets(b_span) {
-                    let name = |value: &Value| &plan.value(*value).name;
-                    return Err(format!("{} and {} share slot {a_slot}", name(a), name(b)));
+            }
+        }
+        let roots = plan.roots();
+        for (index, step) in plan.steps().iter().enumerate() {
+            if step.action == Action::Reshape {
+                continue;
+            }
+            let slot = |value: &Value| self.slot(roots[value.0]);
+            let read: HashSet<usize> = step.inputs.iter().filter_map(slot).collect();
+            let written = slot(&step.output).into_iter();
+            let mut seen = read;
+            for slot in written.chain(self.scratch_places(index).iter().map(|place| place.slot)) {
+                if !seen.insert(slot) {
+                    return Err(format!("{} reads and writes slot {slot}", step.name));
                 }
             }
         }
@@ -241,19 +393,27 @@ mod tests {
             let told = |memory: Memory| memory.check(&plan).unwrap_err();
 
             let mut nowhere = memory.clone();
-            nowhere.slot_of[value] = None;
+            nowhere.places[value] = None;
             assert_eq!(told(nowhere), format!("{name} has no slot"));
-            let mut beyond = memory.clone();
-            beyond.slot_of[value] = Some(memory.slots.len());
-            assert!(told(beyond).starts_with(&format!("{name} does not fit")));
-            let mut narrow = memory.clone();
-            narrow.slots[memory.slot_of[value].unwrap()] = 396;
-            assert!(told(narrow).contains("does not fit into slot"));
+            let place = memory.places[value].unwrap();
+            let moved = |place: Place| {
+                let mut memory = memory.clone();
+                memory.places[value] = Some(place);
+                memory
+            };
+            let beyond = Place { slot: memory.slots.len(), ..place };
+            assert!(told(moved(beyond)).starts_with(&format!("{name} does not fit")));
+            let crooked = Place { offset: place.offset + 4, bytes: 400, ..place };
+            assert!(told(moved(crooked)).contains("does not fit into slot"));
+            let narrow = Place { bytes: 396, ..place };
+            assert!(told(moved(narrow)).contains("does not fit into slot"));
+            let mut short = memory.clone();
+            short.slots[place.slot] = place.offset + 396;
+            assert!(told(short).contains("does not fit into slot"));
 
-            // Into the slot of every other value: refused where both are needed at one moment.
+            // Into the place of every other value: refused where both are needed at one moment.
             for &other in placed.iter().filter(|&&other| other != value) {
-                let mut shared = memory.clone();
-                shared.slot_of[value] = memory.slot_of[other];
+                let shared = moved(memory.places[other].unwrap());
                 let meet = spans[value].unwrap().meets(&spans[other].unwrap());
                 let answer = shared.check(&plan);
                 assert!(!meet || answer.is_err(), "{name}: {answer:?}");
@@ -262,6 +422,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Beside each other in one buffer two values may be needed at once, but not read and written at once.
+    #[test]
+    fn a_step_that_reads_and_writes_a_slot_is_refused() {
+        let plan = example();
+        let mut memory = plan.memory().unwrap();
+        let [a, b] = [2, 3].map(|value| plan.memory().unwrap().places[value].unwrap());
+        assert_ne!(a.slot, b.slot);
+        memory.slots[a.slot] = 1024;
+        memory.places[3] = Some(Place { slot: a.slot, offset: 512, ..b });
+        assert_eq!(memory.check(&plan), Err(format!("b reads and writes slot {}", a.slot)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use involution::ops::{Activation, Add, Conv2d};
-use involution::plan::{Action, Builder, Source, Value};
+use involution::plan::{Action, Builder, Memory, Place, Source, Value};
 use involution::{Plan, Shape, reference};
 
 use super::{activate, norm};
@@ -75,19 +75,29 @@ fn viewed(plan: &Plan) -> HashMap<Value, Value> {
     viewed
 }
 
-/// Carries a plan out on slots that hold the name of the value that was written last, as the device would:
+/// Writes a value's name to its place, over whatever held a byte of it.
+fn write(held: &mut Vec<(Place, Value)>, place: Place, value: Value) {
+    let range = |place: &Place| place.offset..place.offset + place.bytes;
+    held.retain(|(other, _)| {
+        let (a, b) = (range(other), range(&place));
+        other.slot != place.slot || a.end <= b.start || b.end <= a.start
+    });
+    held.push((place, value));
+}
+
+/// Carries a plan out on slots that hold the names of the values that were written last, as the device would:
 /// an error is a value that is read and no longer there, or a slot that is read and written by one step.
 /// Gives the most bytes that held something which was still to be read.
-fn simulate(plan: &Plan) -> Result<u64, String> {
-    let memory = plan.memory().map_err(|error| error.to_string())?;
+fn simulate(plan: &Plan, memory: &Memory) -> Result<u64, String> {
     let viewed = viewed(plan);
     let root = |value: Value| viewed.get(&value).copied().unwrap_or(value);
     let constant = |value: Value| matches!(plan.value(value).source, Source::Constant(_));
-    let slot = |value: Value| {
-        let slot = memory.slot(root(value)).ok_or(format!("{value:?} has no slot"))?;
-        match memory.slots()[slot] >= padded(plan, value) {
-            true => Ok(slot),
-            false => Err(format!("{value:?} does not fit into slot {slot}")),
+    let place = |value: Value| {
+        let place = memory.place(root(value)).ok_or(format!("{value:?} has no slot"))?;
+        let inside = place.offset + place.bytes <= memory.slots()[place.slot];
+        match inside && place.bytes >= padded(plan, value) && place.offset.is_multiple_of(256) {
+            true => Ok(place),
+            false => Err(format!("{value:?} does not fit into slot {}", place.slot)),
         }
     };
     let results: HashSet<Value> = plan.outputs().iter().map(|&(_, value)| root(value)).collect();
@@ -95,10 +105,10 @@ fn simulate(plan: &Plan) -> Result<u64, String> {
         let read = plan.steps()[step..].iter().flat_map(|step| &step.inputs).map(|&v| root(v));
         read.chain(results.iter().copied()).filter(|&value| !constant(value)).collect()
     };
-    let mut held: HashMap<usize, Value> = HashMap::new();
+    let mut held: Vec<(Place, Value)> = Vec::new();
     let mut written: HashSet<Value> = HashSet::new();
     for &input in plan.inputs() {
-        held.insert(slot(input)?, input);
+        write(&mut held, place(input)?, input);
         written.insert(input);
     }
     let bytes = |values: HashSet<Value>| values.into_iter().map(|v| padded(plan, v)).sum::<u64>();
@@ -106,18 +116,25 @@ fn simulate(plan: &Plan) -> Result<u64, String> {
     for (index, step) in plan.steps().iter().enumerate() {
         let inputs = || step.inputs.iter().copied().filter(|&input| !constant(input));
         for input in inputs() {
-            if held.get(&slot(input)?) != Some(&root(input)) {
+            if !held.contains(&(place(input)?, root(input))) {
                 return Err(format!("{} reads {input:?}, which is overwritten", step.name));
             }
         }
         if step.action != Action::Reshape {
-            let output = slot(step.output)?;
+            let output = place(step.output)?;
+            // A kernel may use its scratch before and after it reads and writes.
+            for &scratch in memory.scratch_places(index) {
+                write(&mut held, scratch, step.output);
+            }
             for input in inputs() {
-                if slot(input)? == output {
-                    return Err(format!("{} reads and writes slot {output}", step.name));
+                if place(input)?.slot == output.slot {
+                    return Err(format!("{} reads and writes slot {}", step.name, output.slot));
+                }
+                if !held.contains(&(place(input)?, root(input))) {
+                    return Err(format!("the scratch of {} overwrites {input:?}", step.name));
                 }
             }
-            held.insert(output, step.output);
+            write(&mut held, output, step.output);
             written.insert(step.output);
         }
         let mut alive: HashSet<Value> =
@@ -126,7 +143,7 @@ fn simulate(plan: &Plan) -> Result<u64, String> {
         most = most.max(bytes(alive));
     }
     for &(_, output) in plan.outputs() {
-        if !constant(output) && held.get(&slot(output)?) != Some(&root(output)) {
+        if !constant(output) && !held.contains(&(place(output)?, root(output))) {
             return Err(format!("the result {output:?} is overwritten"));
         }
     }
@@ -136,7 +153,22 @@ fn simulate(plan: &Plan) -> Result<u64, String> {
 fn check_memory(plan: &Plan) -> Result<(), String> {
     let memory = plan.memory().map_err(|error| error.to_string())?;
     memory.check(plan)?;
-    let most = simulate(plan)?;
+    let most = simulate(plan, &memory)?;
+    // In small buffers, as a device may have them: none is larger than that or than one value.
+    let allowed = memory.slots().iter().copied().min().unwrap_or(0);
+    let small = plan.memory_within(allowed).map_err(|error| error.to_string())?;
+    small.check(plan)?;
+    simulate(plan, &small)?;
+    let largest = |slot: usize| {
+        let values = plan.inputs().iter().chain(plan.steps().iter().map(|step| &step.output));
+        let places = values.filter_map(|&value| small.place(value));
+        places.filter(|place| place.slot == slot).map(|place| place.bytes).max()
+    };
+    for (slot, &bytes) in small.slots().iter().enumerate() {
+        if bytes > allowed && Some(bytes) != largest(slot) {
+            return Err(format!("slot {slot} has {bytes} bytes, {allowed} are allowed"));
+        }
+    }
     if memory.live != most {
         return Err(format!("{} bytes are needed at one moment, it says {}", most, memory.live));
     }
