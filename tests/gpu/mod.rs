@@ -9,6 +9,7 @@ mod pipelines;
 mod pool;
 mod special;
 mod threads;
+mod warm_up;
 
 use involution::gpu::{Choice, Gpu};
 use involution::ops::{Conv2d, Operator};
