@@ -12,6 +12,7 @@ mod execute;
 mod guard;
 pub mod limits;
 mod network;
+mod pipeline_cache;
 mod pipelines;
 mod profile;
 mod readback;
@@ -37,6 +38,7 @@ pub use execute::{GpuTensor, Prepared};
 pub use guard::Guarded;
 pub use limits::{Bound, Limits};
 pub use network::{Network, Outputs};
+pub use pipeline_cache::PipelineFile;
 pub use pipelines::PipelineStats;
 pub use profile::{Timer, Timing};
 pub use stream::Stream;
@@ -89,8 +91,11 @@ impl Gpu {
         let context = Context::open(options).await?;
         Ok(Gpu(Arc::new(Inner {
             tuned: Choices::load(&options.tuned, &context.info.identity()),
+            pipelines: pipelines::Pipelines::new(pipeline_cache::open(
+                &context,
+                &options.pipeline_cache,
+            )),
             context,
-            pipelines: pipelines::Pipelines::default(),
             pool: buffers::Pool::default(),
             options: options.clone(),
             in_flight: execute::InFlight::default(),

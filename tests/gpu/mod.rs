@@ -5,6 +5,8 @@ mod copies;
 mod limits;
 mod limits_measured;
 mod lost;
+#[cfg(feature = "pipeline-cache")]
+mod pipeline_cache;
 mod pipelines;
 mod pool;
 mod special;

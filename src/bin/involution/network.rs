@@ -89,7 +89,12 @@ impl Ready {
             bar.set_message(kernel);
         });
         bar.finish_and_clear();
-        Ok(prepared?)
+        prepared?;
+        // For want of it, the next command waits as long as this one did.
+        if let Err(error) = network.gpu().save_pipeline_cache() {
+            eprintln!("warning: {error}");
+        }
+        Ok(())
     }
 
     /// The results of these names.
