@@ -357,6 +357,14 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A file that spares work the next time cannot be written.
+    #[error("cannot write {file}: {message}")]
+    CacheFile {
+        /// The file.
+        file: String,
+        /// What the system said.
+        message: String,
+    },
     /// Weights cannot be read, or do not belong to the network.
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -143,6 +143,8 @@ pub mod plan;
 pub mod reference;
 pub mod shape;
 pub mod state_dict;
+#[cfg(any(feature = "tune", feature = "pipeline-cache"))]
+mod store;
 pub mod tensor;
 #[cfg(feature = "tune")]
 pub mod tune;

@@ -46,6 +46,7 @@ fn involution<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
     command.args(arguments).env("NO_COLOR", "1").env_remove("RUST_LOG");
     // What was measured on the machine at hand must not change what is tested.
     command.env("INVOLUTION_TUNE", "off");
+    command.env("INVOLUTION_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli"));
     let Output { status, stdout, stderr } = command.output().unwrap();
     let ran = Ran {
         code: status.code().expect("ended by a signal"),

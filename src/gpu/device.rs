@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
+use super::pipeline_cache::PipelineFile;
 use crate::error::{Error, Result};
 use crate::tuned::Tuned;
 
@@ -38,6 +39,8 @@ pub struct Options {
     pub submission_budget: Option<Duration>,
     /// Which measured choices among kernels to go by.
     pub tuned: Tuned,
+    /// Where compiled pipelines are kept from one process to the next.
+    pub pipeline_cache: PipelineFile,
     /// Faults to put into shaders: they show that the checks catch a wrong kernel.
     pub faults: Vec<Fault>,
 }
@@ -155,9 +158,10 @@ impl Context {
         lower(&mut limits.max_buffer_size, options.max_buffer_size);
         lower(&mut limits.max_storage_buffer_binding_size, options.max_binding_size);
         lower(&mut limits.max_compute_workgroups_per_dimension, options.max_workgroups);
+        let wanted = WANTED_FEATURES | options.pipeline_cache.features();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("involution"),
-            required_features: adapter.features() & WANTED_FEATURES,
+            required_features: adapter.features() & wanted,
             required_limits: limits.clone(),
             ..Default::default()
         };

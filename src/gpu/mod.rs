@@ -12,6 +12,7 @@ mod execute;
 mod guard;
 pub mod limits;
 mod network;
+mod pipeline_cache;
 mod pipelines;
 mod profile;
 mod readback;
@@ -20,12 +21,12 @@ mod split;
 mod stream;
 mod tuned;
 mod upload;
+mod warm_up;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Error, Result};
-use crate::kernel::KernelKey;
+use crate::error::Result;
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -37,9 +38,11 @@ pub use execute::{GpuTensor, Prepared};
 pub use guard::Guarded;
 pub use limits::{Bound, Limits};
 pub use network::{Network, Outputs};
+pub use pipeline_cache::PipelineFile;
 pub use pipelines::PipelineStats;
 pub use profile::{Timer, Timing};
 pub use stream::Stream;
+pub use warm_up::Progress;
 
 use device::Context;
 
@@ -88,8 +91,11 @@ impl Gpu {
         let context = Context::open(options).await?;
         Ok(Gpu(Arc::new(Inner {
             tuned: Choices::load(&options.tuned, &context.info.identity()),
+            pipelines: pipelines::Pipelines::new(pipeline_cache::open(
+                &context,
+                &options.pipeline_cache,
+            )),
             context,
-            pipelines: pipelines::Pipelines::default(),
             pool: buffers::Pool::default(),
             options: options.clone(),
             in_flight: execute::InFlight::default(),
@@ -98,13 +104,14 @@ impl Gpu {
         })))
     }
 
-    /// Opens the same adapter anew, after [`Error::DeviceLost`]. Tensors of the old device stay lost.
+    /// Opens the same adapter anew, after [`Error::DeviceLost`](crate::Error::DeviceLost). Tensors of the old device
+    /// stay lost.
     pub fn recreate(&self) -> Result<Self> {
         Gpu::open(&self.0.options)
     }
 
     /// Destroys the device, as a driver reset would: whatever is done with it afterwards is
-    /// [`Error::DeviceLost`].
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost).
     pub fn destroy(&self) {
         self.0.context.destroy();
     }
@@ -164,28 +171,5 @@ impl Gpu {
     /// what [`Gpu::run`] would refuse is refused here.
     pub fn check(&self, op: &Operator, shapes: &[&Shape]) -> Result<()> {
         self.chunks(op, shapes, &Choice::Preferred).map(|_| ())
-    }
-
-    /// Compiles kernels in parallel, so that the first call that uses them does not wait. The keys of a
-    /// call are those of its candidates' [`KernelCall`](crate::kernel::KernelCall)s.
-    pub fn warm_up(&self, keys: &[KernelKey]) -> Result<()> {
-        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<()> {
-            while let Some(&key) = keys.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let pipeline = self.0.pipelines.get(&self.0.context, key)?;
-                self.dispatch_nothing(&pipeline)?;
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let start = |_| scope.spawn(work);
-            let workers: Vec<_> = (0..threads.min(keys.len())).map(start).collect();
-            let panicked = || Error::Device {
-                what: "warm-up".to_owned(),
-                message: "a compiling thread panicked".to_owned(),
-            };
-            workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| panicked())?)
-        })
     }
 }

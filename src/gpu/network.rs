@@ -10,7 +10,7 @@ use super::execute::{GpuTensor, MAX_IN_FLIGHT};
 use super::profile::Timing;
 use super::readback::Read;
 use super::split::Chunk;
-use super::{Choice, Gpu};
+use super::{Choice, Gpu, Progress};
 use crate::error::{Error, Result};
 use crate::kernel::{KernelCall, KernelKey, Operand};
 use crate::ops::{Candidate, Operator};
@@ -150,7 +150,18 @@ impl Network {
 
     /// Compiles, uploads and binds everything for inputs of this shape, so that the first run does not wait.
     pub fn prepare(&self, x: &Shape, outputs: &[&str]) -> Result<()> {
-        self.prepared(x, outputs).map(|_| ())
+        self.prepare_with(x, outputs, |_| {})
+    }
+
+    /// The same, which says how far it has come while kernels compile, as [`Gpu::warm_up_with`] does. Where this
+    /// shape is ready already, it says nothing. Others wait for the network meanwhile, so `progress` must not use it.
+    pub fn prepare_with(
+        &self,
+        x: &Shape,
+        outputs: &[&str],
+        mut progress: impl FnMut(Progress),
+    ) -> Result<()> {
+        self.prepared_with(x, outputs, &mut progress).map(|_| ())
     }
 
     /// The plan that inputs of this shape run by, fused, with its memory.
@@ -178,6 +189,15 @@ impl Network {
     }
 
     fn prepared(&self, x: &Shape, outputs: &[&str]) -> Result<Arc<Run>> {
+        self.prepared_with(x, outputs, &mut |_| {})
+    }
+
+    fn prepared_with(
+        &self,
+        x: &Shape,
+        outputs: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Arc<Run>> {
         let wanted = |run: &Run| {
             run.input.shape() == x
                 && outputs.iter().all(|&wanted| run.outputs.iter().any(|(name, _)| name == wanted))
@@ -193,12 +213,12 @@ impl Network {
         if runs.len() >= KEPT {
             runs.remove(0);
         }
-        let run = Arc::new(self.bind(x, outputs)?);
+        let run = Arc::new(self.bind(x, outputs, progress)?);
         runs.push(run.clone());
         Ok(run)
     }
 
-    fn bind(&self, x: &Shape, outputs: &[&str]) -> Result<Run> {
+    fn bind(&self, x: &Shape, outputs: &[&str], progress: &mut dyn FnMut(Progress)) -> Result<Run> {
         let gpu = &self.0.gpu;
         let plan = self.0.layer.plan(x)?;
         // A layer may make its weights of the shape of its input.
@@ -213,7 +233,7 @@ impl Network {
                     .map_err(|error| in_layer(&step.name, error))?;
             }
         }
-        gpu.warm_up(&keys(gpu, &plan)?)?;
+        gpu.warm_up_with(&keys(gpu, &plan)?, progress)?;
         let mut chunks: Vec<Vec<Chunk>> = Vec::new();
         for step in plan.steps() {
             chunks.push(match &step.action {

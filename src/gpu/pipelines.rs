@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::device::Context;
+use super::pipeline_cache::PipelineCache;
 use super::shader::{self, Shader};
 use crate::error::{Error, Limit, Result};
 use crate::kernel::KernelKey;
@@ -28,6 +29,9 @@ pub struct PipelineStats {
     pub misses: u64,
     /// Time spent compiling, summed over threads. Drivers may defer work to the first dispatch.
     pub compile_time: Duration,
+    /// Bytes of what was compiled before that the driver was given when the device was opened, by
+    /// [`Options::pipeline_cache`](super::Options::pipeline_cache).
+    pub restored: u64,
 }
 
 type Slot = Arc<OnceLock<Result<Arc<Pipeline>>>>;
@@ -35,6 +39,8 @@ type Slot = Arc<OnceLock<Result<Arc<Pipeline>>>>;
 /// The pipelines of one device.
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {
+    /// What the driver keeps, where that is asked for.
+    pub cache: Option<PipelineCache>,
     slots: Mutex<HashMap<KernelKey, Slot>>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -42,13 +48,17 @@ pub(crate) struct Pipelines {
 }
 
 impl Pipelines {
+    pub fn new(cache: Option<PipelineCache>) -> Self {
+        Pipelines { cache, ..Pipelines::default() }
+    }
+
     pub fn get(&self, context: &Context, key: KernelKey) -> Result<Arc<Pipeline>> {
         let slot = self.slots().entry(key).or_default().clone();
         let mut compiled = false;
         let result = slot.get_or_init(|| {
             compiled = true;
             let start = Instant::now();
-            let result = compile(context, key);
+            let result = compile(context, self.cache.as_ref(), key);
             let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.compile_nanos.fetch_add(nanos, Ordering::Relaxed);
             result.map(Arc::new)
@@ -67,6 +77,7 @@ impl Pipelines {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             compile_time: Duration::from_nanos(self.compile_nanos.load(Ordering::Relaxed)),
+            restored: self.cache.as_ref().map_or(0, |cache| cache.restored),
         }
     }
 
@@ -75,7 +86,11 @@ impl Pipelines {
     }
 }
 
-fn compile(context: &Context, KernelKey { kernel, tile }: KernelKey) -> Result<Pipeline> {
+fn compile(
+    context: &Context,
+    cache: Option<&PipelineCache>,
+    KernelKey { kernel, tile }: KernelKey,
+) -> Result<Pipeline> {
     let mut shader = shader::load(kernel, tile)?;
     for fault in context.planted.iter().filter(|fault| fault.kernel == kernel.name) {
         if !shader.wgsl.contains(&fault.from) {
@@ -117,7 +132,7 @@ fn compile(context: &Context, KernelKey { kernel, tile }: KernelKey) -> Result<P
                     zero_initialize_workgroup_memory: false,
                     ..Default::default()
                 },
-                cache: None,
+                cache: cache.map(|cache| &cache.raw),
             });
             (raw, layout)
         })

@@ -1,13 +1,12 @@
 //! The file of measured choices: readable JSON, and nothing that it may contain is an error.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Choices, Identity, Key};
+use crate::store::{self, Ignored};
 
 /// The layout of the file; one of another number is ignored.
 const FORMAT: u32 = 1;
@@ -39,34 +38,6 @@ pub struct Cache {
     entries: BTreeMap<Key, Entry>,
 }
 
-/// Why a file is not used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Ignored {
-    /// There is none.
-    #[error("there is no such file")]
-    Missing,
-    /// It cannot be read.
-    #[error("it cannot be read: {0}")]
-    Unreadable(String),
-    /// It is larger than any such file can be.
-    #[error("it has more than {MAX_BYTES} bytes")]
-    TooLarge,
-    /// It is not what this crate writes.
-    #[error("it is damaged: {0}")]
-    Damaged(String),
-    /// It was written for something else.
-    #[error("it is for {what} {found:?}, not {wanted:?}")]
-    Other {
-        /// What differs.
-        what: &'static str,
-        /// What it is in the file.
-        found: String,
-        /// What it has to be.
-        wanted: String,
-    },
-}
-
 /// The beginning of a file.
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -95,7 +66,7 @@ impl Cache {
 
     /// Reads a file that was written for this identity.
     pub fn load(path: &Path, identity: &Identity) -> Result<Self, Ignored> {
-        let cache = Cache::parse(&read(path)?)?;
+        let cache = Cache::parse(&store::read(path, MAX_BYTES)?)?;
         let (found, wanted) = (&cache.identity, identity);
         for (what, found, wanted) in [
             ("version", &found.involution, &wanted.involution),
@@ -138,17 +109,7 @@ impl Cache {
 
     /// Writes the file beside its place and moves it there when it is complete; makes its folder.
     pub fn save(&self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".tuned-");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder)?;
-        file.write_all(self.to_json().as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map(drop).map_err(|error| error.error)
+        store::write(path, self.to_json().as_bytes())
     }
 
     /// Adds an entry in place of an earlier one for the same call.
@@ -171,22 +132,6 @@ impl Cache {
         let chosen = self.entries.values().filter(|entry| entry.kernel != entry.fixed);
         chosen.map(|entry| (entry.key.clone(), entry.kernel.clone())).collect()
     }
-}
-
-/// The bytes of a file that is a file, and not too large.
-fn read(path: &Path) -> Result<Vec<u8>, Ignored> {
-    let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => Ignored::Missing,
-        _ => Ignored::Unreadable(error.to_string()),
-    };
-    // To open a pipe would wait for whoever writes to it.
-    if !path.metadata().map_err(failed)?.is_file() {
-        return Err(Ignored::Unreadable("it is not a file".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES { Err(Ignored::TooLarge) } else { Ok(bytes) }
 }
 
 /// The choices of a file, none where it is ignored.

@@ -20,11 +20,14 @@ use std::path::PathBuf;
 use crate::ops::Operator;
 use crate::shape::Shape;
 
+#[cfg(any(feature = "tune", feature = "pipeline-cache"))]
+pub use crate::store::{Ignored, folder};
 #[cfg(feature = "tune")]
-pub use cache::{Cache, Entry, Ignored, MAX_BYTES};
+#[cfg(feature = "tune")]
+pub use cache::{Cache, Entry, MAX_BYTES};
 pub use key::Key;
 #[cfg(feature = "tune")]
-pub use place::{file, folder};
+pub use place::file;
 
 /// Which measured choices a device goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -5,10 +5,13 @@ mod copies;
 mod limits;
 mod limits_measured;
 mod lost;
+#[cfg(feature = "pipeline-cache")]
+mod pipeline_cache;
 mod pipelines;
 mod pool;
 mod special;
 mod threads;
+mod warm_up;
 
 use involution::gpu::{Choice, Gpu};
 use involution::ops::{Conv2d, Operator};

@@ -5,8 +5,8 @@ use std::sync::Barrier;
 
 use involution::check::{compare, expected};
 use involution::gpu::{Choice, Fault, Gpu, Timer};
-use involution::kernel::{AdapterClass, KernelKey};
-use involution::ops::{Activate, Candidate, NAMES, Op, Operator, kernels};
+use involution::kernel::AdapterClass;
+use involution::ops::{Activate, Candidate, NAMES, Op, Operator};
 use involution::{Error, Tensor};
 
 use super::{run, some_work};
@@ -63,30 +63,6 @@ fn many_threads_at_once_compile_each_kernel_once() {
         let want = expected(&case.operator, &inputs).unwrap();
         assert!(results.iter().all(|result| compare(&want, result).passed()));
         adapters::count(threads);
-    });
-}
-
-#[test]
-fn warming_up_compiles_everything() {
-    adapters::each(|gpu| {
-        let gpu = adapters::fresh(gpu, |_| {});
-        let all: Vec<KernelKey> = kernels()
-            .into_iter()
-            .filter(|kernel| gpu.adapter().subgroup_size >= 8 || !kernel.subgroups)
-            .flat_map(|kernel| kernel.tiles.iter().map(move |&tile| KernelKey { kernel, tile }))
-            .collect();
-        gpu.warm_up(&all).unwrap();
-        let warm = gpu.pipeline_stats();
-        assert_eq!(warm.misses, all.len() as u64);
-        for name in NAMES {
-            for case in harness::sample(name, 3) {
-                let inputs = case.inputs();
-                gpu.run(case.operator, &harness::views(&inputs)).unwrap();
-            }
-        }
-        assert_eq!(gpu.pipeline_stats().misses, warm.misses);
-        assert_eq!(gpu.pool_stats().in_use, 0);
-        gpu.warm_up(&[]).unwrap();
     });
 }
 

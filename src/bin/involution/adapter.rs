@@ -1,7 +1,7 @@
 //! What to run on: a GPU where there is one, the CPU reference otherwise, and never silently.
 
 use anyhow::Result;
-use involution::gpu::{AdapterChoice, Options};
+use involution::gpu::{AdapterChoice, Options, PipelineFile};
 use involution::{Error, Gpu};
 
 use crate::{bad_use, drivers};
@@ -120,7 +120,12 @@ impl Flags {
             return Err(bad_use("INVOLUTION_ADAPTER=cpu contradicts a required GPU"));
         }
         let adapter = asked.clone().map_or(AdapterChoice::Auto, AdapterChoice::Matching);
-        match Gpu::open(&Options { adapter, ..Options::default() }) {
+        // A program that is built with the feature is one that wants it.
+        let pipeline_cache = match cfg!(feature = "pipeline-cache") {
+            true => PipelineFile::Usual,
+            false => PipelineFile::Off,
+        };
+        match Gpu::open(&Options { adapter, pipeline_cache, ..Options::default() }) {
             Ok(gpu) => Ok((Runner::Gpu(gpu), None)),
             Err(error) if required => Err(error.into()),
             Err(Error::NoAdapter { .. }) if asked.is_some() => {

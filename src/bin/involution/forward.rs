@@ -76,6 +76,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     network.model.plan(x.shape())?.keep(&wanted)?;
     let runner = flags.open()?;
     let ready = Ready::new(&runner, network.model, network.weights)?;
+    ready.prepare(x.shape(), &wanted)?;
     let results = ready.run(x, &wanted)?;
     tensors::write(&args.output, results.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
     let rows: Vec<OutputRow<'_>> = results

@@ -86,7 +86,9 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         .collect();
     let main = layer.output();
     let runner = flags.open()?;
-    let results = Ready::new(&runner, layer, weights)?.run(x, &wanted)?;
+    let ready = Ready::new(&runner, layer, weights)?;
+    ready.prepare(x.shape(), &wanted)?;
+    let results = ready.run(x, &wanted)?;
     tensors::write(&args.output, results.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
     let out = results.iter().find(|(name, _)| name == main);
     let shape = out.map(|(_, tensor)| tensor.shape().dims()).unwrap_or_default();

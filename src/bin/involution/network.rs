@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use involution::gpu::Network;
+use involution::gpu::{Network, Progress};
 use involution::models::{self, Model};
 use involution::weights;
-use involution::{Layer, StateDict, Tensor, reference};
+use involution::{Layer, Shape, StateDict, Tensor, reference};
 
 use crate::adapter::Runner;
-use crate::{bad_use, tensors};
+use crate::{bad_use, output, tensors};
 
 /// The network that is used where none is named.
 pub const DEFAULT: &str = "rednet_digits";
@@ -77,6 +77,24 @@ impl Ready {
                 Ok(Ready::Reference { layer, weights })
             }
         }
+    }
+
+    /// Makes everything ready for inputs of this shape, with a bar for as long as kernels compile.
+    pub fn prepare(&self, x: &Shape, outputs: &[&str]) -> Result<()> {
+        let Ready::Gpu(network) = self else { return Ok(()) };
+        let bar = output::progress("compiling");
+        let prepared = network.prepare_with(x, outputs, |Progress { done, total, kernel }| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            bar.set_message(kernel);
+        });
+        bar.finish_and_clear();
+        prepared?;
+        // For want of it, the next command waits as long as this one did.
+        if let Err(error) = network.gpu().save_pipeline_cache() {
+            eprintln!("warning: {error}");
+        }
+        Ok(())
     }
 
     /// The results of these names.

@@ -63,11 +63,11 @@ pub fn render(table: &Table) -> String {
 
 /// A progress bar on stderr, where that is a terminal.
 pub fn progress(what: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {wide_msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-    bar.set_prefix(what.to_owned());
-    bar
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
+    // Not drawn until it has a length: without one it would be full.
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    bar.with_style(style).with_prefix(what.to_owned())
 }
 
 /// An error where the folder of a file to be written does not exist: found out before the work is done.

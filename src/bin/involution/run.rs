@@ -102,8 +102,8 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let runner = flags.open()?;
     let started = Instant::now();
     let ready = Ready::new(&runner, network.model, network.weights)?;
-    if let (Ready::Gpu(network), Some(_)) = (&ready, recipe.size()) {
-        network.prepare(&recipe.input(args.batch.min(args.images.len())), &["logits"])?;
+    if recipe.size().is_some() {
+        ready.prepare(&recipe.input(args.batch.min(args.images.len())), &["logits"])?;
     }
     let ready_ms = milliseconds(started.elapsed());
 
