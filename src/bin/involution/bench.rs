@@ -4,6 +4,8 @@ mod agreement;
 mod cores;
 mod findings;
 mod kernels;
+mod limits;
+mod machine;
 mod peers;
 mod random;
 mod row;
