@@ -11,6 +11,7 @@ use involution::gpu::{Choice, GpuTensor, Timing};
 use involution::ops::Op;
 use involution::{Error, Gpu, Tensor, reference};
 
+use super::fault::Fault;
 use super::findings::Header;
 use super::sampling::{self, Effort, interrupted};
 use super::stats::milliseconds;
@@ -143,9 +144,11 @@ fn time_kernel(
     let compiled = gpu.pipeline_stats().misses - compiled;
     gpu.submit_timed(&prepared)?;
     let Some(samples) = effort.sample(|| gpu.submit_timed(&prepared))? else { return Ok(None) };
+    let fault = Fault::of(&workload.name);
+    let samples = fault.samples(samples);
     let row = Row::new(workload, kernel).timed(&samples);
     let row = Row { compile_ms, compiled, ..row };
-    Ok(Some((row, gpu.download(prepared.output())?)))
+    Ok(Some((row, fault.output(gpu.download(prepared.output())?))))
 }
 
 /// Compares the outputs with the reference on all cores: after the timing, so as not to disturb it.

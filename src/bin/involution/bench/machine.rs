@@ -10,7 +10,7 @@ use super::stats::Stats;
 /// A row whose middle half is longer than this part of its median is unsafe, and one whose threads waited for a
 /// processor for longer than this part of their time.
 const SPREAD: f64 = 0.10;
-const WAITED: f64 = 0.10;
+const WAITED: f64 = 0.20;
 
 /// The processor time of all threads so far, where the system tells it. That of a software adapter is its work: other
 /// programs make it wait, not work.

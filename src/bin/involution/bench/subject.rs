@@ -60,6 +60,8 @@ pub struct Step {
     /// The step of the plan that it is for.
     pub step: String,
     pub kernel: String,
+    /// The shape of the step's result.
+    pub shape: Vec<usize>,
     /// The median of its times on the device, in milliseconds.
     pub ms: f64,
 }
@@ -111,13 +113,18 @@ impl Subject {
         let runs: Option<Vec<&Vec<Duration>>> =
             samples.iter().map(|sample| sample.dispatches.as_ref()).collect();
         let runs = runs.unwrap_or_default();
-        let dispatches =
-            network.dispatches(x, &[network.layer().output()])?.into_iter().enumerate();
+        let output = network.layer().output();
+        let (plan, _) = network.plan(x, &[output])?;
+        let shape = |name: &str| {
+            let step = plan.steps().iter().find(|step| step.name == name);
+            step.map_or_else(Vec::new, |step| plan.shape(step.output).dims().to_vec())
+        };
+        let dispatches = network.dispatches(x, &[output])?.into_iter().enumerate();
         Ok(dispatches
             .filter_map(|(index, (step, kernel))| {
                 let times = runs.iter().filter_map(|run| run.get(index).copied());
                 let ms = Stats::of_durations(times)?.median;
-                Some(Step { step, kernel: kernel.to_owned(), ms })
+                Some(Step { shape: shape(&step), step, kernel: kernel.to_owned(), ms })
             })
             .collect())
     }
