@@ -1,5 +1,6 @@
 //! What `involution bench` writes beside its table, and what it makes of the files of two builds.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -194,8 +195,8 @@ for (const width of [390, 1280]) {
 #[test]
 fn the_page_fits_a_screen_and_a_phone() {
     let Some(browser) = browser() else {
-        eprintln!("skipped: there is no Chromium to show the page");
-        return;
+        let message = "skipped: there is no Chromium to show the page";
+        return writeln!(std::io::stderr(), "{message}").unwrap();
     };
     let folder = folder("bench_page");
     let page = folder.join("page.html");

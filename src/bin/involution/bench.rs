@@ -96,12 +96,13 @@ pub struct Args {
     trace: Option<PathBuf>,
 }
 
-/// A form that rows are written in beside the table: its flag, its file and how it is made.
-type Form<'a> = (&'static str, &'a Path, fn(&Run) -> String);
+/// How a form that rows are written in is made, and with its flag and its file.
+type Make = fn(&Run) -> String;
+type Form<'a> = (&'static str, &'a Path, Make);
 
 impl Args {
     fn forms(&self) -> impl Iterator<Item = Form<'_>> {
-        let forms: [(_, &Option<PathBuf>, fn(&Run) -> String); 4] = [
+        let forms: [(_, &Option<PathBuf>, Make); 4] = [
             ("--csv", &self.csv, csv::text),
             ("--md", &self.md, markdown::text),
             ("--html", &self.html, page::text),

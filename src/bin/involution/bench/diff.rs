@@ -233,7 +233,8 @@ mod tests {
         let (before, mut after) = (run(12, 1), run(12, 2));
         assert!(compared(std::slice::from_ref(&before), std::slice::from_ref(&after))?.passed());
         slow(&mut after.rows[3].gpu_ms, 1.2);
-        let report = compared(&[before.clone()], &[after.clone()])?;
+        let (before, after) = ([before], [after]);
+        let report = compared(&before, &after)?;
         assert!(!report.passed());
         assert!(
             report.text().contains("1 slower") && report.text().contains("call 4"),
@@ -241,7 +242,7 @@ mod tests {
             report.text()
         );
         // The same by processor time is another clock's word.
-        let report = compare(&[before], &[after], 0.05, Some(Clock::Cpu))?;
+        let report = compare(&before, &after, 0.05, Some(Clock::Cpu))?;
         assert!(report.passed() && report.text().contains("processor time"), "{}", report.text());
         Ok(())
     }
@@ -271,9 +272,10 @@ mod tests {
         let (right, mut wrong) = (run(8, 1), run(8, 2));
         wrong.rows[2].checked = false;
         (wrong.rows[2].gpu_ms, wrong.rows[2].cpu_ms) = (None, None);
-        let report = compared(&[right.clone()], &[wrong.clone()])?;
+        let (right, wrong) = ([right], [wrong]);
+        let report = compared(&right, &wrong)?;
         assert!(!report.passed() && report.text().contains("FAILED call 3"), "{}", report.text());
-        assert!(compared(&[wrong], &[right])?.passed());
+        assert!(compared(&wrong, &right)?.passed());
         Ok(())
     }
 

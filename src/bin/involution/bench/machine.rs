@@ -15,13 +15,13 @@ const WAITED: f64 = 0.20;
 /// The processor time of all threads so far, where the system tells it. That of a software adapter is its work: other
 /// programs make it wait, not work.
 pub fn cpu_time() -> Option<Duration> {
-    #[cfg(unix)]
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
     {
         use rustix::time::{ClockId, clock_gettime};
         let time = clock_gettime(ClockId::ProcessCPUTime);
         Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
     }
-    #[cfg(not(unix))]
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     None
 }
 

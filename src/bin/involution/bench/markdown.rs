@@ -10,7 +10,7 @@ pub fn text(run: &Run) -> String {
     let software =
         if run.software { ", a software adapter: its times are those of the CPU" } else { "" };
     let mut text = format!(
-        "Suite `{}` of involution {} on {}{driver}{software}.\n\n",
+        "Suite `{}` of involution {} on {}{driver}{software}. Times on the device.\n\n",
         run.suite,
         run.involution,
         plain(&run.adapter)

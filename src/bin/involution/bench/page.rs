@@ -103,7 +103,7 @@ fn table(run: &Run) -> String {
         "first ms",
     ];
     let mut text = String::from(
-        "<h2>All rows</h2>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>",
+        "<h2>All rows</h2>\n<p>Times on the device, by its own clock where it has one.</p>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>",
     );
     for (index, column) in columns.iter().enumerate() {
         let _ = write!(text, "<th{}>{column}</th>", if index < 2 { "" } else { " class=\"n\"" });
