@@ -15,10 +15,9 @@ use crate::{Outcome, bad_use, output};
 use judge::{Judgement, Pair, judge};
 use report::Report;
 
-/// A row whose threads waited for a processor for longer than this part of their time tells nothing of a time, and one
-/// that waited for half of it nothing of processor time either: two threads that share a core slow each other down.
+/// A row whose threads waited for a processor for longer than this part of their time tells nothing: its times are those
+/// of other programs, and its processor time is too short, since threads that wait in turn do not slow each other down.
 const BUSY: f64 = 0.2;
-const VERY_BUSY: f64 = 0.5;
 
 /// The processor time of a software adapter is preferred where it scatters less than this part of what times do.
 const CLEARER: f64 = 0.7;
@@ -150,8 +149,7 @@ fn find<'a>(row: &Row, of: &[Row], runs: &'a [Run]) -> Vec<&'a Row> {
 }
 
 fn by(clock: Clock, rows: &[Matched<'_>], threshold: f64) -> Judgement {
-    let limit = if clock == Clock::Cpu { VERY_BUSY } else { BUSY };
-    let busy = |row: &&Row| row.waited.is_some_and(|waited| waited > limit);
+    let busy = |row: &&Row| row.waited.is_some_and(|waited| waited > BUSY);
     let calm = |rows: &[&Row]| rows.iter().any(|row| !busy(row));
     let samples = |rows: &[&Row], calm_alone: bool| -> Vec<Vec<f64>> {
         let wanted = rows.iter().filter(|row| !calm_alone || !busy(row));
