@@ -21,6 +21,18 @@ fn rows(json: &Value) -> &[Value] {
 fn times_are_in_order(times: &Value) {
     let [min, median, p95] = ["min", "median", "p95"].map(|key| times[key].as_f64().unwrap());
     assert!(0.0 < min && min <= median && median <= p95, "{times}");
+    assert!(times["spread"].as_f64().unwrap() >= 0.0, "{times}");
+}
+
+/// The samples that the numbers are of: as many, and none outside of them.
+fn samples_are_kept(row: &Value, clock: &str) {
+    let numbers = &row[clock];
+    let times: Vec<f64> =
+        numbers["times"].as_array().unwrap().iter().map(|time| time.as_f64().unwrap()).collect();
+    assert_eq!(times.len() as u64, row["samples"].as_u64().unwrap(), "{row}");
+    assert_eq!(times.iter().copied().reduce(f64::min), numbers["min"].as_f64(), "{row}");
+    let above = times.iter().filter(|&&time| time > numbers["p95"].as_f64().unwrap()).count();
+    assert!(above * 20 <= times.len(), "{row}");
 }
 
 #[test]
@@ -42,6 +54,15 @@ fn peers_are_rows_of_known_names_that_were_checked() {
         );
         times_are_in_order(&row["wall_ms"]);
         times_are_in_order(&row["resident_ms"]);
+        samples_are_kept(row, "wall_ms");
+        samples_are_kept(row, "resident_ms");
+        assert!(row["floor_ms"].as_f64().unwrap() > 0.0 && json["limits"].is_object(), "{row}");
+        // Dispatches that the device does not time are left out.
+        let steps = row["steps"].as_array().unwrap().len() as u64;
+        assert_eq!(
+            steps,
+            if row["gpu_ms"].is_null() { 0 } else { row["dispatches"].as_u64().unwrap() }
+        );
         assert!((0.0..=1.0).contains(&row["worst_over_bound"].as_f64().unwrap()), "{row}");
         assert!(!row["kernels"].as_array().unwrap().is_empty() && row["dispatches"] != 0);
         assert_eq!(row["shapes"]["x"][0], row["batch"]);
@@ -117,6 +138,13 @@ fn a_filter_selects_kernels_too() {
         assert!(json["limits"][limit].as_f64().is_some_and(|value| value > 0.0), "{limit}");
     }
     let row = &rows(&json)[0];
+    samples_are_kept(row, "wall_ms");
+    if cfg!(any(target_os = "linux", target_os = "macos")) {
+        times_are_in_order(&row["cpu_ms"]);
+    }
+    if let Some(waited) = row["waited"].as_f64() {
+        assert!((0.0..=1.0).contains(&waited), "{row}");
+    }
     let [floor, part] = ["floor_ms", "of_floor"].map(|key| row[key].as_f64().unwrap());
     let median = row["gpu_ms"]["median"].as_f64().or(row["wall_ms"]["median"].as_f64()).unwrap();
     assert!(floor > 0.0 && (part - floor / median).abs() < 1e-9, "{row}");

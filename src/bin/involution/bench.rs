@@ -2,16 +2,25 @@
 
 mod agreement;
 mod cores;
+mod csv;
+mod diff;
+mod fault;
 mod findings;
 mod kernels;
+mod limits;
+mod machine;
+mod markdown;
+mod page;
 mod peers;
 mod random;
+mod record;
 mod row;
 mod rows;
 mod sampling;
 mod stats;
 mod subject;
 mod sweep;
+mod trace;
 mod walk;
 mod workload;
 
@@ -25,6 +34,7 @@ use involution::ops::NAMES;
 use crate::adapter::{Flags, Runner};
 use crate::{Outcome, bad_use, output};
 use findings::Findings;
+use record::Run;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,15 +46,19 @@ Examples:
   involution bench --quick --json - | jq '.rows[] | [.case, .wall_ms.median]'
   involution bench --suite peers           from host to host, as other libraries are timed
   involution bench --suite peers --filter W1,W7/rednet50_b1 --json ours.json
+  involution bench diff before.json after.json
   involution bench --suite sweep --model rednet50 --batches 1,8 --sizes 128,512
+  involution bench --html page.html --csv rows.csv
 
 The output that was timed is compared with the reference: a row that misses has no time, and the
 exit code is 1. Ctrl-C ends the run and keeps the rows that were measured; the exit code is then 1
 as well.";
 
 #[derive(Debug, Default, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Operators of the suite `kernels`; all where none is named
     #[arg(value_name = "OP", value_parser = PossibleValuesParser::new(NAMES), hide_possible_values = true)]
     operators: Vec<String>,
@@ -68,6 +82,41 @@ pub struct Args {
     /// Write the rows as JSON to a file, beside the table, or to stdout instead of it (-, the default)
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
+    /// Write the rows as comma-separated values
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write the rows as a table of Markdown
+    #[arg(long, value_name = "FILE")]
+    md: Option<PathBuf>,
+    /// Write a page with drawings of the rows, in one file that needs no other
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the dispatches of each row as a trace for chrome://tracing or Perfetto
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+/// How a form that rows are written in is made, and with its flag and its file.
+type Make = fn(&Run) -> String;
+type Form<'a> = (&'static str, &'a Path, Make);
+
+impl Args {
+    fn forms(&self) -> impl Iterator<Item = Form<'_>> {
+        let forms: [(_, &Option<PathBuf>, Make); 4] = [
+            ("--csv", &self.csv, csv::text),
+            ("--md", &self.md, markdown::text),
+            ("--html", &self.html, page::text),
+            ("--trace", &self.trace, trace::text),
+        ];
+        forms.into_iter().filter_map(|(flag, file, form)| Some((flag, file.as_deref()?, form)))
+    }
+}
+
+/// What is done with the files of runs.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Compare the files of two builds: what is slower, what is faster, and what nobody can tell
+    Diff(diff::Args),
 }
 
 /// A set of things to time.
@@ -111,10 +160,16 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
+    if let Some(Command::Diff(args)) = &args.command {
+        return diff::run(args, json);
+    }
     let json = args.json.clone().or_else(|| json.then(|| PathBuf::from("-")));
     let file = json.as_deref().filter(|&path| path != Path::new("-"));
     if let Some(file) = file {
-        check_file(file)?;
+        check_file("--json", file)?;
+    }
+    for (flag, file, _) in args.forms() {
+        check_file(flag, file)?;
     }
     // Whatever is wrong with the call is said before a device is opened.
     let suite = prepare(args)?;
@@ -134,6 +189,12 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     }
     if let Some(file) = file {
         output::write(file, findings.json()?.as_bytes())?;
+    }
+    if args.forms().next().is_some() {
+        let recorded = Run::parse(&findings.json()?)?;
+        for (_, file, form) in args.forms() {
+            output::write(file, form(&recorded).as_bytes())?;
+        }
     }
     Ok(Outcome::of(findings.passed()))
 }
@@ -163,13 +224,13 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
     }
 }
 
-/// A file for JSON that is more likely to be meant as one than as an operator, in a folder that is there.
-fn check_file(file: &Path) -> Result<()> {
+/// A file that is more likely to be meant as one than as an operator, in a folder that is there.
+fn check_file(flag: &str, file: &Path) -> Result<()> {
     let name = file.to_string_lossy();
     if NAMES.contains(&&*name) {
         return Err(bad_use(format!(
-            "--json {name} would write a file named {name}: put operators before --json, or write \
-             --json=./{name}"
+            "{flag} {name} would write a file named {name}: put operators before {flag}, or write \
+             {flag}=./{name}"
         )));
     }
     output::check_folder(file)

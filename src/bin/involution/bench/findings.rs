@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
+use involution::gpu;
 use serde::Serialize;
 
+use super::limits::Limits;
 use super::row::Row;
 use super::{Args, sampling};
 use crate::adapter::Runner;
@@ -30,24 +32,30 @@ pub struct Header {
     pub adapter: String,
     pub backend: Option<String>,
     pub driver: Option<String>,
+    /// Whether it is the processor that computes.
+    pub software: bool,
     pub quick: bool,
     /// Whether Ctrl-C ended the run before its last row.
     pub interrupted: bool,
     pub seconds: f64,
+    /// Of a device alone.
+    pub limits: Option<Limits>,
 }
 
 impl Header {
     /// The header of a run that began then and ends now.
-    pub fn new(runner: &Runner, args: &Args, start: Instant) -> Self {
+    pub fn new(runner: &Runner, limits: Option<&gpu::Limits>, args: &Args, start: Instant) -> Self {
         Header {
             involution: env!("CARGO_PKG_VERSION"),
             suite: args.suite.name(),
             adapter: runner.name().to_owned(),
             backend: runner.backend().map(str::to_owned),
             driver: runner.driver(),
+            software: runner.gpu().is_none_or(|gpu| gpu.adapter().software),
             quick: args.quick,
             interrupted: sampling::interrupted(),
             seconds: start.elapsed().as_secs_f64(),
+            limits: limits.map(Limits::from),
         }
     }
 }

@@ -11,6 +11,7 @@ use involution::gpu::{Choice, GpuTensor, Timing};
 use involution::ops::Op;
 use involution::{Error, Gpu, Tensor, reference};
 
+use super::fault::Fault;
 use super::findings::Header;
 use super::sampling::{self, Effort, interrupted};
 use super::stats::milliseconds;
@@ -18,7 +19,7 @@ use super::{Args, cores, filtered};
 use crate::adapter::Runner;
 use crate::output;
 use crate::workloads::{self, Workload};
-use report::{Answers, Limits, Report, Row};
+use report::{Answers, Report, Row};
 
 /// Samples that will do after so much time.
 const LEAST_SAMPLES: usize = 3;
@@ -76,11 +77,10 @@ pub fn measure(runner: &Runner, workloads: Vec<Workload>, args: &Args) -> Result
         Some(limits) => measured.row.above(limits),
         None => measured.row,
     });
-    let header = Header::new(runner, args, start);
+    let header = Header::new(runner, limits.as_ref(), args, start);
     Ok(Report {
         header: Header { quick: args.quick || is_reference, ..header },
         known_answers,
-        limits: limits.as_ref().map(Limits::from),
         rows: rows.collect(),
     })
 }
@@ -144,8 +144,11 @@ fn time_kernel(
     let compiled = gpu.pipeline_stats().misses - compiled;
     gpu.submit_timed(&prepared)?;
     let Some(samples) = effort.sample(|| gpu.submit_timed(&prepared))? else { return Ok(None) };
-    let row = Row { compile_ms, compiled, ..Row::new(workload, kernel).timed(&samples) };
-    Ok(Some((row, gpu.download(prepared.output())?)))
+    let fault = Fault::of(&workload.name);
+    let samples = fault.samples(samples);
+    let row = Row::new(workload, kernel).timed(&samples);
+    let row = Row { compile_ms, compiled, ..row };
+    Ok(Some((row, fault.output(gpu.download(prepared.output())?))))
 }
 
 /// Compares the outputs with the reference on all cores: after the timing, so as not to disturb it.
@@ -204,6 +207,7 @@ fn on_reference<'a>(workload: &'a Workload, effort: Effort) -> Result<Option<Mea
 #[cfg(test)]
 mod tests {
     use super::super::findings::Findings;
+    use super::super::sampling::Sampled;
     use super::*;
 
     fn report(rows: Vec<Row>) -> Report {
@@ -214,12 +218,13 @@ mod tests {
                 adapter: "test".into(),
                 backend: None,
                 driver: None,
+                software: true,
                 quick: true,
                 interrupted: false,
                 seconds: 0.0,
+                limits: None,
             },
             known_answers: None,
-            limits: None,
             rows,
         }
     }
@@ -234,9 +239,10 @@ mod tests {
         let Ok(right) = right else { return assert!(right.is_ok(), "{right:?}") };
         let mut wrong = right.clone();
         wrong.data_mut()[999] *= 1.001;
-        let timing = Timing { dispatches: None, wall: Duration::from_millis(2) };
+        let runs = vec![Timing { dispatches: None, wall: Duration::from_millis(2) }];
+        let samples = Sampled { runs, cpu_ms: None, waited: None };
         let measured = |output: Tensor| {
-            let row = Row::new(workload, "softmax").timed(std::slice::from_ref(&timing));
+            let row = Row::new(workload, "softmax").timed(&samples);
             Measured { workload, row, output: Some(output) }
         };
         let mut measured = [measured(right), measured(wrong)];

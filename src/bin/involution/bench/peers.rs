@@ -30,6 +30,8 @@ pub fn measure(runner: &Runner, gpu: &Gpu, workloads: &[Workload], args: &Args) 
     let start = Instant::now();
     sampling::listen()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
+    let limits = gpu.limits()?;
     let rows = rows::measure(gpu, workloads, |_| effort);
-    Ok(Report { header: Header::new(runner, args, start), rows })
+    let rows = rows.into_iter().map(|row| row.above(&limits)).collect();
+    Ok(Report { header: Header::new(runner, Some(&limits), args, start), rows })
 }

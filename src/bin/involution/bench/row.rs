@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use involution::ops::Op;
-use involution::{Error, Result, Shape, ShapeError};
+use involution::ops::{Cost, Op};
+use involution::{Error, Result, Shape, ShapeError, gpu};
 use serde::Serialize;
 
 use super::findings::{number, rate};
+use super::limits::Floor;
 use super::stats;
 use super::subject::Times;
 use super::workload::{Work, Workload};
@@ -33,6 +34,8 @@ pub struct Row {
     pub bytes: u64,
     pub gflops: Option<f64>,
     pub gbps: Option<f64>,
+    #[serde(flatten)]
+    pub floor: Floor,
     pub worst_over_bound: Option<f64>,
     pub shapes: BTreeMap<String, Vec<usize>>,
 }
@@ -60,6 +63,7 @@ impl Row {
             bytes,
             gflops: None,
             gbps: None,
+            floor: Floor::default(),
             worst_over_bound: None,
             shapes: (0..workload.shapes.len()).map(|at| (names[at].to_owned(), dims(at))).collect(),
         }
@@ -76,6 +80,13 @@ impl Row {
         let rate = |count| times.device().and_then(|device| stats::rate(count, device.median));
         let (gflops, gbps) = (rate(self.flops), rate(self.bytes));
         Row { times, gflops, gbps, ..self }
+    }
+
+    /// The row with the floor that these limits put under it.
+    pub fn above(mut self, limits: &gpu::Limits) -> Self {
+        let median = self.times.device().map(|device| device.median);
+        self.floor = Floor::of(limits, Cost { flops: self.flops, bytes: self.bytes }, median);
+        self
     }
 
     /// The row, with the largest distance of a sample that was seen so far, in multiples of what is allowed.
@@ -101,7 +112,7 @@ impl Row {
     pub fn reject(&mut self, note: String) {
         self.note = Some(note);
         self.times = Times { samples: self.times.samples, ..Times::default() };
-        (self.gflops, self.gbps) = (None, None);
+        (self.gflops, self.gbps, self.floor.of_floor) = (None, None, None);
     }
 
     /// The one kernel, or how many dispatches there are of several.
@@ -115,10 +126,13 @@ impl Row {
     /// What a table says of its times: median, least and 95th percentile from host to host, and the median on the
     /// device.
     pub fn times(&self) -> [String; 4] {
-        let wall = |of: fn(stats::Stats) -> f64| number(self.times.wall_ms.map(of), 3);
+        let wall = |of: fn(&stats::Stats) -> f64| number(self.times.wall_ms.as_ref().map(of), 3);
         let device = self.times.device().map(|device| device.median);
         [
-            if self.checked { wall(|wall| wall.median) } else { "FAILED".to_owned() },
+            match self.checked {
+                true => wall(|wall| wall.median) + self.times.noise.mark(),
+                false => "FAILED".to_owned(),
+            },
             wall(|wall| wall.min),
             wall(|wall| wall.p95),
             number(device, 3),

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::Args;
+use super::machine::{Watch, cpu_time};
+use super::stats::Stats;
 
 /// Samples of a row, and of one of a quick run.
 const SAMPLES: usize = 15;
@@ -30,6 +32,16 @@ pub fn listen() -> Result<()> {
     .context("Ctrl-C")
 }
 
+/// What each run gave, and what the process had of the machine meanwhile.
+#[derive(Debug)]
+pub struct Sampled<T> {
+    pub runs: Vec<T>,
+    /// Processor time of each run, of all threads; `None` where the system does not tell it.
+    pub cpu_ms: Option<Stats>,
+    /// The part of the time for which threads waited for a processor.
+    pub waited: Option<f64>,
+}
+
 /// How many samples are taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
@@ -52,18 +64,21 @@ impl Effort {
     pub fn sample<T>(
         &self,
         mut run: impl FnMut() -> involution::Result<T>,
-    ) -> involution::Result<Option<Vec<T>>> {
-        let start = Instant::now();
-        let mut samples = Vec::new();
-        while samples.len() < self.most {
-            if samples.len() >= self.least && start.elapsed() >= self.enough {
+    ) -> involution::Result<Option<Sampled<T>>> {
+        let (start, watch) = (Instant::now(), Watch::start());
+        let (mut runs, mut cpu) = (Vec::new(), Vec::new());
+        while runs.len() < self.most {
+            if runs.len() >= self.least && start.elapsed() >= self.enough {
                 break;
             }
             if interrupted() {
                 return Ok(None);
             }
-            samples.push(run()?);
+            let before = cpu_time();
+            runs.push(run()?);
+            cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
         }
-        Ok(Some(samples))
+        let (cpu_ms, waited) = (Stats::of_durations(cpu), watch.and_then(Watch::waited));
+        Ok(Some(Sampled { runs, cpu_ms, waited }))
     }
 }

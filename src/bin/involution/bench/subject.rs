@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use involution::gpu::{Choice, GpuTensor, Network, Timer, Timing};
 use involution::ops::Operator;
 use involution::{Gpu, Result, Shape, Tensor};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::sampling::Effort;
+use super::machine::Noise;
+use super::sampling::{Effort, Sampled};
 use super::stats::{Stats, milliseconds};
 
 /// What is run before anything is timed.
@@ -37,6 +38,8 @@ pub struct Times {
     pub resident_ms: Option<Stats>,
     /// On tensors of the device by its own clock, where it has one.
     pub gpu_ms: Option<Stats>,
+    /// Processor time of all threads, of the runs of `resident_ms`.
+    pub cpu_ms: Option<Stats>,
     /// The first run with preparing and compiling.
     pub compile_ms: Option<f64>,
     /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
@@ -45,12 +48,28 @@ pub struct Times {
     pub samples: usize,
     /// Which clock is behind the rates.
     pub timer: Option<String>,
+    #[serde(flatten)]
+    pub noise: Noise,
+    /// The dispatches of a network, in the order in which they run, where the device times each of them.
+    pub steps: Vec<Step>,
+}
+
+/// A dispatch of a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The step of the plan that it is for.
+    pub step: String,
+    pub kernel: String,
+    /// The shape of the step's result.
+    pub shape: Vec<usize>,
+    /// The median of its times on the device, in milliseconds.
+    pub ms: f64,
 }
 
 impl Times {
     /// The time on the device by the better clock.
-    pub fn device(&self) -> Option<Stats> {
-        self.gpu_ms.or(self.resident_ms)
+    pub fn device(&self) -> Option<&Stats> {
+        self.gpu_ms.as_ref().or(self.resident_ms.as_ref())
     }
 }
 
@@ -86,6 +105,28 @@ impl Subject {
                 Ok((names, dispatches.len()))
             }
         }
+    }
+
+    /// The dispatches of a network with their times, where every run has them.
+    fn steps(&self, x: &Shape, samples: &[Timing]) -> Result<Vec<Step>> {
+        let Subject::Network(network) = self else { return Ok(Vec::new()) };
+        let runs: Option<Vec<&Vec<Duration>>> =
+            samples.iter().map(|sample| sample.dispatches.as_ref()).collect();
+        let runs = runs.unwrap_or_default();
+        let output = network.layer().output();
+        let (plan, _) = network.plan(x, &[output])?;
+        let shape = |name: &str| {
+            let step = plan.steps().iter().find(|step| step.name == name);
+            step.map_or_else(Vec::new, |step| plan.shape(step.output).dims().to_vec())
+        };
+        let dispatches = network.dispatches(x, &[output])?.into_iter().enumerate();
+        Ok(dispatches
+            .filter_map(|(index, (step, kernel))| {
+                let times = runs.iter().filter_map(|run| run.get(index).copied());
+                let ms = Stats::of_durations(times)?.median;
+                Some(Step { shape: shape(&step), step, kernel: kernel.to_owned(), ms })
+            })
+            .collect())
     }
 
     /// What runs it on tensors that stay on the device.
@@ -130,17 +171,23 @@ pub fn time(
     resident()?;
     let Some(samples) = effort.sample(&mut resident)? else { return Ok(None) };
     drop(resident);
-    let gpu_times: Option<Vec<Duration>> = samples.iter().map(Timing::gpu).collect();
+    let steps = subject.steps(inputs[0].shape(), &samples.runs)?;
+    let gpu_times: Option<Vec<Duration>> = samples.runs.iter().map(Timing::gpu).collect();
     let gpu_ms = gpu_times.and_then(Stats::of_durations);
     let timer = if gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
+    let (count, wall_ms) = (wall.runs.len(), Stats::of_durations(wall.runs));
+    let waited = wall.waited.zip(samples.waited).map(|(wall, device)| wall.max(device));
     let times = Times {
-        samples: wall.len(),
-        wall_ms: Stats::of_durations(wall),
-        resident_ms: Stats::of_durations(samples.iter().map(|sample| sample.wall)),
+        samples: count,
+        noise: Noise::of(wall_ms.as_ref(), waited),
+        wall_ms,
+        resident_ms: Stats::of_durations(samples.runs.iter().map(|sample| sample.wall)),
         gpu_ms,
+        cpu_ms: samples.cpu_ms,
         compile_ms,
         compiled,
         timer: Some(timer.to_string()),
+        steps,
     };
     Ok(Some((subject, times, output)))
 }
@@ -166,7 +213,7 @@ fn host_to_host(
     inputs: &[Tensor],
     once: Duration,
     effort: Effort,
-) -> Result<Option<(Vec<Duration>, Tensor)>> {
+) -> Result<Option<(Sampled<Duration>, Tensor)>> {
     let at_a_time = (LEAST_SAMPLE.as_nanos() / once.as_nanos().max(1)).max(1) as u32;
     let mut last = None;
     let samples = effort.sample(|| {

@@ -118,17 +118,18 @@ pub fn measure(
     }
     let usual = fitting.first().map_or(1, |workload| pixels(workload).max(1));
     let many = |workload: &Workload| pixels(workload) > MANY * usual;
+    let limits = gpu.limits()?;
     let rows = rows::measure(gpu, &fitting, |workload| {
         Effort::new(args, if many(workload) { 1 } else { LEAST_SAMPLES }, ENOUGH)
     });
-    let mut rows = rows.into_iter();
+    let mut rows = rows.into_iter().map(|row| row.above(&limits));
     let measured = points.into_iter().filter_map(|point| match point.refused {
         Some(_) => Some(point),
         // What Ctrl-C left out is missing at the end.
         None => rows.next().map(|row| Point::new(row, point.memory)),
     });
     let points = report::against_first(measured.collect());
-    Ok(Report { header: Header::new(runner, args, start), rows: points })
+    Ok(Report { header: Header::new(runner, Some(&limits), args, start), rows: points })
 }
 
 /// A row before it is run, with the reason where there is no room for it.

@@ -5,11 +5,14 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use anyhow::Result;
-use involution::gpu::{self, Bound, Timer, Timing};
+use involution::gpu::{self, Timer, Timing};
 use involution::ops::{Cost, Op};
 use serde::Serialize;
 
 use super::super::findings::{Findings, Header, interruption, number, rate};
+use super::super::limits::Floor;
+use super::super::machine::{self, Noise};
+use super::super::sampling::Sampled;
 use super::super::stats::{self, Stats};
 use crate::output;
 use crate::workloads::{self, Workload};
@@ -26,6 +29,8 @@ pub struct Row {
     pub note: Option<String>,
     pub gpu_ms: Option<Stats>,
     pub wall_ms: Option<Stats>,
+    /// Processor time of all threads.
+    pub cpu_ms: Option<Stats>,
     pub compile_ms: Option<f64>,
     /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
     pub compiled: u64,
@@ -34,11 +39,10 @@ pub struct Row {
     pub bytes: u64,
     pub gflops: Option<f64>,
     pub gbps: Option<f64>,
-    /// The least time that the adapter's limits allow, and which of them that is.
-    pub floor_ms: Option<f64>,
-    pub bound: Option<&'static str>,
-    /// The floor as a part of the median.
-    pub of_floor: Option<f64>,
+    #[serde(flatten)]
+    pub floor: Floor,
+    #[serde(flatten)]
+    pub noise: Noise,
     pub timer: Option<String>,
     pub worst_over_bound: Option<f64>,
     pub shapes: BTreeMap<&'static str, Vec<usize>>,
@@ -60,6 +64,7 @@ impl Row {
             note: None,
             gpu_ms: None,
             wall_ms: None,
+            cpu_ms: None,
             compile_ms: None,
             compiled: 0,
             samples: 0,
@@ -67,9 +72,8 @@ impl Row {
             bytes,
             gflops: None,
             gbps: None,
-            floor_ms: None,
-            bound: None,
-            of_floor: None,
+            floor: Floor::default(),
+            noise: Noise::default(),
             timer: None,
             worst_over_bound: None,
             shapes: op.inputs().into_iter().zip(dims).collect(),
@@ -78,43 +82,39 @@ impl Row {
     }
 
     /// The row with the times of its samples: by the device's clock where every sample has it.
-    pub fn timed(mut self, samples: &[Timing]) -> Self {
-        let gpu: Option<Vec<Duration>> = samples.iter().map(Timing::gpu).collect();
+    pub fn timed(mut self, samples: &Sampled<Timing>) -> Self {
+        let gpu: Option<Vec<Duration>> = samples.runs.iter().map(Timing::gpu).collect();
         self.gpu_ms = gpu.and_then(Stats::of_durations);
-        self.wall_ms = Stats::of_durations(samples.iter().map(|sample| sample.wall));
-        self.samples = samples.len();
+        self.wall_ms = Stats::of_durations(samples.runs.iter().map(|sample| sample.wall));
+        self.cpu_ms = samples.cpu_ms.clone();
+        self.samples = samples.runs.len();
         let timer = if self.gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
         self.timer = Some(timer.to_string());
         let median = self.times().map(|times| times.median);
         self.gflops = median.and_then(|ms| stats::rate(self.flops, ms));
         self.gbps = median.and_then(|ms| stats::rate(self.bytes, ms));
+        self.noise = Noise::of(self.times(), samples.waited);
         self
     }
 
     /// The row with the floor that these limits put under it.
     pub fn above(mut self, limits: &gpu::Limits) -> Self {
-        let (floor, bound) = limits.floor(Cost { flops: self.flops, bytes: self.bytes });
-        let floor = stats::milliseconds(floor);
-        self.floor_ms = Some(floor);
-        self.bound = Some(match bound {
-            Bound::Arithmetic => "arithmetic",
-            Bound::Memory => "memory",
-        });
-        self.of_floor = self.times().map(|times| floor / times.median);
+        let median = self.times().map(|times| times.median);
+        self.floor = Floor::of(limits, Cost { flops: self.flops, bytes: self.bytes }, median);
         self
     }
 
     /// The times of the better clock.
-    fn times(&self) -> Option<Stats> {
-        self.gpu_ms.or(self.wall_ms)
+    pub fn times(&self) -> Option<&Stats> {
+        self.gpu_ms.as_ref().or(self.wall_ms.as_ref())
     }
 
     /// Takes the times away: what was timed is wrong.
     pub fn reject(&mut self, note: String) {
         self.note = Some(note);
-        (self.gpu_ms, self.wall_ms, self.compile_ms) = (None, None, None);
+        (self.gpu_ms, self.wall_ms, self.cpu_ms, self.compile_ms) = (None, None, None, None);
         (self.gflops, self.gbps, self.timer) = (None, None, None);
-        self.of_floor = None;
+        (self.floor.of_floor, self.noise) = (None, Noise::default());
     }
 }
 
@@ -125,33 +125,11 @@ pub struct Answers {
     pub failures: usize,
 }
 
-/// What the adapter can do at most, as it was measured before the first row.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Limits {
-    pub copy_gbps: f64,
-    pub multiply_add_gflops: f64,
-    pub dispatch_us: f64,
-    pub submission_us: f64,
-}
-
-impl From<&gpu::Limits> for Limits {
-    fn from(limits: &gpu::Limits) -> Self {
-        Limits {
-            copy_gbps: limits.copy / 1e9,
-            multiply_add_gflops: limits.multiply_add / 1e9,
-            dispatch_us: limits.dispatch.as_secs_f64() * 1e6,
-            submission_us: limits.submission.as_secs_f64() * 1e6,
-        }
-    }
-}
-
 /// A whole run.
 #[derive(Debug, Serialize)]
 pub struct Report {
     #[serde(flatten)]
     pub header: Header,
-    /// On a device alone.
-    pub limits: Option<Limits>,
     /// On the reference alone.
     pub known_answers: Option<Answers>,
     pub rows: Vec<Row>,
@@ -182,7 +160,10 @@ impl Report {
         let mixed = self.rows.iter().any(|row| row.gpu_ms.is_some());
         let star = if mixed && row.gpu_ms.is_none() { "*" } else { "" };
         let (median, min) = match row.times() {
-            Some(times) => (format!("{:.3}{star}", times.median), format!("{:.3}", times.min)),
+            Some(times) => {
+                let mark = row.noise.mark();
+                (format!("{:.3}{star}{mark}", times.median), format!("{:.3}", times.min))
+            }
             None => ("FAILED".to_owned(), "-".to_owned()),
         };
         vec![
@@ -192,7 +173,7 @@ impl Report {
             min,
             rate(row.gflops.filter(|&rate| rate > 0.0)),
             rate(row.gbps),
-            row.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
+            row.floor.part(),
             number(row.compile_ms, 1),
         ]
     }
@@ -234,7 +215,7 @@ impl Findings for Report {
             (None, 0) => writeln!(text, "All {rows} rows agree with the reference."),
             (None, _) => writeln!(text, "{failures} of {rows} rows FAILED."),
         };
-        if let Some(limits) = &self.limits {
+        if let Some(limits) = &self.header.limits {
             let _ = writeln!(
                 text,
                 "The adapter copies {:.1} GB/s and does {:.1} GFLOP/s of multiply-adds; a dispatch takes \
@@ -245,6 +226,7 @@ impl Findings for Report {
                 limits.submission_us
             );
         }
+        text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.noise));
         text += interruption(&self.header);
         let _ = writeln!(
             text,

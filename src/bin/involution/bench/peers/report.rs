@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::super::findings::{Findings, Header, interruption, number, timers};
+use super::super::machine;
 use super::super::row::Row;
 use crate::output;
 
@@ -47,6 +48,7 @@ impl Findings for Report {
             0 => writeln!(text, "All {rows} rows agree with the reference."),
             _ => writeln!(text, "{failures} of {rows} rows FAILED."),
         };
+        text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.times.noise));
         text += interruption(&self.header);
         let _ = writeln!(
             text,
@@ -76,7 +78,7 @@ mod tests {
     fn judged(first: f64, others: f64) -> Option<Row> {
         let workload = catalogue::all().ok()?.into_iter().next()?;
         let wall_ms = Stats::of_durations([Duration::from_millis(2)]);
-        let times = Times { wall_ms, resident_ms: wall_ms, ..Times::default() };
+        let times = Times { wall_ms: wall_ms.clone(), resident_ms: wall_ms, ..Times::default() };
         let mut row = Row::new(&workload).timed(times).apart(others);
         row.judge(first);
         Some(row)
@@ -91,9 +93,11 @@ mod tests {
                 adapter: "test".into(),
                 backend: None,
                 driver: None,
+                software: true,
                 quick: false,
                 interrupted: false,
                 seconds: 0.0,
+                limits: None,
             };
             Report { header, rows: row.into_iter().collect() }
         };

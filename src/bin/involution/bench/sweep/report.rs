@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::super::findings::{Findings, Header, interruption, number, timers};
+use super::super::machine;
 use super::super::row::Row;
 use crate::output::{self, mib};
 
@@ -32,7 +33,7 @@ impl Point {
         let refused = if row.too_large { row.note.take() } else { None };
         let size = row.shapes.get("x").and_then(|dims| dims.last()).copied().unwrap_or_default();
         let pixels = row.batch as f64 * (size * size) as f64;
-        let ns_per_pixel = row.times.wall_ms.map(|wall| wall.median * 1e6 / pixels);
+        let ns_per_pixel = row.times.wall_ms.as_ref().map(|wall| wall.median * 1e6 / pixels);
         Point { size, memory, refused, ns_per_pixel, ratio: None, row }
     }
 
@@ -98,6 +99,7 @@ impl Findings for Report {
             0 => writeln!(text, "All {run} rows that were run are right."),
             _ => writeln!(text, "{failures} of {run} rows FAILED."),
         };
+        text += &machine::unsafe_rows(self.rows.iter().map(|point| &point.row.times.noise));
         text += interruption(&self.header);
         let _ = writeln!(
             text,

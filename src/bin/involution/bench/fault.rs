@@ -1,0 +1,76 @@
+//! A wrong or a slow kernel on purpose, so that tests can see the benchmark refuse the one and `diff` name the other:
+//! `INVOLUTION_BENCH_FAULT=wrong:TEXT` or `slow:TEXT`, for the calls whose name contains the text. Builds for release
+//! have no such thing.
+
+use involution::Tensor;
+use involution::gpu::Timing;
+
+use super::sampling::Sampled;
+use super::stats::Stats;
+
+/// What a slow kernel takes longer.
+const SLOWER: f64 = 1.2;
+
+/// What is wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    Wrong,
+    Slow,
+}
+
+impl Fault {
+    /// Of the call of this name.
+    pub fn of(call: &str) -> Self {
+        match std::env::var("INVOLUTION_BENCH_FAULT") {
+            Ok(wanted) if cfg!(debug_assertions) => Fault::parse(&wanted, call),
+            _ => Fault::None,
+        }
+    }
+
+    fn parse(wanted: &str, call: &str) -> Self {
+        match wanted.split_once(':') {
+            Some(("wrong", text)) if call.contains(text) => Fault::Wrong,
+            Some(("slow", text)) if call.contains(text) => Fault::Slow,
+            _ => Fault::None,
+        }
+    }
+
+    /// What a kernel with this fault would have written.
+    pub fn output(self, mut output: Tensor) -> Tensor {
+        if let (Fault::Wrong, Some(last)) = (self, output.data_mut().last_mut()) {
+            *last += 1.0;
+        }
+        output
+    }
+
+    /// What it would have taken.
+    pub fn samples(self, mut samples: Sampled<Timing>) -> Sampled<Timing> {
+        if self == Fault::Slow {
+            for run in &mut samples.runs {
+                run.wall = run.wall.mul_f64(SLOWER);
+                for dispatch in run.dispatches.iter_mut().flatten() {
+                    *dispatch = dispatch.mul_f64(SLOWER);
+                }
+            }
+            let cpu =
+                samples.cpu_ms.map(|cpu| cpu.times.iter().map(|time| time * SLOWER).collect());
+            samples.cpu_ms = cpu.and_then(Stats::of);
+        }
+        samples
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_that_of_the_calls_it_names() {
+        assert_eq!(Fault::parse("wrong:softmax", "softmax 1000"), Fault::Wrong);
+        assert_eq!(Fault::parse("slow:1.1 conv3", "1.1 conv3 64->256 @56"), Fault::Slow);
+        for wanted in ["wrong:linear", "softmax", "other:softmax"] {
+            assert_eq!(Fault::parse(wanted, "softmax 1000"), Fault::None);
+        }
+    }
+}

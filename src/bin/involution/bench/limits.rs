@@ -1,0 +1,56 @@
+//! How near a row comes to what its adapter can do at most.
+
+use involution::gpu::{self, Bound};
+use involution::ops::Cost;
+use serde::{Deserialize, Serialize};
+
+use super::stats::milliseconds;
+
+/// What the adapter can do at most, as it was measured before the first row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    pub copy_gbps: f64,
+    pub multiply_add_gflops: f64,
+    pub dispatch_us: f64,
+    pub submission_us: f64,
+}
+
+impl From<&gpu::Limits> for Limits {
+    fn from(limits: &gpu::Limits) -> Self {
+        Limits {
+            copy_gbps: limits.copy / 1e9,
+            multiply_add_gflops: limits.multiply_add / 1e9,
+            dispatch_us: limits.dispatch.as_secs_f64() * 1e6,
+            submission_us: limits.submission.as_secs_f64() * 1e6,
+        }
+    }
+}
+
+/// The least time for the work of a row.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Floor {
+    /// The least time that the adapter's limits allow, and which of them that is.
+    pub floor_ms: Option<f64>,
+    pub bound: Option<&'static str>,
+    /// The floor as a part of the median.
+    pub of_floor: Option<f64>,
+}
+
+impl Floor {
+    /// The floor under so much work that took so many milliseconds; a row that failed took none.
+    pub fn of(limits: &gpu::Limits, cost: Cost, median: Option<f64>) -> Self {
+        let (floor, bound) = limits.floor(cost);
+        let floor = milliseconds(floor);
+        let bound = match bound {
+            Bound::Arithmetic => "arithmetic",
+            Bound::Memory => "memory",
+        };
+        let of_floor = median.map(|median| floor / median);
+        Floor { floor_ms: Some(floor), bound: Some(bound), of_floor }
+    }
+
+    /// The part, for a table.
+    pub fn part(&self) -> String {
+        self.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part))
+    }
+}

@@ -1,0 +1,77 @@
+//! The rows of a run as a table of Markdown, for issues and documents.
+
+use std::fmt::Write;
+
+use super::findings::{number, rate};
+use super::record::{Row, Run};
+
+pub fn text(run: &Run) -> String {
+    let driver = run.driver.as_deref().map_or_else(String::new, |driver| format!(" ({driver})"));
+    let software =
+        if run.software { ", a software adapter: its times are those of the CPU" } else { "" };
+    let mut text = format!(
+        "Suite `{}` of involution {} on {}{driver}{software}. Times on the device.\n\n",
+        run.suite,
+        run.involution,
+        plain(&run.adapter)
+    );
+    text += "| call | kernel | median ms | min | p95 | GFLOP/s | GB/s | of floor | bound |\n";
+    text += "|---|---|--:|--:|--:|--:|--:|--:|---|\n";
+    for row in &run.rows {
+        let cells = cells(row).map(|cell| plain(&cell));
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    let notes = run.rows.iter().filter_map(|row| {
+        let note = row.note.as_ref().or(row.refused.as_ref())?;
+        Some(format!("- {}: {}\n", plain(&row.case), plain(note)))
+    });
+    let warnings = run.rows.iter().filter_map(|row| {
+        Some(format!("- {} is unsafe: {}\n", plain(&row.case), plain(row.warning.as_ref()?)))
+    });
+    let notes: String = notes.chain(warnings).collect();
+    if notes.is_empty() { text } else { text + "\n" + &notes }
+}
+
+fn cells(row: &Row) -> [String; 9] {
+    let times = row.device();
+    let mark = if row.warning.is_some() { "~" } else { "" };
+    let median = match row.failure() {
+        Some(failure) => failure.to_owned(),
+        None => number(times.map(|times| times.median), 3) + mark,
+    };
+    [
+        row.case.clone(),
+        format!("`{}`", row.kernel()),
+        median,
+        number(times.map(|times| times.min), 3),
+        number(times.map(|times| times.p95), 3),
+        rate(row.gflops.filter(|&rate| rate > 0.0)),
+        rate(row.gbps),
+        row.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
+        row.bound.clone().unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+/// Text that ends no cell and no line.
+fn plain(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::sample::run;
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_line_of_as_many_cells_and_notes_follow() {
+        let text = text(&run());
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
+        assert_eq!(lines.len(), 1 + run().rows.len(), "{text}");
+        for line in &lines {
+            assert_eq!(line.replace("\\|", "").matches('|').count(), 10, "{line}");
+        }
+        assert!(lines[1].contains("2.000~") && text.contains("conv 1 is unsafe: spread"), "{text}");
+        assert!(text.contains("FAILED") && text.contains("- bad: wrong, by"), "{text}");
+        assert!(text.contains("software adapter"));
+    }
+}

@@ -1,0 +1,187 @@
+//! A run as one page that needs nothing but itself: drawings, and a table of every row.
+
+mod bars;
+mod growth;
+mod roofline;
+mod svg;
+
+use std::fmt::Write;
+
+use super::findings::{number, rate};
+use super::record::{Row, Run};
+use svg::escape;
+
+const STYLE: &str = include_str!("page/page.css");
+
+pub fn text(run: &Run) -> String {
+    let title = escape(&format!("involution bench: {}", run.suite));
+    let figures: String =
+        [roofline::figure(run), growth::figure(run), bars::floors(run), bars::shares(run)]
+            .into_iter()
+            .flatten()
+            .collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
+         {}<div class=\"figures\">\n{figures}</div>\n{}</main>\n</body>\n</html>\n",
+        header(run),
+        table(run)
+    )
+}
+
+/// On what it ran, and what speaks against the figures.
+fn header(run: &Run) -> String {
+    let mut facts = vec![
+        ("Adapter", run.adapter.clone()),
+        ("Driver", run.driver.clone().unwrap_or_else(|| "none".to_owned())),
+        ("Version", format!("involution {}", run.involution)),
+    ];
+    if let Some(limits) = &run.limits {
+        let [copy, multiply] =
+            [limits.copy_gbps, limits.multiply_add_gflops].map(|rate| format!("{rate:.1}"));
+        let [dispatch, submission] =
+            [limits.dispatch_us, limits.submission_us].map(|time| format!("{time:.0}"));
+        let rates = format!("copies {copy} GB/s, multiplies and adds at {multiply} GFLOP/s");
+        facts.push((
+            "Limits",
+            format!("{rates}; a dispatch takes {dispatch} us, a submission {submission} us"),
+        ));
+    }
+    let count = |what: fn(&Row) -> bool| run.rows.iter().filter(|row| what(row)).count();
+    let failed = count(|row| row.failure() == Some("FAILED"));
+    let mut notes: Vec<(&str, String)> = Vec::new();
+    if run.software {
+        notes.push(("software", "Software adapter: its times are those of the CPU.".to_owned()));
+    }
+    match (failed, count(|row| row.checked)) {
+        (0, 0) => notes.push(("plain", "No row was compared with anything.".to_owned())),
+        (0, checked) => notes.push((
+            "good",
+            format!("{checked} of {} rows were checked and are right.", run.rows.len()),
+        )),
+        (failed, _) => notes.push((
+            "bad",
+            format!("{failed} of {} rows FAILED: they have no times.", run.rows.len()),
+        )),
+    }
+    let doubtful = count(|row| row.warning.is_some());
+    if doubtful > 0 {
+        let why = "the samples spread, or the machine was busy";
+        notes.push(("doubt", format!("{doubtful} rows are unsafe (~): {why}.")));
+    }
+    if run.interrupted {
+        notes.push(("bad", "Interrupted: the rest was not measured.".to_owned()));
+    }
+    if run.quick {
+        notes.push(("plain", "The quick set.".to_owned()));
+    }
+    let mut text = String::from("<dl>\n");
+    for (name, fact) in facts {
+        let _ = writeln!(text, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&fact));
+    }
+    text += "</dl>\n<ul class=\"notes\">\n";
+    for (class, note) in notes {
+        let _ = writeln!(text, "<li class=\"{class}\">{}</li>", escape(&note));
+    }
+    text + "</ul>\n"
+}
+
+/// Every row; wider than a phone, so it scrolls by itself.
+fn table(run: &Run) -> String {
+    let columns = [
+        "call",
+        "kernel",
+        "median ms",
+        "min",
+        "p95",
+        "GFLOP/s",
+        "GB/s",
+        "of floor",
+        "bound",
+        "samples",
+        "first ms",
+    ];
+    let mut text = String::from(
+        "<h2>All rows</h2>\n<p>Times on the device, by its own clock where it has one.</p>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>",
+    );
+    for (index, column) in columns.iter().enumerate() {
+        let _ = write!(text, "<th{}>{column}</th>", if index < 2 { "" } else { " class=\"n\"" });
+    }
+    text += "</tr></thead>\n<tbody>\n";
+    for row in &run.rows {
+        let why = row.note.as_ref().or(row.refused.as_ref()).or(row.warning.as_ref());
+        let class = if row.failure() == Some("FAILED") { " class=\"bad\"" } else { "" };
+        let title = why.map_or_else(String::new, |why| format!(" title=\"{}\"", escape(why)));
+        let _ = write!(text, "<tr{class}{title}>");
+        for (index, cell) in cells(row).iter().enumerate() {
+            let class = if index < 2 { "" } else { " class=\"n\"" };
+            let _ = write!(text, "<td{class}>{}</td>", escape(cell));
+        }
+        text += "</tr>\n";
+    }
+    text + "</tbody>\n</table>\n</div>\n"
+}
+
+fn cells(row: &Row) -> [String; 11] {
+    let times = row.device();
+    let mark = if row.warning.is_some() { "~" } else { "" };
+    let median = match row.failure() {
+        Some(failure) => failure.to_owned(),
+        None => number(times.map(|times| times.median), 3) + mark,
+    };
+    [
+        row.case.clone(),
+        row.kernel(),
+        median,
+        number(times.map(|times| times.min), 3),
+        number(times.map(|times| times.p95), 3),
+        rate(row.gflops.filter(|&rate| rate > 0.0)),
+        rate(row.gbps),
+        row.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
+        row.bound.clone().unwrap_or_else(|| "-".to_owned()),
+        row.samples.to_string(),
+        number(row.compile_ms, 1),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::sample::run;
+    use super::*;
+
+    #[test]
+    fn the_page_names_every_row_and_needs_nothing_else() {
+        let run = run();
+        let page = text(&run);
+        for row in &run.rows {
+            assert!(page.contains(&escape(&row.case)), "{}", row.case);
+        }
+        for part in [
+            "Software adapter",
+            "FAILED",
+            "<svg",
+            "unsafe",
+            "Roofline",
+            "What a pixel takes",
+            "Where the time",
+        ] {
+            assert!(page.contains(part), "{part}");
+        }
+        for part in ["<script", "http://", "https://", "NaN", "inf", "<b>"] {
+            assert!(!page.contains(part), "{part}");
+        }
+        for tag in ["div", "figure", "svg", "table", "tr", "li"] {
+            let opened = page.matches(&format!("<{tag}>")).count()
+                + page.matches(&format!("<{tag} ")).count();
+            assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_run_without_rows_is_a_page_without_drawings() {
+        let mut run = run();
+        run.rows.clear();
+        assert!(!text(&run).contains("<svg"));
+    }
+}

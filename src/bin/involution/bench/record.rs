@@ -1,0 +1,137 @@
+//! A run as its JSON tells it, whatever suite it is of: what other forms are made from, and what is compared.
+
+#[cfg(test)]
+pub mod sample;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::limits::Limits;
+use super::stats::Stats;
+use super::subject::Step;
+use crate::bad_use;
+
+/// A file of `--json`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Run {
+    pub involution: String,
+    pub suite: String,
+    pub adapter: String,
+    pub backend: Option<String>,
+    pub driver: Option<String>,
+    #[serde(default)]
+    pub software: bool,
+    #[serde(default)]
+    pub quick: bool,
+    #[serde(default)]
+    pub interrupted: bool,
+    pub limits: Option<Limits>,
+    pub rows: Vec<Row>,
+}
+
+/// What was timed, with the keys of all suites.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Row {
+    #[serde(alias = "workload")]
+    pub case: String,
+    pub group: String,
+    /// Of the suite `kernels`; the others have a list.
+    pub kernel: Option<String>,
+    pub kernels: Vec<String>,
+    pub dispatches: usize,
+    pub checked: bool,
+    pub note: Option<String>,
+    pub refused: Option<String>,
+    pub gpu_ms: Option<Stats>,
+    pub resident_ms: Option<Stats>,
+    pub wall_ms: Option<Stats>,
+    pub cpu_ms: Option<Stats>,
+    pub compile_ms: Option<f64>,
+    pub samples: usize,
+    pub flops: u64,
+    pub bytes: u64,
+    pub gflops: Option<f64>,
+    pub gbps: Option<f64>,
+    pub floor_ms: Option<f64>,
+    pub bound: Option<String>,
+    pub of_floor: Option<f64>,
+    pub waited: Option<f64>,
+    pub warning: Option<String>,
+    pub batch: Option<u64>,
+    pub size: Option<u64>,
+    pub ns_per_pixel: Option<f64>,
+    pub steps: Vec<Step>,
+}
+
+impl Run {
+    /// The run that this JSON tells of.
+    pub fn parse(json: &str) -> Result<Self> {
+        serde_json::from_str(json).context("not the JSON of a benchmark")
+    }
+
+    /// The run that a file tells of.
+    pub fn read(path: &Path) -> Result<Self> {
+        let wrong = |error: anyhow::Error| bad_use(format!("{}: {error:#}", path.display()));
+        let text = std::fs::read_to_string(path).context("cannot be read").map_err(wrong)?;
+        Run::parse(&text).map_err(wrong)
+    }
+}
+
+impl Row {
+    /// The one kernel, or how many dispatches there are of several.
+    pub fn kernel(&self) -> String {
+        match (&self.kernel, self.kernels.as_slice()) {
+            (Some(one), _) => one.clone(),
+            (None, [one]) => one.clone(),
+            (None, []) => "-".to_owned(),
+            (None, _) => format!("{} dispatches", self.dispatches),
+        }
+    }
+
+    /// The time on the device by the best clock there is.
+    pub fn device(&self) -> Option<&Stats> {
+        self.gpu_ms.as_ref().or(self.resident_ms.as_ref()).or(self.wall_ms.as_ref())
+    }
+
+    /// What is said of it in the place of a time.
+    pub fn failure(&self) -> Option<&'static str> {
+        match (&self.refused, self.device()) {
+            (Some(_), _) => Some("left out"),
+            (None, None) => Some("FAILED"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_every_suite_have_a_name_and_a_time() {
+        let header =
+            r#""involution": "0", "suite": "s", "adapter": "a", "backend": null, "driver": null"#;
+        let times = r#"{"min": 1.0, "median": 2.0, "p95": 3.0}"#;
+        let json = format!(
+            r#"{{{header}, "limits": null, "new": 1, "rows": [
+                {{"case": "x", "kernel": "k", "gpu_ms": null, "wall_ms": {times}}},
+                {{"workload": "y", "kernels": ["k"], "resident_ms": {times}, "wall_ms": null}},
+                {{"workload": "z", "kernels": ["k", "l"], "dispatches": 7}}]}}"#
+        );
+        let Ok(run) = Run::parse(&json) else { return assert!(Run::parse(&json).is_ok()) };
+        let seen: Vec<(&str, String, Option<f64>)> = run
+            .rows
+            .iter()
+            .map(|row| (&*row.case, row.kernel(), row.device().map(|times| times.median)))
+            .collect();
+        let expected = [("x", "k", Some(2.0)), ("y", "k", Some(2.0)), ("z", "7 dispatches", None)];
+        assert_eq!(seen, expected.map(|(case, kernel, time)| (case, kernel.to_owned(), time)));
+        assert_eq!(run.rows[2].failure(), Some("FAILED"));
+        // Files of before keep no samples.
+        assert!(run.rows[0].device().is_some_and(|times| times.times.is_empty()));
+        assert!(Run::parse("{}").is_err() && Run::parse("rows").is_err());
+    }
+}
