@@ -21,21 +21,16 @@ fn joined(part: Row, before: vec4<f32>, after: vec4<f32>, column: u32, columns: 
     return row;
 }
 
-// Four pixels (eight, at stride 2) at `column` of the row that begins at `first`; zeros outside of the image.
-fn part_at(first: u32, inside: bool, column: u32, stride: u32) -> Row {
-    var row: Row;
-    row.own = four_at(first, inside, column * stride);
-    row.next = row.own;
-    if stride == 2u {
-        row.next = four_at(first, inside, column * stride + 1u);
-    }
-    return row;
-}
-
-// The same with its neighbours. The first and the last lane read for themselves what lies beside them, unless
-// their row ends there.
+// Four pixels (eight, at stride 2) at `column` of the row that begins at `first`, with their neighbours; zeros
+// outside of the image. The first and the last lane read for themselves what lies beside them, unless their row
+// ends there.
 fn row_of(first: u32, inside: bool, column: u32, columns: u32, voice: u32, stride: u32) -> Row {
-    let part = part_at(first, inside, column, stride);
+    var part: Row;
+    part.own = four_at(first, inside, column * stride);
+    part.next = part.own;
+    if stride == 2u {
+        part.next = four_at(first, inside, column * stride + 1u);
+    }
     var beside: vec4<f32>;
     if (voice == 0u && column > 0u) || (voice == 7u && column + 1u < columns) {
         beside = four_at(first, inside, select(column * stride + stride, column * stride - 1u, voice == 0u));
@@ -70,7 +65,19 @@ fn edges_of(plane: u32, iy: u32, step: u32, rows: u32, column: u32, columns: u32
 fn row_between(
     plane: u32, iy: u32, edges: Edges, number: u32, column: u32, columns: u32, voice: u32, stride: u32,
 ) -> Row {
-    let part = part_at(row_first(plane + iy), iy < params.height, column, stride);
+    let first = row_first(plane + iy);
+    let inside = iy < params.height;
+    var part: Row;
+    if stride == 1u {
+        part.own = four_at(first, inside, column);
+        part.next = part.own;
+    } else {
+        // One load in a loop for two in line: a kernel of many rows compiles in half the time.
+        for (var half = 0u; half < params.window.stride_x; half++) {
+            part.own = part.next;
+            part.next = four_at(first, inside, column * stride + half);
+        }
+    }
     let before = subgroupShuffle(edges.before, number);
     let after = subgroupShuffle(edges.after, number);
     return joined(part, before, after, column, columns, voice);
