@@ -43,11 +43,17 @@ impl Ran {
 
 /// Runs the command with these arguments, and sees that it ends well or with a message, never a panic.
 fn involution<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
+    involution_with(arguments, &[])
+}
+
+/// The same with variables of the environment.
+fn involution_with<S: AsRef<std::ffi::OsStr>>(arguments: &[S], variables: &[(&str, &Path)]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_involution"));
     command.args(arguments).env("NO_COLOR", "1").env_remove("RUST_LOG");
     // What was measured on the machine at hand must not change what is tested.
     command.env("INVOLUTION_TUNE", "off");
     command.env("INVOLUTION_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli"));
+    command.envs(variables.iter().copied());
     let Output { status, stdout, stderr } = command.output().unwrap();
     let ran = Ran {
         code: status.code().expect("ended by a signal"),
@@ -468,4 +474,21 @@ fn forward_takes_any_size_where_asked() {
     assert_eq!(involution(&any).code, 0);
     assert_eq!(read(&out).shape("c3").unwrap().dims(), [1, 128, 5, 4]);
     misused(&involution(&arguments!["plan", "rednet50", "--stem", "4"]), &["--stem", "odd"]);
+}
+
+/// With nothing in the driver's cache other devices help to compile, with all of it there and without a cache they do
+/// not: the answer is the same.
+#[test]
+fn a_cold_driver_gives_the_same_answer() {
+    let folder = folder("cold");
+    let image = digits("7.png");
+    let answer = |variable: &str, value: &Path| {
+        let ran = involution_with(&arguments!["run", image, "--json"], &[(variable, value)]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.json()["images"][0]["predictions"].clone()
+    };
+    let cold = answer("MESA_SHADER_CACHE_DIR", &folder);
+    assert_eq!(cold[0]["index"], 7);
+    assert_eq!(answer("MESA_SHADER_CACHE_DIR", &folder), cold);
+    assert_eq!(answer("MESA_SHADER_CACHE_DISABLE", Path::new("true")), cold);
 }

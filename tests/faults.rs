@@ -89,8 +89,8 @@ const FAULTS: &[Row] = &[
         "conv2d",
         "conv2d/rows",
         "the last lane does not read beside itself",
-        "voice == 7u && has_right",
-        "false && has_right",
+        "(voice == 7u && column",
+        "(false && column",
     ),
     (
         "conv2d",
@@ -103,8 +103,8 @@ const FAULTS: &[Row] = &[
         "conv2d",
         "conv2d/pointwise_quads",
         "the last eight channels of a tile are those before them",
-        "store8(&sum3,",
-        "store8(&sum2,",
+        "picked(sum3, channel)",
+        "picked(sum2, channel)",
     ),
     (
         "dynamic_conv2d",
@@ -156,6 +156,21 @@ const FAULTS: &[Row] = &[
         "vec4<u32>(params.out_width - 1u)",
         "vec4<u32>(max(params.out_width, 2u) - 2u)",
     ),
+    (
+        "involution",
+        "involution/held_quads",
+        "the last lane hears the row of taps above for what lies beside it",
+        "subgroupShuffle(edges.after, number)",
+        "subgroupShuffle(edges.after, max(number, 1u) - 1u)",
+    ),
+    (
+        "involution",
+        "involution/held_singles",
+        "all channels have the scale of the tile's first",
+        "channel - sample * params.channels",
+        "first",
+    ),
+    ("involution", "involution/row", "the shift is left out", "+ shift[channel]", ""),
     ("involution", "involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
     (
         "unfold",

@@ -1,7 +1,12 @@
 //! Kernels compiled ahead of the first call, in parallel, and how far that has come.
+//!
+//! Drivers of GPUs compile as many kernels at a time as threads ask for. A software adapter compiles one after the
+//! other on each device, when a kernel is first dispatched, and finds what any device of the machine has compiled
+//! before in its cache on disk: others of its devices can compile for this one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use super::Gpu;
 use crate::error::{Error, Result};
@@ -34,28 +39,45 @@ impl Gpu {
         mut progress: impl FnMut(Progress),
     ) -> Result<()> {
         let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
-        let next = AtomicUsize::new(0);
-        let work = |steps: mpsc::Sender<(usize, &'static str)>| -> Result<()> {
-            while let Some(&key) = keys.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let name = key.kernel.name;
-                // Nobody listens any more only where `progress` panicked.
-                let _ = steps.send((0, name));
-                let pipeline = self.0.pipelines.get(&self.0.context, key)?;
-                self.dispatch_nothing(&pipeline)?;
-                let _ = steps.send((1, name));
-            }
-            Ok(())
-        };
+        let queue = Queue { keys, next: AtomicUsize::new(0) };
         std::thread::scope(|scope| {
             let (sender, steps) = mpsc::channel();
-            let work = &work;
-            let start = |_| {
-                let sender = sender.clone();
-                scope.spawn(move || work(sender))
+            let queue = &queue;
+            let workers: Vec<_> = if self.adapter().software {
+                vec![scope.spawn(move || {
+                    let mut assistants = Vec::new();
+                    let mut result = Ok(());
+                    while let Some(key) = queue.take() {
+                        let start = Instant::now();
+                        result = result.and(self.compile(key, &sender));
+                        // It waited for the one before. All is quick where it is in the cache on disk: then nobody
+                        // is needed to fill that.
+                        if assistants.is_empty() && start.elapsed() > SLOW && has_disk_cache() {
+                            let assist = || self.compile_elsewhere(queue);
+                            assistants.extend((1..threads).map(|_| scope.spawn(assist)));
+                        }
+                    }
+                    for assistant in assistants {
+                        // What one of them could not do is done here, and its error is heard here.
+                        for key in assistant.join().unwrap_or_default() {
+                            result = result.and(self.compile(key, &sender));
+                        }
+                    }
+                    result
+                })]
+            } else {
+                let start = |_| {
+                    let sender = sender.clone();
+                    scope.spawn(move || {
+                        let mut keys = std::iter::from_fn(|| queue.take());
+                        keys.try_for_each(|key| self.compile(key, &sender))
+                    })
+                };
+                let workers = (0..threads.min(keys.len())).map(start).collect();
+                // The steps end with the last of the workers.
+                drop(sender);
+                workers
             };
-            let workers: Vec<_> = (0..threads.min(keys.len())).map(start).collect();
-            // The steps end with the last of the workers.
-            drop(sender);
             let (mut done, total) = (0, keys.len());
             for (ready, kernel) in steps {
                 done += ready;
@@ -68,4 +90,56 @@ impl Gpu {
             workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| panicked())?)
         })
     }
+
+    /// Compiles a kernel, and says when that begins and when it is ready.
+    fn compile(&self, key: KernelKey, steps: &mpsc::Sender<(usize, &'static str)>) -> Result<()> {
+        // Nobody listens any more only where `progress` panicked.
+        let _ = steps.send((0, key.kernel.name));
+        self.compile_silently(key)?;
+        let _ = steps.send((1, key.kernel.name));
+        Ok(())
+    }
+
+    fn compile_silently(&self, key: KernelKey) -> Result<()> {
+        let pipeline = self.0.pipelines.get(&self.0.context, key)?;
+        self.dispatch_nothing(&pipeline)
+    }
+
+    /// Compiles kernels on another device of the same adapter until there are no more, for the cache on disk. Gives
+    /// those that are taken from the queue and still to be made here.
+    fn compile_elsewhere(&self, queue: &Queue<'_>) -> Vec<KernelKey> {
+        let mut taken = Vec::new();
+        // Only a help: where it fails, the kernels are compiled here.
+        let Ok(other) = self.recreate() else { return taken };
+        while let Some(key) = queue.take() {
+            taken.push(key);
+            if other.compile_silently(key).is_err() {
+                break;
+            }
+        }
+        // Until the last of them is in the cache. Where that fails there is only less of it.
+        let _ = other.0.context.device.poll(wgpu::PollType::wait_indefinitely());
+        taken
+    }
+}
+
+/// Kernels that are to be compiled, each taken once.
+struct Queue<'a> {
+    keys: &'a [KernelKey],
+    next: AtomicUsize,
+}
+
+impl Queue<'_> {
+    fn take(&self) -> Option<KernelKey> {
+        self.keys.get(self.next.fetch_add(1, Ordering::Relaxed)).copied()
+    }
+}
+
+/// What a kernel takes to load that is in the cache on disk, and more.
+const SLOW: Duration = Duration::from_millis(150);
+
+/// Whether the drivers of software adapters keep what they compiled, unless they were told not to.
+fn has_disk_cache() -> bool {
+    std::env::var_os("MESA_SHADER_CACHE_DISABLE")
+        .is_none_or(|value| value.is_empty() || value == "false" || value == "0")
 }
