@@ -43,41 +43,21 @@ impl Gpu {
         std::thread::scope(|scope| {
             let (sender, steps) = mpsc::channel();
             let queue = &queue;
-            let workers: Vec<_> = if self.adapter().software {
-                vec![scope.spawn(move || {
-                    let mut assistants = Vec::new();
-                    let mut result = Ok(());
-                    while let Some(key) = queue.take() {
-                        let start = Instant::now();
-                        result = result.and(self.compile(key, &sender));
-                        // It waited for the one before. All is quick where it is in the cache on disk: then nobody
-                        // is needed to fill that.
-                        if assistants.is_empty() && start.elapsed() > SLOW && has_disk_cache() {
-                            let assist = || self.compile_elsewhere(queue);
-                            assistants.extend((1..threads).map(|_| scope.spawn(assist)));
-                        }
-                    }
-                    for assistant in assistants {
-                        // What one of them could not do is done here, and its error is heard here.
-                        for key in assistant.join().unwrap_or_default() {
-                            result = result.and(self.compile(key, &sender));
-                        }
-                    }
-                    result
-                })]
-            } else {
-                let start = |_| {
-                    let sender = sender.clone();
-                    scope.spawn(move || {
+            let alone = self.adapter().software;
+            let start = |_| {
+                let sender = sender.clone();
+                scope.spawn(move || match alone {
+                    true => self.compile_with_assistants(queue, threads - 1, &sender),
+                    false => {
                         let mut keys = std::iter::from_fn(|| queue.take());
                         keys.try_for_each(|key| self.compile(key, &sender))
-                    })
-                };
-                let workers = (0..threads.min(keys.len())).map(start).collect();
-                // The steps end with the last of the workers.
-                drop(sender);
-                workers
+                    }
+                })
             };
+            let workers = if alone { 1 } else { threads.min(keys.len()) };
+            let workers: Vec<_> = (0..workers).map(start).collect();
+            // The steps end with the last of the workers.
+            drop(sender);
             let (mut done, total) = (0, keys.len());
             for (ready, kernel) in steps {
                 done += ready;
@@ -88,6 +68,37 @@ impl Gpu {
                 message: "a compiling thread panicked".to_owned(),
             };
             workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| panicked())?)
+        })
+    }
+
+    /// Compiles all kernels of the queue on a device that does one at a time, with so many others to help where that
+    /// takes long.
+    fn compile_with_assistants(
+        &self,
+        queue: &Queue<'_>,
+        others: usize,
+        steps: &mpsc::Sender<(usize, &'static str)>,
+    ) -> Result<()> {
+        std::thread::scope(|scope| {
+            let mut assistants = Vec::new();
+            let mut result = Ok(());
+            while let Some(key) = queue.take() {
+                let start = Instant::now();
+                result = result.and(self.compile(key, steps));
+                // It waited for the one before. All is quick where it is in the cache on disk: then nobody is
+                // needed to fill that.
+                if assistants.is_empty() && start.elapsed() > SLOW && has_disk_cache() {
+                    let assist = || self.compile_elsewhere(queue);
+                    assistants.extend((0..others).map(|_| scope.spawn(assist)));
+                }
+            }
+            for assistant in assistants {
+                // What one of them could not do is done here, and its error is heard here.
+                for key in assistant.join().unwrap_or_default() {
+                    result = result.and(self.compile(key, steps));
+                }
+            }
+            result
         })
     }
 

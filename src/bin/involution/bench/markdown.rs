@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::findings::{number, rate};
 use super::record::{Row, Run};
 
 pub fn text(run: &Run) -> String {
@@ -33,23 +32,9 @@ pub fn text(run: &Run) -> String {
 }
 
 fn cells(row: &Row) -> [String; 9] {
-    let times = row.device();
-    let mark = if row.warning.is_some() { "~" } else { "" };
-    let median = match row.failure() {
-        Some(failure) => failure.to_owned(),
-        None => number(times.map(|times| times.median), 3) + mark,
-    };
-    [
-        row.case.clone(),
-        format!("`{}`", row.kernel()),
-        median,
-        number(times.map(|times| times.min), 3),
-        number(times.map(|times| times.p95), 3),
-        rate(row.gflops.filter(|&rate| rate > 0.0)),
-        rate(row.gbps),
-        row.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
-        row.bound.clone().unwrap_or_else(|| "-".to_owned()),
-    ]
+    let [case, kernel, rest @ ..] = row.cells();
+    let [median, min, p95, gflops, gbps, floor, bound] = rest;
+    [case, format!("`{kernel}`"), median, min, p95, gflops, gbps, floor, bound]
 }
 
 /// Text that ends no cell and no line.

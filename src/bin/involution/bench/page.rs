@@ -7,7 +7,7 @@ mod svg;
 
 use std::fmt::Write;
 
-use super::findings::{number, rate};
+use super::findings::number;
 use super::record::{Row, Run};
 use svg::escape;
 
@@ -123,26 +123,9 @@ fn table(run: &Run) -> String {
     text + "</tbody>\n</table>\n</div>\n"
 }
 
-fn cells(row: &Row) -> [String; 11] {
-    let times = row.device();
-    let mark = if row.warning.is_some() { "~" } else { "" };
-    let median = match row.failure() {
-        Some(failure) => failure.to_owned(),
-        None => number(times.map(|times| times.median), 3) + mark,
-    };
-    [
-        row.case.clone(),
-        row.kernel(),
-        median,
-        number(times.map(|times| times.min), 3),
-        number(times.map(|times| times.p95), 3),
-        rate(row.gflops.filter(|&rate| rate > 0.0)),
-        rate(row.gbps),
-        row.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
-        row.bound.clone().unwrap_or_else(|| "-".to_owned()),
-        row.samples.to_string(),
-        number(row.compile_ms, 1),
-    ]
+fn cells(row: &Row) -> Vec<String> {
+    let more = [row.samples.to_string(), number(row.compile_ms, 1)];
+    row.cells().into_iter().chain(more).collect()
 }
 
 #[cfg(test)]

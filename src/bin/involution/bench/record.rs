@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use super::findings::{number, rate};
 use super::limits::Limits;
 use super::stats::Stats;
 use super::subject::Step;
@@ -81,6 +82,28 @@ impl Run {
 }
 
 impl Row {
+    /// What a table says of it: case, kernel, median, least, 95th percentile, GFLOP/s, GB/s, part of the floor and what
+    /// that is bound by.
+    pub fn cells(&self) -> [String; 9] {
+        let times = self.device();
+        let mark = if self.warning.is_some() { "~" } else { "" };
+        let median = match self.failure() {
+            Some(failure) => failure.to_owned(),
+            None => number(times.map(|times| times.median), 3) + mark,
+        };
+        [
+            self.case.clone(),
+            self.kernel(),
+            median,
+            number(times.map(|times| times.min), 3),
+            number(times.map(|times| times.p95), 3),
+            rate(self.gflops.filter(|&rate| rate > 0.0)),
+            rate(self.gbps),
+            self.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
+            self.bound.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    }
+
     /// The one kernel, or how many dispatches there are of several.
     pub fn kernel(&self) -> String {
         match (&self.kernel, self.kernels.as_slice()) {
