@@ -20,10 +20,10 @@ pub struct Expected {
     pub bound: Vec<f64>,
 }
 
-const EPSILON: f64 = f32::EPSILON as f64;
+pub(super) const EPSILON: f64 = f32::EPSILON as f64;
 
 /// A step may lose this much absolutely, where an adapter flushes subnormal numbers to zero.
-const FLUSH: f64 = f32::MIN_POSITIVE as f64;
+pub(super) const FLUSH: f64 = f32::MIN_POSITIVE as f64;
 
 /// Evaluates operators: the reference, or what stands in for it.
 pub type Evaluate<'a> = &'a dyn Fn(&Operator, &[Array]) -> Result<Array>;

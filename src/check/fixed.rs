@@ -115,6 +115,32 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                     &[&[3, 6, 7, 8], &[35, 6, 1, 1], &[35]],
                 ),
                 Case::new(
+                    "Winograd: a row more than whole tiles, and a residual",
+                    Conv2d {
+                        padding: 1.into(),
+                        bias: true,
+                        residual: true,
+                        activation: Activation::Relu6,
+                        ..conv
+                    },
+                    &[&[3, 6, 5, 12], &[35, 6, 3, 3], &[35], &[3, 35, 5, 12]],
+                ),
+                Case::new(
+                    "Winograd: one tile of a single row",
+                    Conv2d { padding: 1.into(), activation: Activation::Silu, ..conv },
+                    &[&[1, 4, 1, 4], &[16, 4, 3, 3]],
+                ),
+                Case::new(
+                    "Winograd: a sample in two parts",
+                    Conv2d { padding: 1.into(), ..conv },
+                    &[&[1, 2, 164, 164], &[16, 2, 3, 3]],
+                ),
+                Case::new(
+                    "Winograd: two samples in one part, the third in another",
+                    Conv2d { padding: 1.into(), bias: true, activation: Activation::Silu, ..conv },
+                    &[&[3, 2, 96, 100], &[16, 2, 3, 3], &[16]],
+                ),
+                Case::new(
                     "1x1 with stride in groups, planes of 15",
                     Conv2d { stride: [2, 2], groups: 2, activation: Activation::Relu, ..conv },
                     &[&[3, 8, 5, 9], &[44, 4, 1, 1]],
@@ -127,6 +153,11 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                 "four kernels of 3x3, a sample each its own",
                 DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
                 &[&[5, 6, 9, 7], &[5, 4], &[4, 10, 6, 3, 3], &[4, 10]],
+            ),
+            Case::new(
+                "Winograd, a sample each its own, in two parts",
+                DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
+                &[&[3, 2, 96, 100], &[3, 2], &[2, 17, 2, 3, 3], &[2, 17]],
             ),
             Case::new(
                 "1x1 on subgroups, a sample each its own",

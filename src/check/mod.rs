@@ -9,6 +9,7 @@ mod case;
 mod compare;
 mod fixed;
 pub mod verify;
+mod winograd;
 
 pub use bound::{Evaluate, Expected, expected, expected_by};
 pub use case::{Case, Choices, Script, generate};

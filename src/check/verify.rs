@@ -3,10 +3,11 @@
 use super::case::{Case, generate};
 use super::compare::{Comparison, compare};
 use super::fixed::{fixed, known_answers};
+use super::winograd::compare_transformed;
 use super::{Expected, expected};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu};
-use crate::ops::{Candidate, NAMES, Op, Operator};
+use crate::ops::{Candidate, NAMES, Op, Operator, winograd};
 use crate::reference::{self, Array};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -227,5 +228,8 @@ pub fn check_candidate(
     if run.disturbed > 0 {
         return Ok(Err(format!("{} elements beside the output were written", run.disturbed)));
     }
-    Ok(Ok(compare(want, &run.output)))
+    Ok(Ok(match kernel.ends_with(winograd::NAME) {
+        true => compare_transformed(op, inputs, want, &run.output),
+        false => compare(want, &run.output),
+    }))
 }

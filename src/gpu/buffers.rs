@@ -26,9 +26,12 @@ pub(crate) enum Use {
 }
 
 impl Use {
-    fn usages(self) -> wgpu::BufferUsages {
+    fn usages(self, in_place: bool) -> wgpu::BufferUsages {
         use wgpu::BufferUsages as U;
         match self {
+            Use::Storage if in_place => {
+                U::STORAGE | U::COPY_SRC | U::COPY_DST | U::MAP_READ | U::MAP_WRITE
+            }
             Use::Storage => U::STORAGE | U::COPY_SRC | U::COPY_DST,
             Use::Uniform => U::UNIFORM | U::COPY_DST,
             Use::Staging => U::MAP_READ | U::COPY_DST,
@@ -231,7 +234,7 @@ impl Pool {
             context.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(usage.label()),
                 size: bytes,
-                usage: usage.usages(),
+                usage: usage.usages(context.in_place),
                 mapped_at_creation: usage == Use::Upload,
             })
         };

@@ -118,6 +118,10 @@ pub fn backends() -> String {
 const WANTED_FEATURES: wgpu::Features =
     wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP);
 
+/// What is asked for beside them on a software adapter: its memory is the host's, and tensors can be written and read
+/// where they lie. Elsewhere memory that the host can see is slow for the device.
+const WANTED_OF_SOFTWARE: wgpu::Features = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
+
 /// The work of a submission where the options do not say. Windows resets a device that is busy with one for two
 /// seconds, and a display that it drives stands still meanwhile.
 const BUDGET: Duration = Duration::from_millis(500);
@@ -129,6 +133,8 @@ pub(crate) struct Context {
     pub queue: wgpu::Queue,
     pub limits: wgpu::Limits,
     pub info: AdapterInfo,
+    /// Whether the host can write and read tensors where they lie.
+    pub in_place: bool,
     /// The most work in a submission, by the estimate.
     pub budget: Duration,
     /// Wrong shaders that were asked for.
@@ -158,7 +164,8 @@ impl Context {
         lower(&mut limits.max_buffer_size, options.max_buffer_size);
         lower(&mut limits.max_storage_buffer_binding_size, options.max_binding_size);
         lower(&mut limits.max_compute_workgroups_per_dimension, options.max_workgroups);
-        let wanted = WANTED_FEATURES | options.pipeline_cache.features();
+        let mut wanted = WANTED_FEATURES | options.pipeline_cache.features();
+        wanted.set(WANTED_OF_SOFTWARE, info.software);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("involution"),
             required_features: adapter.features() & wanted,
@@ -183,7 +190,8 @@ impl Context {
         let unlimited = if info.software { Duration::MAX } else { BUDGET };
         let budget = options.submission_budget.unwrap_or(unlimited);
         let planted = options.faults.clone();
-        Ok(Context { device, queue, limits, info, budget, planted, reports })
+        let in_place = device.features().contains(WANTED_OF_SOFTWARE);
+        Ok(Context { device, queue, limits, info, in_place, budget, planted, reports })
     }
 
     /// An error where the device is gone or has complained outside of any call.

@@ -51,7 +51,7 @@ impl Gpu {
         self.submit(&prepared)?;
 
         let whole = output.offset + output.bytes() + 4 * output.slack;
-        let words: Vec<f32> = pollster::block_on(self.read(&output.lease, 0, whole, "guard"))?;
+        let words: Vec<f32> = self.read(&output.lease, 0, whole, "guard")?;
         let (before, rest) = words.split_at(words.len().min(SLACK as usize));
         let (data, after) = rest.split_at(rest.len().saturating_sub(SLACK as usize));
         let poisoned = |value: &&f32| value.to_bits() == OUTPUT_POISON;

@@ -10,6 +10,7 @@ mod buffers;
 mod device;
 mod execute;
 mod guard;
+mod in_place;
 pub mod limits;
 mod network;
 mod pipeline_cache;
@@ -144,20 +145,25 @@ impl Gpu {
 
     /// Runs an operator on host tensors with its preferred kernel and waits for the result.
     pub fn run(&self, op: impl Into<Operator>, inputs: &[&Tensor]) -> Result<Tensor> {
-        pollster::block_on(self.run_async(op, inputs))
+        let output = self.start(op.into(), inputs)?;
+        // Nobody else has it.
+        self.read_in_place(&output)?.map_or_else(|| self.download(&output), Ok)
     }
 
     /// Runs an operator on host tensors with its preferred kernel.
     pub async fn run_async(&self, op: impl Into<Operator>, inputs: &[&Tensor]) -> Result<Tensor> {
-        let op = op.into();
+        self.download_async(&self.start(op.into(), inputs)?).await
+    }
+
+    /// Puts an operator on host tensors into the queue; does not wait.
+    fn start(&self, op: Operator, inputs: &[&Tensor]) -> Result<GpuTensor> {
         let shapes: Vec<_> = inputs.iter().map(|input| input.shape()).collect();
         // Everything that can be refused is refused before anything is allocated.
         self.chunks(&op, &shapes, &Choice::Preferred)?;
         let uploaded: Vec<GpuTensor> =
             inputs.iter().map(|input| self.upload(input)).collect::<Result<_>>()?;
         let uploaded: Vec<&GpuTensor> = uploaded.iter().collect();
-        let output = self.apply(op, &uploaded)?;
-        self.download_async(&output).await
+        self.apply(op, &uploaded)
     }
 
     /// Runs an operator on tensors of this device with its preferred kernel; does not wait.

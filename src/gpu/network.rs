@@ -105,7 +105,19 @@ impl Network {
 
     /// Runs it on one input and gives the results of these names, in the plan's order.
     pub fn run_for(&self, x: &Tensor, outputs: &[&str]) -> Result<Outputs> {
-        pollster::block_on(self.run_for_async(x, outputs))
+        let gpu = &self.0.gpu;
+        if !gpu.0.context.in_place {
+            return pollster::block_on(self.run_for_async(x, outputs));
+        }
+        let run = self.prepared(x.shape(), outputs)?;
+        // No other run may have the slots before the results are out of them.
+        let _queueing = lock(&run.queueing);
+        self.submit(&run, x)?;
+        let results = run.outputs.iter().map(|(name, tensor)| {
+            let result = gpu.read_in_place(tensor)?;
+            Ok((name.clone(), result.map_or_else(|| gpu.download(tensor), Ok)?))
+        });
+        results.collect()
     }
 
     /// Runs it on one input and gives the results of these names, in the plan's order.
@@ -129,13 +141,20 @@ impl Network {
         let run = self.prepared(x.shape(), outputs)?;
         let gpu = &self.0.gpu;
         let _queueing = lock(&run.queueing);
-        gpu.write(&run.input, x.data())?;
-        let submission = gpu.record(NETWORK, &run.bound.dispatches, None)?;
-        gpu.0.in_flight.push(gpu, submission, MAX_IN_FLIGHT);
+        self.submit(&run, x)?;
         let reads = run.outputs.iter().map(|(name, tensor)| {
             Ok((name.clone(), tensor.shape().clone(), gpu.start_download(tensor)?))
         });
         Ok(Started(reads.collect::<Result<_>>()?))
+    }
+
+    /// Puts the copy of the input and the dispatches into the queue.
+    fn submit(&self, run: &Run, x: &Tensor) -> Result<()> {
+        let gpu = &self.0.gpu;
+        gpu.write(&run.input, x.data())?;
+        let submission = gpu.record(NETWORK, &run.bound.dispatches, None)?;
+        gpu.0.in_flight.push(gpu, submission, MAX_IN_FLIGHT);
+        Ok(())
     }
 
     /// The results of a run, once they are there.

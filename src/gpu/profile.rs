@@ -98,7 +98,16 @@ impl Gpu {
     }
 
     pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        self.wait_until(Some(submission))
+    }
+
+    /// Waits for everything that was submitted.
+    pub(crate) fn wait_for_all(&self) -> Result<()> {
+        self.wait_until(None)
+    }
+
+    fn wait_until(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let wait = wgpu::PollType::Wait { submission_index, timeout: None };
         let polled = self.0.context.device.poll(wait);
         self.0.context.check()?;
         polled.map(|_| ()).map_err(|error| crate::Error::Device {
@@ -129,8 +138,7 @@ impl Gpu {
     /// The length of each dispatch, or nothing where a clock ran backwards.
     fn read_queries(&self, queries: &Queries) -> Result<Option<Vec<Duration>>> {
         let bytes = u64::from(queries.count) * u64::from(wgpu::QUERY_SIZE);
-        let read = self.read(&queries.resolved, 0, bytes, "timestamps");
-        let ticks: Vec<u64> = pollster::block_on(read)?;
+        let ticks: Vec<u64> = self.read(&queries.resolved, 0, bytes, "timestamps")?;
         let period = f64::from(self.0.context.queue.get_timestamp_period());
         let lengths = ticks.as_chunks::<2>().0.iter().map(|[begin, end]| {
             let ticks = end.checked_sub(*begin)?;

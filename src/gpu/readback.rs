@@ -10,6 +10,8 @@ use super::execute::GpuTensor;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
+const FOREIGN: Error = Error::ForeignTensor { op: "download", tensor: "the tensor" };
+
 /// A copy to the host that is under way.
 #[derive(Debug)]
 pub(crate) struct Read {
@@ -29,28 +31,32 @@ struct Piece {
 impl Gpu {
     /// Copies a tensor to the host, waiting for everything that was submitted before.
     pub fn download(&self, tensor: &GpuTensor) -> Result<Tensor> {
-        pollster::block_on(self.download_async(tensor))
+        if !self.owns(tensor) {
+            return Err(FOREIGN);
+        }
+        let read = self.start_download(tensor)?;
+        let data = self.finish_read_here(read)?;
+        Tensor::new(tensor.shape.clone(), data).map_err(Error::at("download"))
     }
 
     /// Copies a tensor to the host.
     pub async fn download_async(&self, tensor: &GpuTensor) -> Result<Tensor> {
         if !self.owns(tensor) {
-            return Err(Error::ForeignTensor { op: "download", tensor: "the tensor" });
+            return Err(FOREIGN);
         }
-        let bytes = tensor.bytes();
-        let data = self.read(&tensor.lease, tensor.offset, bytes, "download").await?;
+        let data = self.finish_read(self.start_download(tensor)?).await?;
         Tensor::new(tensor.shape.clone(), data).map_err(Error::at("download"))
     }
 
     /// Words of a buffer.
-    pub(crate) async fn read<T: Pod>(
+    pub(crate) fn read<T: Pod>(
         &self,
         lease: &Lease,
         offset: u64,
         bytes: u64,
         what: &'static str,
     ) -> Result<Vec<T>> {
-        self.finish_read(self.start_read(lease.buffer(), offset, bytes, what)?).await
+        self.finish_read_here(self.start_read(lease.buffer(), offset, bytes, what)?)
     }
 
     /// Queues the copy of a tensor's values; what is queued later may write the tensor again.
@@ -97,12 +103,25 @@ impl Gpu {
 
     /// The values, once they are there.
     pub(crate) async fn finish_read<T: Pod>(&self, read: Read) -> Result<Vec<T>> {
+        self.poll_until(read.pieces.iter().map(|piece| piece.submission.clone()).collect());
+        self.collect(read, |_| {}).await
+    }
+
+    /// The same where the caller has nothing else to do: what drives the device is the thread that waits.
+    pub(crate) fn finish_read_here<T: Pod>(&self, read: Read) -> Result<Vec<T>> {
+        // What goes wrong here reaches the caller through the mapping's own result.
+        pollster::block_on(self.collect(read, |piece| drop(self.wait(piece.submission.clone()))))
+    }
+
+    /// The values of all pieces; `wait` is called before each of them is waited for.
+    async fn collect<T: Pod>(&self, read: Read, wait: impl Fn(&Piece)) -> Result<Vec<T>> {
         let Read { pieces, what } = read;
-        self.poll_until(pieces.iter().map(|piece| piece.submission.clone()).collect());
         let failed = |message: String| Error::Device { what: what.to_owned(), message };
         let bytes: u64 = pieces.iter().map(|piece| piece.bytes).sum();
         let mut values: Vec<T> = Vec::with_capacity(bytes as usize / size_of::<T>());
-        for Piece { staging, bytes, receiver, .. } in pieces {
+        for piece in pieces {
+            wait(&piece);
+            let Piece { staging, bytes, receiver, .. } = piece;
             let mapped = receiver.receive().await;
             self.0.context.check()?;
             match mapped {
@@ -114,11 +133,7 @@ impl Gpu {
                 .buffer()
                 .get_mapped_range(0..bytes)
                 .map_err(|error| failed(error.to_string()))?;
-            // Straight into memory that nobody has touched yet: its pages cost more than the copy.
-            match bytemuck::try_cast_slice(&view) {
-                Ok(piece) => values.extend_from_slice(piece),
-                Err(_) => values.extend(bytemuck::pod_collect_to_vec::<u8, T>(&view)),
-            }
+            append(&mut values, &view);
             drop(view);
             staging.buffer().unmap();
             staging.set_reusable(true);
@@ -138,5 +153,14 @@ impl Gpu {
                 let _ = device.poll(wait);
             }
         });
+    }
+}
+
+/// Adds the values of mapped bytes.
+pub(super) fn append<T: Pod>(values: &mut Vec<T>, view: &[u8]) {
+    // Straight into memory that nobody has touched yet: its pages cost more than the copy.
+    match bytemuck::try_cast_slice(view) {
+        Ok(piece) => values.extend_from_slice(piece),
+        Err(_) => values.extend(bytemuck::pod_collect_to_vec::<u8, T>(view)),
     }
 }

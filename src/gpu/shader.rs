@@ -35,6 +35,7 @@ const COMMON: &[(&str, &str)] = &[
     ("subgroup_singles", include_str!("../../shaders/common/subgroup_singles.wgsl")),
     ("subgroup_tile", include_str!("../../shaders/common/subgroup_tile.wgsl")),
     ("window", include_str!("../../shaders/common/window.wgsl")),
+    ("winograd", include_str!("../../shaders/common/winograd.wgsl")),
 ];
 
 /// A storage buffer that a shader declares.

@@ -22,10 +22,13 @@ impl Gpu {
         Ok(output)
     }
 
-    /// Fills a device tensor with values from the host.
+    /// Fills a device tensor with values from the host. Nobody may submit the tensor meanwhile.
     pub(crate) fn write(&self, tensor: &GpuTensor, values: &[f32]) -> Result<()> {
         let context = &self.0.context;
         let (buffer, bytes) = (tensor.lease.buffer(), bytemuck::cast_slice(values));
+        if self.write_in_place(buffer, tensor.offset, bytes)? {
+            return Ok(());
+        }
         if bytes.len() as u64 <= PIECE {
             return context.guarded("upload", bytes.len() as u64, || {
                 context.queue.write_buffer(buffer, tensor.offset, bytes);

@@ -76,10 +76,11 @@ pub(crate) fn afterwards(
         let Candidate { name, scratch: mut sizes, mut calls, once } = way;
         let between = Operand::Scratch(scratch + sizes.len());
         sizes.push(elements);
-        if let Some(last) = calls.last_mut() {
-            last.params = last.params.clone().with("activation", Activation::None.code());
-            for (_, operand) in last.bindings.iter_mut().filter(|(name, _)| *name == "out") {
+        for call in &mut calls {
+            let outputs = call.bindings.iter_mut().filter(|(_, to)| *to == Operand::Output);
+            for (_, operand) in outputs {
                 *operand = between;
+                call.params = call.params.clone().with("activation", Activation::None.code());
             }
         }
         calls.push(call(elements, activation, between)?);

@@ -4,11 +4,13 @@
 //! `[N, Co, H', W']` with H', W' of [`Window::output_size`]. Bias and residual are added before the activation. Output channel o belongs to group o / (Co/groups) and reads the input channels
 //! of that group alone; groups = Ci is a depthwise convolution with channel multiplier Co/Ci. The padding is
 //! zeros and takes part in the sum: a weight that is NaN or infinite spoils what it multiplies with them, too.
+//! Where a convolution of 3x3 is carried out by Winograd's way (software adapters), what is NaN or infinite in x
+//! spoils up to three pixels more on each side.
 //! Definition: `torch.nn.functional.conv2d`.
 
 use super::activation::afterwards;
 use super::rows::{of_pairs, of_rows, row_tile, singles_tile};
-use super::{Activation, Candidate, Op, call_name, required};
+use super::{Activation, Candidate, Op, call_name, required, winograd};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
 use crate::shape::{Padding, Shape, Window, divide};
@@ -37,8 +39,8 @@ static POINTWISE_QUADS: Kernel =
 static POINTWISE: Kernel = crate::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
 
 /// Lanes and output channels of the tile in `shaders/common/subgroup_tile.wgsl`.
-const SUBGROUP_LANES: usize = 8;
-const SUBGROUP_CHANNELS: usize = 32;
+pub(super) const SUBGROUP_LANES: usize = 8;
+pub(super) const SUBGROUP_CHANNELS: usize = 32;
 
 /// Output channels of the tile in `shaders/common/row_pairs.wgsl`.
 const PAIRS_CHANNELS: usize = 8;
@@ -61,6 +63,9 @@ pub const KERNELS: &[&Kernel] = &[
     &POINTWISE,
     &POINTWISE_SINGLES,
     &POINTWISE_QUADS,
+    &winograd::WEIGHTS,
+    &winograd::INPUT,
+    &winograd::OUTPUT,
 ];
 
 /// The parameters of a convolution; the kernel size is that of the weight.
@@ -298,7 +303,34 @@ impl Geometry {
             let grid = [self.batch, self.groups, blocks, octets, SUBGROUP_LANES];
             ways.push(single(kernel, tile, product("the grid", &grid)?));
         }
+        if let Some((way, pays)) =
+            winograd::way(self, weight, [bias, residual], weights, scratch)?
+        {
+            ways.insert(ways.len() - usize::from(!pays), way);
+        }
         afterwards(ways, self.activation, &self.output_shape(), scratch)
+    }
+
+    /// The call of `conv2d/pointwise_quads` on x and packed weights, with nothing added.
+    pub(super) fn pointwise(
+        &self,
+        [x, packed, out]: [Operand; 3],
+        weights: Weights,
+    ) -> Result<KernelCall, ShapeError> {
+        let quads = product("the grid", &self.output)? / PIXELS;
+        Ok(KernelCall {
+            kernel: &POINTWISE_QUADS,
+            tile: POINTWISE_QUADS.tiles[0],
+            params: self.params(Operand::Absent, Operand::Absent, weights)?,
+            bindings: vec![
+                ("x", x),
+                ("weight", packed),
+                ("bias", Operand::Absent),
+                ("residual", Operand::Absent),
+                ("out", out),
+            ],
+            grid: Grid::Invocations(self.octets(quads, weights)?),
+        })
     }
 
     /// 1x1 without padding: each output pixel reads one input pixel.

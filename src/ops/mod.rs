@@ -7,6 +7,7 @@
 pub(crate) mod attributes;
 mod pool;
 mod rows;
+pub(crate) mod winograd;
 
 use crate::error::ShapeError;
 use crate::kernel::{Kernel, KernelCall};

@@ -87,6 +87,7 @@ fn convolutions() {
     let conv = Conv2d { activation: Activation::Relu, bias: true, ..Conv2d::default() };
     let padded = Conv2d { padding: Padding::Same, stride: [2, 1], ..conv };
     let depthwise = Conv2d { groups: 6, ..padded };
+    let tiled = Conv2d { padding: 1.into(), ..conv };
     // Every tap of some window lies in the padding.
     let full = Conv2d { padding: Padding::Full, activation: Activation::None, ..conv };
     for (conv, x, weight) in [
@@ -97,6 +98,8 @@ fn convolutions() {
         // For the kernels that need many channels.
         (conv, [2, 8, 5, 7], [33, 8, 1, 1]),
         (full, [1, 4, 5, 6], [17, 4, 3, 3]),
+        // For the one that works on tiles.
+        (tiled, [2, 4, 9, 12], [17, 4, 3, 3]),
     ] {
         for index in 0..3 {
             spread(&case(conv, &[&x, &weight, &weight[..1]]), index);
