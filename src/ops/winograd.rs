@@ -30,8 +30,8 @@ const PLACES: usize = 36;
 /// Tiles that an invocation transforms at once.
 const QUAD: usize = 4;
 
-/// Bytes between the transforms: about what stays in the caches of one core.
-const BETWEEN: usize = 4 << 20;
+/// Bytes between the transforms: what stays in the cache of a core, and adds little to what a network holds.
+const BETWEEN: usize = 2 << 20;
 
 /// Parts that a call is cut into at most, before more is kept between the transforms.
 const MOST_PARTS: usize = 64;
