@@ -102,3 +102,12 @@ impl FromIterator<(String, Tensor)> for StateDict {
         StateDict(tensors.into_iter().collect())
     }
 }
+
+impl IntoIterator for StateDict {
+    type Item = (String, Tensor);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Tensor>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

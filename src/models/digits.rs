@@ -12,5 +12,5 @@ pub const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
 pub fn digits_weights() -> Result<StateDict> {
     const FILE: &[u8] = include_bytes!("../../examples/digits/rednet_digits.safetensors");
     let loaded = crate::weights::read(FILE, &crate::weights::Limits::default())?;
-    Ok(crate::weights::strip_wrappers(&loaded.tensors)?)
+    Ok(crate::weights::strip_wrappers(loaded.tensors)?)
 }

@@ -1,6 +1,8 @@
 //! What is made of the weights once, before the first run: described here, computed on the host in double
 //! precision.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result, WeightsError};
 use crate::shape::Shape;
 use crate::state_dict::StateDict;
@@ -76,11 +78,12 @@ struct ScaleShift {
 
 impl Constant {
     /// Its value, from the tensors of a state dict.
-    pub fn evaluate(&self, weights: &StateDict) -> Result<Tensor> {
-        match self {
+    pub fn evaluate<'a>(&self, weights: &'a StateDict) -> Result<Cow<'a, Tensor>> {
+        // Weights are large, and memory that nobody has touched yet costs more than what is computed here.
+        let value = match self {
             Constant::Weight { name, shape } => {
                 let found = weights.get(name).filter(|tensor| tensor.shape() == shape);
-                found.cloned().ok_or_else(|| {
+                return found.map(Cow::Borrowed).ok_or_else(|| {
                     // The whole network was checked before; this is for a caller who did not.
                     let found = weights.shape(name).cloned();
                     let misshaped = found.map(|found| (name.clone(), shape.clone(), found));
@@ -91,10 +94,10 @@ impl Constant {
                         unexpected: Vec::new(),
                         misshaped: misshaped.into_iter().collect(),
                     })
-                })
+                });
             }
             Constant::Reshaped { of, shape } => {
-                tensor(shape.clone(), of.evaluate(weights)?.into_data())
+                tensor(shape.clone(), of.evaluate(weights)?.into_owned().into_data())
             }
             Constant::RowsSwapped { of, outer } => {
                 let of = of.evaluate(weights)?;
@@ -112,10 +115,11 @@ impl Constant {
                 let weight = weight.evaluate(weights)?;
                 let ScaleShift { scale, .. } = norm.evaluate(weights)?;
                 let row = (weight.data().len() / scale.len().max(1)).max(1);
-                let scaled = weight.data().iter().enumerate().map(|(index, &value)| {
-                    (f64::from(value) * scale.get(index / row).copied().unwrap_or(1.0)) as f32
-                });
-                tensor(weight.shape().clone(), scaled.collect())
+                let mut scaled = Vec::with_capacity(weight.data().len());
+                for (row, scale) in weight.data().chunks(row).zip(scale) {
+                    scaled.extend(row.iter().map(|&value| (f64::from(value) * scale) as f32));
+                }
+                tensor(weight.shape().clone(), scaled)
             }
             Constant::Scale { norm } => {
                 let ScaleShift { scale, .. } = norm.evaluate(weights)?;
@@ -134,7 +138,8 @@ impl Constant {
                     .collect::<Vec<f32>>();
                 tensor(Shape::from([folded.len()]), folded)
             }
-        }
+        };
+        value.map(Cow::Owned)
     }
 }
 

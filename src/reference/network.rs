@@ -77,7 +77,7 @@ fn load(
     last: bool,
 ) -> Result<Array> {
     if let Source::Constant(constant) = &plan.value(value).source {
-        return Ok(Array::from(&constant.evaluate(weights)?));
+        return Ok(Array::from(&*constant.evaluate(weights)?));
     }
     let slot = &mut values[value.0];
     let array = if last { slot.take() } else { slot.clone() };

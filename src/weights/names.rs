@@ -17,16 +17,16 @@ const HEAD: (&str, &str) = ("head.fc.", "fc.");
 /// (`torch.compile`) and `backbone.` (OpenMMLab); `head.fc.` becomes `fc.`. So a RedNet or ResNet comes
 /// out the same from OpenMMLab, with or without its backbone's name, and from torchvision, whose names
 /// are the ones used here. Two tensors that would come to the same name are an error.
-pub fn strip_wrappers(tensors: &StateDict) -> Result<StateDict, WeightsError> {
+pub fn strip_wrappers(tensors: StateDict) -> Result<StateDict, WeightsError> {
     let mut bare = StateDict::new();
     let mut origins = BTreeMap::new();
-    for (name, tensor) in tensors.iter() {
-        let stripped = canonical(name);
-        if let Some(first) = origins.insert(stripped.clone(), name) {
-            let (first, second) = (first.to_owned(), name.to_owned());
-            return Err(WeightsError::NameCollision { name: stripped, first, second });
+    for (second, tensor) in tensors {
+        let name = canonical(&second);
+        if let Some(first) = origins.remove(&name) {
+            return Err(WeightsError::NameCollision { name, first, second });
         }
-        bare.insert(stripped, tensor.clone());
+        origins.insert(name.clone(), second);
+        bare.insert(name, tensor);
     }
     Ok(bare)
 }

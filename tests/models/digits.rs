@@ -73,7 +73,7 @@ fn the_files_weights_are_the_networks() {
     );
     assert!(loaded.tensors.has_prefix("backbone.stem.") && loaded.tensors.has_prefix("head.fc."));
     assert!(loaded.metadata.contains_key("config"));
-    let stripped: StateDict = weights::strip_wrappers(&loaded.tensors).unwrap();
+    let stripped: StateDict = weights::strip_wrappers(loaded.tensors).unwrap();
     assert_eq!(stripped, models::digits_weights().unwrap());
     let (name, model) = models::recognise(&stripped).unwrap();
     assert_eq!((name, model.classes()), ("rednet_digits", Some(10)));

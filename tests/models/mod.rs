@@ -168,7 +168,7 @@ fn rednets_are_recognised_with_either_stem_and_as_openmmlab_saves_them() {
         let name = format!("rednet{depth}");
         let model = RedNet::new(depth).unwrap().stem_kernel(3);
         let weights = zeros_of(&plan(&model));
-        let stripped = involution::weights::strip_wrappers(&wrapped(&weights)).unwrap();
+        let stripped = involution::weights::strip_wrappers(wrapped(&weights)).unwrap();
         assert_eq!(stripped, weights);
         let (found, model) = models::recognise(&stripped).unwrap();
         assert_eq!((found, model.parameters().unwrap()), (name.as_str(), small));
@@ -178,7 +178,7 @@ fn rednets_are_recognised_with_either_stem_and_as_openmmlab_saves_them() {
     // A backbone alone, as detectors load it.
     let model = RedNet::new(26).unwrap().classes(None);
     let weights = wrapped(&zeros_of(&plan(&model)));
-    let stripped = involution::weights::strip_wrappers(&weights).unwrap();
+    let stripped = involution::weights::strip_wrappers(weights.clone()).unwrap();
     let (name, model) = models::recognise(&stripped).unwrap();
     assert_eq!((name, model.classes()), ("rednet26", None));
 }

@@ -37,7 +37,7 @@ fn folded_weights_are_scaled_row_by_row() {
     let weight = || Box::new(constant("weight", &[2, 1, 1, 2]));
     let fold = |affine| {
         let constant = Constant::FoldedWeight { weight: weight(), norm: norm(affine, 1.0) };
-        constant.evaluate(&example()).unwrap()
+        constant.evaluate(&example()).unwrap().into_owned()
     };
     let plain = fold(false);
     assert_eq!(plain.shape().dims(), [2, 1, 1, 2]);
@@ -50,7 +50,10 @@ fn folded_weights_are_scaled_row_by_row() {
 fn folded_biases_are_shifted_by_the_mean() {
     let fold = |bias: bool, affine| {
         let bias = bias.then(|| Box::new(constant("bias", &[2])));
-        Constant::FoldedBias { bias, norm: norm(affine, 1.0) }.evaluate(&example()).unwrap()
+        Constant::FoldedBias { bias, norm: norm(affine, 1.0) }
+            .evaluate(&example())
+            .unwrap()
+            .into_owned()
     };
     assert_eq!(fold(false, false).shape().dims(), [2]);
     assert_eq!(fold(false, false).data(), [-2.0, 1.25]);
@@ -87,11 +90,11 @@ fn rows_are_brought_from_taps_to_groups() {
     let bias = swapped(constant("bias", &[6]), 2);
     assert_eq!(bias.evaluate(&state).unwrap().data(), [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
     let back = swapped(bias, 3).evaluate(&state).unwrap();
-    assert_eq!(&back, state.get("bias").unwrap());
+    assert_eq!(&*back, state.get("bias").unwrap());
     // One group, and one tap, are in both orders at once.
     for outer in [1, 6] {
         let same = swapped(constant("bias", &[6]), outer).evaluate(&state).unwrap();
-        assert_eq!(&same, state.get("bias").unwrap());
+        assert_eq!(&*same, state.get("bias").unwrap());
     }
 }
 
@@ -99,7 +102,7 @@ fn rows_are_brought_from_taps_to_groups() {
 fn another_shape_has_the_same_values() {
     let of = Box::new(constant("weight", &[2, 1, 1, 2]));
     let reshaped = Constant::Reshaped { of: of.clone(), shape: Shape::from([4]) };
-    let found = reshaped.evaluate(&example()).unwrap();
+    let found = reshaped.evaluate(&example()).unwrap().into_owned();
     assert_eq!((found.shape().dims(), found.data()), (&[4][..], &[2.0, -4.0, 8.0, 1.0][..]));
     let wrong = Constant::Reshaped { of, shape: Shape::from([5]) };
     assert!(matches!(wrong.evaluate(&example()), Err(Error::Shape { op: "constant", .. })));

@@ -9,7 +9,7 @@ fn named(names: &[&str]) -> StateDict {
 }
 
 fn stripped(names: &[&str]) -> Vec<String> {
-    strip_wrappers(&named(names)).unwrap().names().map(str::to_owned).collect()
+    strip_wrappers(named(names)).unwrap().names().map(str::to_owned).collect()
 }
 
 #[test]
@@ -60,14 +60,14 @@ fn a_network_is_the_same_however_it_was_saved() {
     }
     let file = |name: &str| load(&super::files().join(name)).unwrap().tensors;
     assert_eq!(
-        strip_wrappers(&file("parallel.pth")).unwrap(),
-        strip_wrappers(&file("checkpoint.pth")).unwrap()
+        strip_wrappers(file("parallel.pth")).unwrap(),
+        strip_wrappers(file("checkpoint.pth")).unwrap()
     );
 }
 
 #[test]
 fn two_tensors_of_one_name_are_an_error() {
-    let error = strip_wrappers(&named(&["fc.weight", "module.fc.weight"])).unwrap_err();
+    let error = strip_wrappers(named(&["fc.weight", "module.fc.weight"])).unwrap_err();
     assert_eq!(
         error,
         WeightsError::NameCollision {
@@ -76,5 +76,5 @@ fn two_tensors_of_one_name_are_an_error() {
             second: "module.fc.weight".to_owned(),
         }
     );
-    assert!(strip_wrappers(&named(&["fc.bias", "head.fc.bias"])).is_err());
+    assert!(strip_wrappers(named(&["fc.bias", "head.fc.bias"])).is_err());
 }

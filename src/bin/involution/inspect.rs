@@ -82,7 +82,7 @@ fn recognised(weights: &involution::StateDict) -> Result<Option<Network>> {
 
 pub fn run(args: &Args, json: bool) -> Result<Outcome> {
     let loaded = tensors::load(&args.file)?;
-    let network = recognised(&strip_wrappers(&loaded.tensors)?)?;
+    let network = recognised(&strip_wrappers(loaded.tensors.clone())?)?;
     let report = Report {
         file: &args.file,
         format: loaded.format.to_string(),

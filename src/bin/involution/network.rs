@@ -41,7 +41,7 @@ pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
     };
     let loaded = tensors::load(file)?;
     let weights =
-        weights::strip_wrappers(&loaded.tensors).with_context(|| file.display().to_string())?;
+        weights::strip_wrappers(loaded.tensors).with_context(|| file.display().to_string())?;
     let (name, model) = match name {
         Some(name) => (name.to_owned(), models::by_name(name, Some(&weights))?),
         None => match models::recognise(&weights) {

@@ -99,7 +99,7 @@ fn single(plan: &Plan, weights: &StateDict, x: &Tensor) -> Result<Option<(Operat
     let [step] = plan.steps() else { return Ok(None) };
     let Action::Apply(op) = &step.action else { return Ok(None) };
     let inputs = step.inputs.iter().map(|&input| match &plan.value(input).source {
-        Source::Constant(constant) => constant.evaluate(weights),
+        Source::Constant(constant) => Ok(constant.evaluate(weights)?.into_owned()),
         _ => Ok(x.clone()),
     });
     Ok(Some((op.clone(), inputs.collect::<Result<_>>()?)))

@@ -45,7 +45,7 @@ impl<'a> Walk<'a> {
         let mut constants = HashMap::new();
         for &input in &step.inputs {
             if let Source::Constant(constant) = &self.plan.value(input).source {
-                constants.insert(input, constant.evaluate(weights)?);
+                constants.insert(input, constant.evaluate(weights)?.into_owned());
             }
         }
         let find = |input: &Value| constants.get(input).or_else(|| self.values.get(input));
