@@ -76,6 +76,37 @@ fn leases_last_as_long_as_their_tensors() {
     });
 }
 
+/// A buffer that was given back while the device still reads it may be lent again, but what is written to it then
+/// has to wait for its turn, also where the host could write straight into it.
+#[test]
+fn an_upload_does_not_overtake_the_work_before_it() {
+    adapters::each(|gpu| {
+        let (op, inputs) = some_work();
+        let want = expected(&op, &harness::views(&inputs)).unwrap();
+        for _ in 0..10 {
+            let gpu = adapters::fresh(gpu, |_| {});
+            let uploaded: Vec<_> = inputs.iter().map(|input| gpu.upload(input).unwrap()).collect();
+            let mut outputs = Vec::new();
+            for _ in 0..5 {
+                outputs.push(gpu.apply(op.clone(), &uploaded.iter().collect::<Vec<_>>()).unwrap());
+            }
+            let made = gpu.pool_stats().allocations;
+            drop(uploaded);
+            let other = |input: &Tensor| Tensor::filled(input.shape().clone(), 9.0).unwrap();
+            let others: Vec<_> =
+                inputs.iter().map(|input| gpu.upload(&other(input)).unwrap()).collect();
+            // They lie where the inputs lay.
+            assert_eq!(gpu.pool_stats().allocations, made);
+            for output in outputs {
+                assert!(compare(&want, &gpu.download(&output).unwrap()).passed());
+            }
+            for (input, on_gpu) in inputs.iter().zip(&others) {
+                assert_eq!(gpu.download(on_gpu).unwrap(), other(input));
+            }
+        }
+    });
+}
+
 /// Buffers come in classes a quarter of a power of two apart.
 fn gpu_bytes(bytes: u64) -> u64 {
     let step = (1 << bytes.max(256).ilog2()) / 4;
