@@ -1,6 +1,7 @@
 //! `involution bench`: how long kernels, layers and networks take, and that what was timed is right.
 
 mod agreement;
+mod clocks;
 mod cores;
 mod csv;
 mod diff;
@@ -14,6 +15,7 @@ mod page;
 mod peers;
 mod random;
 mod record;
+mod rounds;
 mod row;
 mod rows;
 mod sampling;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::findings::{number, rate};
 use super::limits::Limits;
+use super::rounds::Beside;
 use super::stats::Stats;
 use super::subject::Step;
 use crate::bad_use;
@@ -50,6 +51,7 @@ pub struct Row {
     pub resident_ms: Option<Stats>,
     pub wall_ms: Option<Stats>,
     pub cpu_ms: Option<Stats>,
+    pub probe_ms: Option<Beside>,
     pub compile_ms: Option<f64>,
     pub samples: usize,
     pub flops: u64,

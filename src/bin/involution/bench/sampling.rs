@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Args;
 use super::machine::{Watch, cpu_time};
+use super::rounds::Beside;
 use super::stats::Stats;
 
 /// Samples of a row, and of one of a quick run.
@@ -40,6 +41,8 @@ pub struct Sampled<T> {
     pub cpu_ms: Option<Stats>,
     /// The part of the time for which threads waited for a processor.
     pub waited: Option<f64>,
+    /// How fast the machine was beside each run; `None` where there was nothing to tell it.
+    pub probe: Option<Beside>,
 }
 
 /// How many samples are taken.
@@ -60,6 +63,11 @@ impl Effort {
         Effort { most, least, enough }
     }
 
+    /// Whether so many samples will do that took so long.
+    pub fn is_enough(&self, count: usize, time: Duration) -> bool {
+        count >= self.most || (count >= self.least && time >= self.enough)
+    }
+
     /// Runs until there are samples enough; nothing where it was interrupted.
     pub fn sample<T>(
         &self,
@@ -67,10 +75,7 @@ impl Effort {
     ) -> involution::Result<Option<Sampled<T>>> {
         let (start, watch) = (Instant::now(), Watch::start());
         let (mut runs, mut cpu) = (Vec::new(), Vec::new());
-        while runs.len() < self.most {
-            if runs.len() >= self.least && start.elapsed() >= self.enough {
-                break;
-            }
+        while !self.is_enough(runs.len(), start.elapsed()) {
             if interrupted() {
                 return Ok(None);
             }
@@ -78,7 +83,7 @@ impl Effort {
             runs.push(run()?);
             cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
         }
-        let (cpu_ms, waited) = (Stats::of_durations(cpu), watch.and_then(Watch::waited));
-        Ok(Some(Sampled { runs, cpu_ms, waited }))
+        let waited = watch.and_then(Watch::since).and_then(Watch::waited);
+        Ok(Some(Sampled { runs, cpu_ms: Stats::of_durations(cpu), waited, probe: None }))
     }
 }
