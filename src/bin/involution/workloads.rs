@@ -4,7 +4,7 @@
 use involution::check::Case;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
-    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
+    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Op, Operator, Softmax, Unfold,
 };
 use involution::{Shape, Window};
 
@@ -74,6 +74,21 @@ impl Workload {
             Some(start) => self.name.starts_with(start),
             None => self.name == pattern,
         }
+    }
+
+    /// The same call on so many samples.
+    pub fn in_batches_of(&self, batch: usize) -> Self {
+        let mut workload = self.clone();
+        let batched = self.case.operator.batched(&self.shapes());
+        for (shape, _) in
+            workload.case.shapes.iter_mut().zip(batched).filter(|(_, batched)| *batched)
+        {
+            let mut dims = shape.dims().to_vec();
+            dims[0] = batch;
+            *shape = Shape::new(dims);
+        }
+        workload.name += &format!(" b{batch}");
+        workload
     }
 
     /// The shapes of its inputs.
@@ -260,7 +275,7 @@ pub fn cost(workload: &Workload) -> (u64, u64) {
 mod tests {
     use std::collections::HashSet;
 
-    use involution::ops::{NAMES, Op};
+    use involution::ops::NAMES;
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! The suite `kernels`: single calls on tensors that stay on the device, each kernel by itself.
+//! The suite `ops`: single calls on tensors that stay on the device, each kernel by itself.
 
 mod report;
 
@@ -14,8 +14,9 @@ use involution::{Error, Gpu, Tensor, reference};
 use super::fault::Fault;
 use super::findings::Header;
 use super::sampling::{self, Effort, interrupted};
+use super::selection::selected;
 use super::stats::milliseconds;
-use super::{Args, cores, filtered};
+use super::{Args, cores};
 use crate::adapter::Runner;
 use crate::output;
 use crate::workloads::{self, Workload};
@@ -29,11 +30,17 @@ const ENOUGH: Duration = Duration::from_millis(300);
 pub fn select(args: &Args) -> Result<Vec<Workload>> {
     let wanted = |workload: &Workload| {
         let name = workload.case.operator.name();
-        (args.operators.is_empty() || args.operators.iter().any(|wanted| wanted == name))
+        (args.ops.is_empty() || args.ops.iter().any(|wanted| wanted == name))
             && (workload.is_quick() || !args.quick)
     };
-    let workloads = workloads::all().into_iter().filter(wanted).collect();
-    filtered(workloads, &args.filter, |workload| &workload.name)
+    let workloads = workloads::all().into_iter().filter(wanted);
+    let workloads: Vec<Workload> = match args.batch.as_slice() {
+        [] => workloads.collect(),
+        batches => workloads
+            .flat_map(|workload| batches.iter().map(move |&batch| workload.in_batches_of(batch)))
+            .collect(),
+    };
+    selected(workloads, args, |workload| &workload.name, |workload| &workload.case.shapes[0])
 }
 
 /// Times these calls; on the reference only those that it is not too slow for.
@@ -48,7 +55,7 @@ pub fn measure(runner: &Runner, workloads: Vec<Workload>, args: &Args) -> Result
     let known_answers = match runner {
         Runner::Gpu(_) => None,
         Runner::Reference => {
-            let settings = Settings { operators: args.operators.clone(), ..Settings::default() };
+            let settings = Settings { operators: args.ops.clone(), ..Settings::default() };
             let report = verify(None, &settings, &mut |_, _| {})?;
             Some(Answers { cases: report.cases, failures: report.failures.len() })
         }
@@ -60,7 +67,7 @@ pub fn measure(runner: &Runner, workloads: Vec<Workload>, args: &Args) -> Result
     for workload in &workloads {
         bar.set_message(workload.name.clone());
         let lost = match runner {
-            Runner::Gpu(gpu) => on_gpu(gpu, workload, args.all_kernels, effort, &mut measured)?,
+            Runner::Gpu(gpu) => on_gpu(gpu, workload, args.candidates, effort, &mut measured)?,
             Runner::Reference => {
                 measured.extend(on_reference(workload, effort)?);
                 false
@@ -96,12 +103,12 @@ struct Measured<'a> {
 fn on_gpu<'a>(
     gpu: &Gpu,
     workload: &'a Workload,
-    all_kernels: bool,
+    every_kernel: bool,
     effort: Effort,
     measured: &mut Vec<Measured<'a>>,
 ) -> Result<bool> {
     let candidates = gpu.candidates(&workload.case.operator, &workload.shapes())?;
-    let count = if all_kernels { candidates.len() } else { 1 };
+    let count = if every_kernel { candidates.len() } else { 1 };
     let inputs = workload.case.inputs();
     // The preferred one comes last.
     for kernel in candidates.iter().rev().take(count).map(|candidate| &candidate.name) {
@@ -214,7 +221,7 @@ mod tests {
         Report {
             header: Header {
                 involution: "0",
-                suite: "kernels",
+                suite: "ops",
                 adapter: "test".into(),
                 backend: None,
                 driver: None,
