@@ -1,4 +1,4 @@
-//! The suite `kernels`: single calls on tensors that stay on the device, each kernel by itself.
+//! The suite `ops`: single calls on tensors that stay on the device, each kernel by itself.
 
 mod report;
 
@@ -16,8 +16,9 @@ use super::fault::Fault;
 use super::findings::Header;
 use super::rounds::{self, Run};
 use super::sampling::{self, Effort, Sampled, interrupted};
+use super::selection::selected;
 use super::stats::milliseconds;
-use super::{Args, cores, filtered};
+use super::{Args, cores};
 use crate::adapter::Runner;
 use crate::output;
 use crate::workloads::{self, Workload};
@@ -40,11 +41,17 @@ const MOST_TIMES: u64 = 64;
 pub fn select(args: &Args) -> Result<Vec<Workload>> {
     let wanted = |workload: &Workload| {
         let name = workload.case.operator.name();
-        (args.operators.is_empty() || args.operators.iter().any(|wanted| wanted == name))
-            && (workload.is_quick() || !args.quick)
+        (args.ops.is_empty() || args.ops.iter().any(|wanted| wanted == name))
+            && (workload.quick || !args.quick)
     };
-    let workloads = workloads::all().into_iter().filter(wanted).collect();
-    filtered(workloads, &args.filter, |workload| &workload.name)
+    let workloads = workloads::all()?.into_iter().filter(wanted);
+    let workloads: Vec<Workload> = match args.batch.as_slice() {
+        [] => workloads.collect(),
+        batches => workloads
+            .flat_map(|workload| batches.iter().map(move |&batch| workload.in_batches_of(batch)))
+            .collect(),
+    };
+    selected(workloads, args, |workload| &workload.name, |workload| &workload.case.shapes[0])
 }
 
 /// Times these calls; on the reference only those that it is not too slow for.
@@ -54,12 +61,12 @@ pub fn measure(runner: &Runner, workloads: Vec<Workload>, args: &Args) -> Result
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
     let is_reference = runner.gpu().is_none();
     let wanted =
-        |workload: &Workload| !is_reference || (workload.is_quick() && workload.suits_reference());
+        |workload: &Workload| !is_reference || (workload.quick && workload.suits_reference());
     let workloads: Vec<Workload> = workloads.into_iter().filter(wanted).collect();
     let known_answers = match runner {
         Runner::Gpu(_) => None,
         Runner::Reference => {
-            let settings = Settings { operators: args.operators.clone(), ..Settings::default() };
+            let settings = Settings { operators: args.ops.clone(), ..Settings::default() };
             let report = verify(None, &settings, &mut |_, _| {})?;
             Some(Answers { cases: report.cases, failures: report.failures.len() })
         }
@@ -73,7 +80,7 @@ pub fn measure(runner: &Runner, workloads: Vec<Workload>, args: &Args) -> Result
             let probe = gpu.probe()?;
             for calls in blocks(&workloads) {
                 let lost =
-                    on_gpu(gpu, &probe, calls, args.all_kernels, effort, &bar, &mut measured)?;
+                    on_gpu(gpu, &probe, calls, args.candidates, effort, &bar, &mut measured)?;
                 if interrupted() || lost {
                     break;
                 }
@@ -132,7 +139,7 @@ fn on_gpu<'a>(
     gpu: &Gpu,
     probe: &Probe,
     workloads: &'a [Workload],
-    all_kernels: bool,
+    every_kernel: bool,
     effort: Effort,
     bar: &ProgressBar,
     measured: &mut Vec<Measured<'a>>,
@@ -141,7 +148,7 @@ fn on_gpu<'a>(
     for workload in workloads {
         bar.set_message(workload.name.clone());
         let candidates = gpu.candidates(&workload.case.operator, &workload.shapes())?;
-        let count = if all_kernels { candidates.len() } else { 1 };
+        let count = if every_kernel { candidates.len() } else { 1 };
         let inputs = workload.case.inputs();
         // The preferred one comes last.
         for kernel in candidates.iter().rev().take(count).map(|candidate| &candidate.name) {
@@ -317,7 +324,7 @@ mod tests {
         Report {
             header: Header {
                 involution: "0",
-                suite: "kernels",
+                suite: "ops",
                 adapter: "test".into(),
                 backend: None,
                 driver: None,
@@ -334,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_wrong_output_takes_the_times_away_and_fails_the_run() {
-        let workloads = workloads::all();
+        let workloads = workloads::all().unwrap_or_default();
         let workload = workloads.iter().find(|workload| workload.name == "softmax 1000");
         let Some(workload) = workload else { return assert!(workload.is_some()) };
         let inputs = workload.case.inputs();
