@@ -1,5 +1,6 @@
 //! `involution bench`: how long kernels, layers and networks take, and that what was timed is right.
 
+mod adapters;
 mod agreement;
 mod clocks;
 mod cores;
@@ -54,6 +55,7 @@ Examples:
   involution bench sweep rednet50 --var batch=1..8 --var size=128..512
   involution bench diff before.json after.json
   involution bench --html page.html --csv rows.csv
+  involution bench --adapter 0 --adapter cpu
 
 The output that was timed is compared with the reference: a row that misses has no time, and the
 exit code is 1. Ctrl-C ends the run and keeps the rows that were measured; the exit code is then 1
@@ -115,17 +117,17 @@ struct Forms {
 }
 
 /// How a form that rows are written in is made, and with its file.
-type Make = fn(&Run) -> String;
+type Make = fn(&[Run]) -> String;
 type Form<'a> = (&'a Path, Make);
 
 impl Forms {
     /// The files beside that of JSON.
     fn files(&self) -> impl Iterator<Item = Form<'_>> {
         let forms: [(&Option<PathBuf>, Make); 4] = [
-            (&self.csv, csv::text),
-            (&self.md, markdown::text),
-            (&self.html, page::text),
-            (&self.trace, trace::text),
+            (&self.csv, csv::several),
+            (&self.md, markdown::several),
+            (&self.html, page::several),
+            (&self.trace, trace::several),
         ];
         forms.into_iter().filter_map(|(file, form)| Some((file.as_deref()?, form)))
     }
@@ -194,31 +196,43 @@ fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         output::check_folder(file)?;
     }
     // Whatever is wrong with the call is said before a device is opened.
-    let suite = prepare(args)?;
-    let runner = flags.open()?;
+    let mut suite = Some(prepare(args)?);
+    let runners = flags.open_each()?;
     if args.suite != Suite::Ops {
-        device(&runner, args)?;
+        runners.iter().try_for_each(|runner| device(runner, args).map(|_| ()))?;
     }
     let stdout_is_json = json.is_some() && file.is_none();
-    if !stdout_is_json {
-        output::print(&format!("{runner}\n"))?;
-    }
-    let findings = suite(&runner)?;
-    if stdout_is_json {
-        output::print(&findings.json()?)?;
-    } else {
-        output::print(&findings.text())?;
-    }
-    if let Some(file) = file {
-        output::write(file, findings.json()?.as_bytes())?;
-    }
-    if args.forms.files().next().is_some() {
-        let recorded = Run::parse(&findings.json()?)?;
-        for (file, form) in args.forms.files() {
-            output::write(file, form(&recorded).as_bytes())?;
+    let mut all: Vec<Box<dyn Findings>> = Vec::new();
+    for (runner, place) in runners.iter().zip(0..) {
+        if !stdout_is_json {
+            output::print(&format!("{}{runner}\n", adapters::heading(runners.len(), place)))?;
+        }
+        let suite = suite.take().map_or_else(|| prepare(args), Ok)?;
+        all.push(suite(runner)?);
+        if sampling::interrupted() {
+            break;
         }
     }
-    Ok(Outcome::of(findings.passed()))
+    let documents: Vec<String> =
+        all.iter().map(|findings| findings.json()).collect::<Result<_>>()?;
+    let document = adapters::json(&documents);
+    let runs = || documents.iter().map(|document| Run::parse(document)).collect::<Result<Vec<_>>>();
+    match all.as_slice() {
+        _ if stdout_is_json => output::print(&document)?,
+        [findings] => output::print(&findings.text())?,
+        _ => output::print(&adapters::text(&runs()?))?,
+    }
+    if let Some(file) = file {
+        output::write(file, document.as_bytes())?;
+    }
+    if args.forms.files().next().is_some() {
+        let runs = runs()?;
+        for (file, form) in args.forms.files() {
+            output::write(file, form(&runs).as_bytes())?;
+        }
+    }
+    let whole = all.len() == runners.len();
+    Ok(Outcome::of(whole && all.iter().all(|findings| findings.passed())))
 }
 
 /// A suite that is ready to be measured on what there is to run on.

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::record::{Row, Run};
-use super::rounds::Beside;
+use super::rounds::Probed;
 use super::stats::Stats;
 use crate::{Outcome, bad_use, output};
 use judge::{Judgement, Pair, Place, judge};
@@ -22,6 +22,9 @@ const BUSY: f64 = 0.2;
 
 /// The processor time of a software adapter is preferred where it scatters less than this part of what times do.
 const CLEARER: f64 = 0.7;
+
+/// By what part dispatching may take more or less in another run.
+const LAUNCH: f64 = 0.25;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,7 +86,7 @@ impl Clock {
     }
 
     /// What the probe took by this clock, where it was timed by it.
-    fn probe(self, probe: &Beside) -> Option<&[f64]> {
+    fn probe(self, probe: &Probed) -> Option<&[f64]> {
         let times = match self {
             Clock::Gpu => &probe.gpu,
             Clock::Wall => &probe.wall,
@@ -134,6 +137,8 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
     }
     let known =
         |row: &&Row| last.rows.iter().any(|other| same(row, &first.rows, other, &last.rows));
+    let limits = before.iter().chain(after).filter_map(|run| run.limits);
+    let dispatch = limits.map(|limits| limits.dispatch_us / 1e3).fold(0.0, f64::max);
     let rows: Vec<Matched<'_>> = first
         .rows
         .iter()
@@ -141,6 +146,7 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
         .map(|row| Matched {
             before: find(row, &first.rows, before),
             after: find(row, &first.rows, after),
+            dispatch,
         })
         .collect();
     let (clock, judgement) = match clock {
@@ -164,10 +170,21 @@ struct Comparison {
 struct Matched<'a> {
     before: Vec<&'a Row>,
     after: Vec<&'a Row>,
+    /// What a dispatch takes at the least, in milliseconds; 0 where that was not measured.
+    dispatch: f64,
+}
+
+impl Matched<'_> {
+    /// The part of the time of a call that is that of dispatching it.
+    fn launch(&self) -> f64 {
+        let rows = self.before.iter().chain(&self.after);
+        let parts = rows.filter_map(|row| Some(self.dispatch / row.device()?.median));
+        parts.fold(0.0, f64::max)
+    }
 }
 
 /// Whether rows of two runs are the same: by the call, and by the kernel too where a call has several.
-fn same(row: &Row, of: &[Row], other: &Row, others: &[Row]) -> bool {
+pub fn same(row: &Row, of: &[Row], other: &Row, others: &[Row]) -> bool {
     let alone = |rows: &[Row]| rows.iter().filter(|any| any.case == row.case).count() == 1;
     row.case == other.case && ((alone(of) && alone(others)) || row.kernel == other.kernel)
 }
@@ -196,7 +213,8 @@ fn by(clock: Clock, rows: &[Matched<'_>], threshold: f64) -> Judgement {
         .iter()
         .map(|row| {
             let busy = !calm(&row.before) || !calm(&row.after);
-            Pair { before: samples(&row.before, !busy), after: samples(&row.after, !busy), busy }
+            let [before, after] = [&row.before, &row.after].map(|rows| samples(rows, !busy));
+            Pair { before, after, busy, off: LAUNCH * row.launch() }
         })
         .collect();
     if !probed {

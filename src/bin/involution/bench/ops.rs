@@ -17,7 +17,7 @@ use super::findings::Header;
 use super::rounds::{self, Run};
 use super::sampling::{self, Effort, Sampled, interrupted};
 use super::selection::selected;
-use super::stats::milliseconds;
+use super::stats::{Stats, milliseconds};
 use super::{Args, cores};
 use crate::adapter::Runner;
 use crate::output;
@@ -244,7 +244,10 @@ impl Ready {
     }
 
     /// The row, and what the kernel wrote.
-    fn timed(self, gpu: &Gpu, samples: Sampled<Timing>) -> involution::Result<(Row, Tensor)> {
+    fn timed(self, gpu: &Gpu, mut samples: Sampled<Timing>) -> involution::Result<(Row, Tensor)> {
+        let each = f64::from(self.times);
+        let cpu = samples.cpu_ms.map(|cpu| cpu.times.iter().map(|time| time / each).collect());
+        samples.cpu_ms = cpu.and_then(Stats::of);
         let output = gpu.download(self.prepared.output())?;
         Ok((self.row.timed(&self.fault.samples(samples)), self.fault.output(output)))
     }

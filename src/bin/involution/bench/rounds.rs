@@ -19,7 +19,7 @@ pub type Run<'a> = Box<dyn FnMut() -> Result<Timing> + 'a>;
 /// that there is not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Beside {
+pub struct Probed {
     pub gpu: Vec<f64>,
     pub wall: Vec<f64>,
     pub cpu: Vec<f64>,
@@ -43,7 +43,7 @@ fn clocked(run: impl FnOnce() -> Result<Timing>) -> Result<Clocked> {
 struct Series<'a> {
     run: Run<'a>,
     samples: Vec<Clocked>,
-    beside: Beside,
+    beside: Probed,
     watched: Option<Watch>,
     spent: Duration,
     failure: Option<Error>,
@@ -59,7 +59,7 @@ pub fn sample(
     let series = |run| Series {
         run,
         samples: Vec::new(),
-        beside: Beside::default(),
+        beside: Probed::default(),
         watched: None,
         spent: Duration::ZERO,
         failure: None,
@@ -84,7 +84,7 @@ pub fn sample(
     Ok(all.into_iter().map(Series::finish).collect())
 }
 
-impl Beside {
+impl Probed {
     fn push(&mut self, before: &Clocked, after: &Clocked) {
         let mean = |a: Duration, b: Duration| milliseconds((a + b) / 2);
         self.wall.push(mean(before.timing.wall, after.timing.wall));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Args;
 use super::machine::{Watch, cpu_time};
-use super::rounds::Beside;
+use super::rounds::Probed;
 use super::stats::Stats;
 
 /// Samples of a row, and of one of a quick run.
@@ -33,6 +33,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// Set by Ctrl-C; the second one ends the process.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// Set where Ctrl-C is listened to: a suite may run several times.
+static LISTENING: AtomicBool = AtomicBool::new(false);
+
 /// Whether Ctrl-C was pressed.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
@@ -40,6 +43,9 @@ pub fn interrupted() -> bool {
 
 /// From now on Ctrl-C ends the timing, and keeps what was measured.
 pub fn listen() -> Result<()> {
+    if LISTENING.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
@@ -58,7 +64,7 @@ pub struct Sampled<T> {
     /// The part of the time for which threads waited for a processor.
     pub waited: Option<f64>,
     /// How fast the machine was beside each run; `None` where there was nothing to tell it.
-    pub probe: Option<Beside>,
+    pub probe: Option<Probed>,
 }
 
 /// How many samples are taken.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clocks::Clocks;
 use super::machine::Noise;
-use super::rounds::{self, Beside, Run};
+use super::rounds::{self, Probed, Run};
 use super::sampling::{Effort, Sampled};
 use super::stats::{Stats, milliseconds};
 
@@ -52,7 +52,7 @@ pub struct Times {
     /// Processor time of all threads, of the runs of `resident_ms`.
     pub cpu_ms: Option<Stats>,
     /// What a probe took beside each of these runs.
-    pub probe_ms: Option<Beside>,
+    pub probe_ms: Option<Probed>,
     /// The first run with preparing and compiling.
     pub compile_ms: Option<f64>,
     /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
@@ -221,7 +221,7 @@ pub fn time(
         timed_over_untimed,
         cpu_ms: samples.cpu_ms,
         // The runs from host to host had no probe beside them.
-        probe_ms: samples.probe.map(|beside| Beside { wall: Vec::new(), ..beside }),
+        probe_ms: samples.probe.map(|beside| Probed { wall: Vec::new(), ..beside }),
         compile_ms,
         compiled,
         timer: Some(timer.to_string()),

@@ -40,6 +40,8 @@ pub struct Pair {
     pub after: Vec<Vec<f64>>,
     /// Whether the machine was too busy for them to say anything.
     pub busy: bool,
+    /// By what part they may be off, whatever the samples say.
+    pub off: f64,
 }
 
 /// What became of a row.
@@ -97,8 +99,7 @@ pub fn judge(pairs: &[Pair], place: Place, threshold: f64) -> Judgement {
         rows if rows < ENOUGH_ROWS => (0.0, f64::INFINITY),
         _ => drift_and_scatter(&logs),
     };
-    // No more than `FALSE_ALARM` of Gaussian values as many as these lie further off than so many deviations.
-    let deviations = (2.0 * (logs.len().max(1) as f64 / FALSE_ALARM).ln()).sqrt();
+    let deviations = deviations(logs.len().max(1));
     let rows = measured.iter().zip(pairs).map(|(ratio, pair)| match ratio {
         Some(ratio) => ratio.judged(drift, scatter, deviations, threshold, pair.busy),
         None => Judged {
@@ -111,6 +112,14 @@ pub fn judge(pairs: &[Pair], place: Place, threshold: f64) -> Judgement {
         },
     });
     Judgement { drift: drift.exp(), scatter, rows: rows.collect() }
+}
+
+/// The deviations that so many Gaussian values together do not exceed but with the chance of a false alarm.
+fn deviations(rows: usize) -> f64 {
+    // The tail beyond z is less than the density there by z: z is found where that is the chance of one row, on one side.
+    let tail = FALSE_ALARM / (2.0 * rows as f64);
+    let square = -2.0 * tail.ln() - std::f64::consts::TAU.ln();
+    (0..8).fold(square.sqrt(), |z: f64, _| (square - 2.0 * z.ln()).sqrt())
 }
 
 /// The ratio of a row, as a logarithm.
@@ -142,7 +151,7 @@ impl Ratio {
         let mut draws: Vec<f64> = (0..DRAWS).map(again).collect();
         draws.sort_by(f64::total_cmp);
         // Of a Gaussian, what lies within one deviation.
-        let deviation = (quantile(&draws, 0.84) - quantile(&draws, 0.16)) / 2.0;
+        let deviation = ((quantile(&draws, 0.84) - quantile(&draws, 0.16)) / 2.0).max(pair.off);
         Some(Ratio { before, after, log, deviation })
     }
 
@@ -249,7 +258,7 @@ mod tests {
             .map(|_| {
                 let base = (2.0 * gauss(&mut rng)).exp();
                 let before = side(base, &mut rng);
-                Pair { before, after: side(base * drift, &mut rng), busy: false }
+                Pair { before, after: side(base * drift, &mut rng), ..Pair::default() }
             })
             .collect()
     }
@@ -313,6 +322,22 @@ mod tests {
             slowed(&mut pairs[place], 1.2);
             assert_eq!(judged(&pairs), [place], "{seed}");
         }
+    }
+
+    #[test]
+    fn as_many_deviations_as_a_false_alarm_is_rare() {
+        // From tables: a chance of 0.005, and of 0.00005.
+        assert!((deviations(1) - 2.576).abs() < 0.05, "{}", deviations(1));
+        assert!((deviations(100) - 3.891).abs() < 0.02, "{}", deviations(100));
+    }
+
+    #[test]
+    fn a_row_that_may_be_off_by_more_is_not_called_changed() {
+        let mut pairs = runs(ROWS, 15, 5);
+        slowed(&mut pairs[0], 1.2);
+        assert_eq!(judge(&pairs, 0.05).rows[0].verdict, Verdict::Slower);
+        pairs[0].off = 0.06;
+        assert_eq!(judge(&pairs, 0.05).rows[0].verdict, Verdict::CannotTell(Doubt::Noise));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::super::clocks::Clocks;
 use super::super::findings::{Findings, Header, interruption, number, rate};
 use super::super::limits::Floor;
 use super::super::machine::{self, Noise};
-use super::super::rounds::Beside;
+use super::super::rounds::Probed;
 use super::super::sampling::Sampled;
 use super::super::stats::{self, Stats};
 use crate::output;
@@ -36,7 +36,7 @@ pub struct Row {
     /// Processor time of all threads.
     pub cpu_ms: Option<Stats>,
     /// What a probe took beside each sample.
-    pub probe_ms: Option<Beside>,
+    pub probe_ms: Option<Probed>,
     pub compile_ms: Option<f64>,
     /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
     pub compiled: u64,
