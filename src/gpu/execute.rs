@@ -97,14 +97,16 @@ impl Prepared {
         &self.candidate
     }
 
-    /// The same work so many times in one submission: what a submission costs is then but a small part of it.
-    pub fn repeated(&self, times: usize) -> Prepared {
+    /// This work, and after it all of these, in one submission: what a submission costs is then but a small part of it. The
+    /// output is still that of this work.
+    pub fn then(&self, others: &[Prepared]) -> Prepared {
+        let all = || std::iter::once(self).chain(others);
         Prepared {
-            dispatches: std::iter::repeat_n(&self.dispatches, times).flatten().cloned().collect(),
+            dispatches: all().flat_map(|prepared| prepared.dispatches.iter().cloned()).collect(),
             op: self.op,
             candidate: self.candidate.clone(),
             output: self.output.clone(),
-            _leases: self._leases.clone(),
+            _leases: all().flat_map(|prepared| prepared._leases.iter().cloned()).collect(),
         }
     }
 }

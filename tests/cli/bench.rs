@@ -35,6 +35,21 @@ fn samples_are_kept(row: &Value, clock: &str) {
     assert!(above * 20 <= times.len(), "{row}");
 }
 
+fn row_samples(row: &Value) -> usize {
+    row["samples"].as_u64().unwrap() as usize
+}
+
+/// Where a device has timestamps their span is no less than half of what its dispatches sum up to, and known by the host's
+/// clock too, but of the shortest calls.
+fn clocks_are_compared(row: &Value) {
+    let over_sum = row["span_over_sum"].as_f64();
+    assert_eq!(over_sum.is_some(), row["gpu_ms"].is_object(), "{row}");
+    assert!(over_sum.is_none_or(|ratio| ratio > 0.5), "{row}");
+    let over_wall = row["timestamps_over_wall"].as_f64();
+    let apart = over_wall.is_some_and(|ratio| (ratio - 1.0).abs() > 0.15);
+    assert_eq!(row["disagreement"].is_string(), apart, "{row}");
+}
+
 #[test]
 fn peers_are_rows_of_known_names_that_were_checked() {
     let filter = "W2/inv_layer_c512_7,W6/bnrelu_256_56_b1";
@@ -56,6 +71,11 @@ fn peers_are_rows_of_known_names_that_were_checked() {
         times_are_in_order(&row["resident_ms"]);
         samples_are_kept(row, "wall_ms");
         samples_are_kept(row, "resident_ms");
+        clocks_are_compared(row);
+        // Layers are timed with and without timestamps.
+        let timed = row["timed_over_untimed"].as_f64();
+        assert!(row["gpu_ms"].is_null() || timed.is_some_and(|ratio| ratio > 0.0), "{row}");
+        assert_eq!(row["span_ms"].is_null(), row["gpu_ms"].is_null(), "{row}");
         assert!(row["floor_ms"].as_f64().unwrap() > 0.0 && json["limits"].is_object(), "{row}");
         // Dispatches that the device does not time are left out.
         let steps = row["steps"].as_array().unwrap().len() as u64;
@@ -179,7 +199,14 @@ fn a_filter_selects_kernels_too() {
     samples_are_kept(row, "wall_ms");
     if cfg!(any(target_os = "linux", target_os = "macos")) {
         times_are_in_order(&row["cpu_ms"]);
+        assert_eq!(
+            row["probe_ms"]["cpu"].as_array().map(Vec::len),
+            Some(row_samples(row)),
+            "{row}"
+        );
     }
+    assert_eq!(row["probe_ms"]["wall"].as_array().map(Vec::len), Some(row_samples(row)), "{row}");
+    clocks_are_compared(row);
     if let Some(waited) = row["waited"].as_f64() {
         assert!((0.0..=1.0).contains(&waited), "{row}");
     }

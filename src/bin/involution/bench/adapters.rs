@@ -29,7 +29,7 @@ pub fn legend(runs: &[Run]) -> Vec<String> {
     let line = |(run, place): (&Run, usize)| {
         let driver = run.driver.as_deref().filter(|driver| !driver.is_empty());
         let driver = driver.map_or_else(String::new, |driver| format!(" ({driver})"));
-        let software = if run.software { ", software: its times are those of the CPU" } else { "" };
+        let software = if run.software { ", software" } else { "" };
         format!("{}: {}{driver}{software}", letter(place), run.adapter)
     };
     runs.iter().zip(0..).map(line).collect()
@@ -95,7 +95,7 @@ pub fn text(runs: &[Run]) -> String {
         if let Some(limits) = &run.limits {
             let _ = writeln!(
                 text,
-                "   copies {:.1} GB/s, {:.1} GFLOP/s of multiply-adds; a dispatch takes {:.0} us, a submission {:.0} us",
+                "   copies {:.1} GB/s, {:.1} GFLOP/s of multiply-adds; a dispatch {:.0} us, a submission {:.0} us",
                 limits.copy_gbps,
                 limits.multiply_add_gflops,
                 limits.dispatch_us,
@@ -123,6 +123,9 @@ pub fn text(runs: &[Run]) -> String {
         runs.iter().map(|run| run.rows.iter().filter(|row| row.warning.is_some()).count()).sum();
     if doubtful > 0 {
         let _ = writeln!(text, "~ {doubtful} times are unsafe. JSON says why.");
+    }
+    if runs.iter().any(|run| run.software) {
+        text += "Times of software adapters are those of the CPU.\n";
     }
     text + "Medians in ms on the device, by its own clock where it has one; a ratio below 1 is faster than A.\n"
 }

@@ -48,6 +48,38 @@ impl Clocks {
     }
 }
 
+/// What a table says of the clocks of its rows; nothing where they agree.
+pub fn disagreements<'a>(rows: impl Iterator<Item = &'a Clocks>) -> String {
+    match rows.filter(|clocks| clocks.disagreement.is_some()).count() {
+        0 => String::new(),
+        rows => format!(
+            "Timestamps and wall clock of {rows} rows are more than {:.0} % apart. JSON says which.\n",
+            100.0 * APART
+        ),
+    }
+}
+
+/// What a table says of the timestamps of its networks, from the span by the sum of the dispatches and what timestamps
+/// themselves cost; nothing where there are none.
+pub fn totals(networks: impl Iterator<Item = (Option<f64>, Option<f64>)>) -> String {
+    let (spans, costs): (Vec<_>, Vec<_>) =
+        networks.filter_map(|(span, cost)| Some((span?, cost?))).unzip();
+    let range = |values: &[f64]| {
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(0.0, f64::max);
+        if values.len() == 1 { format!("{most:.2}") } else { format!("{least:.2} to {most:.2}") }
+    };
+    if spans.is_empty() {
+        return String::new();
+    }
+    format!(
+        "From its first timestamp to its last a network takes {} times the sum of its dispatches;\nwith timestamps \
+         it takes {} times as long as without.\n",
+        range(&spans),
+        range(&costs)
+    )
+}
+
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     Stats::of(values.collect()).map(|values| values.median)
 }
@@ -84,6 +116,19 @@ mod tests {
         // Of calls that are as short as a submission nothing can be said.
         let slow = gpu::Limits { submission: Duration::from_millis(6), ..LIMITS };
         assert_eq!(Clocks::of(&[timing(&[5], 5, 12)]).against(&slow).timestamps_over_wall, None);
+    }
+
+    #[test]
+    fn a_table_says_how_timestamps_add_up_where_there_are_any() {
+        assert_eq!(totals([(Some(1.0), None), (None, None)].into_iter()), "");
+        let text = totals([(Some(1.02), Some(1.1)), (Some(1.04), Some(0.98))].into_iter());
+        assert!(
+            text.contains("takes 1.02 to 1.04 times") && text.contains("0.98 to 1.10"),
+            "{text}"
+        );
+        let apart = Clocks { disagreement: Some(String::new()), ..Clocks::default() };
+        assert!(disagreements([&apart, &Clocks::default()].into_iter()).contains("of 1 rows"));
+        assert_eq!(disagreements(std::iter::once(&Clocks::default())), "");
     }
 
     #[test]

@@ -124,7 +124,8 @@ fn blocks(workloads: &[Workload]) -> impl Iterator<Item = &[Workload]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let fits = |workload: &&Workload| {
-            bytes += workloads::cost(workload).1;
+            let cost = workloads::cost(workload);
+            bytes += u64::from(times(cost)) * cost.1;
             bytes <= BLOCK
         };
         let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
@@ -192,12 +193,12 @@ fn on_gpu<'a>(
     Ok(lost)
 }
 
-/// A call with its tensors on the device that was run twice.
+/// A call with its tensors on the device that was run before.
 struct Ready {
     row: Row,
     fault: Fault,
     prepared: Prepared,
-    /// The same, as often as a sample has it.
+    /// The same as often as a sample has it, each time on tensors of its own.
     repeated: Prepared,
     times: u32,
 }
@@ -211,20 +212,26 @@ impl Ready {
     ) -> involution::Result<Self> {
         // New buffers are zero: a kernel cannot pass with what another one left in the output.
         gpu.trim();
-        let uploaded: Vec<GpuTensor> =
-            inputs.iter().map(|input| gpu.upload(input)).collect::<Result<_, _>>()?;
-        let uploaded: Vec<&GpuTensor> = uploaded.iter().collect();
+        let upload = || -> involution::Result<Vec<GpuTensor>> {
+            inputs.iter().map(|input| gpu.upload(input)).collect()
+        };
+        let choice = Choice::Named(kernel.to_owned());
+        let prepare = |inputs: &[GpuTensor]| {
+            let inputs: Vec<&GpuTensor> = inputs.iter().collect();
+            gpu.prepare(&workload.case.operator, &inputs, &choice)
+        };
+        let uploaded = upload()?;
         let compiled = gpu.pipeline_stats().misses;
         let first = Instant::now();
-        let choice = Choice::Named(kernel.to_owned());
-        let prepared = gpu.prepare(&workload.case.operator, &uploaded, &choice)?;
+        let prepared = prepare(&uploaded)?;
         gpu.submit_timed(&prepared)?;
         let compile_ms = Some(milliseconds(first.elapsed()));
         let compiled = gpu.pipeline_stats().misses - compiled;
-        gpu.submit_timed(&prepared)?;
+        let times = times(workloads::cost(workload));
+        let copies = (1..times).map(|_| prepare(&upload()?)).collect::<Result<Vec<_>, _>>()?;
+        let repeated = prepared.then(&copies);
+        gpu.submit_timed(&repeated)?;
         let row = Row { compile_ms, compiled, ..Row::new(workload, kernel) };
-        let times = times(&row);
-        let repeated = prepared.repeated(times as usize);
         Ok(Ready { row, fault: Fault::of(&workload.name, kernel), prepared, repeated, times })
     }
 
@@ -253,11 +260,11 @@ impl Ready {
     }
 }
 
-/// How often a call is run in a sample: a short one so often that what a submission costs is little of it. By the work
-/// alone, so that it is the same for every build on every machine.
-fn times(row: &Row) -> u32 {
+/// How often a call of so many operations and bytes is run in a sample: a short one so often that what a submission costs is
+/// little of it. By the work alone, so that it is the same for every build on every machine.
+fn times((flops, bytes): (u64, u64)) -> u32 {
     let fewer = |least: u64, work: u64| least.div_ceil(work.max(1)).min(MOST_TIMES);
-    fewer(LEAST_FLOPS, row.flops).min(fewer(LEAST_BYTES, row.bytes)) as u32
+    fewer(LEAST_FLOPS, flops).min(fewer(LEAST_BYTES, bytes)) as u32
 }
 
 /// Compares the outputs with the reference on all cores: after the timing, so as not to disturb it.

@@ -84,6 +84,11 @@ impl Times {
     pub fn device(&self) -> Option<&Stats> {
         self.gpu_ms.as_ref().or(self.resident_ms.as_ref())
     }
+
+    /// What the timestamps of a network come to by the sum of its dispatches, and what they cost.
+    pub fn totals(&self) -> (Option<f64>, Option<f64>) {
+        (self.clocks.span_over_sum, self.timed_over_untimed)
+    }
 }
 
 impl Subject {

@@ -9,7 +9,7 @@ use involution::gpu::{self, Timer, Timing};
 use involution::ops::{Cost, Op};
 use serde::Serialize;
 
-use super::super::clocks::Clocks;
+use super::super::clocks::{self, Clocks};
 use super::super::findings::{Findings, Header, interruption, number, rate};
 use super::super::limits::Floor;
 use super::super::machine::{self, Noise};
@@ -239,6 +239,7 @@ impl Findings for Report {
             );
         }
         text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.noise));
+        text += &clocks::disagreements(self.rows.iter().map(|row| &row.clocks));
         text += interruption(&self.header);
         let _ = writeln!(
             text,
