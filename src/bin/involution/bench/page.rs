@@ -26,8 +26,9 @@ pub fn several(runs: &[Run]) -> String {
     }
     let title = runs.first().map(title).unwrap_or_default();
     let mut text = format!("<h1>{title}</h1>\n{}", side_by_side(runs));
-    for (run, line) in runs.iter().zip(adapters::legend(runs)) {
-        let _ = write!(text, "<section>\n<h1>{}</h1>\n{}</section>\n", escape(&line), body(run));
+    for (run, place) in runs.iter().zip(0..) {
+        let name = adapters::heading(runs.len(), place) + &run.adapter;
+        let _ = write!(text, "<section>\n<h1>{}</h1>\n{}</section>\n", escape(&name), body(run));
     }
     document(&title, &text)
 }

@@ -27,12 +27,14 @@ pub struct Probed {
 
 /// A run with the processor time that it took.
 #[derive(Debug, Clone)]
-struct Clocked {
-    timing: Timing,
-    cpu: Option<Duration>,
+pub struct Clocked {
+    pub timing: Timing,
+    /// Of all threads; `None` where the system does not tell it.
+    pub cpu: Option<Duration>,
 }
 
-fn clocked(run: impl FnOnce() -> Result<Timing>) -> Result<Clocked> {
+/// Runs something and takes its processor time.
+pub fn clocked(run: impl FnOnce() -> Result<Timing>) -> Result<Clocked> {
     let before = cpu_time();
     let timing = run()?;
     let cpu = cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before));
