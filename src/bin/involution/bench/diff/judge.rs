@@ -292,17 +292,19 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_more_in_one_row_is_found_and_nothing_else_is() {
+    fn a_fifth_more_in_one_row_is_found_and_hardly_ever_anything_else() {
+        let mut alarms = 0;
         for seed in 0..TRIES {
             let mut pairs = runs(ROWS, 15, seed);
             let place = seed as usize % ROWS;
             slowed(&mut pairs[place], 1.2);
             let judgement = judge(&pairs, 0.05);
-            assert_eq!(changed(&judgement), [place], "{seed}: {judgement:?}");
-            assert_eq!(judgement.rows[place].verdict, Verdict::Slower);
+            assert_eq!(judgement.rows[place].verdict, Verdict::Slower, "{seed}: {judgement:?}");
+            alarms += usize::from(changed(&judgement) != [place]);
             slowed(&mut pairs[place], 1.0 / 1.44);
             assert_eq!(judge(&pairs, 0.05).rows[place].verdict, Verdict::Faster, "{seed}");
         }
+        assert!(alarms as f64 <= 2.0 * FALSE_ALARM * TRIES as f64, "{alarms}");
     }
 
     /// Multiples of a probe: noise makes some shorter too, and a few are far off.
