@@ -1,6 +1,7 @@
 //! The command line on networks, as a user runs it: what it prints, what it writes, and its exit codes.
 
 mod bench;
+mod bench_adapters;
 mod bench_files;
 
 use std::collections::BTreeMap;

@@ -47,7 +47,7 @@ impl GpuTensor {
 }
 
 /// One dispatch, ready to be recorded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Dispatch {
     pub pipeline: Arc<Pipeline>,
     pub bind_group: wgpu::BindGroup,
@@ -95,6 +95,19 @@ impl Prepared {
     /// The candidate that was chosen.
     pub fn candidate(&self) -> &str {
         &self.candidate
+    }
+
+    /// This work, and after it all of these, in one submission: what a submission costs is then but a small part of it. The
+    /// output is still that of this work.
+    pub fn then(&self, others: &[Prepared]) -> Prepared {
+        let all = || std::iter::once(self).chain(others);
+        Prepared {
+            dispatches: all().flat_map(|prepared| prepared.dispatches.iter().cloned()).collect(),
+            op: self.op,
+            candidate: self.candidate.clone(),
+            output: self.output.clone(),
+            _leases: all().flat_map(|prepared| prepared._leases.iter().cloned()).collect(),
+        }
     }
 }
 

@@ -162,6 +162,15 @@ fn dispatch_times_fit_into_the_wall_clock() {
             }
         }
         assert!(timed == 0 || gpu.adapter().timestamps, "times without a clock");
+        // Several pieces of work in one submission; what lies between the dispatches is part of the span.
+        let others =
+            [0, 1].map(|_| gpu.prepare(&case.operator, &uploaded, &Choice::Preferred).unwrap());
+        let timing = gpu.submit_timed(&prepared.then(&others)).unwrap();
+        if let (Some(times), Some(span)) = (&timing.dispatches, timing.span) {
+            assert!(times.len() == 3 * dispatches && times.iter().all(|&time| time <= span));
+        }
+        let found = others.map(|other| gpu.download(other.output()).unwrap());
+        assert_eq!(found[0], found[1]);
         // A timed submission computes the same.
         let want = expected(&case.operator, &harness::views(&inputs)).unwrap();
         assert!(compare(&want, &gpu.download(prepared.output()).unwrap()).passed());

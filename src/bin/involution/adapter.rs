@@ -12,9 +12,10 @@ pub const REFERENCE: &str = "CPU reference";
 /// Flags that every command takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Flags {
-    /// Adapter: its index, part of its name, or `cpu` for the reference; goes before INVOLUTION_ADAPTER
+    /// Adapter: its index, part of its name, or `cpu` for the reference; goes before INVOLUTION_ADAPTER; `bench` takes
+    /// several, each with a flag of its own
     #[arg(long, global = true, value_name = "A")]
-    adapter: Option<String>,
+    adapter: Vec<String>,
     /// Fail where there is no GPU, instead of running on the CPU reference (also: INVOLUTION_GPU=require)
     #[arg(long, global = true)]
     require_gpu: bool,
@@ -36,6 +37,11 @@ impl Runner {
             Runner::Gpu(gpu) => Some(gpu),
             Runner::Reference => None,
         }
+    }
+
+    /// Its place among the adapters found; none of the reference.
+    fn index(&self) -> Option<usize> {
+        self.gpu().map(|gpu| gpu.adapter().index)
     }
 
     /// The adapter's name.
@@ -95,15 +101,38 @@ impl Flags {
         Ok(runner)
     }
 
+    /// Opens everything that was asked for, in the order of the flags.
+    pub fn open_each(&self) -> Result<Vec<Runner>> {
+        if self.adapter.len() < 2 {
+            return Ok(vec![self.open()?]);
+        }
+        let mut runners: Vec<Runner> = Vec::new();
+        for name in &self.adapter {
+            let runner = Flags { adapter: vec![name.clone()], ..self.clone() }.open()?;
+            if runners.iter().any(|other| other.index() == runner.index()) {
+                return Err(bad_use(format!(
+                    "--adapter {name} is {runner}, which is there already"
+                )));
+            }
+            runners.push(runner);
+        }
+        Ok(runners)
+    }
+
     /// Opens what was asked for; the text says why it is the reference where a GPU was wanted.
     pub fn resolve(&self) -> Result<(Runner, Option<String>)> {
+        let asked = match self.adapter.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            _ => return Err(bad_use("several adapters are for `involution bench` alone")),
+        };
         let mode = Mode::from_env()?;
         let required = self.require_gpu || mode == Mode::Require;
         let is_cpu = |name: &str| name.eq_ignore_ascii_case("cpu");
         if self.require_gpu && mode == Mode::Off {
             return Err(bad_use("--require-gpu contradicts INVOLUTION_GPU=off"));
         }
-        if let Some(name) = self.adapter.as_deref() {
+        if let Some(name) = asked.as_deref() {
             if required && is_cpu(name) {
                 return Err(bad_use("--adapter cpu contradicts a required GPU"));
             }
@@ -111,7 +140,6 @@ impl Flags {
                 return Err(bad_use(format!("--adapter {name} contradicts INVOLUTION_GPU=off")));
             }
         }
-        let asked = self.adapter.clone();
         let wanted = asked.clone().or_else(|| drivers::variable("INVOLUTION_ADAPTER"));
         if mode == Mode::Off || (!required && wanted.as_deref().is_some_and(is_cpu)) {
             return Ok((Runner::Reference, None));

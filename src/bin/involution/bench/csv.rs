@@ -7,10 +7,12 @@ use super::stats::Stats;
 const CLOCKS: [&str; 4] = ["gpu_ms", "resident_ms", "wall_ms", "cpu_ms"];
 
 pub fn text(run: &Run) -> String {
-    let mut names: Vec<String> =
-        ["suite", "adapter", "group", "case", "kernel", "batch", "size", "checked", "samples"]
-            .map(str::to_owned)
-            .to_vec();
+    let mut names: Vec<String> = [
+        "suite", "adapter", "driver", "group", "case", "kernel", "batch", "size", "checked",
+        "samples",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for clock in CLOCKS {
         names.extend(["min", "median", "p95", "spread"].map(|number| format!("{clock}_{number}")));
     }
@@ -32,6 +34,17 @@ pub fn text(run: &Run) -> String {
     std::iter::once(line(&names)).chain(rows).collect()
 }
 
+/// The rows of runs on several adapters, below one header.
+pub fn several(runs: &[Run]) -> String {
+    let texts = runs.iter().map(text).zip(0..);
+    texts
+        .flat_map(|(text, place)| {
+            let skipped = usize::from(place > 0);
+            text.split_inclusive('\n').skip(skipped).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 /// What a row has in each column; nothing where it has none.
 fn cells(run: &Run, row: &Row) -> Vec<String> {
     fn or<T: ToString>(value: Option<T>) -> String {
@@ -40,6 +53,7 @@ fn cells(run: &Run, row: &Row) -> Vec<String> {
     let mut cells = vec![
         run.suite.clone(),
         run.adapter.clone(),
+        run.driver.clone().unwrap_or_default(),
         row.group.clone(),
         row.case.clone(),
         row.kernel.clone().unwrap_or_else(|| row.kernels.join(" ")),
@@ -87,6 +101,7 @@ mod tests {
         assert_eq!(cell("case"), Some("conv 1"));
         assert_eq!(cell("gpu_ms_median"), Some("2"));
         assert_eq!(cell("resident_ms_median"), Some(""));
+        assert_eq!(several(&[run(), run()]).lines().count(), 1 + 2 * run().rows.len());
         assert!(lines.iter().any(|line| line.contains("\"wrong, by \"\"much\"\"\"")), "{text}");
     }
 }

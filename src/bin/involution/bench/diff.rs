@@ -10,9 +10,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::record::{Row, Run};
+use super::rounds::Probed;
 use super::stats::Stats;
 use crate::{Outcome, bad_use, output};
-use judge::{Judgement, Pair, judge};
+use judge::{Judgement, Pair, Place, judge};
 use report::Report;
 
 /// A row whose threads waited for a processor for longer than this part of their time tells nothing: its times are those
@@ -21,6 +22,9 @@ const BUSY: f64 = 0.2;
 
 /// The processor time of a software adapter is preferred where it scatters less than this part of what times do.
 const CLEARER: f64 = 0.7;
+
+/// By what part dispatching may take more or less in another run.
+const LAUNCH: f64 = 0.25;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,6 +77,24 @@ impl Clock {
         }
     }
 
+    /// The samples as multiples of what a probe took beside them, where it was timed.
+    fn multiples(self, row: &Row) -> Option<Vec<f64>> {
+        let times = &self.of(row)?.times;
+        let probe = self.probe(row.probe_ms.as_ref()?)?;
+        let whole = probe.len() == times.len() && probe.iter().all(|&time| time > 0.0);
+        whole.then(|| times.iter().zip(probe).map(|(time, probe)| time / probe).collect())
+    }
+
+    /// What the probe took by this clock, where it was timed by it.
+    fn probe(self, probe: &Probed) -> Option<&[f64]> {
+        let times = match self {
+            Clock::Gpu => &probe.gpu,
+            Clock::Wall => &probe.wall,
+            Clock::Cpu => &probe.cpu,
+        };
+        (!times.is_empty()).then_some(times)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Clock::Gpu => "GPU timestamps",
@@ -115,6 +137,8 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
     }
     let known =
         |row: &&Row| last.rows.iter().any(|other| same(row, &first.rows, other, &last.rows));
+    let limits = before.iter().chain(after).filter_map(|run| run.limits);
+    let dispatch = limits.map(|limits| limits.dispatch_us / 1e3).fold(0.0, f64::max);
     let rows: Vec<Matched<'_>> = first
         .rows
         .iter()
@@ -122,23 +146,45 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
         .map(|row| Matched {
             before: find(row, &first.rows, before),
             after: find(row, &first.rows, after),
+            dispatch,
         })
         .collect();
     let (clock, judgement) = match clock {
         Some(clock) => (clock, by(clock, &rows, threshold)),
         None => clearest(&rows, first.software && last.software, threshold),
     };
-    Ok(Report::new(first, last, &rows, clock, judgement, threshold))
+    let probed = is_probed(clock, &rows);
+    Ok(Report::new(first, last, &rows, Comparison { clock, probed, judgement, threshold }))
+}
+
+/// How rows were compared, and what came of it.
+struct Comparison {
+    clock: Clock,
+    /// Whether times are multiples of a probe's.
+    probed: bool,
+    judgement: Judgement,
+    threshold: f64,
 }
 
 /// One row in the files of both sides that have it.
 struct Matched<'a> {
     before: Vec<&'a Row>,
     after: Vec<&'a Row>,
+    /// What a dispatch takes at the least, in milliseconds; 0 where that was not measured.
+    dispatch: f64,
+}
+
+impl Matched<'_> {
+    /// The part of the time of a call that is that of dispatching it.
+    fn launch(&self) -> f64 {
+        let rows = self.before.iter().chain(&self.after);
+        let parts = rows.filter_map(|row| Some(self.dispatch / row.device()?.median));
+        parts.fold(0.0, f64::max)
+    }
 }
 
 /// Whether rows of two runs are the same: by the call, and by the kernel too where a call has several.
-fn same(row: &Row, of: &[Row], other: &Row, others: &[Row]) -> bool {
+pub fn same(row: &Row, of: &[Row], other: &Row, others: &[Row]) -> bool {
     let alone = |rows: &[Row]| rows.iter().filter(|any| any.case == row.case).count() == 1;
     row.case == other.case && ((alone(of) && alone(others)) || row.kernel == other.kernel)
 }
@@ -149,30 +195,71 @@ fn find<'a>(row: &Row, of: &[Row], runs: &'a [Run]) -> Vec<&'a Row> {
 }
 
 fn by(clock: Clock, rows: &[Matched<'_>], threshold: f64) -> Judgement {
-    let busy = |row: &&Row| row.waited.is_some_and(|waited| waited > BUSY);
+    let probed = is_probed(clock, rows);
+    // Of processor time beside a probe's, other programs have the same part.
+    let busy = |row: &&Row| {
+        row.waited.is_some_and(|waited| waited > BUSY) && !(probed && clock == Clock::Cpu)
+    };
     let calm = |rows: &[&Row]| rows.iter().any(|row| !busy(row));
     let samples = |rows: &[&Row], calm_alone: bool| -> Vec<Vec<f64>> {
         let wanted = rows.iter().filter(|row| !calm_alone || !busy(row));
-        wanted.filter_map(|row| Some(clock.of(row)?.times.clone())).collect()
+        let samples = |row: &&Row| match clock.multiples(row) {
+            Some(multiples) if probed => Some(multiples),
+            _ => Some(clock.of(row)?.times.clone()),
+        };
+        wanted.filter_map(samples).collect()
     };
     let pairs: Vec<Pair> = rows
         .iter()
         .map(|row| {
             let busy = !calm(&row.before) || !calm(&row.after);
-            Pair { before: samples(&row.before, !busy), after: samples(&row.after, !busy), busy }
+            let [before, after] = [&row.before, &row.after].map(|rows| samples(rows, !busy));
+            Pair { before, after, busy, off: LAUNCH * row.launch() }
         })
         .collect();
-    judge(&pairs, threshold)
+    if !probed {
+        return judge(&pairs, Place::LowerQuartile, threshold);
+    }
+    let mut judgement = judge(&pairs, Place::TrimmedMean, threshold);
+    // Multiples as the times that they usually are.
+    let usual = usual_probe(clock, rows);
+    for row in &mut judgement.rows {
+        (row.before, row.after) = (usual * row.before, usual * row.after);
+    }
+    judgement
 }
 
-/// The clock of the device or else the host's, but processor time where that is the clearer one: other programs make a
-/// software adapter wait, not work.
+/// The median of what the probe took in all runs of both sides.
+fn usual_probe(clock: Clock, rows: &[Matched<'_>]) -> f64 {
+    let probes = rows
+        .iter()
+        .flat_map(|row| row.before.iter().chain(&row.after))
+        .filter_map(|row| clock.probe(row.probe_ms.as_ref()?))
+        .flatten();
+    Stats::of(probes.copied().collect()).map_or(1.0, |probe| probe.median)
+}
+
+/// Whether all rows that have times by this clock have those of a probe beside them.
+fn is_probed(clock: Clock, rows: &[Matched<'_>]) -> bool {
+    let mut timed = rows
+        .iter()
+        .flat_map(|row| row.before.iter().chain(&row.after))
+        .filter(|row| clock.of(row).is_some())
+        .peekable();
+    timed.peek().is_some() && timed.all(|row| clock.multiples(row).is_some())
+}
+
+/// The clock of the device or else the host's; on a software adapter processor time beside a probe's, or where that is
+/// the clearer one: other programs make a software adapter wait, not work.
 fn clearest(rows: &[Matched<'_>], software: bool, threshold: f64) -> (Clock, Judgement) {
     let has = |clock: Clock| {
         rows.iter()
             .any(|row| row.before.iter().chain(&row.after).any(|row| clock.of(row).is_some()))
     };
     let usual = if has(Clock::Gpu) { Clock::Gpu } else { Clock::Wall };
+    if software && is_probed(Clock::Cpu, rows) {
+        return (Clock::Cpu, by(Clock::Cpu, rows, threshold));
+    }
     let judgement = by(usual, rows, threshold);
     if software && has(Clock::Cpu) {
         let other = by(Clock::Cpu, rows, threshold);

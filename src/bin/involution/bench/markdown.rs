@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::adapters;
 use super::record::{Row, Run};
 
 pub fn text(run: &Run) -> String {
@@ -31,6 +32,26 @@ pub fn text(run: &Run) -> String {
     if notes.is_empty() { text } else { text + "\n" + &notes }
 }
 
+/// Runs on several adapters: side by side, then each by itself.
+pub fn several(runs: &[Run]) -> String {
+    if let [one] = runs {
+        return text(one);
+    }
+    let mut text = String::new();
+    for line in adapters::legend(runs) {
+        let _ = writeln!(text, "- {}", plain(&line));
+    }
+    for (cells, place) in adapters::rows(runs).iter().zip(0..) {
+        let cells: Vec<String> = cells.iter().map(|cell| plain(cell)).collect();
+        let start = if place == 0 { "\n" } else { "" };
+        let _ = writeln!(text, "{start}| {} |", cells.join(" | "));
+        if place == 0 {
+            let _ = writeln!(text, "|---{}|", "|--:".repeat(cells.len() - 1));
+        }
+    }
+    runs.iter().fold(text, |text, run| text + "\n" + &self::text(run))
+}
+
 fn cells(row: &Row) -> [String; 9] {
     let [case, kernel, rest @ ..] = row.cells();
     let [median, min, p95, gflops, gbps, floor, bound] = rest;
@@ -58,5 +79,11 @@ mod tests {
         assert!(lines[1].contains("2.000~") && text.contains("conv 1 is unsafe: spread"), "{text}");
         assert!(text.contains("FAILED") && text.contains("- bad: wrong, by"), "{text}");
         assert!(text.contains("software adapter"));
+        let both = several(&[run(), run()]);
+        assert!(
+            both.contains("| call | A ms | B ms | B/A |\n|---|--:|--:|--:|\n| conv 1 |"),
+            "{both}"
+        );
+        assert!(both.ends_with(&text) && several(&[run()]) == text, "{both}");
     }
 }

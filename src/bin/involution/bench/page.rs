@@ -7,6 +7,7 @@ mod svg;
 
 use std::fmt::Write;
 
+use super::adapters;
 use super::findings::number;
 use super::record::{Row, Run};
 use svg::escape;
@@ -14,20 +15,69 @@ use svg::escape;
 const STYLE: &str = include_str!("page/page.css");
 
 pub fn text(run: &Run) -> String {
-    let title = escape(&format!("involution bench: {}", run.suite));
+    let title = title(run);
+    document(&title, &format!("<h1>{title}</h1>\n{}", body(run)))
+}
+
+/// Runs on several adapters: side by side, then each by itself.
+pub fn several(runs: &[Run]) -> String {
+    if let [one] = runs {
+        return text(one);
+    }
+    let title = runs.first().map(title).unwrap_or_default();
+    let mut text = format!("<h1>{title}</h1>\n{}", side_by_side(runs));
+    for (run, place) in runs.iter().zip(0..) {
+        let name = adapters::heading(runs.len(), place) + &run.adapter;
+        let _ = write!(text, "<section>\n<h1>{}</h1>\n{}</section>\n", escape(&name), body(run));
+    }
+    document(&title, &text)
+}
+
+fn title(run: &Run) -> String {
+    escape(&format!("involution bench: {}", run.suite))
+}
+
+fn document(title: &str, content: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{content}</main>\n</body>\n\
+         </html>\n"
+    )
+}
+
+/// What there is to say of one run.
+fn body(run: &Run) -> String {
     let figures: String =
         [roofline::figure(run), growth::figure(run), bars::floors(run), bars::shares(run)]
             .into_iter()
             .flatten()
             .collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-         {}<div class=\"figures\">\n{figures}</div>\n{}</main>\n</body>\n</html>\n",
-        header(run),
-        table(run)
-    )
+    format!("{}<div class=\"figures\">\n{figures}</div>\n{}", header(run), table(run))
+}
+
+/// The times of all adapters, a column for each.
+fn side_by_side(runs: &[Run]) -> String {
+    let mut text = String::from("<ul>\n");
+    for line in adapters::legend(runs) {
+        let _ = writeln!(text, "<li>{}</li>", escape(&line));
+    }
+    text += "</ul>\n<p>Medians on the device; a ratio below 1 is faster than A.</p>\n\
+             <div class=\"scroll\" tabindex=\"0\">\n<table>\n";
+    for (cells, line) in adapters::rows(runs).iter().zip(0..) {
+        let cell = if line == 0 { "th" } else { "td" };
+        text += match line {
+            0 => "<thead><tr>",
+            1 => "<tbody>\n<tr>",
+            _ => "<tr>",
+        };
+        for (text_of, column) in cells.iter().zip(0..) {
+            let class = if column == 0 { "" } else { " class=\"n\"" };
+            let _ = write!(text, "<{cell}{class}>{}</{cell}>", escape(text_of));
+        }
+        text += if line == 0 { "</tr></thead>\n" } else { "</tr>\n" };
+    }
+    text + "</tbody>\n</table>\n</div>\n"
 }
 
 /// On what it ran, and what speaks against the figures.
@@ -159,6 +209,24 @@ mod tests {
                 + page.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
         }
+    }
+
+    #[test]
+    fn several_adapters_stand_side_by_side_on_one_page() {
+        let mut second = run();
+        second.adapter = "the other".to_owned();
+        let page = several(&[run(), second]);
+        assert!(
+            page.contains("<th class=\"n\">B/A</th>") && page.contains("B: the other"),
+            "{page}"
+        );
+        for tag in ["section", "table", "tr", "tbody", "thead", "ul", "li", "main"] {
+            let opened = page.matches(&format!("<{tag}>")).count()
+                + page.matches(&format!("<{tag} ")).count();
+            assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+        assert_eq!(page.matches("<section>").count(), 2);
+        assert_eq!(several(&[run()]), text(&run()));
     }
 
     #[test]

@@ -11,8 +11,9 @@ use involution::Gpu;
 
 use super::findings::Header;
 use super::sampling::{self, Effort};
+use super::selection::selected;
 use super::workload::Workload;
-use super::{Args, filtered, rows};
+use super::{Args, rows};
 use crate::adapter::Runner;
 use report::Report;
 
@@ -20,9 +21,9 @@ use report::Report;
 const LEAST_SAMPLES: usize = 5;
 const ENOUGH: Duration = Duration::from_secs(6);
 
-/// The rows that a filter selects.
-pub fn select(filter: &[String]) -> Result<Vec<Workload>> {
-    filtered(catalogue::all()?, filter, |workload| &workload.name)
+/// The rows that the arguments select.
+pub fn select(args: &Args) -> Result<Vec<Workload>> {
+    selected(catalogue::all()?, args, |workload| &workload.name, |workload| &workload.shapes[0])
 }
 
 /// Times these rows and checks what they computed.

@@ -5,11 +5,12 @@ pub mod sample;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::findings::{number, rate};
 use super::limits::Limits;
+use super::rounds::Probed;
 use super::stats::Stats;
 use super::subject::Step;
 use crate::bad_use;
@@ -50,6 +51,7 @@ pub struct Row {
     pub resident_ms: Option<Stats>,
     pub wall_ms: Option<Stats>,
     pub cpu_ms: Option<Stats>,
+    pub probe_ms: Option<Probed>,
     pub compile_ms: Option<f64>,
     pub samples: usize,
     pub flops: u64,
@@ -67,9 +69,19 @@ pub struct Row {
     pub steps: Vec<Step>,
 }
 
+/// A file of `--json` with several adapters.
+#[derive(Deserialize)]
+struct Several {
+    runs: Vec<Run>,
+}
+
 impl Run {
     /// The run that this JSON tells of.
     pub fn parse(json: &str) -> Result<Self> {
+        if let Ok(Several { runs }) = serde_json::from_str(json) {
+            let adapters: Vec<String> = runs.into_iter().map(|run| run.adapter).collect();
+            bail!("has runs of several adapters: {}", adapters.join("; "));
+        }
         serde_json::from_str(json).context("not the JSON of a benchmark")
     }
 

@@ -5,17 +5,30 @@ use serde_json::{Value, json};
 
 use super::record::{Row, Run};
 
-pub fn text(run: &Run) -> String {
+/// The rows of all runs, in the order in which they were measured.
+pub fn several(runs: &[Run]) -> String {
+    let rows = runs.iter().flat_map(|run| run.rows.iter().map(move |row| (run, row)));
+    let name = |run: &Run, row: &Row| match runs {
+        [_] => row.case.clone(),
+        _ => format!("{}: {}", run.adapter, row.case),
+    };
     let events: Vec<Value> =
-        run.rows.iter().zip(1..).flat_map(|(row, id)| events(row, id)).collect();
-    let about = json!({"adapter": run.adapter, "suite": run.suite, "involution": run.involution});
-    json!({"displayTimeUnit": "ms", "otherData": about, "traceEvents": events}).to_string() + "\n"
+        rows.zip(1..).flat_map(|((run, row), id)| events(row, &name(run, row), id)).collect();
+    let about: Vec<Value> = runs
+        .iter()
+        .map(
+            |run| json!({"adapter": run.adapter, "suite": run.suite, "involution": run.involution}),
+        )
+        .collect();
+    json!({"displayTimeUnit": "ms", "otherData": {"runs": about}, "traceEvents": events})
+        .to_string()
+        + "\n"
 }
 
 /// The name of a row and its dispatches; a row whose dispatches were not timed is one of them.
-fn events(row: &Row, id: usize) -> Vec<Value> {
+fn events(row: &Row, process: &str, id: usize) -> Vec<Value> {
     let Some(times) = row.device() else { return Vec::new() };
-    let name = json!({"name": "process_name", "ph": "M", "pid": id, "args": {"name": row.case}});
+    let name = json!({"name": "process_name", "ph": "M", "pid": id, "args": {"name": process}});
     let mut start = 0.0;
     let mut event = |name: &str, kernel: &str, shape: &[usize], ms: f64| {
         let (from, length) = (1e3 * start, 1e3 * ms);
@@ -42,7 +55,7 @@ mod tests {
 
     #[test]
     fn dispatches_follow_each_other_and_a_row_that_failed_has_none() -> serde_json::Result<()> {
-        let trace: Value = serde_json::from_str(&text(&run()))?;
+        let trace: Value = serde_json::from_str(&several(&[run(), run()]))?;
         let events = trace["traceEvents"].as_array().cloned().unwrap_or_default();
         let of =
             |id: u64| events.iter().filter(move |event| event["pid"] == id && event["ph"] == "X");
@@ -55,7 +68,13 @@ mod tests {
         );
         // Without dispatches: the row itself.
         assert_eq!(of(2).map(|event| &event["name"]).collect::<Vec<_>>(), [&json!("conv <2>")]);
-        assert_eq!(of(4).count(), 0);
+        assert_eq!((of(4).count(), of(5).count()), (0, 2));
+        let names: Vec<&Value> = events
+            .iter()
+            .filter(|event| event["ph"] == "M")
+            .map(|event| &event["args"]["name"])
+            .collect();
+        assert_eq!(names[3], "a <b>quick</b> adapter: conv 1");
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::super::clocks;
 use super::super::findings::{Findings, Header, interruption, number, timers};
 use super::super::machine;
 use super::super::row::Row;
@@ -49,6 +50,8 @@ impl Findings for Report {
             _ => writeln!(text, "{failures} of {rows} rows FAILED."),
         };
         text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.times.noise));
+        text += &clocks::disagreements(self.rows.iter().map(|row| &row.times.clocks));
+        text += &clocks::totals(self.rows.iter().map(|row| row.times.totals()));
         text += interruption(&self.header);
         let _ = writeln!(
             text,

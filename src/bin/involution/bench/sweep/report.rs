@@ -1,10 +1,11 @@
-//! What the suite `sweep` found: its rows, as JSON and as a table.
+//! What a sweep found: its rows, as JSON and as a table.
 
 use std::fmt::Write;
 
 use anyhow::Result;
 use serde::Serialize;
 
+use super::super::clocks;
 use super::super::findings::{Findings, Header, interruption, number, timers};
 use super::super::machine;
 use super::super::row::Row;
@@ -100,6 +101,8 @@ impl Findings for Report {
             _ => writeln!(text, "{failures} of {run} rows FAILED."),
         };
         text += &machine::unsafe_rows(self.rows.iter().map(|point| &point.row.times.noise));
+        text += &clocks::disagreements(self.rows.iter().map(|point| &point.row.times.clocks));
+        text += &clocks::totals(self.rows.iter().map(|point| point.row.times.totals()));
         text += interruption(&self.header);
         let _ = writeln!(
             text,
