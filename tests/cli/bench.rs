@@ -110,6 +110,28 @@ fn a_sweep_gives_the_time_of_a_pixel_by_batch_and_size() {
     assert_eq!(rows(&json)[0]["ratio"], 1.0);
 }
 
+/// What fusing brings is seen in the page, from rows that differ in nothing else.
+#[test]
+fn layers_and_networks_are_timed_fused_and_as_they_are_defined() {
+    for (suite, name) in [("layers", "conv_bn_relu/depthwise_64_56"), ("nets", "rednet_digits")] {
+        let page = folder(&format!("bench_{suite}")).join("page.html");
+        let (page_name, filter) = (page.to_str().unwrap(), ["--filter", name, "--repeat", "1"]);
+        let forms = ["--suite", suite, "--batch", "2", "--html", page_name, "--json"];
+        let Some(ran) = on_device(&[&forms[..], &["-"], &filter].concat()) else { return };
+        let json = ran.json();
+        assert_eq!(json["suite"], suite);
+        let seen: Vec<_> =
+            rows(&json).iter().map(|row| (row["workload"].clone(), row["fused"].clone())).collect();
+        let expected = [(format!("{name}_b2"), true), (format!("{name}_b2_unfused"), false)];
+        assert_eq!(seen, expected.map(|(name, fused)| (name.into(), fused.into())));
+        let dispatches = |row: usize| rows(&json)[row]["dispatches"].as_u64().unwrap();
+        assert!(rows(&json).iter().all(|row| row["checked"] == true && row["batch"] == 2));
+        assert!(dispatches(0) < dispatches(1));
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains("Fused against unfused"), "{page}");
+    }
+}
+
 #[test]
 fn an_operator_is_swept_like_a_network() {
     let arguments = ["sweep", "involution", "--var", "size=7..14", "--repeat", "1", "--json"];

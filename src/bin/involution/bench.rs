@@ -6,6 +6,7 @@ mod csv;
 mod diff;
 mod fault;
 mod findings;
+mod layers;
 mod limits;
 mod machine;
 mod markdown;
@@ -144,6 +145,10 @@ enum Suite {
     /// Single calls on the shapes of RedNet-50 and others
     #[default]
     Ops,
+    /// Layers from host to host, as they are fused and as they are defined
+    Layers,
+    /// Networks in the same way
+    Nets,
     /// Operators, layers and networks from host to host, under the names that other libraries are timed by
     Peers,
     /// The command of this name
@@ -156,6 +161,8 @@ impl Suite {
     fn name(self) -> &'static str {
         match self {
             Suite::Ops => "ops",
+            Suite::Layers => "layers",
+            Suite::Nets => "nets",
             Suite::Peers => "peers",
             Suite::Sweep => "sweep",
         }
@@ -229,8 +236,12 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
             let workloads = ops::select(args)?;
             Ok(Box::new(move |runner| Ok(Box::new(ops::measure(runner, workloads, args)?))))
         }
-        Suite::Peers => {
-            let workloads = peers::select(args)?;
+        Suite::Layers | Suite::Nets | Suite::Peers => {
+            let workloads = match args.suite {
+                Suite::Layers => layers::select(args)?,
+                Suite::Nets => layers::select_networks(args)?,
+                _ => peers::select(args)?,
+            };
             Ok(Box::new(move |runner| {
                 Ok(Box::new(peers::measure(runner, device(runner, args)?, &workloads, args)?))
             }))

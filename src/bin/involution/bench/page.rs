@@ -15,11 +15,14 @@ const STYLE: &str = include_str!("page/page.css");
 
 pub fn text(run: &Run) -> String {
     let title = escape(&format!("involution bench: {}", run.suite));
-    let figures: String =
-        [roofline::figure(run), growth::figure(run), bars::floors(run), bars::shares(run)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let figures = [
+        roofline::figure(run),
+        growth::figure(run),
+        bars::fusing(run),
+        bars::floors(run),
+        bars::shares(run),
+    ];
+    let figures: String = figures.into_iter().flatten().collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -159,6 +162,16 @@ mod tests {
                 + page.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
         }
+    }
+
+    #[test]
+    fn a_plan_that_is_fused_stands_against_itself() {
+        let mut run = run();
+        assert!(!text(&run).contains("Fused against unfused"));
+        (run.rows[0].case, run.rows[0].fused) = ("net_b1".to_owned(), Some(true));
+        (run.rows[1].case, run.rows[1].fused) = ("net_b1_unfused".to_owned(), Some(false));
+        let page = text(&run);
+        assert!(page.contains("Fused against unfused") && page.contains("3.00 to 2.00 ms"));
     }
 
     #[test]

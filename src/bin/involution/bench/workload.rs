@@ -29,9 +29,11 @@ pub enum Trusted {
 #[derive(Debug, Clone)]
 pub struct Workload {
     pub name: String,
-    /// The name without its batch: rows that share it differ in nothing else.
+    /// The name without its batch and whether it is fused: rows that share it differ in nothing else.
     pub base: String,
     pub work: Work,
+    /// Whether the plan of a layer is fused, as it always is but for comparison.
+    pub fused: bool,
     /// The shapes of the inputs.
     pub shapes: Vec<Shape>,
     /// What it is compared with.
