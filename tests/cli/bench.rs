@@ -133,6 +133,29 @@ fn layers_and_networks_are_timed_fused_and_as_they_are_defined() {
 }
 
 #[test]
+fn copies_and_first_uses_are_timed_and_checked() {
+    let filter = "load 4 KiB,submission,dispatch";
+    let arguments = ["--suite", "transfer", "--filter", filter, "--repeat", "3", "--json"];
+    let Some(ran) = on_device(&arguments) else { return };
+    let json = ran.json();
+    let names: Vec<&str> = rows(&json).iter().map(|row| row["case"].as_str().unwrap()).collect();
+    assert_eq!(names, ["upload 4 KiB", "download 4 KiB", "submission", "dispatch"]);
+    for row in rows(&json) {
+        assert_eq!((&row["checked"], &row["samples"]), (&true.into(), &3.into()), "{row}");
+        assert_eq!(row["gbps"].is_null(), row["bytes"] == 0, "{row}");
+    }
+    let filter = "softmax";
+    let arguments = ["--suite", "compile", "--filter", filter, "--repeat", "2", "--json"];
+    let json = on_device(&arguments).unwrap().json();
+    let names: Vec<&str> = rows(&json).iter().map(|row| row["case"].as_str().unwrap()).collect();
+    assert_eq!(names, ["softmax 1000 cold", "softmax 1000 warm"]);
+    for row in rows(&json) {
+        assert_eq!((&row["checked"], &row["samples"]), (&true.into(), &2.into()), "{row}");
+        times_are_in_order(&row["wall_ms"]);
+    }
+}
+
+#[test]
 fn an_operator_is_swept_like_a_network() {
     let arguments = ["sweep", "involution", "--var", "size=7..14", "--repeat", "1", "--json"];
     let Some(ran) = on_device(&arguments) else { return };
@@ -232,6 +255,8 @@ fn what_selects_nothing_is_refused_with_what_there_is() {
     refused(&["--suite", "peers", "--ops", "conv2d"], &["--ops", "--filter"]);
     refused(&["--suite", "peers", "--candidates"], &["--candidates", "ops"]);
     refused(&["--suite", "peers", "--batch", "2"], &["--batch", "peers"]);
+    refused(&["--suite", "transfer", "--batch", "2"], &["--batch", "transfer"]);
+    refused(&["--suite", "compile", "--filter", "rednet51"], &["rednet51", "rednet50"]);
     // Said as a contradiction where a GPU is required.
     refused(&["--suite", "peers", "--adapter", "cpu"], &["GPU"]);
     refused(&["sweep", "rednet"], &["rednet", "rednet50", "conv2d"]);

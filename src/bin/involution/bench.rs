@@ -1,6 +1,7 @@
 //! `involution bench`: how long kernels, layers and networks take, and that what was timed is right.
 
 mod agreement;
+mod compile;
 mod cores;
 mod csv;
 mod diff;
@@ -13,6 +14,7 @@ mod markdown;
 mod ops;
 mod page;
 mod peers;
+mod plain;
 mod random;
 mod record;
 mod row;
@@ -23,6 +25,7 @@ mod stats;
 mod subject;
 mod sweep;
 mod trace;
+mod transfer;
 mod walk;
 mod workload;
 
@@ -135,6 +138,8 @@ impl Forms {
 enum Command {
     /// How the time of an operator or a network grows with its batch and size
     Sweep(sweep::Args),
+    #[command(hide = true)]
+    FirstUse(compile::first_use::Args),
     /// Compare the files of two builds: what is slower, what is faster, and what nobody can tell
     Diff(diff::Args),
 }
@@ -151,6 +156,10 @@ enum Suite {
     Nets,
     /// Operators, layers and networks from host to host, under the names that other libraries are timed by
     Peers,
+    /// Copies to the device and back, and what a submission and a dispatch cost
+    Transfer,
+    /// The first use of kernels and networks, with an empty and a filled cache of the driver's
+    Compile,
     /// The command of this name
     #[value(skip)]
     Sweep,
@@ -164,6 +173,8 @@ impl Suite {
             Suite::Layers => "layers",
             Suite::Nets => "nets",
             Suite::Peers => "peers",
+            Suite::Transfer => "transfer",
+            Suite::Compile => "compile",
             Suite::Sweep => "sweep",
         }
     }
@@ -187,6 +198,7 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     match &args.command {
         Some(Command::Diff(args)) => diff::run(args, json),
+        Some(Command::FirstUse(args)) => compile::first_use::run(flags, args),
         Some(Command::Sweep(args)) => measure(flags, &args.to_suite(), json),
         None => measure(flags, args, json),
     }
@@ -246,6 +258,18 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
                 Ok(Box::new(peers::measure(runner, device(runner, args)?, &workloads, args)?))
             }))
         }
+        Suite::Transfer => {
+            let wanted = transfer::select(args)?;
+            Ok(Box::new(move |runner| {
+                Ok(Box::new(transfer::measure(runner, device(runner, args)?, wanted, args)?))
+            }))
+        }
+        Suite::Compile => {
+            let subjects = compile::select(args)?;
+            Ok(Box::new(move |runner| {
+                Ok(Box::new(compile::measure(runner, device(runner, args)?, subjects, args)?))
+            }))
+        }
         Suite::Sweep => {
             let workloads = sweep::select(&args.sweep)?;
             Ok(Box::new(move |runner| {
@@ -263,6 +287,10 @@ fn check_flags(args: &Args) -> Result<()> {
     }
     if suite != Suite::Ops && args.candidates {
         return Err(bad_use(format!("--candidates is for --suite ops, not for {name}")));
+    }
+    let selects = !args.shapes.is_empty() || !args.batch.is_empty();
+    if selects && matches!(suite, Suite::Transfer | Suite::Compile) {
+        return Err(bad_use(format!("--shapes and --batch are not for --suite {name}")));
     }
     if suite == Suite::Peers && !args.batch.is_empty() {
         return Err(bad_use("--batch is not for --suite peers, whose names have their batch"));
