@@ -43,9 +43,9 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Where the name begins: `W1`.
+    /// Where the name begins: `W1`. Networks are one family.
     pub fn family(&self) -> &str {
-        self.name.split('/').next().unwrap_or_default()
+        self.name.split_once('/').map_or("networks", |(family, _)| family)
     }
 
     /// Batches whose samples do not depend on how many there are.

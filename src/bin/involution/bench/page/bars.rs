@@ -25,7 +25,8 @@ struct Bar {
 
 /// The part of its floor that each row reaches, a drawing for each group of rows.
 pub fn floors(run: &Run) -> Option<String> {
-    let groups = run.rows.chunk_by(|a, b| a.group == b.group).filter_map(|rows| {
+    let groups = run.rows.chunk_by(|a, b| a.group == b.group).enumerate();
+    let figures = groups.filter_map(|(place, rows)| {
         let bars: Vec<Bar> = rows.iter().filter_map(floor).collect();
         let title = match rows.first()?.group.as_str() {
             "" => "Part of the floor".to_owned(),
@@ -33,9 +34,10 @@ pub fn floors(run: &Run) -> Option<String> {
         };
         let caption = "The least time that the limits allow as a part of the median: a full bar cannot be made \
                        faster. Blue rows are bound by memory, orange ones by arithmetic.";
-        figure(&title, caption, &bars)
+        // Said once.
+        figure(&title, if place == 0 { caption } else { "" }, &bars)
     });
-    let figures: String = groups.collect();
+    let figures: String = figures.collect();
     (!figures.is_empty()).then_some(figures)
 }
 
