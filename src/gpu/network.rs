@@ -32,6 +32,8 @@ pub struct Network(Arc<Inner>);
 struct Inner {
     gpu: Gpu,
     layer: Arc<dyn Layer>,
+    /// Whether its plans are fused before they run.
+    fused: bool,
     weights: StateDict,
     constants: Mutex<HashMap<Constant, GpuTensor>>,
     /// Weights in the layouts of the kernels that read them, by what made them of what.
@@ -74,11 +76,22 @@ impl Gpu {
 
     /// The same for a layer that others hold, too.
     pub fn load_shared(&self, layer: Arc<dyn Layer>, weights: StateDict) -> Result<Network> {
+        self.load_as(layer, weights, true)
+    }
+
+    /// The same with every step as the layer defines it, and nothing [fused](Plan::fuse): slower, and there to see what
+    /// fusing brings.
+    pub fn load_unfused(&self, layer: Arc<dyn Layer>, weights: StateDict) -> Result<Network> {
+        self.load_as(layer, weights, false)
+    }
+
+    fn load_as(&self, layer: Arc<dyn Layer>, weights: StateDict, fused: bool) -> Result<Network> {
         let plan = layer.plan(&layer.example_input())?;
         plan.check_weights(&weights)?;
         Ok(Network(Arc::new(Inner {
             gpu: self.clone(),
             layer,
+            fused,
             weights,
             constants: Mutex::default(),
             packed: Mutex::default(),
@@ -183,7 +196,7 @@ impl Network {
         self.prepared_with(x, outputs, &mut progress).map(|_| ())
     }
 
-    /// The plan that inputs of this shape run by, fused, with its memory.
+    /// The plan that inputs of this shape run by, with its memory.
     pub fn plan(&self, x: &Shape, outputs: &[&str]) -> Result<(Plan, Memory)> {
         let run = self.prepared(x, outputs)?;
         Ok((run.plan.clone(), run.memory.clone()))
@@ -250,7 +263,8 @@ impl Network {
         let plan = self.0.layer.plan(x)?;
         // A layer may make its weights of the shape of its input.
         plan.check_weights(&self.0.weights)?;
-        let plan = plan.keep(outputs)?.fuse();
+        let plan = plan.keep(outputs)?;
+        let plan = if self.0.fused { plan.fuse() } else { plan };
         let memory = plan.memory_within(gpu.0.context.limits.max_buffer_size)?;
         // Whatever the device refuses is refused before anything is allocated: what is larger than a buffer
         // before kernels are compiled, what cannot be cut into parts after it.

@@ -130,6 +130,51 @@ fn a_sweep_gives_the_time_of_a_pixel_by_batch_and_size() {
     assert_eq!(rows(&json)[0]["ratio"], 1.0);
 }
 
+/// What fusing brings is seen in the page, from rows that differ in nothing else.
+#[test]
+fn layers_and_networks_are_timed_fused_and_as_they_are_defined() {
+    for (suite, name) in [("layers", "conv_bn_relu/depthwise_64_56"), ("nets", "rednet_digits")] {
+        let page = folder(&format!("bench_{suite}")).join("page.html");
+        let (page_name, filter) = (page.to_str().unwrap(), ["--filter", name, "--repeat", "1"]);
+        let forms = ["--suite", suite, "--batch", "2", "--html", page_name, "--json"];
+        let Some(ran) = on_device(&[&forms[..], &["-"], &filter].concat()) else { return };
+        let json = ran.json();
+        assert_eq!(json["suite"], suite);
+        let seen: Vec<_> =
+            rows(&json).iter().map(|row| (row["workload"].clone(), row["fused"].clone())).collect();
+        let expected = [(format!("{name}_b2"), true), (format!("{name}_b2_unfused"), false)];
+        assert_eq!(seen, expected.map(|(name, fused)| (name.into(), fused.into())));
+        let dispatches = |row: usize| rows(&json)[row]["dispatches"].as_u64().unwrap();
+        assert!(rows(&json).iter().all(|row| row["checked"] == true && row["batch"] == 2));
+        assert!(dispatches(0) < dispatches(1));
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains("Fused against unfused"), "{page}");
+    }
+}
+
+#[test]
+fn copies_and_first_uses_are_timed_and_checked() {
+    let filter = "load 4 KiB,submission,dispatch";
+    let arguments = ["--suite", "transfer", "--filter", filter, "--repeat", "3", "--json"];
+    let Some(ran) = on_device(&arguments) else { return };
+    let json = ran.json();
+    let names: Vec<&str> = rows(&json).iter().map(|row| row["case"].as_str().unwrap()).collect();
+    assert_eq!(names, ["upload 4 KiB", "download 4 KiB", "submission", "dispatch"]);
+    for row in rows(&json) {
+        assert_eq!((&row["checked"], &row["samples"]), (&true.into(), &3.into()), "{row}");
+        assert_eq!(row["gbps"].is_null(), row["bytes"] == 0, "{row}");
+    }
+    let filter = "softmax";
+    let arguments = ["--suite", "compile", "--filter", filter, "--repeat", "2", "--json"];
+    let json = on_device(&arguments).unwrap().json();
+    let names: Vec<&str> = rows(&json).iter().map(|row| row["case"].as_str().unwrap()).collect();
+    assert_eq!(names, ["softmax 1000 cold", "softmax 1000 warm"]);
+    for row in rows(&json) {
+        assert_eq!((&row["checked"], &row["samples"]), (&true.into(), &2.into()), "{row}");
+        times_are_in_order(&row["wall_ms"]);
+    }
+}
+
 #[test]
 fn an_operator_is_swept_like_a_network() {
     let arguments = ["sweep", "involution", "--var", "size=7..14", "--repeat", "1", "--json"];
@@ -237,6 +282,8 @@ fn what_selects_nothing_is_refused_with_what_there_is() {
     refused(&["--suite", "peers", "--ops", "conv2d"], &["--ops", "--filter"]);
     refused(&["--suite", "peers", "--candidates"], &["--candidates", "ops"]);
     refused(&["--suite", "peers", "--batch", "2"], &["--batch", "peers"]);
+    refused(&["--suite", "transfer", "--batch", "2"], &["--batch", "transfer"]);
+    refused(&["--suite", "compile", "--filter", "rednet51"], &["rednet51", "rednet50"]);
     // Said as a contradiction where a GPU is required.
     refused(&["--suite", "peers", "--adapter", "cpu"], &["GPU"]);
     refused(&["sweep", "rednet"], &["rednet", "rednet50", "conv2d"]);

@@ -26,6 +26,22 @@ fn defined(x: &Tensor, outputs: &[&str]) -> Vec<(String, Tensor)> {
 }
 
 #[test]
+fn a_plan_that_is_not_fused_gives_the_same_in_more_dispatches() {
+    adapters::each(|gpu| {
+        let model = std::sync::Arc::new(RedNet::digits());
+        let weights = state_of(&plan(&*model), 41);
+        let fused = gpu.load_shared(model.clone(), weights.clone()).unwrap();
+        let unfused = gpu.load_unfused(model, weights).unwrap();
+        let x = input(&[2, 1, 8, 8], 1);
+        assert_close("unfused", &unfused.run(&x).unwrap(), &fused.run(&x).unwrap(), 1e-5);
+        let dispatches =
+            |network: &Network| network.dispatches(x.shape(), &["logits"]).unwrap().len();
+        assert!(dispatches(&unfused) > dispatches(&fused));
+        assert!(dispatches(&unfused) >= plan(unfused.layer()).steps().len() - 1);
+    });
+}
+
+#[test]
 fn another_batch_or_size_compiles_nothing() {
     adapters::each(|gpu| {
         let gpu = adapters::fresh(gpu, |_| {});

@@ -3,17 +3,20 @@
 mod adapters;
 mod agreement;
 mod clocks;
+mod compile;
 mod cores;
 mod csv;
 mod diff;
 mod fault;
 mod findings;
+mod layers;
 mod limits;
 mod machine;
 mod markdown;
 mod ops;
 mod page;
 mod peers;
+mod plain;
 mod random;
 mod record;
 mod rounds;
@@ -25,6 +28,7 @@ mod stats;
 mod subject;
 mod sweep;
 mod trace;
+mod transfer;
 mod walk;
 mod workload;
 
@@ -138,6 +142,8 @@ impl Forms {
 enum Command {
     /// How the time of an operator or a network grows with its batch and size
     Sweep(sweep::Args),
+    #[command(hide = true)]
+    FirstUse(compile::first_use::Args),
     /// Compare the files of two builds: what is slower, what is faster, and what nobody can tell
     Diff(diff::Args),
 }
@@ -148,8 +154,16 @@ enum Suite {
     /// Single calls on the shapes of RedNet-50 and others
     #[default]
     Ops,
+    /// Layers from host to host, as they are fused and as they are defined
+    Layers,
+    /// Networks in the same way
+    Nets,
     /// Operators, layers and networks from host to host, under the names that other libraries are timed by
     Peers,
+    /// Copies to the device and back, and what a submission and a dispatch cost
+    Transfer,
+    /// The first use of kernels and networks, with an empty and a filled cache of the driver's
+    Compile,
     /// The command of this name
     #[value(skip)]
     Sweep,
@@ -160,7 +174,11 @@ impl Suite {
     fn name(self) -> &'static str {
         match self {
             Suite::Ops => "ops",
+            Suite::Layers => "layers",
+            Suite::Nets => "nets",
             Suite::Peers => "peers",
+            Suite::Transfer => "transfer",
+            Suite::Compile => "compile",
             Suite::Sweep => "sweep",
         }
     }
@@ -184,6 +202,7 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     match &args.command {
         Some(Command::Diff(args)) => diff::run(args, json),
+        Some(Command::FirstUse(args)) => compile::first_use::run(flags, args),
         Some(Command::Sweep(args)) => measure(flags, &args.to_suite(), json),
         None => measure(flags, args, json),
     }
@@ -245,10 +264,26 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
             let workloads = ops::select(args)?;
             Ok(Box::new(move |runner| Ok(Box::new(ops::measure(runner, workloads, args)?))))
         }
-        Suite::Peers => {
-            let workloads = peers::select(args)?;
+        Suite::Layers | Suite::Nets | Suite::Peers => {
+            let workloads = match args.suite {
+                Suite::Layers => layers::select(args)?,
+                Suite::Nets => layers::select_networks(args)?,
+                _ => peers::select(args)?,
+            };
             Ok(Box::new(move |runner| {
                 Ok(Box::new(peers::measure(runner, device(runner, args)?, &workloads, args)?))
+            }))
+        }
+        Suite::Transfer => {
+            let wanted = transfer::select(args)?;
+            Ok(Box::new(move |runner| {
+                Ok(Box::new(transfer::measure(runner, device(runner, args)?, wanted, args)?))
+            }))
+        }
+        Suite::Compile => {
+            let subjects = compile::select(args)?;
+            Ok(Box::new(move |runner| {
+                Ok(Box::new(compile::measure(runner, device(runner, args)?, subjects, args)?))
             }))
         }
         Suite::Sweep => {
@@ -268,6 +303,10 @@ fn check_flags(args: &Args) -> Result<()> {
     }
     if suite != Suite::Ops && args.candidates {
         return Err(bad_use(format!("--candidates is for --suite ops, not for {name}")));
+    }
+    let selects = !args.shapes.is_empty() || !args.batch.is_empty();
+    if selects && matches!(suite, Suite::Transfer | Suite::Compile) {
+        return Err(bad_use(format!("--shapes and --batch are not for --suite {name}")));
     }
     if suite == Suite::Peers && !args.batch.is_empty() {
         return Err(bad_use("--batch is not for --suite peers, whose names have their batch"));

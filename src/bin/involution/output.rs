@@ -1,5 +1,6 @@
 //! Where results go: stdout, JSON, tables, and files that are whole or not there.
 
+use std::fmt;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table,
     TableStyle,
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::bad_use;
@@ -63,9 +64,14 @@ pub fn render(table: &Table) -> String {
 
 /// A progress bar on stderr with the time that is left, where that is a terminal.
 pub fn progress(what: &str) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}, {eta} left {wide_msg}");
+    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}{left} {wide_msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
+    // Before the first is done nobody knows.
+    let style = style.with_key("left", |state: &ProgressState, text: &mut dyn fmt::Write| {
+        if state.pos() > 0 {
+            let _ = write!(text, ", {:#} left", HumanDuration(state.eta()));
+        }
+    });
     // Not drawn until it has a length: without one it would be full.
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     bar.with_style(style).with_prefix(what.to_owned())

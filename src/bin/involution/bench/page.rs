@@ -48,11 +48,14 @@ fn document(title: &str, content: &str) -> String {
 
 /// What there is to say of one run.
 fn body(run: &Run) -> String {
-    let figures: String =
-        [roofline::figure(run), growth::figure(run), bars::floors(run), bars::shares(run)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let figures = [
+        roofline::figure(run),
+        growth::figure(run),
+        bars::fusing(run),
+        bars::floors(run),
+        bars::shares(run),
+    ];
+    let figures: String = figures.into_iter().flatten().collect();
     format!("{}<div class=\"figures\">\n{figures}</div>\n{}", header(run), table(run))
 }
 
@@ -227,6 +230,16 @@ mod tests {
         }
         assert_eq!(page.matches("<section>").count(), 2);
         assert_eq!(several(&[run()]), text(&run()));
+    }
+
+    #[test]
+    fn a_plan_that_is_fused_stands_against_itself() {
+        let mut run = run();
+        assert!(!text(&run).contains("Fused against unfused"));
+        (run.rows[0].case, run.rows[0].fused) = ("net_b1".to_owned(), Some(true));
+        (run.rows[1].case, run.rows[1].fused) = ("net_b1_unfused".to_owned(), Some(false));
+        let page = text(&run);
+        assert!(page.contains("Fused against unfused") && page.contains("3.00 to 2.00 ms"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::selection::selected;
 use super::workload::Workload;
 use super::{Args, rows};
 use crate::adapter::Runner;
+pub use catalogue::NormRelu;
 use report::Report;
 
 /// Samples that will do after so much time, as where the others are timed.
@@ -26,7 +27,7 @@ pub fn select(args: &Args) -> Result<Vec<Workload>> {
     selected(catalogue::all()?, args, |workload| &workload.name, |workload| &workload.shapes[0])
 }
 
-/// Times these rows and checks what they computed.
+/// Times these rows, or those of a suite like it, and checks what they computed.
 pub fn measure(runner: &Runner, gpu: &Gpu, workloads: &[Workload], args: &Args) -> Result<Report> {
     let start = Instant::now();
     sampling::listen()?;

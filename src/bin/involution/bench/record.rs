@@ -64,6 +64,8 @@ pub struct Row {
     pub waited: Option<f64>,
     pub warning: Option<String>,
     pub batch: Option<u64>,
+    /// Of layers and networks.
+    pub fused: Option<bool>,
     pub size: Option<u64>,
     pub ns_per_pixel: Option<f64>,
     pub steps: Vec<Step>,

@@ -18,6 +18,8 @@ pub struct Row {
     pub workload: String,
     pub group: String,
     pub batch: u64,
+    /// Whether the plan was fused.
+    pub fused: bool,
     /// Each once, in the order in which they run first.
     pub kernels: Vec<String>,
     pub dispatches: usize,
@@ -53,6 +55,7 @@ impl Row {
             workload: workload.name.clone(),
             group: workload.family().to_owned(),
             batch: dims(0)[0] as u64,
+            fused: workload.fused,
             kernels: Vec::new(),
             dispatches: 0,
             checked: false,

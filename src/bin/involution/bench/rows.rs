@@ -64,7 +64,12 @@ fn time<'a>(
     let make = || match &workload.work {
         Work::Operator(op) => Ok(Subject::Operator(gpu.clone(), op.clone())),
         Work::Layer(layer) => {
-            gpu.load_shared(layer.clone(), StateDict::clone(weights)).map(Subject::Network)
+            let (layer, weights) = (layer.clone(), StateDict::clone(weights));
+            let network = match workload.fused {
+                true => gpu.load_shared(layer, weights),
+                false => gpu.load_unfused(layer, weights),
+            };
+            network.map(Subject::Network)
         }
     };
     let Some((subject, times, output)) = subject::time(gpu, make, &inputs, effort)? else {

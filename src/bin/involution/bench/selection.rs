@@ -41,7 +41,12 @@ pub fn selected<T>(
 ) -> Result<Vec<T>> {
     let shapes = |all: &[T]| all.iter().map(|item| text(shape(item).dims())).collect();
     let all = kept(all, "--shapes", &args.shapes, |text, item| text.ends(shape(item)), shapes)?;
-    let names = |all: &[T]| all.iter().map(|item| name(item).to_owned()).collect();
+    named(all, args, |item| name(item).to_owned())
+}
+
+/// The same by name alone.
+pub fn named<T>(all: Vec<T>, args: &Args, name: impl Fn(&T) -> String) -> Result<Vec<T>> {
+    let names = |all: &[T]| all.iter().map(&name).collect();
     kept(all, "--filter", &args.filter, |text, item| name(item).contains(text.as_str()), names)
 }
 

@@ -145,7 +145,8 @@ impl<'a> Subject<'a> {
         // Of a large network the reference would take minutes.
         let trusted =
             if size > self.usual_size() { Trusted::GeneralKernels } else { Trusted::Reference };
-        Workload { name: format!("{base}_b{batch}"), base, work, shapes, trusted, tolerance }
+        let name = format!("{base}_b{batch}");
+        Workload { name, base, work, fused: true, shapes, trusted, tolerance }
     }
 }
 

@@ -29,9 +29,11 @@ pub enum Trusted {
 #[derive(Debug, Clone)]
 pub struct Workload {
     pub name: String,
-    /// The name without its batch: rows that share it differ in nothing else.
+    /// The name without its batch and whether it is fused: rows that share it differ in nothing else.
     pub base: String,
     pub work: Work,
+    /// Whether the plan of a layer is fused, as it always is but for comparison.
+    pub fused: bool,
     /// The shapes of the inputs.
     pub shapes: Vec<Shape>,
     /// What it is compared with.
@@ -41,9 +43,9 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Where the name begins: `W1`.
+    /// Where the name begins: `W1`. Networks are one family.
     pub fn family(&self) -> &str {
-        self.name.split('/').next().unwrap_or_default()
+        self.name.split_once('/').map_or("networks", |(family, _)| family)
     }
 
     /// Batches whose samples do not depend on how many there are.

@@ -1,4 +1,5 @@
-//! Bars below their names: how near each row comes to its floor, and which kernels the time of a network is.
+//! Bars below their names: how near each row comes to its floor, what fusing brings, and which kernels the time of a
+//! network is.
 
 use super::super::record::{Row, Run};
 use super::svg::{Anchor, Svg, WIDTH};
@@ -22,27 +23,59 @@ struct Bar {
     title: String,
 }
 
-/// The part of its floor that each row reaches.
+/// The part of its floor that each row reaches, a drawing for each group of rows.
 pub fn floors(run: &Run) -> Option<String> {
-    let bars = run.rows.iter().filter_map(|row| {
-        let (part, times) = (row.of_floor?, row.device()?);
-        let bound = row.bound.as_deref().unwrap_or_default();
+    let groups = run.rows.chunk_by(|a, b| a.group == b.group).enumerate();
+    let figures = groups.filter_map(|(place, rows)| {
+        let bars: Vec<Bar> = rows.iter().filter_map(floor).collect();
+        let title = match rows.first()?.group.as_str() {
+            "" => "Part of the floor".to_owned(),
+            group => format!("Part of the floor: {group}"),
+        };
+        let caption = "The least time that the limits allow as a part of the median: a full bar cannot be made \
+                       faster. Blue rows are bound by memory, orange ones by arithmetic.";
+        // Said once.
+        figure(&title, if place == 0 { caption } else { "" }, &bars)
+    });
+    let figures: String = figures.collect();
+    (!figures.is_empty()).then_some(figures)
+}
+
+fn floor(row: &Row) -> Option<Bar> {
+    let (part, times) = (row.of_floor?, row.device()?);
+    let bound = row.bound.as_deref().unwrap_or_default();
+    Some(Bar {
+        name: row.case.clone(),
+        value: format!("{:.0} %", 100.0 * part),
+        part,
+        class: if bound == "arithmetic" { "arithmetic" } else { "memory" },
+        title: format!(
+            "{}: {:.3} ms, floor {:.3} ms, by {bound}",
+            row.kernel(),
+            times.median,
+            row.floor_ms?
+        ),
+    })
+}
+
+/// What each layer or network takes when it is fused, as a part of what it takes as it is defined.
+pub fn fusing(run: &Run) -> Option<String> {
+    let bars = run.rows.iter().filter(|row| row.fused == Some(false)).filter_map(|unfused| {
+        let name = unfused.case.strip_suffix("_unfused")?;
+        let fused = run.rows.iter().find(|row| row.case == name)?;
+        let [before, after] = [unfused.device()?.median, fused.device()?.median];
+        let steps = [unfused, fused].map(|row| row.dispatches);
         Some(Bar {
-            name: row.case.clone(),
-            value: format!("{:.0} %", 100.0 * part),
-            part,
-            class: if bound == "arithmetic" { "arithmetic" } else { "memory" },
-            title: format!(
-                "{}: {:.3} ms, floor {:.3} ms, by {bound}",
-                row.kernel(),
-                times.median,
-                row.floor_ms?
-            ),
+            name: name.to_owned(),
+            value: format!("{before:.2} to {after:.2} ms"),
+            part: after / before,
+            class: if after > before { "arithmetic" } else { "memory" },
+            title: format!("{} dispatches, fused {}", steps[0], steps[1]),
         })
     });
-    let caption = "The least time that the limits allow as a part of the median: a full bar cannot be made faster. \
-                   Blue rows are bound by memory, orange ones by arithmetic.";
-    figure("Part of the floor", caption, &bars.collect::<Vec<_>>())
+    let caption = "The whole width is the time of a plan as it is defined, the bar that of the same plan fused. \
+                   Orange: fused takes longer.";
+    figure("Fused against unfused", caption, &bars.collect::<Vec<_>>())
 }
 
 /// The kernels of the networks whose dispatches were timed, by their share of the time.

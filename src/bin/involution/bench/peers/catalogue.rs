@@ -36,6 +36,7 @@ impl List {
                 name: format!("{base}_b{batch}"),
                 base: base.to_owned(),
                 work: work.clone(),
+                fused: true,
                 shapes: shapes.iter().map(batched).collect(),
                 trusted: Trusted::Reference,
                 tolerance: if base.starts_with("W7") { NETWORK } else { LAYER },
@@ -119,8 +120,8 @@ fn bare(from: usize, to: usize, kernel: usize) -> ConvBnAct {
 
 /// Batch normalisation and ReLU in one step, with nothing before it to be folded into.
 #[derive(Debug)]
-struct NormRelu {
-    channels: usize,
+pub struct NormRelu {
+    pub channels: usize,
 }
 
 impl Layer for NormRelu {
