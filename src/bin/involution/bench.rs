@@ -76,6 +76,8 @@ pub struct Args {
     all_kernels: bool,
     #[command(flatten)]
     sweep: sweep::Options,
+    #[command(flatten)]
+    peers: peers::Options,
     /// Samples of each row [default: 15, 5 if --quick, fewer where they take too long]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -211,8 +213,9 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
         }
         Suite::Peers => {
             let workloads = peers::select(&args.filter)?;
+            let mut field = args.peers.field(&workloads)?;
             Ok(Box::new(move |runner| {
-                Ok(Box::new(peers::measure(runner, device(runner, args)?, &workloads, args)?))
+                peers::measure(runner, device(runner, args)?, &workloads, &mut field, args)
             }))
         }
         Suite::Sweep => {
@@ -243,6 +246,9 @@ fn check_flags(args: &Args) -> Result<()> {
         return Err(bad_use(format!(
             "--model, --batches and --sizes are for --suite sweep, not for {name}"
         )));
+    }
+    if suite != Suite::Peers && args.peers.any() {
+        return Err(bad_use(format!("--peers and --export are for --suite peers, not for {name}")));
     }
     if suite != Suite::Kernels && !args.operators.is_empty() {
         return Err(bad_use(format!(

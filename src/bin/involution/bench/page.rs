@@ -2,6 +2,7 @@
 
 mod bars;
 mod growth;
+mod peers;
 mod roofline;
 mod svg;
 
@@ -15,17 +16,23 @@ const STYLE: &str = include_str!("page/page.css");
 
 pub fn text(run: &Run) -> String {
     let title = escape(&format!("involution bench: {}", run.suite));
-    let figures: String =
-        [roofline::figure(run), growth::figure(run), bars::floors(run), bars::shares(run)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let figures: String = [
+        peers::figures(run),
+        roofline::figure(run),
+        growth::figure(run),
+        bars::floors(run),
+        bars::shares(run),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-         {}<div class=\"figures\">\n{figures}</div>\n{}</main>\n</body>\n</html>\n",
+         {}<div class=\"figures\">\n{figures}</div>\n{}{}</main>\n</body>\n</html>\n",
         header(run),
+        peers::table(run).unwrap_or_default(),
         table(run)
     )
 }
@@ -43,9 +50,16 @@ fn header(run: &Run) -> String {
         let [dispatch, submission] =
             [limits.dispatch_us, limits.submission_us].map(|time| format!("{time:.0}"));
         let rates = format!("copies {copy} GB/s, multiplies and adds at {multiply} GFLOP/s");
+        let after = run.limits_after.map(|after| {
+            let (copy, multiply) = (after.copy_gbps, after.multiply_add_gflops);
+            format!("; after the last row {copy:.1} GB/s, {multiply:.1} GFLOP/s")
+        });
         facts.push((
             "Limits",
-            format!("{rates}; a dispatch takes {dispatch} us, a submission {submission} us"),
+            format!(
+                "{rates}; a dispatch takes {dispatch} us, a submission {submission} us{}",
+                after.unwrap_or_default()
+            ),
         ));
     }
     let count = |what: fn(&Row) -> bool| run.rows.iter().filter(|row| what(row)).count();
@@ -148,6 +162,8 @@ mod tests {
             "Roofline",
             "What a pixel takes",
             "Where the time",
+            "Beside other libraries",
+            "200x",
         ] {
             assert!(page.contains(part), "{part}");
         }

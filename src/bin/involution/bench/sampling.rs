@@ -63,20 +63,31 @@ impl Effort {
     /// Runs until there are samples enough; nothing where it was interrupted.
     pub fn sample<T>(
         &self,
-        mut run: impl FnMut() -> involution::Result<T>,
+        run: impl FnMut() -> involution::Result<T>,
     ) -> involution::Result<Option<Sampled<T>>> {
-        let (start, watch) = (Instant::now(), Watch::start());
+        self.sample_in_turns(run, || {})
+    }
+
+    /// The same in turns with others, whose time is not counted.
+    pub fn sample_in_turns<T>(
+        &self,
+        mut run: impl FnMut() -> involution::Result<T>,
+        mut others: impl FnMut(),
+    ) -> involution::Result<Option<Sampled<T>>> {
+        let (mut spent, watch) = (Duration::ZERO, Watch::start());
         let (mut runs, mut cpu) = (Vec::new(), Vec::new());
         while runs.len() < self.most {
-            if runs.len() >= self.least && start.elapsed() >= self.enough {
+            if runs.len() >= self.least && spent >= self.enough {
                 break;
             }
             if interrupted() {
                 return Ok(None);
             }
-            let before = cpu_time();
+            let (start, before) = (Instant::now(), cpu_time());
             runs.push(run()?);
             cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
+            spent += start.elapsed();
+            others();
         }
         let (cpu_ms, waited) = (Stats::of_durations(cpu), watch.and_then(Watch::waited));
         Ok(Some(Sampled { runs, cpu_ms, waited }))
