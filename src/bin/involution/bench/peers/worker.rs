@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How long a library may take to be there, and for an answer.
-const START: Duration = Duration::from_secs(120);
+/// How long a library may take to be there, or to load a model and warm up; and for anything else.
+const LOAD: Duration = Duration::from_secs(120);
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// How a peer is started.
@@ -128,7 +128,7 @@ impl Worker {
             }
         });
         let mut process = Process { child, requests, replies, version: None };
-        let hello = process.reply(START).map_err(|error| self.explained(&error))?;
+        let hello = process.reply(LOAD).map_err(|error| self.explained(&error))?;
         process.version = hello.version;
         Ok(process)
     }
@@ -149,7 +149,7 @@ impl Process {
         let line = serde_json::to_string(request).map_err(|error| error.to_string())?;
         // One that does not listen any more has ended, which is what waiting for it says.
         let _ = writeln!(self.requests, "{line}").and_then(|()| self.requests.flush());
-        self.reply(ANSWER)
+        self.reply(if matches!(request, Request::Load { .. }) { LOAD } else { ANSWER })
     }
 
     fn reply(&mut self, limit: Duration) -> Result<Reply, String> {

@@ -36,7 +36,7 @@ pub fn run() -> Run {
     let warning = Some("spread".to_owned());
     let steps = vec![step("stem", 0.5), step("head", 1.5)];
     let note = Some("wrong, by \"much\"".to_owned());
-    let peer = |peer: &str, ratio, note: Option<&str>| Against {
+    let peer = |peer: &str, ratio: Option<f64>, note: Option<&str>| Against {
         peer: peer.to_owned(),
         wall_ms: ratio.and_then(|ratio| Stats::of(vec![4.0 / ratio])),
         ratio,
