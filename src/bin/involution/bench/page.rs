@@ -163,7 +163,7 @@ mod tests {
             "What a pixel takes",
             "Where the time",
             "Beside other libraries",
-            "200x",
+            "100x",
         ] {
             assert!(page.contains(part), "{part}");
         }

@@ -11,8 +11,8 @@ const NAME: f64 = 26.0;
 const STEP: f64 = 18.0;
 
 /// Where bars lie: names of peers to the left of them, how many times as fast to the right.
-const LEFT: f64 = 104.0;
-const RIGHT: f64 = WIDTH - 92.0;
+const LEFT: f64 = 88.0;
+const RIGHT: f64 = WIDTH - 64.0;
 
 /// A drawing for each group of rows that have peers.
 pub fn figures(run: &Run) -> Option<String> {

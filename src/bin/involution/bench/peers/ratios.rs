@@ -96,7 +96,7 @@ mod tests {
             note: Some("no such operator".to_owned()),
             ..Against::default()
         };
-        let first = [peer("a", 0.5), peer("b", 0.125)];
+        let first = [peer("a", 0.5), peer("b", 0.25)];
         let second = [peer("a", 2.0), failed];
         let rows =
             [("x", wall.as_ref(), &first[..]), ("y", wall.as_ref(), &second), ("z", None, &[])];
@@ -104,9 +104,9 @@ mod tests {
         assert_eq!(ratios.header, ["workload", "ours ms", "a", "b", "fastest", "error"]);
         let lines: Vec<String> = ratios.lines.iter().map(|line| line.join("|")).collect();
         let expected = [
-            "x|2.00|0.50|0.12|0.50|0.250",
+            "x|2.00|0.50|0.25|0.50|0.250",
             "y|2.00|2.00|failed|2.00|0.250",
-            "geometric mean||1.00|0.12|1.00|",
+            "geometric mean||1.00|0.25|1.00|",
         ];
         assert_eq!(lines, expected);
         assert_eq!(ratios.notes, ["b, y: no such operator"]);
