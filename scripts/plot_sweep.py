@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Draws what `involution bench --suite sweep` found: the time of a pixel by batch and by size of image.
+"""Draws what `involution bench sweep` found: the time of a pixel by batch and by size of image.
 
     pip install matplotlib
-    cargo run --release -- bench --suite sweep --json sweep.json
+    cargo run --release -- bench sweep rednet50 --json sweep.json
     python scripts/plot_sweep.py sweep.json --output docs/sweep.svg
 
 Several files are several lines, named by the network and the adapter of each. What was left out or is wrong has no
@@ -40,7 +40,7 @@ def draw(axes, points, label):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="+", metavar="FILE", help="what --suite sweep --json FILE wrote")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="what bench sweep --json FILE wrote")
     parser.add_argument("--output", required=True, metavar="FILE", help="image to write: .svg, .png or .pdf")
     arguments = parser.parse_args()
     # Text stays text, and the same rows make the same file.
@@ -49,7 +49,7 @@ def main():
     for file in arguments.files:
         report = json.loads(Path(file).read_text())
         if report.get("suite") != "sweep" or not report["rows"]:
-            parser.error(f"{file} has no rows of --suite sweep")
+            parser.error(f"{file} has no rows of bench sweep")
         network = report["rows"][0]["group"]
         batches, sizes = lines_of(report["rows"])
         label = f"{network}, {report['adapter']}"

@@ -47,7 +47,7 @@ impl GpuTensor {
 }
 
 /// One dispatch, ready to be recorded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Dispatch {
     pub pipeline: Arc<Pipeline>,
     pub bind_group: wgpu::BindGroup,
@@ -95,6 +95,17 @@ impl Prepared {
     /// The candidate that was chosen.
     pub fn candidate(&self) -> &str {
         &self.candidate
+    }
+
+    /// The same work so many times in one submission: what a submission costs is then but a small part of it.
+    pub fn repeated(&self, times: usize) -> Prepared {
+        Prepared {
+            dispatches: std::iter::repeat_n(&self.dispatches, times).flatten().cloned().collect(),
+            op: self.op,
+            candidate: self.candidate.clone(),
+            output: self.output.clone(),
+            _leases: self._leases.clone(),
+        }
     }
 }
 

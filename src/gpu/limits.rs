@@ -68,6 +68,32 @@ pub enum Bound {
     Memory,
 }
 
+/// A copy of so many elements.
+pub(crate) fn copying(elements: usize) -> Result<KernelCall> {
+    let grid = Grid::Invocations(elements.div_ceil(COPIED));
+    call(&COPY, &[("fours", elements / 4)], grid)
+}
+
+/// So many rounds of multiply-adds in each invocation.
+pub(crate) fn multiplying(invocations: usize, rounds: usize) -> Result<KernelCall> {
+    let sizes = [("invocations", invocations), ("rounds", rounds)];
+    call(&MULTIPLY_ADD, &sizes, Grid::Invocations(invocations))
+}
+
+fn call(
+    kernel: &'static Kernel,
+    sizes: &[(&'static str, usize)],
+    grid: Grid,
+) -> Result<KernelCall> {
+    Ok(KernelCall {
+        kernel,
+        tile: kernel.tiles[0],
+        params: Params::sizes(sizes).map_err(Error::at(LIMITS))?,
+        bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
+        grid,
+    })
+}
+
 impl Gpu {
     /// Measures the adapter; takes about a second.
     pub fn limits(&self) -> Result<Limits> {
@@ -97,34 +123,23 @@ impl Gpu {
         let shape = Shape::from([elements]);
         let x = self.upload(&Tensor::filled([elements], 1.0).map_err(Error::at(LIMITS))?)?;
         let out = self.empty(&shape, LIMITS, "the copy")?;
-        let params = Params::sizes(&[("fours", elements / 4)]);
-        let call = KernelCall {
-            kernel: &COPY,
-            tile: COPY.tiles[0],
-            params: params.map_err(Error::at(LIMITS))?,
-            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-            grid: Grid::Invocations(elements.div_ceil(COPIED)),
-        };
-        self.bound(&call, &x, &out, DISPATCHES)
+        self.bound(&copying(elements)?, &x, &out, DISPATCHES)
+    }
+
+    /// Enough for every lane of the largest; a software adapter has few.
+    pub(crate) fn multiplying_invocations(&self) -> usize {
+        if self.adapter().software { 1 << 12 } else { 1 << 20 }
     }
 
     fn multiply_add_rate(&self) -> Result<f64> {
-        // Enough for every lane of the largest; a software adapter has few.
-        let invocations = if self.adapter().software { 1 << 12 } else { 1 << 20 };
+        let invocations = self.multiplying_invocations();
         // The chains settle at 1, far from overflow and from subnormal numbers.
         let x = Tensor::new(Shape::from([2]), vec![0.5, 0.5]).map_err(Error::at(LIMITS))?;
         let x = self.upload(&x)?;
         let out = self.empty(&Shape::from([invocations]), LIMITS, "the sums")?;
         let mut rounds = 64;
         loop {
-            let sizes = [("invocations", invocations), ("rounds", rounds)];
-            let call = KernelCall {
-                kernel: &MULTIPLY_ADD,
-                tile: MULTIPLY_ADD.tiles[0],
-                params: Params::sizes(&sizes).map_err(Error::at(LIMITS))?,
-                bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-                grid: Grid::Invocations(invocations),
-            };
+            let call = multiplying(invocations, rounds)?;
             let best = self.best(&self.bound(&call, &x, &out, 1)?)?;
             if best >= LONG_ENOUGH || rounds >= 1 << 20 {
                 return Ok(2.0 * (ROUND * rounds * invocations) as f64 / best.as_secs_f64());

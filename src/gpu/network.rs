@@ -188,6 +188,14 @@ impl Network {
         self.0.gpu.time(NETWORK, &run.bound.dispatches)
     }
 
+    /// The same by the host's clock alone, with all dispatches in one pass as in [`Network::run`]. Timestamps take a pass
+    /// for each dispatch; the difference is what they cost.
+    pub fn time_whole(&self, x: &Shape, outputs: &[&str]) -> Result<Timing> {
+        let run = self.prepared(x, outputs)?;
+        let _queueing = lock(&run.queueing);
+        self.0.gpu.time_whole(NETWORK, &run.bound.dispatches)
+    }
+
     fn prepared(&self, x: &Shape, outputs: &[&str]) -> Result<Arc<Run>> {
         self.prepared_with(x, outputs, &mut |_| {})
     }

@@ -33,6 +33,9 @@ pub struct Timing {
     /// Each dispatch on the device; `None` where the device has no timestamps or they contradict the
     /// host's clock.
     pub dispatches: Option<Vec<Duration>>,
+    /// On the device from the beginning of the first dispatch to the end of the last; `None` as above. It is
+    /// more than the sum of the dispatches by what lies between them.
+    pub span: Option<Duration>,
     /// From before recording until the host knew that it was done.
     pub wall: Duration,
 }
@@ -82,19 +85,34 @@ impl Gpu {
     /// Submits dispatches, waits for them, and says how long they took.
     pub(crate) fn time(&self, op: &'static str, dispatches: &[Dispatch]) -> Result<Timing> {
         let queries = self.queries(dispatches.len())?;
+        self.time_with(op, dispatches, queries)
+    }
+
+    /// The same in a single pass, as it is run by those who do not ask for times: by the host's clock alone.
+    pub(crate) fn time_whole(&self, op: &'static str, dispatches: &[Dispatch]) -> Result<Timing> {
+        self.time_with(op, dispatches, None)
+    }
+
+    fn time_with(
+        &self,
+        op: &'static str,
+        dispatches: &[Dispatch],
+        queries: Option<Queries>,
+    ) -> Result<Timing> {
         let start = Instant::now();
         let submission = self.record(op, dispatches, queries.as_ref())?;
         self.wait(submission)?;
         let wall = start.elapsed();
-        let dispatches = match queries {
+        let stamped = match queries {
             None => None,
-            Some(queries) => self.read_queries(&queries)?.filter(|times| {
+            Some(queries) => self.read_queries(&queries)?.filter(|stamped| {
                 // The device cannot have been busy for longer than the host waited for it.
-                let busy: Duration = times.iter().sum();
-                !busy.is_zero() && busy <= wall + wall / 20
+                let busy: Duration = stamped.dispatches.iter().sum();
+                !busy.is_zero() && busy.max(stamped.span) <= wall + wall / 20
             }),
         };
-        Ok(Timing { dispatches, wall })
+        let (dispatches, span) = stamped.map(|of| (of.dispatches, of.span)).unzip();
+        Ok(Timing { dispatches, span, wall })
     }
 
     pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
@@ -126,16 +144,51 @@ impl Gpu {
         Ok(Some(Queries { set, resolved: Arc::new(lease), count }))
     }
 
-    /// The length of each dispatch, or nothing where a clock ran backwards.
-    fn read_queries(&self, queries: &Queries) -> Result<Option<Vec<Duration>>> {
+    /// What the timestamps say, or nothing where a clock ran backwards.
+    fn read_queries(&self, queries: &Queries) -> Result<Option<Stamped>> {
         let bytes = u64::from(queries.count) * u64::from(wgpu::QUERY_SIZE);
         let read = self.read(&queries.resolved, 0, bytes, "timestamps");
         let ticks: Vec<u64> = pollster::block_on(read)?;
         let period = f64::from(self.0.context.queue.get_timestamp_period());
-        let lengths = ticks.as_chunks::<2>().0.iter().map(|[begin, end]| {
-            let ticks = end.checked_sub(*begin)?;
+        Ok(Stamped::of(&ticks, period))
+    }
+}
+
+/// What timestamps say of some dispatches.
+#[derive(Debug, PartialEq)]
+struct Stamped {
+    dispatches: Vec<Duration>,
+    span: Duration,
+}
+
+impl Stamped {
+    /// From the beginning and the end of each dispatch, in ticks of so many nanoseconds.
+    fn of(ticks: &[u64], period: f64) -> Option<Self> {
+        let length = |begin: u64, end: u64| {
+            let ticks = end.checked_sub(begin)?;
             Some(Duration::from_nanos((ticks as f64 * period) as u64))
-        });
-        Ok(lengths.collect())
+        };
+        let each = ticks.as_chunks::<2>().0.iter().map(|&[begin, end]| length(begin, end));
+        let dispatches = each.collect::<Option<Vec<_>>>()?;
+        // Those that need nothing of each other may overlap.
+        let span = length(*ticks.iter().min()?, *ticks.iter().max()?)?;
+        Some(Stamped { dispatches, span })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_lengths_and_a_span_and_a_clock_that_runs_backwards_is_none() {
+        let nanos = Duration::from_nanos;
+        let stamped = |ticks: &[u64]| Stamped::of(ticks, 2.0);
+        let expected = Stamped { dispatches: vec![nanos(10), nanos(6)], span: nanos(20) };
+        assert_eq!(stamped(&[100, 105, 107, 110]), Some(expected));
+        assert_eq!(stamped(&[100, 99, 107, 110]), None);
+        let overlapping = Stamped { dispatches: vec![nanos(20), nanos(6)], span: nanos(20) };
+        assert_eq!(stamped(&[100, 110, 104, 107]), Some(overlapping));
+        assert_eq!(stamped(&[]), None);
     }
 }

@@ -88,9 +88,10 @@ fn peers_are_a_table_for_people_beside_a_file_for_programs() {
 
 #[test]
 fn a_sweep_gives_the_time_of_a_pixel_by_batch_and_size() {
-    let arguments = ["--suite", "sweep", "--model", "rednet_digits", "--batches", "3"];
-    let sizes = ["--sizes", "7,8,12", "--repeat", "2", "--json"];
-    let Some(ran) = on_device(&[&arguments[..], &sizes].concat()) else { return };
+    let arguments = ["sweep", "rednet_digits", "--var", "batch=3", "--var", "size=7,8,12"];
+    let Some(ran) = on_device(&[&arguments[..], &["--repeat", "2", "--json"]].concat()) else {
+        return;
+    };
     let json = ran.json();
     assert_eq!(json["suite"], "sweep");
     let points: Vec<(u64, u64)> = rows(&json)
@@ -109,14 +110,51 @@ fn a_sweep_gives_the_time_of_a_pixel_by_batch_and_size() {
     assert_eq!(rows(&json)[0]["ratio"], 1.0);
 }
 
+#[test]
+fn an_operator_is_swept_like_a_network() {
+    let arguments = ["sweep", "involution", "--var", "size=7..14", "--repeat", "1", "--json"];
+    let Some(ran) = on_device(&arguments) else { return };
+    let json = ran.json();
+    let names: Vec<&str> =
+        rows(&json).iter().map(|row| row["workload"].as_str().unwrap()).collect();
+    assert_eq!(names, ["involution/56_b1", "involution/7_b1", "involution/14_b1"]);
+    for row in rows(&json) {
+        assert_eq!(row["checked"], true, "{row}");
+        assert!(row["ns_per_pixel"].as_f64().unwrap() > 0.0, "{row}");
+    }
+}
+
+#[test]
+fn shapes_and_batches_select_the_calls_that_are_timed() {
+    let arguments =
+        ["bench", "--ops", "softmax,linear", "--batch", "2,3", "--shapes", "3x2048,2x1000"];
+    let ran = involution(&[&arguments[..], &["--repeat", "1", "--json"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json = ran.json();
+    let mut shapes: Vec<&Value> = rows(&json).iter().map(|row| &row["shapes"]["x"]).collect();
+    shapes.sort_by_key(|shape| shape[0].as_u64());
+    assert_eq!(shapes, [&serde_json::json!([2, 1000]), &serde_json::json!([3, 2048])]);
+}
+
+#[test]
+fn a_row_is_sampled_for_as_long_as_is_asked_for() {
+    let arguments =
+        ["bench", "--filter", "softmax", "--repeat", "1", "--min-time", "0.2", "--json"];
+    let ran = involution(&arguments);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json = ran.json();
+    let times = rows(&json)[0]["wall_ms"]["times"].as_array().unwrap();
+    let sum: f64 = times.iter().map(|time| time.as_f64().unwrap()).sum();
+    // The rest of the time is what lies between two samples.
+    assert!(times.len() > 20 && sum > 20.0, "{} samples, {sum} ms", times.len());
+}
+
 /// What no machine has room for is left out, and said to be; the rest runs.
 #[test]
 fn a_sweep_leaves_out_what_there_is_no_room_for() {
-    let arguments =
-        ["--suite", "sweep", "--model", "rednet_digits", "--sizes", "8", "--repeat", "1"];
-    let Some(ran) = on_device(&[&arguments[..], &["--batches", "1000000000"]].concat()) else {
-        return;
-    };
+    let variable = "batch=1000000000";
+    let arguments = ["sweep", "rednet_digits", "--var", variable, "--repeat", "1"];
+    let Some(ran) = on_device(&arguments) else { return };
     let text = &ran.stdout;
     assert!(text.contains("left out rednet_digits/8_b1000000000: "), "{text}");
     assert!(text.contains("All 1 rows that were run are right."), "{text}");
@@ -128,7 +166,7 @@ fn a_filter_selects_kernels_too() {
     let ran = involution(&arguments);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let json = ran.json();
-    assert_eq!((&json["suite"], rows(&json).len()), (&"kernels".into(), 1));
+    assert_eq!((&json["suite"], rows(&json).len()), (&"ops".into(), 1));
     // The reference is not measured.
     if json["limits"].is_null() {
         assert!(json["known_answers"].is_object());
@@ -157,7 +195,7 @@ fn what_selects_nothing_is_refused_with_what_there_is() {
     let refused = |arguments: &[&str], parts: &[&str]| {
         misused(&involution(&[&["bench"], arguments].concat()), parts);
     };
-    refused(&["--suite", "pears"], &["pears", "kernels", "peers", "sweep"]);
+    refused(&["--suite", "pears"], &["pears", "ops", "peers"]);
     refused(
         &["--suite", "peers", "--filter", "W9"],
         &["W9", "W1/inv_op_c256_56_s1_b1", "W7/rednet50_b8"],
@@ -165,11 +203,16 @@ fn what_selects_nothing_is_refused_with_what_there_is() {
     // One text that selects something does not hide one that does not.
     refused(&["--suite", "peers", "--filter", "W1,W9"], &["--filter W9"]);
     refused(&["--filter", "nothing"], &["nothing", "softmax 1000"]);
-    refused(&["--suite", "peers", "conv2d"], &["no operators", "--filter"]);
-    refused(&["--suite", "peers", "--all-kernels"], &["--all-kernels", "kernels"]);
+    refused(&["--shapes", "13x17"], &["--shapes 13x17", "1x3x224x224"]);
+    refused(&["--shapes", "large"], &["large", "64x56x56"]);
+    refused(&["--ops", "conv3d"], &["conv3d", "conv2d"]);
+    refused(&["--batch", "0"], &["above 0"]);
+    refused(&["--suite", "peers", "--ops", "conv2d"], &["--ops", "--filter"]);
+    refused(&["--suite", "peers", "--candidates"], &["--candidates", "ops"]);
+    refused(&["--suite", "peers", "--batch", "2"], &["--batch", "peers"]);
     // Said as a contradiction where a GPU is required.
     refused(&["--suite", "peers", "--adapter", "cpu"], &["GPU"]);
-    refused(&["--suite", "sweep", "--model", "rednet"], &["rednet", "rednet50"]);
-    refused(&["--suite", "sweep", "--batches", "0"], &["above 0"]);
-    refused(&["--batches", "2"], &["--batches", "--suite sweep", "kernels"]);
+    refused(&["sweep", "rednet"], &["rednet", "rednet50", "conv2d"]);
+    refused(&["sweep", "rednet26", "--var", "batch=0"], &["above 0"]);
+    refused(&["sweep", "rednet26", "--var", "depth=1..4"], &["depth", "size=56..512"]);
 }

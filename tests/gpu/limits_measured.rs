@@ -21,6 +21,18 @@ fn every_figure_is_measured() {
 }
 
 #[test]
+fn a_probe_is_two_dispatches_that_take_time() {
+    adapters::each(|gpu| {
+        let probe = gpu.probe().unwrap();
+        let timing = probe.time().unwrap();
+        assert!(!timing.wall.is_zero());
+        assert!(timing.dispatches.is_none_or(|times| times.len() == 2));
+        drop(probe);
+        assert_eq!(gpu.pool_stats().in_use, 0);
+    });
+}
+
+#[test]
 fn a_floor_is_the_slower_of_the_two() {
     let limits = Limits {
         copy: 2e9,

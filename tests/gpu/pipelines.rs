@@ -162,6 +162,11 @@ fn dispatch_times_fit_into_the_wall_clock() {
             }
         }
         assert!(timed == 0 || gpu.adapter().timestamps, "times without a clock");
+        // As often as is asked for, and what lies between the dispatches is part of the span.
+        let timing = gpu.submit_timed(&prepared.repeated(3)).unwrap();
+        if let (Some(times), Some(span)) = (&timing.dispatches, timing.span) {
+            assert!(times.len() == 3 * dispatches && times.iter().all(|&time| time <= span));
+        }
         // A timed submission computes the same.
         let want = expected(&case.operator, &harness::views(&inputs)).unwrap();
         assert!(compare(&want, &gpu.download(prepared.output()).unwrap()).passed());

@@ -1,6 +1,8 @@
 //! Networks on devices: any shape, any thread, little memory, and failures that say what they are.
 
-use involution::gpu::Network;
+use std::time::Duration;
+
+use involution::gpu::{Network, Timing};
 use involution::models::{MobileNetV2, RedNet};
 use involution::nn::PoolTo;
 use involution::{Error, Gpu, Layer, Limit, Shape, Tensor, reference};
@@ -64,6 +66,33 @@ fn any_size_and_any_results() {
         assert!(matches!(&error, Error::UnknownOutput { output, .. } if output == "c9"), "{error}");
         let error = network.run(&input(&[1, 2, 8, 8], 0)).unwrap_err();
         assert!(matches!(error, Error::Layer { .. }), "{error}");
+    });
+}
+
+/// From its first timestamp to its last a run takes what its dispatches take one by one, and what the host waits less
+/// what a submission takes. Other programs may come between any two of these, so that one run of many will do.
+#[test]
+fn timestamps_add_up_to_what_the_host_waits() {
+    adapters::each(|gpu| {
+        let network = network(gpu);
+        let shape = Shape::from([32, 1, 32, 32]);
+        network.prepare(&shape, &["logits"]).unwrap();
+        let submission = gpu.limits().unwrap().submission;
+        let near = |a: Duration, b: Duration, part: f64| {
+            (a.as_secs_f64() / b.as_secs_f64() - 1.0).abs() <= part
+        };
+        let adds_up = |timing: &Timing| {
+            let (span, sum) = (timing.span.unwrap(), timing.gpu().unwrap());
+            near(span, sum, 0.05) && near(span, timing.wall.saturating_sub(submission), 0.15)
+        };
+        let runs = (0..40).map(|_| network.time(&shape, &["logits"]).unwrap());
+        let timed: Vec<Timing> = runs.filter(|timing| timing.dispatches.is_some()).collect();
+        assert_eq!(timed.is_empty(), !gpu.adapter().timestamps, "timestamps that are no clock");
+        assert!(timed.is_empty() || timed.iter().any(adds_up), "{timed:?} {submission:?}");
+        // Without timestamps it is the same work.
+        let whole = network.time_whole(&shape, &["logits"]).unwrap();
+        assert!(whole.dispatches.is_none() && whole.span.is_none() && !whole.wall.is_zero());
+        adapters::count(1);
     });
 }
 

@@ -1,22 +1,25 @@
 //! `involution bench`: how long kernels, layers and networks take, and that what was timed is right.
 
 mod agreement;
+mod clocks;
 mod cores;
 mod csv;
 mod diff;
 mod fault;
 mod findings;
-mod kernels;
 mod limits;
 mod machine;
 mod markdown;
+mod ops;
 mod page;
 mod peers;
 mod random;
 mod record;
+mod rounds;
 mod row;
 mod rows;
 mod sampling;
+mod selection;
 mod stats;
 mod subject;
 mod sweep;
@@ -38,16 +41,18 @@ use record::Run;
 
 const EXAMPLES: &str = "\
 Examples:
-  involution bench                         every distinct shape of RedNet-50, and more
-  involution bench --quick                 some shapes of each operator, under a minute
-  involution bench involution conv2d       two operators
-  involution bench conv2d --all-kernels    every kernel, not just the preferred one
+  involution bench                         every distinct call of the networks, and more
+  involution bench --quick                 some calls of each operator, under a minute
+  involution bench --ops involution,conv2d two operators
+  involution bench --shapes 14x14 --batch 1,8
+  involution bench --ops conv2d --candidates
+                                           every kernel, not just the preferred one
   involution bench --json rows.json        the table on stdout, the rows in a file
   involution bench --quick --json - | jq '.rows[] | [.case, .wall_ms.median]'
   involution bench --suite peers           from host to host, as other libraries are timed
   involution bench --suite peers --filter W1,W7/rednet50_b1 --json ours.json
+  involution bench sweep rednet50 --var batch=1..8 --var size=128..512
   involution bench diff before.json after.json
-  involution bench --suite sweep --model rednet50 --batches 1,8 --sizes 128,512
   involution bench --html page.html --csv rows.csv
 
 The output that was timed is compared with the reference: a row that misses has no time, and the
@@ -59,28 +64,41 @@ as well.";
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Operators of the suite `kernels`; all where none is named
-    #[arg(value_name = "OP", value_parser = PossibleValuesParser::new(NAMES), hide_possible_values = true)]
-    operators: Vec<String>,
     /// What to time
     #[arg(long, value_enum, default_value_t)]
     suite: Suite,
+    /// Rows of these operators
+    #[arg(long, value_name = "OPS", value_delimiter = ',', value_parser = PossibleValuesParser::new(NAMES), hide_possible_values = true)]
+    ops: Vec<String>,
+    /// Rows whose first input ends in one of these shapes: 14x14, 64x56x56 or 8x64x56x56
+    #[arg(long, value_name = "SHAPES", value_delimiter = ',', value_parser = selection::Ending::parse)]
+    shapes: Vec<selection::Ending>,
+    /// Batches of each row, instead of its own
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = positive)]
+    batch: Vec<usize>,
     /// Rows whose name contains one of these texts
     #[arg(long, value_name = "TEXTS", value_delimiter = ',')]
     filter: Vec<String>,
-    /// Some shapes of each operator, and fewer samples
+    /// Some calls of each operator, and fewer samples
     #[arg(long)]
     quick: bool,
     /// Time every kernel that fits, not just the preferred one
     #[arg(long)]
-    all_kernels: bool,
+    candidates: bool,
     #[command(flatten)]
+    sampling: sampling::Amount,
+    #[command(flatten)]
+    forms: Forms,
+    /// What the suite `sweep` is asked for, which has a command of its own.
+    #[arg(skip)]
     sweep: sweep::Options,
     #[command(flatten)]
     peers: peers::Options,
-    /// Samples of each row [default: 15, 5 if --quick, fewer where they take too long]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    repeat: Option<u32>,
+}
+
+/// How the rows are given beside the table, or instead of it.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct Forms {
     /// Write the rows as JSON to a file, beside the table, or to stdout instead of it (-, the default)
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
@@ -98,25 +116,28 @@ pub struct Args {
     trace: Option<PathBuf>,
 }
 
-/// How a form that rows are written in is made, and with its flag and its file.
+/// How a form that rows are written in is made, and with its file.
 type Make = fn(&Run) -> String;
-type Form<'a> = (&'static str, &'a Path, Make);
+type Form<'a> = (&'a Path, Make);
 
-impl Args {
-    fn forms(&self) -> impl Iterator<Item = Form<'_>> {
-        let forms: [(_, &Option<PathBuf>, Make); 4] = [
-            ("--csv", &self.csv, csv::text),
-            ("--md", &self.md, markdown::text),
-            ("--html", &self.html, page::text),
-            ("--trace", &self.trace, trace::text),
+impl Forms {
+    /// The files beside that of JSON.
+    fn files(&self) -> impl Iterator<Item = Form<'_>> {
+        let forms: [(&Option<PathBuf>, Make); 4] = [
+            (&self.csv, csv::text),
+            (&self.md, markdown::text),
+            (&self.html, page::text),
+            (&self.trace, trace::text),
         ];
-        forms.into_iter().filter_map(|(flag, file, form)| Some((flag, file.as_deref()?, form)))
+        forms.into_iter().filter_map(|(file, form)| Some((file.as_deref()?, form)))
     }
 }
 
 /// What is done with the files of runs.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// How the time of an operator or a network grows with its batch and size
+    Sweep(sweep::Args),
     /// Compare the files of two builds: what is slower, what is faster, and what nobody can tell
     Diff(diff::Args),
 }
@@ -124,20 +145,21 @@ enum Command {
 /// A set of things to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Suite {
-    /// Single kernels on the shapes of RedNet-50 and others
+    /// Single calls on the shapes of RedNet-50 and others
     #[default]
-    Kernels,
+    Ops,
     /// Operators, layers and networks from host to host, under the names that other libraries are timed by
     Peers,
-    /// A network on batches and sizes of images: what each pixel takes
+    /// The command of this name
+    #[value(skip)]
     Sweep,
 }
 
 impl Suite {
-    /// What its rows come from, as it is named on the command line.
+    /// As it is named on the command line.
     fn name(self) -> &'static str {
         match self {
-            Suite::Kernels => "kernels",
+            Suite::Ops => "ops",
             Suite::Peers => "peers",
             Suite::Sweep => "sweep",
         }
@@ -146,14 +168,12 @@ impl Suite {
 
 /// `involution` without a command.
 pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
-    let json = json.then(|| PathBuf::from("-"));
-    let text = json.is_none();
-    let outcome = run(flags, &Args { quick: true, json, ..Args::default() }, false)?;
-    if text {
+    let outcome = run(flags, &Args { quick: true, ..Args::default() }, json)?;
+    if !json {
         output::print(
             "\nNext:\n  \
              involution verify            every kernel against the reference on random cases\n  \
-             involution bench --help      every shape of RedNet-50; every kernel; JSON\n  \
+             involution bench --help      every call of the networks; every kernel; JSON\n  \
              involution op --help         one operator on tensors of your own\n  \
              involution doctor            adapters, limits, drivers\n",
         )?;
@@ -162,21 +182,23 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
-    if let Some(Command::Diff(args)) = &args.command {
-        return diff::run(args, json);
+    match &args.command {
+        Some(Command::Diff(args)) => diff::run(args, json),
+        Some(Command::Sweep(args)) => measure(flags, &args.to_suite(), json),
+        None => measure(flags, args, json),
     }
-    let json = args.json.clone().or_else(|| json.then(|| PathBuf::from("-")));
+}
+
+fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
+    let json = args.forms.json.clone().or_else(|| json.then(|| PathBuf::from("-")));
     let file = json.as_deref().filter(|&path| path != Path::new("-"));
-    if let Some(file) = file {
-        check_file("--json", file)?;
-    }
-    for (flag, file, _) in args.forms() {
-        check_file(flag, file)?;
+    for file in args.forms.files().map(|(file, _)| file).chain(file) {
+        output::check_folder(file)?;
     }
     // Whatever is wrong with the call is said before a device is opened.
     let suite = prepare(args)?;
     let runner = flags.open()?;
-    if args.suite != Suite::Kernels {
+    if args.suite != Suite::Ops {
         device(&runner, args)?;
     }
     let stdout_is_json = json.is_some() && file.is_none();
@@ -192,9 +214,9 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     if let Some(file) = file {
         output::write(file, findings.json()?.as_bytes())?;
     }
-    if args.forms().next().is_some() {
+    if args.forms.files().next().is_some() {
         let recorded = Run::parse(&findings.json()?)?;
-        for (_, file, form) in args.forms() {
+        for (file, form) in args.forms.files() {
             output::write(file, form(&recorded).as_bytes())?;
         }
     }
@@ -207,19 +229,19 @@ type Ready<'a> = Box<dyn FnOnce(&Runner) -> Result<Box<dyn Findings>> + 'a>;
 fn prepare(args: &Args) -> Result<Ready<'_>> {
     check_flags(args)?;
     match args.suite {
-        Suite::Kernels => {
-            let workloads = kernels::select(args)?;
-            Ok(Box::new(move |runner| Ok(Box::new(kernels::measure(runner, workloads, args)?))))
+        Suite::Ops => {
+            let workloads = ops::select(args)?;
+            Ok(Box::new(move |runner| Ok(Box::new(ops::measure(runner, workloads, args)?))))
         }
         Suite::Peers => {
-            let workloads = peers::select(&args.filter)?;
+            let workloads = peers::select(args)?;
             let mut field = args.peers.field(&workloads)?;
             Ok(Box::new(move |runner| {
                 peers::measure(runner, device(runner, args)?, &workloads, &mut field, args)
             }))
         }
         Suite::Sweep => {
-            let workloads = sweep::select(&args.sweep, &args.filter)?;
+            let workloads = sweep::select(&args.sweep)?;
             Ok(Box::new(move |runner| {
                 Ok(Box::new(sweep::measure(runner, device(runner, args)?, workloads, args)?))
             }))
@@ -227,38 +249,30 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
     }
 }
 
-/// A file that is more likely to be meant as one than as an operator, in a folder that is there.
-fn check_file(flag: &str, file: &Path) -> Result<()> {
-    let name = file.to_string_lossy();
-    if NAMES.contains(&&*name) {
-        return Err(bad_use(format!(
-            "{flag} {name} would write a file named {name}: put operators before {flag}, or write \
-             {flag}=./{name}"
-        )));
-    }
-    output::check_folder(file)
-}
-
 /// Refuses what has no meaning for a suite.
 fn check_flags(args: &Args) -> Result<()> {
     let (suite, name) = (args.suite, args.suite.name());
-    if suite != Suite::Sweep && args.sweep.any() {
-        return Err(bad_use(format!(
-            "--model, --batches and --sizes are for --suite sweep, not for {name}"
-        )));
+    if suite != Suite::Ops && !args.ops.is_empty() {
+        return Err(bad_use(format!("--ops is for --suite ops; --filter selects rows of {name}")));
     }
     if suite != Suite::Peers && args.peers.any() {
         return Err(bad_use(format!("--peers and --export are for --suite peers, not for {name}")));
     }
-    if suite != Suite::Kernels && !args.operators.is_empty() {
-        return Err(bad_use(format!(
-            "--suite {name} takes no operators; --filter selects its rows"
-        )));
+    if suite != Suite::Ops && args.candidates {
+        return Err(bad_use(format!("--candidates is for --suite ops, not for {name}")));
     }
-    if suite != Suite::Kernels && args.all_kernels {
-        return Err(bad_use(format!("--all-kernels is for --suite kernels, not for {name}")));
+    if suite == Suite::Peers && !args.batch.is_empty() {
+        return Err(bad_use("--batch is not for --suite peers, whose names have their batch"));
     }
     Ok(())
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("must be a number above 0".to_owned()),
+    }
 }
 
 /// The device, for suites that are pointless on the reference.
@@ -269,18 +283,4 @@ fn device<'a>(runner: &'a Runner, args: &Args) -> Result<&'a involution::Gpu> {
             args.suite.name()
         ))
     })
-}
-
-/// Keeps what a filter selects. A text that selects nothing is an error that lists what there is.
-fn filtered<T>(all: Vec<T>, filter: &[String], name: impl Fn(&T) -> &str) -> Result<Vec<T>> {
-    let matches = |text: &String, item: &T| name(item).contains(text.as_str());
-    if let Some(text) = filter.iter().find(|text| !all.iter().any(|item| matches(text, item))) {
-        let names: Vec<&str> = all.iter().map(name).collect();
-        return Err(bad_use(format!(
-            "--filter {text} selects nothing; there are:\n  {}",
-            names.join("\n  ")
-        )));
-    }
-    let wanted = |item: &T| filter.is_empty() || filter.iter().any(|text| matches(text, item));
-    Ok(all.into_iter().filter(wanted).collect())
 }

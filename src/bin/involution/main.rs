@@ -85,7 +85,7 @@ enum Command {
     /// Run one operator on tensors from a file
     Op(op::Args),
     /// Time kernels on the shapes of RedNet-50, or layers and networks, and check what they computed
-    Bench(bench::Args),
+    Bench(Box<bench::Args>),
     /// Measure which kernels are the fastest here, and remember them
     Tune(tune::Args),
 }

@@ -61,9 +61,10 @@ pub fn render(table: &Table) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// A progress bar on stderr, where that is a terminal.
+/// A progress bar on stderr with the time that is left, where that is a terminal.
 pub fn progress(what: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {wide_msg}");
+    let style =
+        ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}, {eta} left {wide_msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
     // Not drawn until it has a length: without one it would be full.
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());

@@ -10,9 +10,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::record::{Row, Run};
+use super::rounds::Beside;
 use super::stats::Stats;
 use crate::{Outcome, bad_use, output};
-use judge::{Judgement, Pair, judge};
+use judge::{Judgement, Pair, Place, judge};
 use report::Report;
 
 /// A row whose threads waited for a processor for longer than this part of their time tells nothing: its times are those
@@ -73,6 +74,24 @@ impl Clock {
         }
     }
 
+    /// The samples as multiples of what a probe took beside them, where it was timed.
+    fn multiples(self, row: &Row) -> Option<Vec<f64>> {
+        let times = &self.of(row)?.times;
+        let probe = self.probe(row.probe_ms.as_ref()?)?;
+        let whole = probe.len() == times.len() && probe.iter().all(|&time| time > 0.0);
+        whole.then(|| times.iter().zip(probe).map(|(time, probe)| time / probe).collect())
+    }
+
+    /// What the probe took by this clock, where it was timed by it.
+    fn probe(self, probe: &Beside) -> Option<&[f64]> {
+        let times = match self {
+            Clock::Gpu => &probe.gpu,
+            Clock::Wall => &probe.wall,
+            Clock::Cpu => &probe.cpu,
+        };
+        (!times.is_empty()).then_some(times)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Clock::Gpu => "GPU timestamps",
@@ -128,7 +147,17 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
         Some(clock) => (clock, by(clock, &rows, threshold)),
         None => clearest(&rows, first.software && last.software, threshold),
     };
-    Ok(Report::new(first, last, &rows, clock, judgement, threshold))
+    let probed = is_probed(clock, &rows);
+    Ok(Report::new(first, last, &rows, Comparison { clock, probed, judgement, threshold }))
+}
+
+/// How rows were compared, and what came of it.
+struct Comparison {
+    clock: Clock,
+    /// Whether times are multiples of a probe's.
+    probed: bool,
+    judgement: Judgement,
+    threshold: f64,
 }
 
 /// One row in the files of both sides that have it.
@@ -149,11 +178,19 @@ fn find<'a>(row: &Row, of: &[Row], runs: &'a [Run]) -> Vec<&'a Row> {
 }
 
 fn by(clock: Clock, rows: &[Matched<'_>], threshold: f64) -> Judgement {
-    let busy = |row: &&Row| row.waited.is_some_and(|waited| waited > BUSY);
+    let probed = is_probed(clock, rows);
+    // Of processor time beside a probe's, other programs have the same part.
+    let busy = |row: &&Row| {
+        row.waited.is_some_and(|waited| waited > BUSY) && !(probed && clock == Clock::Cpu)
+    };
     let calm = |rows: &[&Row]| rows.iter().any(|row| !busy(row));
     let samples = |rows: &[&Row], calm_alone: bool| -> Vec<Vec<f64>> {
         let wanted = rows.iter().filter(|row| !calm_alone || !busy(row));
-        wanted.filter_map(|row| Some(clock.of(row)?.times.clone())).collect()
+        let samples = |row: &&Row| match clock.multiples(row) {
+            Some(multiples) if probed => Some(multiples),
+            _ => Some(clock.of(row)?.times.clone()),
+        };
+        wanted.filter_map(samples).collect()
     };
     let pairs: Vec<Pair> = rows
         .iter()
@@ -162,17 +199,49 @@ fn by(clock: Clock, rows: &[Matched<'_>], threshold: f64) -> Judgement {
             Pair { before: samples(&row.before, !busy), after: samples(&row.after, !busy), busy }
         })
         .collect();
-    judge(&pairs, threshold)
+    if !probed {
+        return judge(&pairs, Place::LowerQuartile, threshold);
+    }
+    let mut judgement = judge(&pairs, Place::TrimmedMean, threshold);
+    // Multiples as the times that they usually are.
+    let usual = usual_probe(clock, rows);
+    for row in &mut judgement.rows {
+        (row.before, row.after) = (usual * row.before, usual * row.after);
+    }
+    judgement
 }
 
-/// The clock of the device or else the host's, but processor time where that is the clearer one: other programs make a
-/// software adapter wait, not work.
+/// The median of what the probe took in all runs of both sides.
+fn usual_probe(clock: Clock, rows: &[Matched<'_>]) -> f64 {
+    let probes = rows
+        .iter()
+        .flat_map(|row| row.before.iter().chain(&row.after))
+        .filter_map(|row| clock.probe(row.probe_ms.as_ref()?))
+        .flatten();
+    Stats::of(probes.copied().collect()).map_or(1.0, |probe| probe.median)
+}
+
+/// Whether all rows that have times by this clock have those of a probe beside them.
+fn is_probed(clock: Clock, rows: &[Matched<'_>]) -> bool {
+    let mut timed = rows
+        .iter()
+        .flat_map(|row| row.before.iter().chain(&row.after))
+        .filter(|row| clock.of(row).is_some())
+        .peekable();
+    timed.peek().is_some() && timed.all(|row| clock.multiples(row).is_some())
+}
+
+/// The clock of the device or else the host's; on a software adapter processor time beside a probe's, or where that is
+/// the clearer one: other programs make a software adapter wait, not work.
 fn clearest(rows: &[Matched<'_>], software: bool, threshold: f64) -> (Clock, Judgement) {
     let has = |clock: Clock| {
         rows.iter()
             .any(|row| row.before.iter().chain(&row.after).any(|row| clock.of(row).is_some()))
     };
     let usual = if has(Clock::Gpu) { Clock::Gpu } else { Clock::Wall };
+    if software && is_probed(Clock::Cpu, rows) {
+        return (Clock::Cpu, by(Clock::Cpu, rows, threshold));
+    }
     let judgement = by(usual, rows, threshold);
     if software && has(Clock::Cpu) {
         let other = by(Clock::Cpu, rows, threshold);

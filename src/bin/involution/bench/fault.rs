@@ -1,6 +1,6 @@
 //! A wrong or a slow kernel on purpose, so that tests can see the benchmark refuse the one and `diff` name the other:
-//! `INVOLUTION_BENCH_FAULT=wrong:TEXT` or `slow:TEXT`, for the calls whose name contains the text. Builds for release
-//! have no such thing.
+//! `INVOLUTION_BENCH_FAULT=wrong:TEXT` or `slow:TEXT`, for the calls whose name or kernel contains the text. Builds
+//! for release have no such thing.
 
 use involution::Tensor;
 use involution::gpu::Timing;
@@ -20,18 +20,19 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Of the call of this name.
-    pub fn of(call: &str) -> Self {
+    /// Of the call of this name by this kernel.
+    pub fn of(call: &str, kernel: &str) -> Self {
         match std::env::var("INVOLUTION_BENCH_FAULT") {
-            Ok(wanted) if cfg!(debug_assertions) => Fault::parse(&wanted, call),
+            Ok(wanted) if cfg!(debug_assertions) => Fault::parse(&wanted, call, kernel),
             _ => Fault::None,
         }
     }
 
-    fn parse(wanted: &str, call: &str) -> Self {
+    fn parse(wanted: &str, call: &str, kernel: &str) -> Self {
+        let named = |text: &str| call.contains(text) || kernel.contains(text);
         match wanted.split_once(':') {
-            Some(("wrong", text)) if call.contains(text) => Fault::Wrong,
-            Some(("slow", text)) if call.contains(text) => Fault::Slow,
+            Some(("wrong", text)) if named(text) => Fault::Wrong,
+            Some(("slow", text)) if named(text) => Fault::Slow,
             _ => Fault::None,
         }
     }
@@ -49,6 +50,7 @@ impl Fault {
         if self == Fault::Slow {
             for run in &mut samples.runs {
                 run.wall = run.wall.mul_f64(SLOWER);
+                run.span = run.span.map(|span| span.mul_f64(SLOWER));
                 for dispatch in run.dispatches.iter_mut().flatten() {
                     *dispatch = dispatch.mul_f64(SLOWER);
                 }
@@ -67,10 +69,11 @@ mod tests {
 
     #[test]
     fn a_fault_is_that_of_the_calls_it_names() {
-        assert_eq!(Fault::parse("wrong:softmax", "softmax 1000"), Fault::Wrong);
-        assert_eq!(Fault::parse("slow:1.1 conv3", "1.1 conv3 64->256 @56"), Fault::Slow);
-        for wanted in ["wrong:linear", "softmax", "other:softmax"] {
-            assert_eq!(Fault::parse(wanted, "softmax 1000"), Fault::None);
+        let parse = |wanted| Fault::parse(wanted, "1.1 conv3 64->256 @56", "conv2d/pairs_quads");
+        assert_eq!(parse("wrong:64->256"), Fault::Wrong);
+        assert_eq!((parse("slow:1.1 conv3"), parse("slow:pairs")), (Fault::Slow, Fault::Slow));
+        for wanted in ["wrong:linear", "conv3", "other:conv3"] {
+            assert_eq!(parse(wanted), Fault::None);
         }
     }
 }

@@ -46,14 +46,28 @@ impl Watch {
         (sum.ran > 0).then_some(sum)
     }
 
-    /// The part of the time since then that threads were ready to run and had no processor. A software adapter runs
-    /// on the processors itself: there it is what other programs took away.
-    pub fn waited(self) -> Option<f64> {
+    /// What they had since then.
+    pub fn since(self) -> Option<Self> {
         let now = Watch::start()?;
         // Threads that ended in between take their counts with them.
         let ran = now.ran.checked_sub(self.ran)?;
         let waited = now.waited.checked_sub(self.waited)?;
-        (ran + waited > 0).then(|| waited as f64 / (ran + waited) as f64)
+        Some(Watch { ran, waited })
+    }
+
+    /// The part of the time that threads were ready to run and had no processor. A software adapter runs on the
+    /// processors itself: there it is what other programs took away.
+    pub fn waited(self) -> Option<f64> {
+        let all = self.ran + self.waited;
+        (all > 0).then(|| self.waited as f64 / all as f64)
+    }
+}
+
+impl std::ops::Add for Watch {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Watch { ran: self.ran + other.ran, waited: self.waited + other.waited }
     }
 }
 

@@ -37,7 +37,7 @@ pub fn text(run: &Run) -> String {
 
 /// The ratios to other libraries; nothing where there are none.
 fn against_peers(run: &Run) -> String {
-    let Some(ratios) = Ratios::of(run.rows.iter().map(Row::beside)) else { return String::new() };
+    let Some(ratios) = Ratios::of(run.rows.iter().map(Row::compared)) else { return String::new() };
     let line = |cells: &[String]| {
         let cells: Vec<String> = cells.iter().map(|cell| plain(cell)).collect();
         format!("| {} |\n", cells.join(" | "))

@@ -18,13 +18,14 @@ use involution::Gpu;
 use super::findings::{Findings, Header};
 use super::limits::Limits;
 use super::sampling::{self, Effort};
+use super::selection::selected;
 use super::workload::Workload;
-use super::{Args, filtered, rows};
+use super::{Args, rows};
 use crate::adapter::Runner;
 use crate::bad_use;
 pub use against::Against;
 pub use field::Field;
-pub use ratios::{Beside, ERROR, MEANING, Ratios};
+pub use ratios::{Compared, ERROR, MEANING, Ratios};
 use report::Report;
 
 /// Samples that will do after so much time, as where the others are timed.
@@ -64,9 +65,9 @@ impl Options {
     }
 }
 
-/// The rows that a filter selects.
-pub fn select(filter: &[String]) -> Result<Vec<Workload>> {
-    filtered(catalogue::all()?, filter, |workload| &workload.name)
+/// The rows that the arguments select.
+pub fn select(args: &Args) -> Result<Vec<Workload>> {
+    selected(catalogue::all()?, args, |workload| &workload.name, |workload| &workload.shapes[0])
 }
 
 /// Times these rows and checks what they computed, or writes what others need to do so.

@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::findings::{number, rate};
 use super::limits::Limits;
-use super::peers::{Against, Beside};
+use super::peers::{Against, Compared};
+use super::rounds::Beside;
 use super::stats::Stats;
 use super::subject::Step;
 use crate::bad_use;
@@ -53,6 +54,7 @@ pub struct Row {
     pub resident_ms: Option<Stats>,
     pub wall_ms: Option<Stats>,
     pub cpu_ms: Option<Stats>,
+    pub probe_ms: Option<Beside>,
     pub compile_ms: Option<f64>,
     pub samples: usize,
     pub flops: u64,
@@ -124,7 +126,7 @@ impl Row {
     }
 
     /// What a table of ratios is made from.
-    pub fn beside(&self) -> Beside<'_> {
+    pub fn compared(&self) -> Compared<'_> {
         (&self.case, self.wall_ms.as_ref(), &self.peers)
     }
 

@@ -90,6 +90,7 @@ impl Row {
     /// The row with the floor that these limits put under it.
     pub fn above(mut self, limits: &gpu::Limits) -> Self {
         let median = self.times.device().map(|device| device.median);
+        self.times.clocks = self.times.clocks.against(limits);
         self.floor = Floor::of(limits, Cost { flops: self.flops, bytes: self.bytes }, median);
         self
     }

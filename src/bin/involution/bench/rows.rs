@@ -13,8 +13,8 @@ use super::subject::{self, Subject};
 use super::workload::{Trusted, Work, Workload};
 use crate::output;
 
-/// A row for each workload, beside what peers there are, up to where it was interrupted or the device was lost. Rows of one base stand side
-/// by side: they share weights and the reference's answer.
+/// A row for each workload, in turns with what peers there are, up to where it was interrupted or the device was lost.
+/// Rows of one base stand side by side: they share weights and the reference's answer.
 pub fn measure(
     gpu: &Gpu,
     workloads: &[Workload],

@@ -7,11 +7,28 @@ use anyhow::{Context, Result};
 
 use super::Args;
 use super::machine::{Watch, cpu_time};
+use super::rounds::Beside;
 use super::stats::Stats;
 
 /// Samples of a row, and of one of a quick run.
 const SAMPLES: usize = 15;
 const QUICK_SAMPLES: usize = 5;
+
+/// How many samples are asked for.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Amount {
+    /// Samples of each row [default: 15, 5 if --quick, fewer where they take too long]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: Option<u32>,
+    /// Sample each row for so long at least, and as often as without this
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    min_time: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "must be seconds, such as 0.5".to_owned())
+}
 
 /// Set by Ctrl-C; the second one ends the process.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -40,6 +57,8 @@ pub struct Sampled<T> {
     pub cpu_ms: Option<Stats>,
     /// The part of the time for which threads waited for a processor.
     pub waited: Option<f64>,
+    /// How fast the machine was beside each run; `None` where there was nothing to tell it.
+    pub probe: Option<Beside>,
 }
 
 /// How many samples are taken.
@@ -49,15 +68,24 @@ pub struct Effort {
     /// So many will do after `enough`.
     least: usize,
     enough: Duration,
+    /// Nothing will do before.
+    min_time: Duration,
 }
 
 impl Effort {
     /// As many as the arguments ask for; where they do not say how many, `least` will do after `enough`.
     pub fn new(args: &Args, least: usize, enough: Duration) -> Self {
         let usual = if args.quick { QUICK_SAMPLES } else { SAMPLES };
-        let most = args.repeat.map_or(usual, |count| count as usize);
-        let least = if args.repeat.is_some() { most } else { least };
-        Effort { most, least, enough }
+        let Amount { repeat, min_time } = args.sampling;
+        let most = repeat.map_or(usual, |count| count as usize);
+        let least = if repeat.is_some() { most } else { least };
+        Effort { most, least, enough, min_time: min_time.unwrap_or_default() }
+    }
+
+    /// Whether so many samples will do that took so long.
+    pub fn is_enough(&self, count: usize, time: Duration) -> bool {
+        let count = count >= self.most || (count >= self.least && time >= self.enough);
+        count && time >= self.min_time
     }
 
     /// Runs until there are samples enough; nothing where it was interrupted.
@@ -76,10 +104,7 @@ impl Effort {
     ) -> involution::Result<Option<Sampled<T>>> {
         let (mut spent, watch) = (Duration::ZERO, Watch::start());
         let (mut runs, mut cpu) = (Vec::new(), Vec::new());
-        while runs.len() < self.most {
-            if runs.len() >= self.least && spent >= self.enough {
-                break;
-            }
+        while !self.is_enough(runs.len(), spent) {
             if interrupted() {
                 return Ok(None);
             }
@@ -89,7 +114,30 @@ impl Effort {
             spent += start.elapsed();
             others();
         }
-        let (cpu_ms, waited) = (Stats::of_durations(cpu), watch.and_then(Watch::waited));
-        Ok(Some(Sampled { runs, cpu_ms, waited }))
+        let waited = watch.and_then(Watch::since).and_then(Watch::waited);
+        Ok(Some(Sampled { runs, cpu_ms: Stats::of_durations(cpu), waited, probe: None }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_enough_by_their_number_or_their_time_but_never_before_the_least_time() {
+        let effort = |repeat, min_time: u64| {
+            let min_time = Some(Duration::from_secs(min_time));
+            let sampling = Amount { repeat, min_time };
+            let args = Args { sampling, ..Args::default() };
+            Effort::new(&args, 3, Duration::from_secs(6))
+        };
+        let enough =
+            |effort: Effort, count, time| effort.is_enough(count, Duration::from_secs(time));
+        assert!(enough(effort(None, 0), 15, 0) && !enough(effort(None, 0), 14, 5));
+        assert!(enough(effort(None, 0), 3, 6) && !enough(effort(None, 0), 2, 60));
+        assert!(enough(effort(Some(20), 0), 20, 0) && !enough(effort(Some(20), 0), 19, 60));
+        assert!(enough(effort(Some(2), 9), 2, 9) && !enough(effort(Some(2), 9), 1000, 8));
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert!(seconds("-1").is_err() && seconds("soon").is_err());
     }
 }

@@ -7,8 +7,10 @@ use involution::ops::Operator;
 use involution::{Gpu, Result, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::clocks::Clocks;
 use super::machine::Noise;
 use super::peers::Field;
+use super::rounds::{self, Beside, Run};
 use super::sampling::{Effort, Sampled};
 use super::stats::{Stats, milliseconds};
 
@@ -21,6 +23,9 @@ const LONG: Duration = Duration::from_secs(2);
 
 /// The least that a sample from host to host takes: calls that are shorter are timed several at a time.
 const LEAST_SAMPLE: Duration = Duration::from_millis(2);
+
+/// Runs of a network without timestamps, in turns with as many that have them.
+const UNTIMED: usize = 3;
 
 /// An operator all of whose inputs are given at each run, or a network, which has one input, with its weights
 /// on the device.
@@ -37,10 +42,18 @@ pub struct Times {
     pub wall_ms: Option<Stats>,
     /// On tensors of the device, from submission until the host knows of the end.
     pub resident_ms: Option<Stats>,
-    /// On tensors of the device by its own clock, where it has one.
+    /// On tensors of the device by its own clock, where it has one: the sum of the dispatches.
     pub gpu_ms: Option<Stats>,
+    /// By the same clock from the beginning of the first dispatch to the end of the last.
+    pub span_ms: Option<Stats>,
+    #[serde(flatten)]
+    pub clocks: Clocks,
+    /// What a run of a network with timestamps takes, as a multiple of one without: each dispatch has a pass of its own.
+    pub timed_over_untimed: Option<f64>,
     /// Processor time of all threads, of the runs of `resident_ms`.
     pub cpu_ms: Option<Stats>,
+    /// What a probe took beside each of these runs.
+    pub probe_ms: Option<Beside>,
     /// The first run with preparing and compiling.
     pub compile_ms: Option<f64>,
     /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
@@ -130,8 +143,24 @@ impl Subject {
             .collect())
     }
 
+    /// What a run with timestamps takes, as a multiple of one without; nothing for a single operator.
+    fn timed_over_untimed(&self, x: &Shape) -> Result<Option<f64>> {
+        let Subject::Network(network) = self else { return Ok(None) };
+        let output = network.layer().output();
+        let mut least = [Duration::MAX; 2];
+        for _ in 0..UNTIMED {
+            let timed = network.time(x, &[output])?;
+            if timed.dispatches.is_none() {
+                return Ok(None);
+            }
+            let walls = [timed.wall, network.time_whole(x, &[output])?.wall];
+            least = [least[0].min(walls[0]), least[1].min(walls[1])];
+        }
+        Ok(Some(least[0].as_secs_f64() / least[1].as_secs_f64()))
+    }
+
     /// What runs it on tensors that stay on the device.
-    fn resident(&self, inputs: &[Tensor]) -> Result<Box<dyn FnMut() -> Result<Timing> + '_>> {
+    fn resident(&self, inputs: &[Tensor]) -> Result<Run<'_>> {
         Ok(match self {
             Subject::Operator(gpu, op) => {
                 let tensors: Vec<GpuTensor> =
@@ -171,9 +200,13 @@ pub fn time(
     };
     let mut resident = subject.resident(inputs)?;
     resident()?;
-    let Some(samples) = effort.sample(&mut resident)? else { return Ok(None) };
-    drop(resident);
+    let samples = rounds::sample(&gpu.probe()?, vec![resident], effort)?.pop().transpose()?;
+    let Some(samples) = samples.filter(|samples| !samples.runs.is_empty()) else {
+        return Ok(None);
+    };
+    let timed_over_untimed = subject.timed_over_untimed(inputs[0].shape())?;
     let steps = subject.steps(inputs[0].shape(), &samples.runs)?;
+    let spans: Option<Vec<Duration>> = samples.runs.iter().map(|run| run.span).collect();
     let gpu_times: Option<Vec<Duration>> = samples.runs.iter().map(Timing::gpu).collect();
     let gpu_ms = gpu_times.and_then(Stats::of_durations);
     let timer = if gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
@@ -185,7 +218,12 @@ pub fn time(
         wall_ms,
         resident_ms: Stats::of_durations(samples.runs.iter().map(|sample| sample.wall)),
         gpu_ms,
+        span_ms: spans.and_then(Stats::of_durations),
+        clocks: Clocks::of(&samples.runs),
+        timed_over_untimed,
         cpu_ms: samples.cpu_ms,
+        // The runs from host to host had no probe beside them.
+        probe_ms: samples.probe.map(|beside| Beside { wall: Vec::new(), ..beside }),
         compile_ms,
         compiled,
         timer: Some(timer.to_string()),

@@ -1,26 +1,30 @@
-//! The suite `sweep`: what a network costs against the size of its input, from one image to a large batch and from
-//! small images to large ones.
+//! The command `sweep`: what an operator or a network costs against the size of its input, from one image to a large
+//! batch and from small images to large ones.
 
 mod memory;
+mod operator;
 mod report;
+mod variable;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use involution::models::{self, Model};
+use involution::models::{self, MODELS, Model};
+use involution::ops::NAMES;
 use involution::{Gpu, Shape};
 
-use super::agreement::NETWORK;
+use super::agreement::{LAYER, NETWORK};
 use super::findings::Header;
 use super::peers::Field;
 use super::row::{Row, is_too_large};
 use super::sampling::{self, Effort};
 use super::workload::{Trusted, Work, Workload};
-use super::{Args, filtered, rows};
+use super::{Forms, Suite, rows};
 use crate::adapter::Runner;
 use crate::bad_use;
 use report::{Point, Report};
+use variable::{Name, Variable};
 
 /// Samples that will do after so much time; a single one where there are many more pixels than in the base.
 const LEAST_SAMPLES: usize = 3;
@@ -30,47 +34,64 @@ const MANY: usize = 8;
 const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 const SIZES: [usize; 10] = [128, 160, 192, 256, 320, 384, 512, 640, 768, 1024];
 
-/// What the suite takes beside the others.
-#[derive(Debug, Default, clap::Args)]
-pub struct Options {
-    /// Network of the suite `sweep` [default: rednet50]
-    #[arg(long, value_name = "NAME")]
-    model: Option<String>,
-    /// Batches of it, at its usual size of image [default: 1,2,4,8,16,32,64]
-    #[arg(long, value_name = "N,...", value_delimiter = ',')]
-    batches: Vec<usize>,
-    /// Heights and widths of it, one image each [default: 128 to 1024]
-    #[arg(long, value_name = "N,...", value_delimiter = ',')]
-    sizes: Vec<usize>,
+const EXAMPLES: &str = "\
+Examples:
+  involution bench sweep rednet50                            batches up to 64, sizes up to 1024
+  involution bench sweep mobilenet_v2 --var batch=1..8       1, 2, 4 and 8 images
+  involution bench sweep involution --var size=56..512 --html growth.html
+  involution bench sweep conv2d --var batch=1,3,5 --json -
+
+Every row is checked, and what there is no room for is left out with the reason.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    sampling: sampling::Amount,
+    #[command(flatten)]
+    forms: Forms,
 }
 
-impl Options {
-    /// Whether any of them was given.
-    pub fn any(&self) -> bool {
-        self.model.is_some() || !self.batches.is_empty() || !self.sizes.is_empty()
+/// What is swept.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Options {
+    /// An operator or a network
+    what: String,
+    /// What varies: batch or size, as 1..64 (doubled at each step) or 1,3,5 [default: both]
+    #[arg(long = "var", value_name = "NAME=VALUES", value_parser = Variable::parse)]
+    variables: Vec<Variable>,
+}
+
+impl Args {
+    /// The same as a suite.
+    pub fn to_suite(&self) -> super::Args {
+        super::Args {
+            suite: Suite::Sweep,
+            sweep: self.options.clone(),
+            sampling: self.sampling.clone(),
+            forms: self.forms.clone(),
+            ..super::Args::default()
+        }
     }
 }
 
 /// The rows: one image of the usual size, against which all is measured; batches of it; other sizes.
-pub fn select(options: &Options, filter: &[String]) -> Result<Vec<Workload>> {
-    let name = options.model.as_deref().unwrap_or("rednet50");
-    let model: Arc<dyn Model> = models::by_name(name, None)?.any_size().into();
-    let or = |given: &[usize], usual: &[usize]| match given {
+pub fn select(options: &Options) -> Result<Vec<Workload>> {
+    let subject = Subject::named(&options.what)?;
+    let usual = subject.usual_size();
+    let values = |name, usual: &[usize]| match options.variables.as_slice() {
         [] => usual.to_vec(),
-        given => given.to_vec(),
+        given => Variable::values_of(given, name),
     };
-    let usual = model.example_input().dims()[2];
-    let mut batches = or(&options.batches, &BATCHES);
-    let mut sizes = or(&options.sizes, &SIZES);
-    if batches.contains(&0) || sizes.contains(&0) {
-        return Err(bad_use("--batches and --sizes must be above 0"));
-    }
+    let mut batches = values(Name::Batch, &BATCHES);
+    let mut sizes = values(Name::Size, &SIZES);
     batches.push(1);
     let points = in_order(&mut batches).map(|batch| (batch, usual)).collect::<Vec<_>>();
     let others = in_order(&mut sizes).filter(|&size| size != usual).map(|size| (1, size));
-    let workloads = points.into_iter().chain(others.collect::<Vec<_>>());
-    let workloads = workloads.map(|(batch, size)| workload(name, &model, batch, size, usual));
-    filtered(workloads.collect(), filter, |workload| &workload.name)
+    let points = points.into_iter().chain(others.collect::<Vec<_>>());
+    Ok(points.map(|(batch, size)| subject.workload(batch, size)).collect())
 }
 
 /// Each number once, the least first.
@@ -80,22 +101,52 @@ fn in_order(numbers: &mut Vec<usize>) -> impl Iterator<Item = usize> {
     numbers.drain(..)
 }
 
-fn workload(
-    name: &str,
-    model: &Arc<dyn Model>,
-    batch: usize,
-    size: usize,
-    usual: usize,
-) -> Workload {
-    let base = format!("{name}/{size}");
-    Workload {
-        name: format!("{base}_b{batch}"),
-        base,
-        work: Work::Layer(model.clone()),
-        shapes: vec![Shape::from([batch, model.example_input().dims()[1], size, size])],
-        // The reference would take minutes for the largest.
-        trusted: if size > usual { Trusted::GeneralKernels } else { Trusted::Reference },
-        tolerance: NETWORK,
+/// What is swept, by its name.
+enum Subject<'a> {
+    Operator(&'a str),
+    Network(&'a str, Arc<dyn Model>),
+}
+
+impl<'a> Subject<'a> {
+    fn named(name: &'a str) -> Result<Self> {
+        if NAMES.contains(&name) {
+            return Ok(Subject::Operator(name));
+        }
+        match models::by_name(name, None) {
+            Ok(model) => Ok(Subject::Network(name, model.any_size().into())),
+            Err(_) => Err(bad_use(format!(
+                "'{name}' is neither an operator nor a network; there are:\n  {}\n  {}",
+                NAMES.join(", "),
+                MODELS.join(", ")
+            ))),
+        }
+    }
+
+    fn usual_size(&self) -> usize {
+        match self {
+            Subject::Operator(_) => operator::USUAL_SIZE,
+            Subject::Network(_, model) => model.example_input().dims()[2],
+        }
+    }
+
+    /// The row of this batch and size.
+    fn workload(&self, batch: usize, size: usize) -> Workload {
+        let (name, work, shapes, tolerance) = match self {
+            Subject::Operator(name) => {
+                let (op, shapes) = operator::call(name, batch, size);
+                (name, Work::Operator(op), shapes, LAYER)
+            }
+            Subject::Network(name, model) => {
+                let channels = model.example_input().dims()[1];
+                let x = Shape::from([batch, channels, size, size]);
+                (name, Work::Layer(model.clone()), vec![x], NETWORK)
+            }
+        };
+        let base = format!("{name}/{size}");
+        // Of a large network the reference would take minutes.
+        let trusted =
+            if size > self.usual_size() { Trusted::GeneralKernels } else { Trusted::Reference };
+        Workload { name: format!("{base}_b{batch}"), base, work, shapes, trusted, tolerance }
     }
 }
 
@@ -104,7 +155,7 @@ pub fn measure(
     runner: &Runner,
     gpu: &Gpu,
     workloads: Vec<Workload>,
-    args: &Args,
+    args: &super::Args,
 ) -> Result<Report> {
     let start = Instant::now();
     sampling::listen()?;
@@ -155,18 +206,16 @@ fn pixels(workload: &Workload) -> usize {
 mod tests {
     use super::*;
 
+    fn names(what: &str, variables: &[&str]) -> Result<Vec<String>> {
+        let variables = variables.iter().filter_map(|text| Variable::parse(text).ok()).collect();
+        let options = Options { what: what.to_owned(), variables };
+        Ok(select(&options)?.into_iter().map(|workload| workload.name).collect())
+    }
+
     #[test]
     fn batches_and_sizes_meet_in_one_image_of_the_usual_size() -> Result<()> {
-        let options = |batches: &[usize], sizes: &[usize]| Options {
-            model: Some("rednet26".to_owned()),
-            batches: batches.to_vec(),
-            sizes: sizes.to_vec(),
-        };
-        let names = |options: &Options| -> Result<Vec<String>> {
-            Ok(select(options, &[])?.into_iter().map(|workload| workload.name).collect())
-        };
         assert_eq!(
-            names(&options(&[4, 2, 4], &[256, 224, 96]))?,
+            names("rednet26", &["batch=4,2,4", "size=256,224,96"])?,
             [
                 "rednet26/224_b1",
                 "rednet26/224_b2",
@@ -175,16 +224,37 @@ mod tests {
                 "rednet26/256_b1"
             ]
         );
-        let all = names(&Options::default())?;
+        let all = names("rednet50", &[])?;
         assert_eq!(all.len(), BATCHES.len() + SIZES.len());
         assert_eq!(all.first().map(String::as_str), Some("rednet50/224_b1"));
-        let trusted = |size: usize| {
-            let workloads = select(&options(&[1], &[size]), &[])?;
-            Ok::<_, anyhow::Error>(workloads.last().map(|workload| workload.trusted))
-        };
-        assert_eq!(trusted(96)?, Some(Trusted::Reference));
-        assert_eq!(trusted(256)?, Some(Trusted::GeneralKernels));
-        assert!(select(&options(&[0], &[]), &[]).is_err());
+        // What is not named does not vary.
+        assert_eq!(
+            names("involution", &["size=56..112"])?,
+            ["involution/56_b1", "involution/112_b1"]
+        );
+        assert!(names("rednet", &[]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_larger_than_usual_is_not_left_to_the_reference() -> Result<()> {
+        let subject = Subject::named("rednet26")?;
+        assert_eq!(subject.workload(1, 96).trusted, Trusted::Reference);
+        assert_eq!(subject.workload(1, 256).trusted, Trusted::GeneralKernels);
+        Ok(())
+    }
+
+    #[test]
+    fn every_operator_can_be_swept() -> Result<()> {
+        use involution::ops::Op;
+        for name in NAMES {
+            for (batch, size) in [(1, 56), (3, 14)] {
+                let (op, shapes) = operator::call(name, batch, size);
+                assert_eq!(op.name(), *name);
+                let output = op.output_shape(&shapes.iter().collect::<Vec<_>>());
+                assert!(output.is_ok_and(|shape| shape.dims()[0] == batch), "{name}");
+            }
+        }
         Ok(())
     }
 }

@@ -1,14 +1,24 @@
 //! From the samples of two runs to a verdict on each row.
 //!
-//! Noise only ever adds to a time, so a row is placed by the lower quartile of its samples. Two runs of one build still
+//! Noise only ever adds to a time, so a row is placed by the lower quartile of its samples; or, where each is a multiple of
+//! what a probe took beside it, which noise made longer or shorter, by the mean of most of them. Two runs of one build still
 //! differ by more than their samples tell, since the machine is never twice the same: what it did to all rows alike is
 //! the median of their ratios, and what it did to one and not to another is the scatter of the ratios around that.
 //! A row has changed where it lies outside of both its own uncertainty and that scatter.
 
 use super::super::stats::quantile;
 
-/// The part of the samples of a row by which it is placed.
-const PLACE: f64 = 0.25;
+/// Where a row lies by its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The lower quartile of the calmest file: of times.
+    LowerQuartile,
+    /// The mean of all files, without the least and the largest tenth: of multiples of a probe.
+    TrimmedMean,
+}
+
+/// What a trimmed mean leaves out on either side.
+const TRIMMED: f64 = 0.1;
 
 /// The chance that any row at all is called changed in two runs of one build, were the noise Gaussian.
 const FALSE_ALARM: f64 = 0.01;
@@ -56,7 +66,7 @@ pub enum Doubt {
 /// A row, judged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judged {
-    /// Lower quartiles of both sides.
+    /// The places of both sides.
     pub before: f64,
     pub after: f64,
     /// After by before, what happened to all rows taken out, and the interval that it lies in.
@@ -78,9 +88,9 @@ pub struct Judgement {
 }
 
 /// Judges all rows; a change that is smaller than the threshold, a part such as 0.05, does not count.
-pub fn judge(pairs: &[Pair], threshold: f64) -> Judgement {
+pub fn judge(pairs: &[Pair], place: Place, threshold: f64) -> Judgement {
     let measured: Vec<Option<Ratio>> =
-        pairs.iter().zip(0..).map(|(pair, seed)| Ratio::of(pair, seed)).collect();
+        pairs.iter().zip(0..).map(|(pair, seed)| Ratio::of(pair, place, seed)).collect();
     let clear = measured.iter().zip(pairs).filter(|(_, pair)| !pair.busy);
     let logs: Vec<f64> = clear.filter_map(|(ratio, _)| Some(ratio.as_ref()?.log)).collect();
     let (drift, scatter) = match logs.len() {
@@ -92,8 +102,8 @@ pub fn judge(pairs: &[Pair], threshold: f64) -> Judgement {
     let rows = measured.iter().zip(pairs).map(|(ratio, pair)| match ratio {
         Some(ratio) => ratio.judged(drift, scatter, deviations, threshold, pair.busy),
         None => Judged {
-            before: place_of(&pair.before),
-            after: place_of(&pair.after),
+            before: place.of(&pair.before),
+            after: place.of(&pair.after),
             ratio: f64::NAN,
             low: f64::NAN,
             high: f64::NAN,
@@ -113,21 +123,22 @@ struct Ratio {
 }
 
 impl Ratio {
-    fn of(pair: &Pair, seed: u64) -> Option<Self> {
+    fn of(pair: &Pair, place: Place, seed: u64) -> Option<Self> {
         let enough = |files: &[Vec<f64>]| {
             !files.is_empty() && files.iter().all(|times| times.len() >= ENOUGH_SAMPLES)
         };
         if !enough(&pair.before) || !enough(&pair.after) {
             return None;
         }
-        let (before, after) = (place_of(&pair.before), place_of(&pair.after));
+        let (before, after) = (place.of(&pair.before), place.of(&pair.after));
         let log = (after / before).ln();
         if !log.is_finite() {
             return None;
         }
         // Seeded, so that the same files give the same verdict.
         let mut rng = fastrand::Rng::with_seed(seed);
-        let again = |_| (drawn(&pair.after, &mut rng) / drawn(&pair.before, &mut rng)).ln();
+        let mut drawn = |files| place.of(&self::drawn(files, &mut rng));
+        let again = |_| (drawn(&pair.after) / drawn(&pair.before)).ln();
         let mut draws: Vec<f64> = (0..DRAWS).map(again).collect();
         draws.sort_by(f64::total_cmp);
         // Of a Gaussian, what lies within one deviation.
@@ -161,20 +172,32 @@ impl Ratio {
     }
 }
 
-/// Where a row lies: the lower quartile of its calmest file.
-fn place_of(files: &[Vec<f64>]) -> f64 {
-    let places = files.iter().map(|times| {
-        let mut times = times.clone();
-        times.sort_by(f64::total_cmp);
-        quantile(&times, PLACE)
-    });
-    places.reduce(f64::min).unwrap_or_default()
+impl Place {
+    fn of(self, files: &[Vec<f64>]) -> f64 {
+        let sorted = |mut times: Vec<f64>| {
+            times.sort_by(f64::total_cmp);
+            times
+        };
+        match self {
+            Place::LowerQuartile => {
+                let quartiles = files.iter().map(|times| quantile(&sorted(times.clone()), 0.25));
+                quartiles.reduce(f64::min).unwrap_or_default()
+            }
+            Place::TrimmedMean => {
+                let all = sorted(files.concat());
+                let left_out = (TRIMMED * all.len() as f64).round() as usize;
+                let kept = &all[left_out..all.len() - left_out];
+                kept.iter().sum::<f64>() / kept.len().max(1) as f64
+            }
+        }
+    }
 }
 
-/// The same of samples that are drawn from those that there are.
-fn drawn(files: &[Vec<f64>], rng: &mut fastrand::Rng) -> f64 {
-    let again = |times: &Vec<f64>| times.iter().map(|_| times[rng.usize(..times.len())]).collect();
-    place_of(&files.iter().map(again).collect::<Vec<Vec<f64>>>())
+/// Samples that are drawn from those that there are.
+fn drawn(files: &[Vec<f64>], rng: &mut fastrand::Rng) -> Vec<Vec<f64>> {
+    let mut again =
+        |times: &Vec<f64>| times.iter().map(|_| times[rng.usize(..times.len())]).collect();
+    files.iter().map(&mut again).collect()
 }
 
 /// The median of some logarithms, and their scatter as a standard deviation: by the distances between any two of them,
@@ -196,6 +219,10 @@ fn drift_and_scatter(logs: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn judge(pairs: &[Pair], threshold: f64) -> Judgement {
+        super::judge(pairs, Place::LowerQuartile, threshold)
+    }
 
     const ROWS: usize = 30;
     const TRIES: u64 = 100;
@@ -266,6 +293,25 @@ mod tests {
             assert_eq!(judgement.rows[place].verdict, Verdict::Slower);
             slowed(&mut pairs[place], 1.0 / 1.44);
             assert_eq!(judge(&pairs, 0.05).rows[place].verdict, Verdict::Faster, "{seed}");
+        }
+    }
+
+    /// Multiples of a probe: noise makes some shorter too, and a few are far off.
+    #[test]
+    fn a_fifth_more_is_found_among_multiples_of_a_probe() {
+        for seed in 0..TRIES {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut pairs = runs(ROWS, 15, seed);
+            let all = pairs.iter_mut().flat_map(|pair| [&mut pair.before, &mut pair.after]);
+            for sample in all.flatten().flatten() {
+                let far = if rng.f64() < 0.05 { 0.3 } else { 0.06 };
+                *sample = (far * gauss(&mut rng)).exp();
+            }
+            let judged = |pairs: &[Pair]| changed(&super::judge(pairs, Place::TrimmedMean, 0.05));
+            assert!(judged(&pairs).is_empty(), "{seed}");
+            let place = seed as usize % ROWS;
+            slowed(&mut pairs[place], 1.2);
+            assert_eq!(judged(&pairs), [place], "{seed}");
         }
     }
 

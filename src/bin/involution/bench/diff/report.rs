@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::super::findings::number;
 use super::super::record::{Row, Run};
-use super::judge::{Doubt, Judged, Judgement, Verdict};
-use super::{Clock, Matched, same};
+use super::judge::{Doubt, Judged, Verdict};
+use super::{Clock, Comparison, Matched, same};
 use crate::output;
 
 /// A row of both sides.
@@ -18,7 +18,7 @@ struct Line {
     kernel: String,
     /// Where it was another one.
     kernel_before: Option<String>,
-    /// Lower quartiles of the samples.
+    /// Lower quartiles of the samples; or the trimmed means of their multiples of a probe, times its median.
     before_ms: Option<f64>,
     after_ms: Option<f64>,
     /// After by before, what happened to all rows taken out, and the interval that it lies in.
@@ -35,6 +35,8 @@ struct Line {
 pub struct Report {
     suite: String,
     clock: Clock,
+    /// Whether each sample is held against what a probe took beside it.
+    probed: bool,
     threshold: f64,
     /// By what all rows moved; `None` where they are too few to know.
     drift: Option<f64>,
@@ -53,15 +55,14 @@ impl Report {
         before: &Run,
         after: &Run,
         rows: &[Matched<'_>],
-        clock: Clock,
-        judgement: Judgement,
-        threshold: f64,
+        Comparison { clock, probed, judgement, threshold }: Comparison,
     ) -> Self {
         let known = judgement.scatter.is_finite();
         let lines = rows.iter().zip(&judgement.rows).map(|(row, judged)| Line::new(row, judged));
         Report {
             suite: before.suite.clone(),
             clock,
+            probed,
             threshold,
             drift: known.then_some(judgement.drift),
             scatter: known.then_some(judgement.scatter),
@@ -152,9 +153,12 @@ impl Report {
 
     /// What all rows did.
     fn machine(&self, text: &mut String) {
-        let clock = self.clock.name();
+        let clock = match self.probed {
+            true => format!("{}, as multiples of what a probe took beside them", self.clock.name()),
+            false => format!("{}, lower quartiles", self.clock.name()),
+        };
         let (Some(drift), Some(scatter)) = (self.drift, self.scatter) else {
-            let _ = writeln!(text, "Times in ms by {clock}, lower quartiles.");
+            let _ = writeln!(text, "Times in ms by {clock}.");
             return;
         };
         let percent = |ratio: f64| format!("{:+.1} %", 100.0 * (ratio - 1.0));
@@ -170,8 +174,8 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "Times in ms by {clock}, lower quartiles; `ratio` is what is left when {} is taken from all\nrows, which \
-             scatter by {:.1} % around that.",
+            "Times in ms by {clock};\n`ratio` is what is left when {} is taken from all rows, which scatter by {:.1} % \
+             around that.",
             percent(drift),
             100.0 * scatter
         );

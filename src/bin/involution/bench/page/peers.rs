@@ -18,7 +18,7 @@ const RIGHT: f64 = WIDTH - 64.0;
 pub fn figures(run: &Run) -> Option<String> {
     let rows: Vec<&Row> = run.rows.iter().filter(|row| !row.peers.is_empty()).collect();
     let groups = rows.chunk_by(|a, b| a.group == b.group);
-    let figures: String = groups.map(|rows| figure(rows)).collect();
+    let figures: String = groups.map(figure).collect();
     (!figures.is_empty()).then_some(figures)
 }
 
@@ -70,7 +70,7 @@ fn round(value: f64) -> f64 {
 
 /// The table of ratios, and why some cells have none.
 pub fn table(run: &Run) -> Option<String> {
-    let ratios = Ratios::of(run.rows.iter().map(Row::beside))?;
+    let ratios = Ratios::of(run.rows.iter().map(Row::compared))?;
     let mut text = format!(
         "<h2>Ratios</h2>\n<p>{} {}</p>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead>",
         escape(MEANING),

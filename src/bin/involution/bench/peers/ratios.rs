@@ -5,7 +5,7 @@ use super::super::stats::Stats;
 use super::against::{Against, short};
 
 /// What the table is made from: a row's name, its times from host to host, and what its peers made of it.
-pub type Beside<'a> = (&'a str, Option<&'a Stats>, &'a [Against]);
+pub type Compared<'a> = (&'a str, Option<&'a Stats>, &'a [Against]);
 
 /// Cells of text, and what is to be said of those without a number.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub const ERROR: &str = "`error` is the largest distance of their answers from o
 
 impl Ratios {
     /// Of these rows; nothing where none has a peer.
-    pub fn of<'a>(rows: impl Iterator<Item = Beside<'a>>) -> Option<Self> {
-        let rows: Vec<Beside<'_>> = rows.filter(|(.., peers)| !peers.is_empty()).collect();
+    pub fn of<'a>(rows: impl Iterator<Item = Compared<'a>>) -> Option<Self> {
+        let rows: Vec<Compared<'_>> = rows.filter(|(.., peers)| !peers.is_empty()).collect();
         let mut peers: Vec<&str> = Vec::new();
         for against in rows.iter().flat_map(|(.., peers)| peers.iter()) {
             if !peers.contains(&&*against.peer) {

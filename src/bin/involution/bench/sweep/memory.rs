@@ -1,15 +1,19 @@
 //! Whether there is room for a row, before anything is allocated: what does not fit on a software adapter would
 //! be killed, or everything else on the machine.
 
-use involution::{Gpu, Result, Shape};
+use involution::ops::Op;
+use involution::{Error, Gpu, Result, Shape};
 
 use super::super::workload::{Work, Workload};
 use crate::output::mib;
 
-/// Bytes on the device by the plan of a row: values in their slots, weights and scratch.
+/// Bytes on the device of a row: of an operator its tensors, of a network by its plan values in their slots, weights and scratch.
 pub fn needed(workload: &Workload) -> Result<u64> {
     match &workload.work {
-        Work::Operator(_) => Ok(0),
+        Work::Operator(op) => {
+            let shapes: Vec<&Shape> = workload.shapes.iter().collect();
+            Ok(op.cost(&shapes).map_err(Error::at(op.name()))?.bytes)
+        }
         Work::Layer(layer) => {
             let plan = layer.plan(&workload.shapes[0])?.keep(&[layer.output()])?.fuse();
             Ok(plan.memory()?.peak())

@@ -1,4 +1,4 @@
-//! What the suite `sweep` found: its rows, as JSON and as a table.
+//! What a sweep found: its rows, as JSON and as a table.
 
 use std::fmt::Write;
 

@@ -9,9 +9,11 @@ use involution::gpu::{self, Timer, Timing};
 use involution::ops::{Cost, Op};
 use serde::Serialize;
 
+use super::super::clocks::Clocks;
 use super::super::findings::{Findings, Header, interruption, number, rate};
 use super::super::limits::Floor;
 use super::super::machine::{self, Noise};
+use super::super::rounds::Beside;
 use super::super::sampling::Sampled;
 use super::super::stats::{self, Stats};
 use crate::output;
@@ -29,8 +31,12 @@ pub struct Row {
     pub note: Option<String>,
     pub gpu_ms: Option<Stats>,
     pub wall_ms: Option<Stats>,
+    #[serde(flatten)]
+    pub clocks: Clocks,
     /// Processor time of all threads.
     pub cpu_ms: Option<Stats>,
+    /// What a probe took beside each sample.
+    pub probe_ms: Option<Beside>,
     pub compile_ms: Option<f64>,
     /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
     pub compiled: u64,
@@ -64,7 +70,9 @@ impl Row {
             note: None,
             gpu_ms: None,
             wall_ms: None,
+            clocks: Clocks::default(),
             cpu_ms: None,
+            probe_ms: None,
             compile_ms: None,
             compiled: 0,
             samples: 0,
@@ -86,7 +94,9 @@ impl Row {
         let gpu: Option<Vec<Duration>> = samples.runs.iter().map(Timing::gpu).collect();
         self.gpu_ms = gpu.and_then(Stats::of_durations);
         self.wall_ms = Stats::of_durations(samples.runs.iter().map(|sample| sample.wall));
+        self.clocks = Clocks::of(&samples.runs);
         self.cpu_ms = samples.cpu_ms.clone();
+        self.probe_ms = samples.probe.clone();
         self.samples = samples.runs.len();
         let timer = if self.gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
         self.timer = Some(timer.to_string());
@@ -100,6 +110,7 @@ impl Row {
     /// The row with the floor that these limits put under it.
     pub fn above(mut self, limits: &gpu::Limits) -> Self {
         let median = self.times().map(|times| times.median);
+        self.clocks = self.clocks.against(limits);
         self.floor = Floor::of(limits, Cost { flops: self.flops, bytes: self.bytes }, median);
         self
     }
@@ -114,6 +125,7 @@ impl Row {
         self.note = Some(note);
         (self.gpu_ms, self.wall_ms, self.cpu_ms, self.compile_ms) = (None, None, None, None);
         (self.gflops, self.gbps, self.timer) = (None, None, None);
+        (self.clocks, self.probe_ms) = (Clocks::default(), None);
         (self.floor.of_floor, self.noise) = (None, Noise::default());
     }
 }
