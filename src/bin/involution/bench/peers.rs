@@ -53,13 +53,11 @@ impl Options {
 
     /// The libraries that are asked for; whatever is wrong with them is said here.
     pub fn field(&self, workloads: &[Workload]) -> Result<Field> {
-        match self.export.as_deref() {
-            Some(folder) if !folder.is_dir() => {
-                return Err(bad_use(format!("--export: there is no folder {}", folder.display())));
-            }
-            _ => {}
+        if let Some(folder) = self.export.as_deref().filter(|folder| !folder.is_dir()) {
+            return Err(bad_use(format!("--export: there is no folder {}", folder.display())));
         }
-        let field = self.peers.as_deref().map_or_else(|| Ok(Field::default()), Field::read)?;
+        let Some(list) = &self.peers else { return Ok(Field::default()) };
+        let field = Field::read(list)?;
         field.check(workloads)?;
         Ok(field)
     }
@@ -87,7 +85,7 @@ pub fn measure(
     let limits = gpu.limits()?;
     let rows = rows::measure(gpu, workloads, |_| effort, field);
     let rows = rows.into_iter().map(|row| row.above(&limits)).collect();
-    // A machine that has become slower or faster meanwhile makes times of the run less certain, and its ratios not.
+    // Ratios outlast a machine that became slower meanwhile; times do not, so that it is told.
     let limits_after = match field.is_empty() {
         true => None,
         false => Some(Limits::from(&gpu.limits()?)),
