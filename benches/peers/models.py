@@ -106,6 +106,9 @@ def load(files):
     tensors = load_file(f"{files}.safetensors")
     net = module(Path(files).name)
     state = {name.removeprefix("weight."): tensor for name, tensor in tensors.items() if name.startswith("weight.")}
+    if isinstance(net, twins.RedNet):
+        # Written without its two parts, as released files of the network alone are.
+        state = {f"{'head' if name.startswith('fc.') else 'backbone'}.{name}": state[name] for name in state}
     # How many batches a normalisation has seen is no weight.
     counts = {name: count for name, count in net.state_dict().items() if name.endswith("num_batches_tracked")}
     net.load_state_dict(state | counts)
@@ -150,12 +153,12 @@ def export(files, form, write):
     reason.unlink(missing_ok=True)
     try:
         write(files)
+        made_of.write_text(digest)
         print(f"{Path(files).name}: {form}", flush=True)
     except Exception as error:  # Whatever it is, the others go on without this model.
         text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         reason.write_text(f"the export failed: {text}\n")
         print(f"{Path(files).name}: {form}: {text}", file=sys.stderr, flush=True)
-    made_of.write_text(digest)
 
 
 def main():
