@@ -3,6 +3,7 @@
 mod bench;
 mod bench_adapters;
 mod bench_files;
+mod bench_peers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

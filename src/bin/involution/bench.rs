@@ -98,6 +98,8 @@ pub struct Args {
     /// What the suite `sweep` is asked for, which has a command of its own.
     #[arg(skip)]
     sweep: sweep::Options,
+    #[command(flatten)]
+    peers: peers::Options,
 }
 
 /// How the rows are given beside the table, or instead of it.
@@ -270,8 +272,9 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
                 Suite::Nets => layers::select_networks(args)?,
                 _ => peers::select(args)?,
             };
+            let mut field = args.peers.field(&workloads)?;
             Ok(Box::new(move |runner| {
-                Ok(Box::new(peers::measure(runner, device(runner, args)?, &workloads, args)?))
+                peers::measure(runner, device(runner, args)?, &workloads, &mut field, args)
             }))
         }
         Suite::Transfer => {
@@ -300,6 +303,9 @@ fn check_flags(args: &Args) -> Result<()> {
     let (suite, name) = (args.suite, args.suite.name());
     if suite != Suite::Ops && !args.ops.is_empty() {
         return Err(bad_use(format!("--ops is for --suite ops; --filter selects rows of {name}")));
+    }
+    if suite != Suite::Peers && args.peers.any() {
+        return Err(bad_use(format!("--peers and --export are for --suite peers, not for {name}")));
     }
     if suite != Suite::Ops && args.candidates {
         return Err(bad_use(format!("--candidates is for --suite ops, not for {name}")));

@@ -106,7 +106,7 @@ fn single(plan: &Plan, weights: &StateDict, x: &Tensor) -> Result<Option<(Operat
 }
 
 /// The largest distance of two results, in parts of the largest value.
-fn distance(found: &[f32], want: &[f32]) -> f64 {
+pub fn distance(found: &[f32], want: &[f32]) -> f64 {
     let largest = want.iter().fold(0f64, |most, value| most.max(f64::from(value.abs())));
     if largest == 0.0 || !largest.is_finite() {
         // Nothing to compare: a network that gives nothing but zeros is no network.

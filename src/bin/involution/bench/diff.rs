@@ -299,6 +299,7 @@ mod tests {
             software: true,
             quick: false,
             interrupted: false,
+            limits_after: None,
             limits: None,
             rows: rows.collect(),
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::adapters;
+use super::peers::{ERROR, MEANING, Ratios};
 use super::record::{Row, Run};
 
 pub fn text(run: &Run) -> String {
@@ -29,7 +30,30 @@ pub fn text(run: &Run) -> String {
         Some(format!("- {} is unsafe: {}\n", plain(&row.case), plain(row.warning.as_ref()?)))
     });
     let notes: String = notes.chain(warnings).collect();
-    if notes.is_empty() { text } else { text + "\n" + &notes }
+    if !notes.is_empty() {
+        text = text + "\n" + &notes;
+    }
+    text + &against_peers(run)
+}
+
+/// The ratios to other libraries; nothing where there are none.
+fn against_peers(run: &Run) -> String {
+    let Some(ratios) = Ratios::of(run.rows.iter().map(Row::compared)) else { return String::new() };
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| plain(cell)).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let mut text = format!(
+        "\n{MEANING} {ERROR}\n\n{}|---{}|\n",
+        line(&ratios.header),
+        "|--:".repeat(ratios.header.len() - 1)
+    );
+    text.extend(ratios.lines.iter().map(|cells| line(cells)));
+    if !ratios.notes.is_empty() {
+        text += "\n";
+    }
+    text.extend(ratios.notes.iter().map(|note| format!("- {}\n", plain(note))));
+    text
 }
 
 /// Runs on several adapters: side by side, then each by itself.
@@ -71,6 +95,14 @@ mod tests {
     #[test]
     fn every_row_is_a_line_of_as_many_cells_and_notes_follow() {
         let text = text(&run());
+        let (text, peers) = text.split_once("Ratios are").unwrap_or_default();
+        let lines: Vec<&str> = peers.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(lines.len(), 4, "{peers}");
+        for line in lines {
+            assert_eq!(line.matches('|').count(), 8, "{line}");
+        }
+        assert!(peers.contains("| 0.010 | 2.00 | failed | 2.00 | 0.250 |"), "{peers}");
+        assert!(peers.contains("- broken, conv 1: no \"such\" \\| operator"), "{peers}");
         let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
         assert_eq!(lines.len(), 1 + run().rows.len(), "{text}");
         for line in &lines {

@@ -2,6 +2,7 @@
 
 mod bars;
 mod growth;
+mod peers;
 mod roofline;
 mod svg;
 
@@ -49,6 +50,7 @@ fn document(title: &str, content: &str) -> String {
 /// What there is to say of one run.
 fn body(run: &Run) -> String {
     let figures = [
+        peers::figures(run),
         roofline::figure(run),
         growth::figure(run),
         bars::fusing(run),
@@ -56,7 +58,8 @@ fn body(run: &Run) -> String {
         bars::shares(run),
     ];
     let figures: String = figures.into_iter().flatten().collect();
-    format!("{}<div class=\"figures\">\n{figures}</div>\n{}", header(run), table(run))
+    let ratios = peers::table(run).unwrap_or_default();
+    format!("{}<div class=\"figures\">\n{figures}</div>\n{ratios}{}", header(run), table(run))
 }
 
 /// The times of all adapters, a column for each.
@@ -96,9 +99,16 @@ fn header(run: &Run) -> String {
         let [dispatch, submission] =
             [limits.dispatch_us, limits.submission_us].map(|time| format!("{time:.0}"));
         let rates = format!("copies {copy} GB/s, multiplies and adds at {multiply} GFLOP/s");
+        let after = run.limits_after.map(|after| {
+            let (copy, multiply) = (after.copy_gbps, after.multiply_add_gflops);
+            format!("; after the last row {copy:.1} GB/s, {multiply:.1} GFLOP/s")
+        });
         facts.push((
             "Limits",
-            format!("{rates}; a dispatch takes {dispatch} us, a submission {submission} us"),
+            format!(
+                "{rates}; a dispatch takes {dispatch} us, a submission {submission} us{}",
+                after.unwrap_or_default()
+            ),
         ));
     }
     let count = |what: fn(&Row) -> bool| run.rows.iter().filter(|row| what(row)).count();
@@ -201,6 +211,8 @@ mod tests {
             "Roofline",
             "What a pixel takes",
             "Where the time",
+            "Beside other libraries",
+            "100x",
         ] {
             assert!(page.contains(part), "{part}");
         }

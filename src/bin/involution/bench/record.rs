@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::findings::{number, rate};
 use super::limits::Limits;
+use super::peers::{Against, Compared};
 use super::rounds::Probed;
 use super::stats::Stats;
 use super::subject::Step;
@@ -30,6 +31,8 @@ pub struct Run {
     #[serde(default)]
     pub interrupted: bool,
     pub limits: Option<Limits>,
+    /// The same after the last row, where others were timed beside.
+    pub limits_after: Option<Limits>,
     pub rows: Vec<Row>,
 }
 
@@ -69,6 +72,7 @@ pub struct Row {
     pub size: Option<u64>,
     pub ns_per_pixel: Option<f64>,
     pub steps: Vec<Step>,
+    pub peers: Vec<Against>,
 }
 
 /// A file of `--json` with several adapters.
@@ -131,6 +135,11 @@ impl Row {
     /// The time on the device by the best clock there is.
     pub fn device(&self) -> Option<&Stats> {
         self.gpu_ms.as_ref().or(self.resident_ms.as_ref()).or(self.wall_ms.as_ref())
+    }
+
+    /// What a table of ratios is made from.
+    pub fn compared(&self) -> Compared<'_> {
+        (&self.case, self.wall_ms.as_ref(), &self.peers)
     }
 
     /// What is said of it in the place of a time.

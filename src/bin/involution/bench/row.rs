@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::findings::{number, rate};
 use super::limits::Floor;
+use super::peers::Against;
 use super::stats;
 use super::subject::Times;
 use super::workload::{Work, Workload};
@@ -40,6 +41,9 @@ pub struct Row {
     pub floor: Floor,
     pub worst_over_bound: Option<f64>,
     pub shapes: BTreeMap<String, Vec<usize>>,
+    /// Other libraries that were timed in turns with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<Against>,
 }
 
 impl Row {
@@ -69,6 +73,7 @@ impl Row {
             floor: Floor::default(),
             worst_over_bound: None,
             shapes: (0..workload.shapes.len()).map(|at| (names[at].to_owned(), dims(at))).collect(),
+            peers: Vec::new(),
         }
     }
 
@@ -117,6 +122,7 @@ impl Row {
         self.note = Some(note);
         self.times = Times { samples: self.times.samples, ..Times::default() };
         (self.gflops, self.gbps, self.floor.of_floor) = (None, None, None);
+        self.peers.iter_mut().for_each(Against::alone);
     }
 
     /// The one kernel, or how many dispatches there are of several.

@@ -6,18 +6,20 @@ use involution::{Error, Gpu, Result, Shape, StateDict, Tensor};
 
 use super::agreement::{self, Answer};
 use super::cores;
+use super::peers::Field;
 use super::row::{Row, cause};
 use super::sampling::{Effort, interrupted};
 use super::subject::{self, Subject};
 use super::workload::{Trusted, Work, Workload};
 use crate::output;
 
-/// A row for each workload, up to where it was interrupted or the device was lost. Rows of one base stand side
-/// by side: they share weights and the reference's answer.
+/// A row for each workload, in turns with what peers there are, up to where it was interrupted or the device was lost.
+/// Rows of one base stand side by side: they share weights and the reference's answer.
 pub fn measure(
     gpu: &Gpu,
     workloads: &[Workload],
     effort: impl Fn(&Workload) -> Effort,
+    field: &mut Field,
 ) -> Vec<Row> {
     let bar = output::progress("timing");
     bar.set_length(workloads.len() as u64);
@@ -27,8 +29,9 @@ pub fn measure(
         let weights = rows[0].weights(gpu).map(Arc::new);
         for workload in rows {
             bar.set_message(workload.name.clone());
-            let timed =
-                weights.clone().and_then(|weights| time(gpu, workload, &weights, effort(workload)));
+            let timed = weights
+                .clone()
+                .and_then(|weights| time(gpu, workload, &weights, effort(workload), field));
             let lost = matches!(timed.as_ref().map_err(cause), Err(Error::DeviceLost { .. }));
             measured.extend(timed.unwrap_or_else(|error| {
                 let row = Row::failed(workload, &error);
@@ -59,8 +62,10 @@ fn time<'a>(
     workload: &'a Workload,
     weights: &Arc<StateDict>,
     effort: Effort,
+    field: &mut Field,
 ) -> Result<Option<Measured<'a>>> {
     let inputs = workload.inputs()?;
+    field.load(workload);
     let make = || match &workload.work {
         Work::Operator(op) => Ok(Subject::Operator(gpu.clone(), op.clone())),
         Work::Layer(layer) => {
@@ -72,14 +77,15 @@ fn time<'a>(
             network.map(Subject::Network)
         }
     };
-    let Some((subject, times, output)) = subject::time(gpu, make, &inputs, effort)? else {
+    let Some((subject, times, output)) = subject::time(gpu, make, &inputs, effort, field)? else {
         return Ok(None);
     };
     let shapes: Vec<&Shape> = workload.shapes.iter().collect();
     let (kernels, dispatches) = subject.kernels(&shapes)?;
     let tolerance = workload.tolerance;
+    let peers = field.results(&output, tolerance, times.wall_ms.as_ref());
     let others = agreement::with_single_runs(&subject, &inputs, &output, tolerance)?;
-    let row = Row { kernels, dispatches, ..Row::new(workload) }.timed(times).apart(others);
+    let row = Row { kernels, dispatches, peers, ..Row::new(workload) }.timed(times).apart(others);
     Ok(Some(Measured {
         workload,
         weights: weights.clone(),

@@ -97,17 +97,28 @@ impl Effort {
     /// Runs until there are samples enough; nothing where it was interrupted.
     pub fn sample<T>(
         &self,
-        mut run: impl FnMut() -> involution::Result<T>,
+        run: impl FnMut() -> involution::Result<T>,
     ) -> involution::Result<Option<Sampled<T>>> {
-        let (start, watch) = (Instant::now(), Watch::start());
+        self.sample_in_turns(run, || {})
+    }
+
+    /// The same in turns with others, whose time is not counted.
+    pub fn sample_in_turns<T>(
+        &self,
+        mut run: impl FnMut() -> involution::Result<T>,
+        mut others: impl FnMut(),
+    ) -> involution::Result<Option<Sampled<T>>> {
+        let (mut spent, watch) = (Duration::ZERO, Watch::start());
         let (mut runs, mut cpu) = (Vec::new(), Vec::new());
-        while !self.is_enough(runs.len(), start.elapsed()) {
+        while !self.is_enough(runs.len(), spent) {
             if interrupted() {
                 return Ok(None);
             }
-            let before = cpu_time();
+            let (start, before) = (Instant::now(), cpu_time());
             runs.push(run()?);
             cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
+            spent += start.elapsed();
+            others();
         }
         let waited = watch.and_then(Watch::since).and_then(Watch::waited);
         Ok(Some(Sampled { runs, cpu_ms: Stats::of_durations(cpu), waited, probe: None }))

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clocks::Clocks;
 use super::machine::Noise;
+use super::peers::Field;
 use super::rounds::{self, Probed, Run, clocked};
 use super::sampling::{Effort, Sampled};
 use super::stats::{Stats, milliseconds};
@@ -184,13 +185,14 @@ impl Subject {
     }
 }
 
-/// Times what `make` makes on these inputs. Gives it with its times and its output; nothing where it was
-/// interrupted.
+/// Times what `make` makes on these inputs, from host to host in turns with what peers there are. Gives it with its
+/// times and its output; nothing where it was interrupted.
 pub fn time(
     gpu: &Gpu,
     make: impl FnOnce() -> Result<Subject>,
     inputs: &[Tensor],
     effort: Effort,
+    field: &mut Field,
 ) -> Result<Option<(Subject, Times, Tensor)>> {
     // New buffers are zero: nothing can pass with what another row left in the output.
     gpu.trim();
@@ -201,7 +203,7 @@ pub fn time(
     let compile_ms = Some(milliseconds(first.elapsed()));
     let compiled = gpu.pipeline_stats().misses - compiled;
     let once = warm_up(&subject, inputs)?;
-    let Some((wall, output)) = host_to_host(&subject, inputs, once, effort)? else {
+    let Some((wall, output)) = host_to_host(&subject, inputs, once, effort, field)? else {
         return Ok(None);
     };
     let mut resident = subject.resident(inputs)?;
@@ -260,15 +262,21 @@ fn host_to_host(
     inputs: &[Tensor],
     once: Duration,
     effort: Effort,
+    field: &mut Field,
 ) -> Result<Option<(Sampled<Duration>, Tensor)>> {
     let at_a_time = (LEAST_SAMPLE.as_nanos() / once.as_nanos().max(1)).max(1) as u32;
+    let cools = field.cools(once);
     let mut last = None;
-    let samples = effort.sample(|| {
+    let run = || {
+        if cools {
+            subject.run(inputs)?;
+        }
         let start = Instant::now();
         for _ in 0..at_a_time {
             last = Some(subject.run(inputs)?);
         }
         Ok(start.elapsed() / at_a_time)
-    })?;
+    };
+    let samples = effort.sample_in_turns(run, || field.turn())?;
     Ok(samples.zip(last))
 }

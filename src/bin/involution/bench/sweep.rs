@@ -16,6 +16,7 @@ use involution::{Gpu, Shape};
 
 use super::agreement::{LAYER, NETWORK};
 use super::findings::Header;
+use super::peers::Field;
 use super::row::{Row, is_too_large};
 use super::sampling::{self, Effort};
 use super::workload::{Trusted, Work, Workload};
@@ -171,9 +172,12 @@ pub fn measure(
     let usual = fitting.first().map_or(1, |workload| pixels(workload).max(1));
     let many = |workload: &Workload| pixels(workload) > MANY * usual;
     let limits = gpu.limits()?;
-    let rows = rows::measure(gpu, &fitting, |workload| {
-        Effort::new(args, if many(workload) { 1 } else { LEAST_SAMPLES }, ENOUGH)
-    });
+    let rows = rows::measure(
+        gpu,
+        &fitting,
+        |workload| Effort::new(args, if many(workload) { 1 } else { LEAST_SAMPLES }, ENOUGH),
+        &mut Field::default(),
+    );
     let mut rows = rows.into_iter().map(|row| row.above(&limits));
     let measured = points.into_iter().filter_map(|point| match point.refused {
         Some(_) => Some(point),

@@ -183,4 +183,38 @@ mod tests {
         assert_eq!(all.len(), 2 * 23 + 2);
         Ok(())
     }
+
+    /// The rows that `benches/peers/run.py` selects where nobody says which.
+    #[test]
+    fn the_usual_rows_beside_others_are_rows() -> Result<()> {
+        let script = include_str!("../../../../../benches/peers/run.py");
+        let names: Vec<&str> = script
+            .lines()
+            .filter_map(|line| line.strip_prefix("    \"W")?.strip_suffix("\","))
+            .collect();
+        let all: HashSet<String> = all()?.into_iter().map(|workload| workload.name).collect();
+        for name in &names {
+            assert!(all.contains(&format!("W{name}")), "W{name}");
+        }
+        for family in 1..=7 {
+            assert!(names.iter().any(|name| name.starts_with(&format!("{family}/"))), "W{family}");
+        }
+        Ok(())
+    }
+
+    /// What is timed tomorrow is what was timed today.
+    #[test]
+    fn the_packages_of_the_others_are_pinned() {
+        let lists = [
+            include_str!("../../../../../benches/peers/requirements.txt"),
+            include_str!("../../../../../benches/peers/requirements-webgpu.txt"),
+        ];
+        for list in lists {
+            let packages: Vec<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();
+            assert!(
+                packages.len() >= 3 && packages.iter().all(|line| line.contains("==")),
+                "{list}"
+            );
+        }
+    }
 }

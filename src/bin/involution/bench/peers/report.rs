@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::super::clocks;
 use super::super::findings::{Findings, Header, interruption, number, timers};
+use super::super::limits::Limits;
 use super::super::machine;
 use super::super::row::Row;
+use super::ratios::{ERROR, MEANING, Ratios};
 use crate::output;
 
 /// A whole run.
@@ -16,12 +18,44 @@ use crate::output;
 pub struct Report {
     #[serde(flatten)]
     pub header: Header,
+    /// The limits of the adapter after the last row, where others were timed beside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_after: Option<Limits>,
     pub rows: Vec<Row>,
 }
 
 impl Report {
     fn failures(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| !row.checked)
+    }
+
+    /// The ratios to other libraries; nothing where there are none.
+    fn against_peers(&self) -> String {
+        let beside = self
+            .rows
+            .iter()
+            .map(|row| (row.workload.as_str(), row.times.wall_ms.as_ref(), row.peers.as_slice()));
+        let Some(ratios) = Ratios::of(beside) else { return String::new() };
+        let header: Vec<&str> = ratios.header.iter().map(String::as_str).collect();
+        let mut table = output::table(&header, 1);
+        for line in ratios.lines {
+            table.add_row(line);
+        }
+        let mut text = format!("\n{}\n{MEANING}\n{ERROR}\n", output::render(&table));
+        for note in ratios.notes {
+            let _ = writeln!(text, "{note}");
+        }
+        if let Some((before, after)) = self.header.limits.zip(self.limits_after) {
+            let _ = writeln!(
+                text,
+                "The machine before and after: {:.0} and {:.0} GFLOP/s, copies {:.1} and {:.1} GB/s.",
+                before.multiply_add_gflops,
+                after.multiply_add_gflops,
+                before.copy_gbps,
+                after.copy_gbps
+            );
+        }
+        text
     }
 }
 
@@ -60,7 +94,7 @@ impl Findings for Report {
             timers(&self.rows),
             self.header.seconds
         );
-        text
+        text + &self.against_peers()
     }
 
     fn json(&self) -> Result<String> {
@@ -102,7 +136,7 @@ mod tests {
                 seconds: 0.0,
                 limits: None,
             };
-            Report { header, rows: row.into_iter().collect() }
+            Report { header, limits_after: None, rows: row.into_iter().collect() }
         };
         let right = report(judged(0.5, 0.9));
         assert!(right.passed() && right.text().contains("2.000"), "{}", right.text());
@@ -114,6 +148,6 @@ mod tests {
             assert!(wrong.rows.iter().all(|row| row.note.is_some() && row.gflops.is_none()));
         }
         let interrupted = Header { interrupted: true, ..report(None).header };
-        assert!(!Report { header: interrupted, rows: Vec::new() }.passed());
+        assert!(!Report { header: interrupted, limits_after: None, rows: Vec::new() }.passed());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Row, Run};
 use crate::bench::limits::Limits;
+use crate::bench::peers::Against;
 use crate::bench::stats::Stats;
 use crate::bench::subject::Step;
 
@@ -35,6 +36,19 @@ pub fn run() -> Run {
     let warning = Some("spread".to_owned());
     let steps = vec![step("stem", 0.5), step("head", 1.5)];
     let note = Some("wrong, by \"much\"".to_owned());
+    let peer = |peer: &str, ratio: Option<f64>, note: Option<&str>| Against {
+        peer: peer.to_owned(),
+        wall_ms: ratio.and_then(|ratio| Stats::of(vec![4.0 / ratio])),
+        ratio,
+        error_over_bound: ratio.map(|_| 0.25),
+        note: note.map(str::to_owned),
+        ..Against::default()
+    };
+    let peers = vec![
+        peer("slow", Some(0.01), None),
+        peer("<fast>", Some(2.0), None),
+        peer("broken", None, Some("no \"such\" | operator")),
+    ];
     let failed = Row { case: "bad".to_owned(), note, ..Row::default() };
     Run {
         involution: "0.1.0".to_owned(),
@@ -51,8 +65,9 @@ pub fn run() -> Run {
             dispatch_us: 20.0,
             submission_us: 100.0,
         }),
+        limits_after: None,
         rows: vec![
-            Row { warning, steps, ..row("conv 1", 1, 224, 2.0) },
+            Row { warning, steps, peers, ..row("conv 1", 1, 224, 2.0) },
             row("conv <2>", 8, 224, 3.0),
             row("conv 3", 1, 448, 9.0),
             failed,
