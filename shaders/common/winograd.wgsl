@@ -1,10 +1,18 @@
-// Winograd's convolution F(4x4, 3x3) over the points 0, 1, -1, 2, -2 and infinity (Lavin and Gray, "Fast
-// algorithms for convolutional neural networks", 2015): 36 products give 16 outputs, where the definition takes
-// 144. A tile of 6x6 inputs and the 3x3 taps are brought to 36 places each, multiplied there place by place and
+// Winograd's convolution F(4x4, 3x3) (Lavin and Gray, "Fast algorithms for convolutional neural networks",
+// 2015): 36 products give 16 outputs, where the definition takes 144. The points are 0, 3/4, -3/4, 3/2, -3/2
+// and infinity: with 1 and 2, as they are usual, results are three times as far off. A tile of 6x6 inputs and the 3x3 taps are brought to 36 places each, multiplied there place by place and
 // summed over the channels, and the sums are brought back to 4x4 outputs.
 //
 // An invocation of the transforms has four tiles, which follow each other along the rows of tiles: a component
 // of each vector for each tile.
+
+// The points of the odd powers, and what follows from them; all are exact.
+const NEAR: f32 = 0.75;
+const FAR: f32 = 1.5;
+const NEAR_2: f32 = 0.5625;
+const FAR_2: f32 = 2.25;
+const NEAR_3: f32 = 0.421875;
+const FAR_3: f32 = 3.375;
 
 // Places of a tile after the transforms.
 const PLACES: u32 = 36u;

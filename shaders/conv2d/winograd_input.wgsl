@@ -19,17 +19,17 @@ struct Params {
 
 // Six values of a row or column at six places.
 fn spread(d: array<vec4<f32>, 6>) -> array<vec4<f32>, 6> {
-    let near_even = d[4] - 4.0 * d[2];
-    let near_odd = d[3] - 4.0 * d[1];
-    let far_even = d[4] - d[2];
-    let far_odd = 2.0 * (d[3] - d[1]);
+    let near_even = d[4] - FAR_2 * d[2];
+    let near_odd = NEAR * (d[3] - FAR_2 * d[1]);
+    let far_even = d[4] - NEAR_2 * d[2];
+    let far_odd = FAR * (d[3] - NEAR_2 * d[1]);
     return array<vec4<f32>, 6>(
-        4.0 * d[0] - 5.0 * d[2] + d[4],
+        NEAR_2 * FAR_2 * d[0] - (NEAR_2 + FAR_2) * d[2] + d[4],
         near_even + near_odd,
         near_even - near_odd,
         far_even + far_odd,
         far_even - far_odd,
-        4.0 * d[1] - 5.0 * d[3] + d[5],
+        NEAR_2 * FAR_2 * d[1] - (NEAR_2 + FAR_2) * d[3] + d[5],
     );
 }
 

@@ -32,9 +32,9 @@ fn gather(m: array<vec4<f32>, 6>) -> array<vec4<f32>, 4> {
     let far_odd = m[3] - m[4];
     return array<vec4<f32>, 4>(
         m[0] + near_even + far_even,
-        near_odd + 2.0 * far_odd,
-        near_even + 4.0 * far_even,
-        near_odd + 8.0 * far_odd + m[5],
+        NEAR * near_odd + FAR * far_odd,
+        NEAR_2 * near_even + FAR_2 * far_even,
+        NEAR_3 * near_odd + FAR_3 * far_odd + m[5],
     );
 }
 
@@ -98,7 +98,7 @@ fn main(
     var y3: array<vec4<f32>, 4>;
     for (var along = 0u; along < params.places; along++) {
         let column = column_of(start + along * step, step);
-        let size = f32((along + 1u) / 2u);
+        let size = select(select(NEAR, FAR, along > 2u), 0.0, along == 0u);
         let point = select(size, -size, (along & 1u) == 0u);
         let last = along == 5u;
         let weight = select(vec4<f32>(1.0, point, point * point, point * point * point), vec4<f32>(0.0, 0.0, 0.0, 1.0), last);

@@ -17,11 +17,19 @@ struct Params {
 
 // Three taps of a row or column at six places.
 fn spread(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> array<vec4<f32>, 6> {
-    let even = (a + c) * (1.0 / 6.0);
-    let odd = b * (1.0 / 6.0);
-    let far_even = a * (1.0 / 24.0) + c * (1.0 / 6.0);
-    let far_odd = b * (1.0 / 12.0);
-    return array<vec4<f32>, 6>(0.25 * a, -even - odd, odd - even, far_even + far_odd, far_even - far_odd, c);
+    // Over the products of a point's distances to the others.
+    let near_even = (a + NEAR_2 * c) / (2.0 * NEAR_2 * (NEAR_2 - FAR_2));
+    let near_odd = b / (2.0 * NEAR * (NEAR_2 - FAR_2));
+    let far_even = (a + FAR_2 * c) / (2.0 * FAR_2 * (FAR_2 - NEAR_2));
+    let far_odd = b / (2.0 * FAR * (FAR_2 - NEAR_2));
+    return array<vec4<f32>, 6>(
+        a / (NEAR_2 * FAR_2),
+        near_even + near_odd,
+        near_even - near_odd,
+        far_even + far_odd,
+        far_even - far_odd,
+        c,
+    );
 }
 
 // A tap of four channels; zeros past the last channel.

@@ -103,7 +103,8 @@ pub(super) fn way(
     }
     for part in &parts {
         let &Part { first_sample, samples, first_quad, quads } = part;
-        if !shared {
+        // The weights of a sample serve all of its parts.
+        if !shared && first_quad == 0 {
             calls.push(transform(Some(part))?);
         }
         let place = Params::sizes(&[
