@@ -107,6 +107,27 @@ const FAULTS: &[Row] = &[
         "picked(sum2, channel)",
     ),
     (
+        "conv2d",
+        "conv2d/winograd_weights",
+        "the taps of a row are in the order of its columns",
+        "at + 3u + along",
+        "at + 3u + 2u - along",
+    ),
+    (
+        "conv2d",
+        "conv2d/winograd_input",
+        "a tile in the last column sees the next row",
+        "at.w + 1u, has_right)].x, has_right)",
+        "at.w + 1u, inside.w)].x, inside.w)",
+    ),
+    (
+        "conv2d",
+        "conv2d/winograd_output",
+        "the last place of a column is left out",
+        "let last = along == 5u;",
+        "let last = false;",
+    ),
+    (
         "dynamic_conv2d",
         "conv2d",
         "every sample is given the weight of the first",
@@ -257,7 +278,8 @@ const FAULTS: &[Row] = &[
     ),
 ];
 
-/// Kernels that bring tensors into the layout of another, which the candidate is named after.
+/// Kernels that bring tensors into the layout of another, which the candidate is named after, and those of a way that
+/// has a name of its own.
 const HELPERS: &[(&str, &str)] = &[
     ("conv2d/pack", "conv2d/subgroup"),
     ("conv2d/pack", "conv2d/rows"),
@@ -265,6 +287,10 @@ const HELPERS: &[(&str, &str)] = &[
     ("conv2d/pack", "conv2d/pointwise_singles"),
     ("conv2d/gather", "conv2d/pointwise_quads"),
     ("conv2d/gather", "conv2d/pointwise_singles"),
+    ("conv2d/pointwise_quads", "conv2d/winograd"),
+    ("conv2d/winograd_weights", "conv2d/winograd"),
+    ("conv2d/winograd_input", "conv2d/winograd"),
+    ("conv2d/winograd_output", "conv2d/winograd"),
 ];
 
 #[test]

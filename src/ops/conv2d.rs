@@ -303,11 +303,7 @@ impl Geometry {
             let grid = [self.batch, self.groups, blocks, octets, SUBGROUP_LANES];
             ways.push(single(kernel, tile, product("the grid", &grid)?));
         }
-        if let Some((way, pays)) =
-            winograd::way(self, weight, [bias, residual], weights, scratch)?
-        {
-            ways.insert(ways.len() - usize::from(!pays), way);
-        }
+        ways.extend(winograd::way(self, weight, [bias, residual], weights, scratch)?);
         afterwards(ways, self.activation, &self.output_shape(), scratch)
     }
 

@@ -36,8 +36,9 @@ const BETWEEN: usize = 2 << 20;
 /// Parts that a call is cut into at most, before more is kept between the transforms.
 const MOST_PARTS: usize = 64;
 
-/// Tiles of all samples from which on the way pays: the weights of 36 places are read for each eight fours of them.
-const LEAST_TILES: usize = 40;
+/// Tiles of a sample from which on the way pays: the weights of 36 places are read for each eight fours of them. That the
+/// samples do not count keeps the choice the same for every batch.
+const LEAST_TILES: usize = 49;
 
 /// The part of a call that is done at a time.
 struct Part {
@@ -57,16 +58,18 @@ pub(crate) fn suits(geometry: &Geometry) -> bool {
         && window.resolve_padding() == Ok([[1, 1], [1, 1]])
 }
 
-/// The way, and whether it is to be preferred; nothing where the kernels do not suit.
+/// The way; nothing where the kernels do not suit, or not pay.
 pub(super) fn way(
     geometry: &Geometry,
     weight: Operand,
     [bias, residual]: [Operand; 2],
     weights: Weights,
     scratch: usize,
-) -> Result<Option<(Candidate, bool)>, ShapeError> {
-    let &Geometry { batch, in_channels, out_channels, input: [height, width], .. } = geometry;
-    let fits = geometry.groups == 1
+) -> Result<Option<Candidate>, ShapeError> {
+    let &Geometry { in_channels, out_channels, input: [height, width], .. } = geometry;
+    let tiles = product("the tiles", &[height.div_ceil(SIDE), width / SIDE])?;
+    let fits = tiles >= LEAST_TILES
+        && geometry.groups == 1
         && suits(geometry)
         && width.is_multiple_of(SIDE)
         && in_channels.is_multiple_of(2)
@@ -74,7 +77,6 @@ pub(super) fn way(
     if !fits {
         return Ok(None);
     }
-    let tiles = product("the tiles", &[height.div_ceil(SIDE), width / SIDE])?;
     let parts = parts(geometry, tiles.div_ceil(QUAD))?;
     let shared = weights == Weights::Shared;
     let sets = |samples| if shared { 1 } else { samples };
@@ -149,14 +151,12 @@ pub(super) fn way(
     let most = sets(parts.iter().map(|part| part.samples).max().unwrap_or(0));
     let rows = out_channels.next_multiple_of(SUBGROUP_CHANNELS);
     let packed = product("the transformed weights", &[most, PLACES, rows, in_channels])?;
-    let candidate = Candidate {
+    Ok(Some(Candidate {
         name: NAME.to_owned(),
         scratch: vec![packed, values(in_channels)?, values(out_channels)?],
         calls,
         once: usize::from(shared),
-    };
-    let samples = if shared { batch } else { 1 };
-    Ok(Some((candidate, tiles.saturating_mul(samples) >= LEAST_TILES)))
+    }))
 }
 
 /// What is summed between the transforms: a 1x1 convolution of 36 groups, a pixel for each tile.

@@ -86,12 +86,17 @@ pub(super) fn conv2d() -> Vec<Case> {
                     activation: Activation::Relu6,
                     ..conv
                 },
-                &[&[3, 6, 5, 12], &[35, 6, 3, 3], &[35], &[3, 35, 5, 12]],
+                &[&[3, 6, 25, 28], &[35, 6, 3, 3], &[35], &[3, 35, 25, 28]],
             ),
             Case::new(
-                "Winograd: one tile of a single row",
+                "Winograd: rows of an odd number of tiles, channels of a tile and eight",
+                Conv2d { padding: 1.into(), bias: true, activation: Activation::Relu, ..conv },
+                &[&[2, 8, 14, 52], &[40, 8, 3, 3], &[40]],
+            ),
+            Case::new(
+                "Winograd: tiles of a single row",
                 Conv2d { padding: 1.into(), activation: Activation::Silu, ..conv },
-                &[&[1, 4, 1, 4], &[16, 4, 3, 3]],
+                &[&[1, 4, 1, 196], &[16, 4, 3, 3]],
             ),
             Case::new(
                 "Winograd: a sample in several parts",

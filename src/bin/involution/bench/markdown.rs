@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn every_row_is_a_line_of_as_many_cells_and_notes_follow() {
-        let text = text(&run());
-        let (text, peers) = text.split_once("Ratios are").unwrap_or_default();
+        let whole = text(&run());
+        let (text, peers) = whole.split_once("Ratios are").unwrap_or_default();
         let lines: Vec<&str> = peers.lines().filter(|line| line.starts_with('|')).collect();
         assert_eq!(lines.len(), 4, "{peers}");
         for line in lines {
@@ -116,6 +116,6 @@ mod tests {
             both.contains("| call | A ms | B ms | B/A |\n|---|--:|--:|--:|\n| conv 1 |"),
             "{both}"
         );
-        assert!(both.ends_with(&text) && several(&[run()]) == text, "{both}");
+        assert!(both.ends_with(&whole) && several(&[run()]) == whole, "{both}");
     }
 }
