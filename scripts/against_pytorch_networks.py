@@ -7,6 +7,8 @@
 
 Made with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
 
+One file, though long: every comparison is a short function around the same command and the same tolerance.
+
 The weights are random, with batch normalisation calibrated to the input: on any other, the activations of
 such weights can overflow. Networks run through
 

@@ -22,7 +22,7 @@ pub(super) static OUTPUT: Kernel =
 pub(crate) const NAME: &str = "conv2d/winograd";
 
 /// Outputs of a tile along each side.
-pub(crate) const SIDE: usize = 4;
+const SIDE: usize = 4;
 
 /// Places of a tile between the transforms (`PLACES` in the shaders).
 const PLACES: usize = 36;
@@ -50,7 +50,7 @@ struct Part {
 }
 
 /// Whether a convolution is one of 3x3 over neighbouring pixels with a padding of one.
-pub(crate) fn suits(geometry: &Geometry) -> bool {
+fn suits(geometry: &Geometry) -> bool {
     let window = &geometry.window;
     window.kernel_size == [3, 3]
         && window.stride == [1, 1]
