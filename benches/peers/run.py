@@ -53,11 +53,15 @@ GPU = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"
 # The environment of packages that each peer is in, and its variables.
 PEERS = {
     "torch": ("venv", CPU),
+    "torch-compile": ("venv", CPU | {"TORCHINDUCTOR_CACHE_DIR": str(WORK / "inductor"), "TORCHINDUCTOR_COMPILE_THREADS": "1"}),
     "ort": ("venv", CPU),
     "ort-webgpu": ("venv-webgpu", GPU),
     "ncnn": ("venv", CPU),
     "ncnn-vulkan": ("venv", GPU),
 }
+# What takes minutes to compile and wants a compiler of C++ is timed where it is asked for.
+ASKED_FOR = {"torch-compile"}
+PATIENCE_S = {"torch-compile": 900}
 REQUIREMENTS = {"venv": "requirements.txt", "venv-webgpu": "requirements-webgpu.txt"}
 
 
@@ -98,7 +102,8 @@ def list_of(peers):
     for peer in peers:
         environment, variables = PEERS[peer]
         command = [str(python_of(environment)), str(HERE / "worker.py"), peer]
-        entries.append({"name": peer, "command": command, "environment": variables})
+        entry = {"name": peer, "command": command, "environment": variables}
+        entries.append(entry | ({"patience_s": PATIENCE_S[peer]} if peer in PATIENCE_S else {}))
     return {"folder": str(WORK / "models"), "peers": entries}
 
 
@@ -161,7 +166,7 @@ def known(text):
 
 def arguments_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peers", type=known, default=list(PEERS), metavar="NAMES", help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--peers", type=known, default=[peer for peer in PEERS if peer not in ASKED_FOR], metavar="NAMES", help=f"of {', '.join(PEERS)}")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--workloads", type=lambda text: text.split(","), default=USUAL, metavar="TEXTS")
     which.add_argument("--full", dest="workloads", action="store_const", const=[], help="every row of the suite")

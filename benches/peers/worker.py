@@ -1,6 +1,6 @@
 """One library, timed by `involution bench --peers`, which starts this and asks.
 
-    python worker.py LIBRARY          torch, ort, ort-webgpu, ncnn or ncnn-vulkan
+    python worker.py LIBRARY          torch, torch-compile, ort, ort-webgpu, ncnn or ncnn-vulkan
 
 Speaks JSON, a line each way. First says {"version": ...}; then {"ask": "load", "files": ..., "answer": ...} loads a
 model, warms up and writes the answer, {"ask": "sample"} runs it once more, {"ask": "drop"} forgets it. Whatever fails
@@ -40,21 +40,27 @@ def existing(files, form, end):
 
 
 class Torch:
-    """Eager, the involution by unfolding."""
+    """The involution by unfolding; eager, or compiled into C++ with the weights as constants."""
 
-    def __init__(self):
+    def __init__(self, compiled=False):
         import models
         import torch
 
         torch.set_num_threads(THREADS)
-        self.torch, self.models = torch, models
-        self.version = f"PyTorch {torch.__version__}, eager"
+        self.torch, self.models, self.compiled = torch, models, compiled
+        self.version = f"PyTorch {torch.__version__}, {'torch.compile' if compiled else 'eager'}"
 
     def load(self, files):
         net, inputs = self.models.load(files)
+        if self.compiled:
+            import torch._inductor.config as inductor
+
+            inductor.freezing = True
+            self.torch.compiler.reset()
+            net = self.torch.compile(net)
 
         def run():
-            with self.torch.inference_mode():
+            with self.torch.no_grad():
                 return net(*inputs)
 
         return run, lambda result: result.numpy()
@@ -120,6 +126,7 @@ class Ncnn:
 
 LIBRARIES = {
     "torch": Torch,
+    "torch-compile": lambda: Torch(compiled=True),
     "ort": OnnxRuntime,
     "ort-webgpu": lambda: OnnxRuntime("WebGpuExecutionProvider"),
     "ncnn": lambda: Ncnn(vulkan=False),

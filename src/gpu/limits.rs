@@ -14,9 +14,10 @@ use crate::tensor::Tensor;
 
 static COPY: Kernel = crate::kernel!("limits/copy", [&[]]);
 static MULTIPLY_ADD: Kernel = crate::kernel!("limits/multiply_add", [&[]]);
+static LOADS: Kernel = crate::kernel!("limits/loads", [&[]]);
 
 /// Shaders that measure an adapter.
-pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD];
+pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &LOADS];
 
 /// Names the measurement in errors.
 const LIMITS: &str = "limits";
@@ -78,6 +79,12 @@ pub(crate) fn copying(elements: usize) -> Result<KernelCall> {
 pub(crate) fn multiplying(invocations: usize, rounds: usize) -> Result<KernelCall> {
     let sizes = [("invocations", invocations), ("rounds", rounds)];
     call(&MULTIPLY_ADD, &sizes, Grid::Invocations(invocations))
+}
+
+/// So many loads of single values in each invocation, each from where its neighbour's next one is.
+pub(crate) fn loading(invocations: usize, rounds: usize) -> Result<KernelCall> {
+    let sizes = [("invocations", invocations), ("rounds", rounds)];
+    call(&LOADS, &sizes, Grid::Invocations(invocations))
 }
 
 fn call(

@@ -1,5 +1,5 @@
-//! How fast the device is just now: a small piece of work that is always the same, to be timed beside what is of interest.
-//! Clocks rise and fall, and other programs take what is shared; a time as a multiple of the probe's beside it stays.
+//! How fast the device is just now: small pieces of work that are always the same, to be timed beside what is of interest.
+//! Clocks rise and fall, and other programs take what is shared; against the probes beside it a time stays.
 
 use std::sync::Arc;
 
@@ -7,22 +7,26 @@ use super::Gpu;
 use super::bind::{Binder, Bound};
 use super::buffers::Lease;
 use super::execute::Dispatch;
-use super::limits::{copying, multiplying};
+use super::limits::{copying, loading, multiplying};
 use super::profile::Timing;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ShapeError};
+use crate::kernel::KernelCall;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Names the probe in errors.
+/// Names the probes in errors.
 const PROBE: &str = "probe";
 
-/// Rounds of multiply-adds of each invocation, and elements that are copied: about a millisecond each in software.
-const ROUNDS: usize = 64;
-const COPIED: usize = 1 << 18;
+/// Rounds of multiply-adds and of loads of each invocation, and elements that are copied: some tenths of a
+/// millisecond each in software.
+const MULTIPLIED: usize = 32;
+const LOADED: usize = 128;
+const COPIED: usize = 1 << 17;
 
-/// Some multiply-adds in registers, and a copy.
+/// One kind of work.
 #[derive(Debug)]
 pub struct Probe {
+    name: &'static str,
     gpu: Gpu,
     dispatches: Vec<Dispatch>,
     /// Lent as long as the bind groups name them.
@@ -30,28 +34,44 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Runs it once and waits for it. Its dispatches are the multiply-adds and the copy.
+    /// What it does: `multiply_add` in registers, `copy`, or `loads` of single values.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Runs it once and waits for it.
     pub fn time(&self) -> Result<Timing> {
         self.gpu.time(PROBE, &self.dispatches)
+    }
+
+    fn new(
+        gpu: &Gpu,
+        name: &'static str,
+        call: &KernelCall,
+        x: Result<Tensor, ShapeError>,
+        elements: usize,
+    ) -> Result<Self> {
+        let x = gpu.upload(&x.map_err(Error::at(PROBE))?)?;
+        let out = gpu.empty(&Shape::from([elements]), PROBE, "the output")?;
+        let mut binder = Binder::new(gpu, PROBE)?;
+        binder.push_once(call, &x, &(out.lease.clone(), out.bytes()))?;
+        let Bound { dispatches, leases, .. } = binder.finish()?;
+        Ok(Probe { name, gpu: gpu.clone(), dispatches, _leases: leases })
     }
 }
 
 impl Gpu {
-    /// Makes a probe, the same for every version of this library on an adapter of this kind.
-    pub fn probe(&self) -> Result<Probe> {
+    /// Makes one probe for each kind of work, the same for every version of this library on an adapter of this kind.
+    pub fn probes(&self) -> Result<Vec<Probe>> {
         let invocations = self.multiplying_invocations();
-        let upload = |data: Tensor| self.upload(&data);
-        let factor = upload(Tensor::filled([2], 0.5).map_err(Error::at(PROBE))?)?;
-        let sums = self.empty(&Shape::from([invocations]), PROBE, "the sums")?;
-        let from = upload(Tensor::filled([COPIED], 1.0).map_err(Error::at(PROBE))?)?;
-        let to = self.empty(&Shape::from([COPIED]), PROBE, "the copy")?;
-        let mut binder = Binder::new(self, PROBE)?;
-        for (call, from, to) in
-            [(multiplying(invocations, ROUNDS)?, &factor, &sums), (copying(COPIED)?, &from, &to)]
-        {
-            binder.push_once(&call, from, &(to.lease.clone(), to.bytes()))?;
-        }
-        let Bound { dispatches, leases, .. } = binder.finish()?;
-        Ok(Probe { gpu: self.clone(), dispatches, _leases: leases })
+        let ones = |count| Tensor::filled([count], 1.0);
+        let factor = Tensor::filled([2], 0.5);
+        let multiplying = multiplying(invocations, MULTIPLIED)?;
+        let loading = loading(invocations, LOADED)?;
+        Ok(vec![
+            Probe::new(self, "multiply_add", &multiplying, factor, invocations)?,
+            Probe::new(self, "copy", &copying(COPIED)?, ones(COPIED), COPIED)?,
+            Probe::new(self, "loads", &loading, ones(invocations + LOADED), invocations)?,
+        ])
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use involution::gpu::{Bound, Limits};
+use involution::gpu::{Bound, Limits, Probe};
 use involution::ops::Cost;
 
 use crate::adapters;
@@ -21,13 +21,19 @@ fn every_figure_is_measured() {
 }
 
 #[test]
-fn a_probe_is_two_dispatches_that_take_time() {
+fn a_probe_of_each_kind_is_a_dispatch_that_takes_time() {
     adapters::each(|gpu| {
-        let probe = gpu.probe().unwrap();
-        let timing = probe.time().unwrap();
-        assert!(!timing.wall.is_zero());
-        assert!(timing.dispatches.is_none_or(|times| times.len() == 2));
-        drop(probe);
+        let probes = gpu.probes().unwrap();
+        for probe in &probes {
+            let timing = probe.time().unwrap();
+            assert!(!timing.wall.is_zero());
+            assert!(timing.dispatches.is_none_or(|times| times.len() == 1));
+        }
+        assert_eq!(
+            probes.iter().map(Probe::name).collect::<Vec<_>>(),
+            ["multiply_add", "copy", "loads"]
+        );
+        drop(probes);
         assert_eq!(gpu.pool_stats().in_use, 0);
     });
 }

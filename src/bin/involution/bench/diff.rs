@@ -1,8 +1,10 @@
 //! `involution bench diff`: whether a build is slower than another, by the files of their runs.
 
+mod adjust;
 mod judge;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -10,9 +12,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::record::{Row, Run};
-use super::rounds::Probed;
-use super::stats::Stats;
+use super::rounds::Beside;
+use super::stats::{Stats, median};
 use crate::{Outcome, bad_use, output};
+use adjust::{Series, adjusted};
 use judge::{Judgement, Pair, Place, judge};
 use report::Report;
 
@@ -77,22 +80,21 @@ impl Clock {
         }
     }
 
-    /// The samples as multiples of what a probe took beside them, where it was timed.
-    fn multiples(self, row: &Row) -> Option<Vec<f64>> {
-        let times = &self.of(row)?.times;
-        let probe = self.probe(row.probe_ms.as_ref()?)?;
-        let whole = probe.len() == times.len() && probe.iter().all(|&time| time > 0.0);
-        whole.then(|| times.iter().zip(probe).map(|(time, probe)| time / probe).collect())
+    /// What each probe took beside the samples of a row, by its name; nothing where that is not known of all of them.
+    fn probes(self, row: &Row) -> Option<Vec<(&str, &[f64])>> {
+        let count = self.of(row)?.times.len();
+        let whole = |times: &[f64]| times.len() == count && times.iter().all(|&time| time > 0.0);
+        let probes = row.probe_ms.as_ref()?.iter();
+        let probes = probes.map(|(name, beside)| (name.as_str(), self.beside(beside)));
+        probes.map(|probe| whole(probe.1).then_some(probe)).collect()
     }
 
-    /// What the probe took by this clock, where it was timed by it.
-    fn probe(self, probe: &Probed) -> Option<&[f64]> {
-        let times = match self {
-            Clock::Gpu => &probe.gpu,
-            Clock::Wall => &probe.wall,
-            Clock::Cpu => &probe.cpu,
-        };
-        (!times.is_empty()).then_some(times)
+    fn beside(self, beside: &Beside) -> &[f64] {
+        match self {
+            Clock::Gpu => &beside.gpu,
+            Clock::Wall => &beside.wall,
+            Clock::Cpu => &beside.cpu,
+        }
     }
 
     fn name(self) -> &'static str {
@@ -160,7 +162,7 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
 /// How rows were compared, and what came of it.
 struct Comparison {
     clock: Clock,
-    /// Whether times are multiples of a probe's.
+    /// Whether what probes tell of the machine is taken out of the times.
     probed: bool,
     judgement: Judgement,
     threshold: f64,
@@ -195,58 +197,65 @@ fn find<'a>(row: &Row, of: &[Row], runs: &'a [Run]) -> Vec<&'a Row> {
 }
 
 fn by(clock: Clock, rows: &[Matched<'_>], threshold: f64) -> Judgement {
-    let probed = is_probed(clock, rows);
+    let usual = usual_probes(clock, rows);
     // Of processor time beside a probe's, other programs have the same part.
     let busy = |row: &&Row| {
-        row.waited.is_some_and(|waited| waited > BUSY) && !(probed && clock == Clock::Cpu)
+        let judged = clock == Clock::Cpu && !usual.is_empty();
+        row.waited.is_some_and(|waited| waited > BUSY) && !judged
     };
     let calm = |rows: &[&Row]| rows.iter().any(|row| !busy(row));
-    let samples = |rows: &[&Row], calm_alone: bool| -> Vec<Vec<f64>> {
-        let wanted = rows.iter().filter(|row| !calm_alone || !busy(row));
-        let samples = |row: &&Row| match clock.multiples(row) {
-            Some(multiples) if probed => Some(multiples),
-            _ => Some(clock.of(row)?.times.clone()),
-        };
-        wanted.filter_map(samples).collect()
-    };
     let pairs: Vec<Pair> = rows
         .iter()
         .map(|row| {
-            let busy = !calm(&row.before) || !calm(&row.after);
-            let [before, after] = [&row.before, &row.after].map(|rows| samples(rows, !busy));
-            Pair { before, after, busy, off: LAUNCH * row.launch() }
+            let any_is_busy = !calm(&row.before) || !calm(&row.after);
+            let wanted = |row: &&&Row| (any_is_busy || !busy(row)) && clock.of(row).is_some();
+            let before = row.before.iter().filter(wanted);
+            let count = before.clone().count();
+            let files: Vec<&Row> = before.chain(row.after.iter().filter(wanted)).copied().collect();
+            let mut before = samples(clock, &files, &usual);
+            let after = before.split_off(count);
+            Pair { before, after, busy: any_is_busy, off: LAUNCH * row.launch() }
         })
         .collect();
-    if !probed {
-        return judge(&pairs, Place::LowerQuartile, threshold);
-    }
-    let mut judgement = judge(&pairs, Place::TrimmedMean, threshold);
-    // Multiples as the times that they usually are.
-    let usual = usual_probe(clock, rows);
-    for row in &mut judgement.rows {
-        (row.before, row.after) = (usual * row.before, usual * row.after);
-    }
-    judgement
+    let place = if usual.is_empty() { Place::LowerQuartile } else { Place::TrimmedMean };
+    judge(&pairs, place, threshold)
 }
 
-/// The median of what the probe took in all runs of both sides.
-fn usual_probe(clock: Clock, rows: &[Matched<'_>]) -> f64 {
-    let probes = rows
-        .iter()
-        .flat_map(|row| row.before.iter().chain(&row.after))
-        .filter_map(|row| clock.probe(row.probe_ms.as_ref()?))
-        .flatten();
-    Stats::of(probes.copied().collect()).map_or(1.0, |probe| probe.median)
+/// The samples of a row in some files, without what probes beside them tell of the machine.
+fn samples(clock: Clock, files: &[&Row], usual: &[f64]) -> Vec<Vec<f64>> {
+    let mut series = Vec::new();
+    for &row in files {
+        let times = clock.of(row).map_or(&[][..], |stats| &stats.times);
+        let probes = clock.probes(row).unwrap_or_default();
+        series.push(Series { times, probes: probes.into_iter().map(|(_, times)| times).collect() });
+    }
+    match usual {
+        [] => series.iter().map(|file| file.times.to_vec()).collect(),
+        usual => adjusted(&series, usual),
+    }
 }
 
-/// Whether all rows that have times by this clock have those of a probe beside them.
+/// The median of what each probe took in all runs of both sides. None where not all rows that have times by this clock have
+/// the same probes beside them.
+fn usual_probes(clock: Clock, rows: &[Matched<'_>]) -> Vec<f64> {
+    let files = rows.iter().flat_map(|row| row.before.iter().chain(&row.after));
+    let mut all: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let mut names: Option<Vec<&str>> = None;
+    for row in files.filter(|row| clock.of(row).is_some()) {
+        let probes = clock.probes(row).unwrap_or_default();
+        let here: Vec<&str> = probes.iter().map(|&(name, _)| name).collect();
+        if *names.get_or_insert_with(|| here.clone()) != here {
+            return Vec::new();
+        }
+        for (name, times) in probes {
+            all.entry(name).or_default().extend(times);
+        }
+    }
+    all.into_values().map(median).collect()
+}
+
 fn is_probed(clock: Clock, rows: &[Matched<'_>]) -> bool {
-    let mut timed = rows
-        .iter()
-        .flat_map(|row| row.before.iter().chain(&row.after))
-        .filter(|row| clock.of(row).is_some())
-        .peekable();
-    timed.peek().is_some() && timed.all(|row| clock.multiples(row).is_some())
+    !usual_probes(clock, rows).is_empty()
 }
 
 /// The clock of the device or else the host's; on a software adapter processor time beside a probe's, or where that is

@@ -77,10 +77,10 @@ pub fn measure(runner: &Runner, workloads: Vec<Workload>, args: &Args) -> Result
     bar.set_length(workloads.len() as u64);
     match runner {
         Runner::Gpu(gpu) => {
-            let probe = gpu.probe()?;
+            let probes = gpu.probes()?;
             for calls in blocks(&workloads) {
                 let lost =
-                    on_gpu(gpu, &probe, calls, args.candidates, effort, &bar, &mut measured)?;
+                    on_gpu(gpu, &probes, calls, args.candidates, effort, &bar, &mut measured)?;
                 if interrupted() || lost {
                     break;
                 }
@@ -138,7 +138,7 @@ fn blocks(workloads: &[Workload]) -> impl Iterator<Item = &[Workload]> {
 /// Adds a row for each kernel of these calls. Says whether the device was lost.
 fn on_gpu<'a>(
     gpu: &Gpu,
-    probe: &Probe,
+    probes: &[Probe],
     workloads: &'a [Workload],
     every_kernel: bool,
     effort: Effort,
@@ -166,7 +166,7 @@ fn on_gpu<'a>(
     bar.set_message("in rounds");
     let calls = ready.iter().filter_map(|(_, call)| call.as_ref().ok());
     let runs = calls.map(|call| Box::new(|| call.time(gpu)) as Run<'_>);
-    let mut samples = rounds::sample(probe, runs.collect(), effort)?.into_iter();
+    let mut samples = rounds::sample(probes, runs.collect(), effort)?.into_iter();
     let mut lost = false;
     for (workload, call) in ready {
         let timed = match call {

@@ -1,7 +1,8 @@
-//! Samples of several calls in rounds, one of each call in turn, with a probe between any two: what the machine does for
-//! some seconds it does to all calls alike, and what it does for less the probe tells. A call also finds the caches as
-//! others left them.
+//! Samples of several calls in rounds, one of each call in turn, with probes between any two: what the machine does for
+//! some seconds it does to all calls, and what it does for less the probes tell. A call also finds the caches as others
+//! left them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use involution::gpu::{Probe, Timing};
@@ -15,11 +16,14 @@ use super::stats::{Stats, milliseconds};
 /// Runs a call once.
 pub type Run<'a> = Box<dyn FnMut() -> Result<Timing> + 'a>;
 
-/// What the probe took beside each sample of a call, in milliseconds: the mean of before and after. Nothing by a clock
+/// What each probe took beside each sample of a call, by its name.
+pub type Probed = BTreeMap<String, Beside>;
+
+/// What a probe took beside each sample of a call, in milliseconds: the mean of before and after. Nothing by a clock
 /// that there is not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Probed {
+pub struct Beside {
     pub gpu: Vec<f64>,
     pub wall: Vec<f64>,
     pub cpu: Vec<f64>,
@@ -54,7 +58,7 @@ struct Series<'a> {
 /// Samples of these calls until each has enough or Ctrl-C ends it: a call may have few then, or none. A call that fails
 /// has no more.
 pub fn sample(
-    probe: &Probe,
+    probes: &[Probe],
     runs: Vec<Run<'_>>,
     effort: Effort,
 ) -> Result<Vec<Result<Sampled<Timing>>>> {
@@ -70,15 +74,17 @@ pub fn sample(
     let wanting =
         |of: &Series<'_>| of.failure.is_none() && !effort.is_enough(of.samples.len(), of.spent);
     'rounds: while all.iter().any(wanting) {
-        let mut before = clocked(|| probe.time())?;
+        let mut before = timed(probes)?;
         for series in all.iter_mut().filter(|series| wanting(series)) {
             if interrupted() {
                 break 'rounds;
             }
             series.sample();
-            let after = clocked(|| probe.time())?;
+            let after = timed(probes)?;
             if series.failure.is_none() {
-                series.beside.push(&before, &after);
+                for ((probe, before), after) in probes.iter().zip(&before).zip(&after) {
+                    series.beside.entry(probe.name().to_owned()).or_default().push(before, after);
+                }
             }
             before = after;
         }
@@ -86,7 +92,12 @@ pub fn sample(
     Ok(all.into_iter().map(Series::finish).collect())
 }
 
-impl Probed {
+/// Runs each probe.
+fn timed(probes: &[Probe]) -> Result<Vec<Clocked>> {
+    probes.iter().map(|probe| clocked(|| probe.time())).collect()
+}
+
+impl Beside {
     fn push(&mut self, before: &Clocked, after: &Clocked) {
         let mean = |a: Duration, b: Duration| milliseconds((a + b) / 2);
         self.wall.push(mean(before.timing.wall, after.timing.wall));

@@ -46,6 +46,12 @@ pub fn quantile(sorted: &[f64], part: f64) -> f64 {
     if rest == 0.0 { low } else { low + rest * (at(place as usize + 1) - low) }
 }
 
+/// The middle one of some values; 0 of none.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    quantile(&values, 0.5)
+}
+
 /// A time as results give it.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3

@@ -208,7 +208,7 @@ pub fn time(
     };
     let mut resident = subject.resident(inputs)?;
     resident()?;
-    let samples = rounds::sample(&gpu.probe()?, vec![resident], effort)?.pop().transpose()?;
+    let samples = rounds::sample(&gpu.probes()?, vec![resident], effort)?.pop().transpose()?;
     let Some(samples) = samples.filter(|samples| !samples.runs.is_empty()) else {
         return Ok(None);
     };
@@ -232,7 +232,10 @@ pub fn time(
         timed_over_untimed,
         cpu_ms: samples.cpu_ms,
         // The runs from host to host had no probe beside them.
-        probe_ms: samples.probe.map(|beside| Probed { wall: Vec::new(), ..beside }),
+        probe_ms: samples.probe.map(|mut probed| {
+            probed.values_mut().for_each(|beside| beside.wall.clear());
+            probed
+        }),
         compile_ms,
         compiled,
         timer: Some(timer.to_string()),

@@ -1,7 +1,7 @@
 //! From the samples of two runs to a verdict on each row.
 //!
-//! Noise only ever adds to a time, so a row is placed by the lower quartile of its samples; or, where each is a multiple of
-//! what a probe took beside it, which noise made longer or shorter, by the mean of most of them. Two runs of one build still
+//! Noise only ever adds to a time, so a row is placed by the lower quartile of its samples; or, where what probes tell of
+//! the machine was taken out, which made some shorter too, by the mean of most of them. Two runs of one build still
 //! differ by more than their samples tell, since the machine is never twice the same: what it did to all rows alike is
 //! the median of their ratios, and what it did to one and not to another is the scatter of the ratios around that.
 //! A row has changed where it lies outside of both its own uncertainty and that scatter.
@@ -13,7 +13,7 @@ use super::super::stats::quantile;
 pub enum Place {
     /// The lower quartile of the calmest file: of times.
     LowerQuartile,
-    /// The mean of all files, without the least and the largest tenth: of multiples of a probe.
+    /// The mean of all files, without the least and the largest tenth: of times that were adjusted by probes.
     TrimmedMean,
 }
 
@@ -225,6 +225,12 @@ fn drift_and_scatter(logs: &[f64]) -> (f64, f64) {
     (drift, (2.2219 * few * distance).max(LEAST_SCATTER))
 }
 
+/// Gaussian noise by the sum of twelve.
+#[cfg(test)]
+pub fn gauss(rng: &mut fastrand::Rng) -> f64 {
+    (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,11 +241,6 @@ mod tests {
 
     const ROWS: usize = 30;
     const TRIES: u64 = 100;
-
-    /// Gaussian by the sum of twelve.
-    fn gauss(rng: &mut fastrand::Rng) -> f64 {
-        (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0
-    }
 
     /// Two runs of one build on a shared machine: it is faster or slower as a whole in the second, each row a little
     /// more or less so, and within a row other programs make some of the samples much longer.
@@ -307,9 +308,9 @@ mod tests {
         assert!(alarms as f64 <= 2.0 * FALSE_ALARM * TRIES as f64, "{alarms}");
     }
 
-    /// Multiples of a probe: noise makes some shorter too, and a few are far off.
+    /// Adjusted by probes: noise makes some shorter too, and a few are far off.
     #[test]
-    fn a_fifth_more_is_found_among_multiples_of_a_probe() {
+    fn a_fifth_more_is_found_among_times_that_were_adjusted() {
         for seed in 0..TRIES {
             let mut rng = fastrand::Rng::with_seed(seed);
             let mut pairs = runs(ROWS, 15, seed);

@@ -18,7 +18,7 @@ struct Line {
     kernel: String,
     /// Where it was another one.
     kernel_before: Option<String>,
-    /// Lower quartiles of the samples; or the trimmed means of their multiples of a probe, times its median.
+    /// Lower quartiles of the samples; or their trimmed means without what probes tell of the machine.
     before_ms: Option<f64>,
     after_ms: Option<f64>,
     /// After by before, what happened to all rows taken out, and the interval that it lies in.
@@ -35,7 +35,7 @@ struct Line {
 pub struct Report {
     suite: String,
     clock: Clock,
-    /// Whether each sample is held against what a probe took beside it.
+    /// Whether what probes tell of the machine is taken out of the samples.
     probed: bool,
     threshold: f64,
     /// By what all rows moved; `None` where they are too few to know.
@@ -154,7 +154,7 @@ impl Report {
     /// What all rows did.
     fn machine(&self, text: &mut String) {
         let clock = match self.probed {
-            true => format!("{}, as multiples of what a probe took beside them", self.clock.name()),
+            true => format!("{}, without what probes tell of the machine", self.clock.name()),
             false => format!("{}, lower quartiles", self.clock.name()),
         };
         let (Some(drift), Some(scatter)) = (self.drift, self.scatter) else {

@@ -23,6 +23,15 @@ pub struct Entry {
     pub command: Vec<String>,
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Seconds that it may take to load a model, where that is more than usual.
+    #[serde(default)]
+    pub patience_s: Option<u64>,
+}
+
+impl Entry {
+    fn patience(&self) -> Duration {
+        self.patience_s.map_or(LOAD, Duration::from_secs)
+    }
 }
 
 /// What a peer is asked.
@@ -95,7 +104,11 @@ impl Worker {
             Some(process) => process,
             None => self.start()?,
         };
-        let reply = process.ask(request).map_err(|error| self.explained(&error))?;
+        let limit = match request {
+            Request::Load { .. } => self.entry.patience(),
+            _ => ANSWER,
+        };
+        let reply = process.ask(request, limit).map_err(|error| self.explained(&error))?;
         self.process = Some(process);
         match reply.error {
             Some(error) => Err(error),
@@ -145,11 +158,11 @@ impl Worker {
 }
 
 impl Process {
-    fn ask(&mut self, request: &Request<'_>) -> Result<Reply, String> {
+    fn ask(&mut self, request: &Request<'_>, limit: Duration) -> Result<Reply, String> {
         let line = serde_json::to_string(request).map_err(|error| error.to_string())?;
         // One that does not listen any more has ended, which is what waiting for it says.
         let _ = writeln!(self.requests, "{line}").and_then(|()| self.requests.flush());
-        self.reply(if matches!(request, Request::Load { .. }) { LOAD } else { ANSWER })
+        self.reply(limit)
     }
 
     fn reply(&mut self, limit: Duration) -> Result<Reply, String> {
@@ -172,7 +185,8 @@ mod tests {
     fn asked(script: &str) -> Result<(Reply, Option<String>), String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let command = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let entry = Entry { name: "x".to_owned(), command, environment: BTreeMap::new() };
+        let environment = BTreeMap::new();
+        let entry = Entry { name: "x".to_owned(), command, environment, patience_s: Some(60) };
         let mut worker = Worker::new(entry, folder.path());
         let reply = worker.ask(&Request::Sample)?;
         Ok((reply, worker.version()))
