@@ -167,6 +167,18 @@ def draw_involution(rng):
     return attrs, {"x": (batch, channels, *size), "kernel": (batch, taps, *counts)}
 
 
+def draw_span_involution(rng):
+    attrs, shapes = draw_involution(rng)
+    batch, taps, *counts = shapes.pop("kernel")
+    reduced = rng.randint(1, 9)
+    shapes |= {"reduced": (batch, reduced, *counts), "weight": (taps, reduced, 1, 1)}
+    if rng.random() < 0.5:
+        shapes["bias"] = (taps,)
+    if rng.random() < 0.5:
+        shapes |= {tensor: (shapes["x"][1],) for tensor in ("scale", "shift")}
+    return attrs, shapes
+
+
 def draw_batch_norm(rng):
     channels = draw_channels(rng)
     shapes = {

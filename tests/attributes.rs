@@ -4,7 +4,7 @@ use involution::error::ShapeError;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, ChannelOrder,
     Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator,
-    Softmax, Unfold,
+    Softmax, SpanInvolution, Unfold,
 };
 use involution::shape::{Padding, Shape, Window};
 
@@ -54,6 +54,19 @@ fn everything() -> Vec<(Operator, &'static str)> {
             .into(),
             "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 channel_order=interleaved \
              activation=silu",
+        ),
+        (
+            SpanInvolution {
+                involution: Involution {
+                    window,
+                    affine: true,
+                    activation,
+                    ..Involution::new(window, 2)
+                },
+                bias: true,
+            }
+            .into(),
+            "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
         ),
         (BatchNorm { eps: 1e-7, affine: true, activation }.into(), "eps=1e-7 activation=silu"),
         (Activate { activation }.into(), "activation=silu"),

@@ -191,8 +191,57 @@ const FAULTS: &[Row] = &[
         "channel - sample * params.channels",
         "first",
     ),
+    (
+        "involution",
+        "involution/held_quads",
+        "the lower of two rows has the taps of the upper one",
+        "(*taps_below)[",
+        "(*taps)[",
+    ),
+    (
+        "involution",
+        "involution/held_quads",
+        "the lower of two rows is left out",
+        "min(R, params.out_height - oy)",
+        "1u",
+    ),
     ("involution", "involution/row", "the shift is left out", "+ shift[channel]", ""),
     ("involution", "involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
+    (
+        "span_involution",
+        "span_involution",
+        "every group has the kernel of the first",
+        "(group * window.kernel_height + ky)",
+        "ky",
+    ),
+    (
+        "span_involution",
+        "span_involution/pack",
+        "the second four rows of taps are the first",
+        "block * 4u + j",
+        "j",
+    ),
+    (
+        "span_involution",
+        "span_involution/quads",
+        "the second sample has the kernel of the first",
+        "var row = place.matrix / params.groups * terms * params.out_height + oy;",
+        "var row = oy;",
+    ),
+    (
+        "span_involution",
+        "span_involution/singles",
+        "the taps of a row have the bias of its first",
+        "min(place.voice, K - 1u)",
+        "0u",
+    ),
+    (
+        "span_involution",
+        "span_involution/quads",
+        "the lower of two rows has the kernel of the upper one",
+        "taps_of(place, below)",
+        "taps_of(place, place.oy)",
+    ),
     (
         "unfold",
         "unfold",
@@ -281,6 +330,8 @@ const FAULTS: &[Row] = &[
 /// Kernels that bring tensors into the layout of another, which the candidate is named after, and those of a way that
 /// has a name of its own.
 const HELPERS: &[(&str, &str)] = &[
+    ("span_involution/pack", "span_involution/quads"),
+    ("span_involution/pack", "span_involution/singles"),
     ("conv2d/pack", "conv2d/subgroup"),
     ("conv2d/pack", "conv2d/rows"),
     ("conv2d/pack", "conv2d/pointwise_quads"),

@@ -128,7 +128,7 @@ fn every_loop_ends() {
             let down = bound == format!("{counter} > 0u") && step == format!("{counter} /= 2u");
             let by_one = step == format!("{counter}++");
             let by_more = step.strip_prefix(counter).and_then(|rest| rest.strip_prefix(" += "));
-            let steps = by_more.is_some_and(|by| ["64u", "LANES"].contains(&by));
+            let steps = by_more.is_some_and(|by| ["4u", "64u", "LANES"].contains(&by));
             assert!(down || (up.is_some() && (by_one || steps)), "{at}");
             // The bound is made of numbers, uniforms, constants and what `let` declares.
             for (_, word) in words(up.unwrap_or("0u")).filter(|(_, word)| !word.is_empty()) {

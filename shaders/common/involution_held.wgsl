@@ -1,8 +1,11 @@
 // Involution with a small square window that keeps the width, or halves it: eight lanes hold neighbouring
-// fours of rows, and hear from each other what lies beside them. A lane reads the kernel of its four pixels
-// once, and goes through the channels that share it.
+// fours of rows, and hear from each other what lies beside them. A lane has the kernel of its four pixels, and goes
+// through the channels that share it.
 //
-// A kernel has K, S, the tensors, `weights4` and `store4`, and imports neighbours_quads or neighbours_singles.
+// With R = 2 it computes two rows of the output, of which most rows of x are read once for both.
+//
+// A kernel has K, S, R, the tensors and `store4`, and imports neighbours_quads or neighbours_singles; `taps_of` is that of
+// taps_read or of taps_made.
 #import activation
 #import grid
 #import involution_params
@@ -10,59 +13,53 @@
 // Channels that one invocation computes, one after the other.
 const CHANNELS: u32 = 16u;
 
-// Four neighbouring pixels of an output row.
+// Four neighbouring pixels of R output rows.
 struct Place {
     oy: u32,
     iy: u32, // the row of x under the first row of taps
     column: u32,
     columns: u32,
     voice: u32,
-    matrix: u32, // first channel of the kernel
+    group: u32,  // of channels that share a kernel
+    matrix: u32, // the same, counted over all samples
 }
 
-// The kernel of four pixels along one row of taps, the last one last; the first 7 - K are not used.
-struct Taps {
-    w0: vec4<f32>,
-    w1: vec4<f32>,
-    w2: vec4<f32>,
-    w3: vec4<f32>,
-    w4: vec4<f32>,
-    w5: vec4<f32>,
-    w6: vec4<f32>,
-}
+// The kernel of four pixels, row by row of its taps and tap by tap, the last one last; the first 7 - K of either are
+// not used.
+alias Taps = array<array<vec4<f32>, 7>, 7>;
 
-// The taps move up as they are read: one load in a loop, where each load in line makes the kernel longer to
-// compile than to run.
-fn taps_of(place: Place, ky: u32) -> Taps {
-    var row = (place.matrix + ky * K) * params.out_height + place.oy;
-    var taps: Taps;
-    for (var kx = 0u; kx < params.window.kernel_width; kx++) {
-        taps.w0 = taps.w1;
-        taps.w1 = taps.w2;
-        taps.w2 = taps.w3;
-        taps.w3 = taps.w4;
-        taps.w4 = taps.w5;
-        taps.w5 = taps.w6;
-        taps.w6 = weights4(row, place.column);
-        row += params.out_height;
-    }
-    return taps;
-}
-
-// The sum over one row of taps for the channel whose plane begins at row `plane`.
-fn along(place: Place, plane: u32, edges: Edges, ky: u32, taps: Taps) -> vec4<f32> {
-    let iy = place.iy + ky * params.window.dilation_y;
-    let row = row_between(plane, iy, edges, ky, place.column, place.columns, place.voice, S);
+// The sum over one row of taps.
+fn along(row: Row, taps: array<vec4<f32>, 7>) -> vec4<f32> {
     let last = 3u + K / 2u;
-    var sum = taps.w6 * under(row, last, S) + taps.w5 * under(row, last - 1u, S) + taps.w4 * under(row, last - 2u, S);
-    // Decided when the kernel is compiled, as are all conditions on K and S.
+    var sum = taps[6] * under(row, last, S) + taps[5] * under(row, last - 1u, S) + taps[4] * under(row, last - 2u, S);
+    // Decided when the kernel is compiled, as are all conditions on K, S, R and the number of a row.
     if K > 4u {
-        sum += taps.w3 * under(row, last - 3u, S) + taps.w2 * under(row, last - 4u, S);
+        sum += taps[3] * under(row, last - 3u, S) + taps[2] * under(row, last - 4u, S);
     }
     if K > 6u {
-        sum += taps.w1 * under(row, last - 5u, S) + taps.w0 * under(row, last - 6u, S);
+        sum += taps[1] * under(row, last - 5u, S) + taps[0] * under(row, last - 6u, S);
     }
     return sum;
+}
+
+// Adds what lies under the row of x of this number: a row of taps for each row of the output that reaches so far.
+fn beneath(
+    place: Place,
+    plane: u32,
+    edges: Edges,
+    number: u32,
+    taps: ptr<function, Taps>,
+    taps_below: ptr<function, Taps>,
+    sums: ptr<function, array<vec4<f32>, 2>>,
+) {
+    let iy = place.iy + number * params.window.dilation_y;
+    let row = row_between(plane, iy, edges, number, place.column, place.columns, place.voice, S);
+    if number < K {
+        (*sums)[0] += along(row, (*taps)[number + 7u - K]);
+    }
+    if R == 2u && number >= S {
+        (*sums)[1] += along(row, (*taps_below)[number - S + 7u - K]);
+    }
 }
 
 @compute @workgroup_size(8)
@@ -72,8 +69,8 @@ fn main(
     @builtin(subgroup_invocation_id) voice: u32,
 ) {
     let columns = (params.out_width + 3u) / 4u;
-    let quads = params.out_height * columns;
-    let octets = (quads + 7u) / 8u;
+    let places = (params.out_height + R - 1u) / R * columns;
+    let octets = (places + 7u) / 8u;
     let group_channels = params.channels / params.groups;
     let blocks = (group_channels + CHANNELS - 1u) / CHANNELS;
 
@@ -81,53 +78,54 @@ fn main(
     var item = linear_workgroup(id, count);
     let first = (item % blocks) * CHANNELS;
     item /= blocks;
-    let quad = (item % octets) * 8u + voice;
+    let which = (item % octets) * 8u + voice;
     item /= octets;
     let group = item % params.groups;
     let sample = item / params.groups;
     if sample >= params.batch {
         return;
     }
-    // Past the last pixel the last ones are computed again and dropped.
-    let own = min(quad, quads - 1u);
-    let matrix = (sample * params.groups + group) * K * K;
-    let oy = own / columns;
+    // Past the last place the last one is computed again and dropped.
+    let own = min(which, places - 1u);
+    let matrix = sample * params.groups + group;
+    let oy = own / columns * R;
     let iy = oy * params.window.stride_y - params.window.padding_top;
-    let place = Place(oy, iy, own % columns, columns, voice, matrix);
-    // The rows of taps move up as the taps do.
-    var taps0: Taps;
-    var taps1: Taps;
-    var taps2: Taps;
-    var taps3: Taps;
-    var taps4: Taps;
-    var taps5: Taps;
-    var taps6: Taps;
-    for (var ky = 0u; ky < params.window.kernel_height; ky++) {
-        taps0 = taps1;
-        taps1 = taps2;
-        taps2 = taps3;
-        taps3 = taps4;
-        taps4 = taps5;
-        taps5 = taps6;
-        taps6 = taps_of(place, ky);
-    }
+    let place = Place(oy, iy, own % columns, columns, voice, group, matrix);
+    var taps: Taps;
+    var taps_below: Taps;
+    hold(place, min(oy + 1u, params.out_height - 1u), &taps, &taps_below);
+    let rows = K + (R - 1u) * S;
+    let stored = min(R, params.out_height - oy);
     let channels = min(CHANNELS, group_channels - first);
     let base = sample * params.channels + group * params.group_stride + first * params.channel_stride;
     for (var c = 0u; c < channels; c++) {
         let channel = base + c * params.channel_stride;
         let plane = channel * params.height;
-        let edges = edges_of(plane, place.iy, params.window.dilation_y, K, place.column, columns, voice, S);
-        var sum = along(place, plane, edges, K - 1u, taps6);
-        sum += along(place, plane, edges, K - 2u, taps5) + along(place, plane, edges, K - 3u, taps4);
-        if K > 4u {
-            sum += along(place, plane, edges, K - 4u, taps3) + along(place, plane, edges, K - 5u, taps2);
+        let edges = edges_of(plane, place.iy, params.window.dilation_y, rows, place.column, columns, voice, S);
+        var sums: array<vec4<f32>, 2>;
+        beneath(place, plane, edges, 0u, &taps, &taps_below, &sums);
+        beneath(place, plane, edges, 1u, &taps, &taps_below, &sums);
+        beneath(place, plane, edges, 2u, &taps, &taps_below, &sums);
+        if rows > 3u {
+            beneath(place, plane, edges, 3u, &taps, &taps_below, &sums);
         }
-        if K > 6u {
-            sum += along(place, plane, edges, 1u, taps1) + along(place, plane, edges, 0u, taps0);
+        if rows > 4u {
+            beneath(place, plane, edges, 4u, &taps, &taps_below, &sums);
         }
-        if quad == own {
-            sum = affine4(sum, channel - sample * params.channels);
-            store4(clip4(sum, params.activation), channel * params.out_height + place.oy, place.column);
+        if rows > 5u {
+            beneath(place, plane, edges, 5u, &taps, &taps_below, &sums);
+        }
+        if rows > 6u {
+            beneath(place, plane, edges, 6u, &taps, &taps_below, &sums);
+        }
+        if rows > 7u {
+            beneath(place, plane, edges, 7u, &taps, &taps_below, &sums);
+        }
+        if which == own {
+            for (var r = 0u; r < stored; r++) {
+                let sum = affine4(select(sums[0], sums[1], r == 1u), channel - sample * params.channels);
+                store4(clip4(sum, params.activation), channel * params.out_height + oy + r, place.column);
+            }
         }
     }
 }

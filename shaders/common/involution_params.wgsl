@@ -14,6 +14,8 @@ struct Params {
     channel_stride: u32, // and from one of its channels to the next
     has_affine: u32,
     activation: u32,
+    reduced_channels: u32, // of which the kernel is made; 0 where it is a tensor
+    has_bias: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,9 +1,10 @@
 // Involution over rows that are whole fours; see common/involution_held.wgsl.
-#import involution_held
+#import taps_read
 #import neighbours_quads
 
 const K: u32 = 7u; // taps of a kernel row, odd, and kernel rows
 const S: u32 = 1u; // stride along the row, 1 or 2
+const R: u32 = 1u; // rows of the output, 1 or 2
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read> kernel: array<vec4<f32>>;    // [N, G*Kh*Kw, H', W']

@@ -1,9 +1,10 @@
 // Involution over rows of any width, read and written value by value; see common/involution_held.wgsl.
-#import involution_held
+#import taps_read
 #import neighbours_singles
 
 const K: u32 = 7u; // taps of a kernel row, odd, and kernel rows
 const S: u32 = 1u; // stride along the row, 1 or 2
+const R: u32 = 1u; // rows of the output, 1 or 2
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read> kernel: array<f32>;    // [N, G*Kh*Kw, H', W']

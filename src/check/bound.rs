@@ -79,6 +79,7 @@ fn without_activation(op: &Operator) -> (Operator, Activation) {
         Operator::Conv2d(op) => Some(&mut op.activation),
         Operator::DynamicConv2d(op) => Some(&mut op.conv.activation),
         Operator::Involution(op) => Some(&mut op.activation),
+        Operator::SpanInvolution(op) => Some(&mut op.involution.activation),
         Operator::BatchNorm(op) => Some(&mut op.activation),
         Operator::Activate(op) => Some(&mut op.activation),
         Operator::Linear(op) => Some(&mut op.activation),
@@ -108,6 +109,8 @@ fn terms(op: &Operator, inputs: &[Array]) -> usize {
         Operator::Conv2d(_) => dims(1)[1..].iter().product::<usize>() + 2,
         Operator::DynamicConv2d(_) => dims(2)[0] + dims(2)[2..].iter().product::<usize>() + 1,
         Operator::Involution(op) => op.window.taps() + 2,
+        // Each term is a tap, which is a sum itself.
+        Operator::SpanInvolution(op) => op.involution.window.taps() + 2 + dims(2)[1] + 1,
         Operator::Fold(op) => op.window.taps(),
         // The division is rounded, or is a product with a rounded inverse.
         Operator::AvgPool2d(op) => op.window.taps() + 3,

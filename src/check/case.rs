@@ -7,7 +7,7 @@ use std::fmt;
 use crate::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, ChannelOrder, Conv2d,
     DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Op, Operator, Softmax,
-    Unfold,
+    SpanInvolution, Unfold,
 };
 use crate::shape::{Padding, Shape, Window};
 use crate::tensor::Tensor;
@@ -110,6 +110,7 @@ pub fn generate(operator: &str, choices: &mut dyn Choices) -> Option<Case> {
         "conv2d" => draw.conv2d(),
         "dynamic_conv2d" => draw.dynamic_conv2d(),
         "involution" => draw.involution(),
+        "span_involution" => draw.span_involution(),
         "batch_norm" => draw.batch_norm(),
         "activation" => draw.activation(),
         "avg_pool2d" => draw.avg_pool2d(),
@@ -277,6 +278,12 @@ impl Draw<'_> {
     }
 
     fn involution(&mut self) -> Drawn {
+        let (involution, shapes) = self.involving();
+        (involution.into(), shapes)
+    }
+
+    /// An involution and the shapes of its inputs.
+    fn involving(&mut self) -> (Involution, Vec<Vec<usize>>) {
         let (n, mut image) = self.image();
         let window = if self.yes() { self.window(image) } else { self.centred_window(&mut image) };
         let [h, w] = image;
@@ -290,7 +297,20 @@ impl Draw<'_> {
         let involution = Involution { window, groups, channel_order, affine, activation };
         let mut shapes = vec![vec![n, channels, h, w], kernel];
         shapes.extend(vec![vec![channels]; if affine { 2 } else { 0 }]);
-        (involution.into(), shapes)
+        (involution, shapes)
+    }
+
+    /// The same whose kernel is made of some channels.
+    fn span_involution(&mut self) -> Drawn {
+        let (involution, mut shapes) = self.involving();
+        let (bias, reduced) = (self.yes(), self.size(9));
+        let kernel = shapes[1].clone();
+        shapes[1][1] = reduced;
+        shapes.insert(2, vec![kernel[1], reduced, 1, 1]);
+        if bias {
+            shapes.insert(3, vec![kernel[1]]);
+        }
+        (SpanInvolution { involution, bias }.into(), shapes)
     }
 
     fn batch_norm(&mut self) -> Drawn {

@@ -6,7 +6,8 @@ use super::case::Case;
 use crate::error::{Error, Result};
 use crate::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, ChannelOrder, Conv2d,
-    DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
+    DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax,
+    SpanInvolution, Unfold,
 };
 use crate::shape::{Padding, Shape, Window};
 use crate::tensor::Tensor;
@@ -74,6 +75,27 @@ pub fn fixed(operator: &str) -> Vec<Case> {
                     &[&[1, 16, 15, 13], &[1, 49, 8, 7]],
                 ),
                 Case::new(
+                    "rows of the output that share rows of x, dilated as they are apart",
+                    Involution::new(
+                        Window::new([5, 5])
+                            .stride([2, 1])
+                            .dilation([2, 1])
+                            .padding(Padding::symmetric(4, 2)),
+                        2,
+                    ),
+                    &[&[1, 6, 13, 12], &[1, 50, 7, 12]],
+                ),
+                Case::new(
+                    "rows of the output that share none",
+                    Involution::new(Window::new([5, 5]).stride([2, 1]).padding(2), 2),
+                    &[&[1, 6, 13, 12], &[1, 50, 7, 12]],
+                ),
+                Case::new(
+                    "planes of more than a page of memory",
+                    Involution::new(Window::new([3, 3]).padding(1), 2),
+                    &[&[2, 6, 33, 32], &[2, 18, 33, 32]],
+                ),
+                Case::new(
                     "the worked example: tall, one column wide",
                     Involution::new(k7.stride([5, 1]), 1),
                     &[&[2, 8, 400, 1], &[2, 49, 80, 1]],
@@ -81,6 +103,7 @@ pub fn fixed(operator: &str) -> Vec<Case> {
             ],
         ]
         .concat(),
+        "span_involution" => span_involution(),
         "batch_norm" => vec![Case::new(
             "no spatial dimensions",
             BatchNorm { eps: 1e-5, affine: true, activation: Activation::Relu },
@@ -221,6 +244,57 @@ fn involution_held() -> Vec<Case> {
     [missing(0), missing(1), missing(2)].concat()
 }
 
+/// The windows of [`involution_held`] with kernels made of an even number of channels, of which two rows of taps are
+/// packed with zeros; and what has no kernel of eight lanes.
+fn span_involution() -> Vec<Case> {
+    let of = |involution: Involution, bias| SpanInvolution { involution, bias };
+    let held = |([taps, stride, columns], missing): ([usize; 3], usize)| {
+        let window = Window::new([taps; 2]).stride([stride; 2]).padding(taps / 2);
+        let affine = missing != 1;
+        let operator =
+            Involution { affine, activation: Activation::Relu, ..Involution::new(window, 2) };
+        let [height, width] = [5 * stride, 4 * columns * stride - missing];
+        let (maps, reduced) = (2 * taps * taps, 2 * taps);
+        let shapes: [&[usize]; 6] = [
+            &[2, 14, height, width],
+            &[2, reduced, 5, width.div_ceil(stride)],
+            &[maps, reduced, 1, 1],
+            &[maps],
+            &[14],
+            &[14],
+        ];
+        let tensors = if affine { 6 } else { 4 };
+        Case::new("a kernel made and held", of(operator, true), &shapes[..tensors])
+    };
+    let k3 = Window::new([3, 3]).padding(1);
+    let interleaved =
+        Involution { channel_order: ChannelOrder::Interleaved, ..Involution::new(k3, 3) };
+    let others = vec![
+        Case::new(
+            "more channels in a group than a tile has",
+            of(Involution::new(k3, 1), false),
+            &[&[1, 19, 6, 8], &[1, 4, 6, 8], &[9, 4, 1, 1]],
+        ),
+        Case::new(
+            "an odd number of channels to make a kernel of",
+            of(Involution::new(k3, 2), true),
+            &[&[2, 6, 5, 8], &[2, 3, 5, 8], &[18, 3, 1, 1], &[18]],
+        ),
+        Case::new(
+            "interleaved groups, and an activation that goes over the result",
+            of(Involution { activation: Activation::Silu, ..interleaved }, true),
+            &[&[2, 12, 6, 7], &[2, 4, 6, 7], &[27, 4, 1, 1], &[27]],
+        ),
+        Case::new(
+            "a window that nobody holds: uneven, strided and dilated",
+            of(Involution::new(Window::new([2, 3]).stride([2, 1]).dilation([1, 2]), 2), true),
+            &[&[1, 4, 8, 9], &[1, 2, 4, 5], &[12, 2, 1, 1], &[12]],
+        ),
+    ];
+    let missing = |missing| ROWS.map(|row| held((row, missing)));
+    [missing(0).to_vec(), missing(1).to_vec(), missing(2).to_vec(), others].concat()
+}
+
 /// Calls whose answer follows by hand from the definition: operator, inputs, output.
 pub fn known_answers(operator: &str) -> Result<Vec<(Operator, Vec<Tensor>, Tensor)>> {
     let tensor = |dims: &[usize], data: &[f32]| Tensor::new(Shape::new(dims), data.to_vec());
@@ -283,6 +357,21 @@ pub fn known_answers(operator: &str) -> Result<Vec<(Operator, Vec<Tensor>, Tenso
                     tensor(&[2], &[1.0, 0.5])?,
                 ],
                 tensor(&[1, 2, 2], &[3.0, 0.0, 1.5, 2.5])?,
+            ),
+            // Taps of 2 * 1 + 1 over ones: nine in the middle, fewer at the border.
+            "span_involution" => (
+                SpanInvolution {
+                    involution: Involution::new(Window::new([3, 3]).padding(1), 1),
+                    bias: true,
+                }
+                .into(),
+                vec![
+                    full(&[1, 1, 3, 3], 1.0)?,
+                    full(&[1, 2, 3, 3], 1.0)?,
+                    full(&[9, 2, 1, 1], 1.0)?,
+                    full(&[9], 1.0)?,
+                ],
+                square([12.0, 18.0, 12.0, 18.0, 27.0, 18.0, 12.0, 18.0, 12.0])?,
             ),
             "activation" => (
                 Activate { activation: Activation::Relu6 }.into(),

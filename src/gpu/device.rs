@@ -37,6 +37,9 @@ pub struct Options {
     /// How long one submission may keep the device busy, by an estimate for a slow one: longer work is cut
     /// into several. None is half a second, and no limit on a software adapter.
     pub submission_budget: Option<Duration>,
+    /// Never store the kernels of an involution that makes them ([`SpanInvolution`](crate::ops::SpanInvolution)), also
+    /// where that takes longer: they are the largest tensors of many networks.
+    pub low_memory: bool,
     /// Which measured choices among kernels to go by.
     pub tuned: Tuned,
     /// Where compiled pipelines are kept from one process to the next.

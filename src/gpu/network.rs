@@ -265,7 +265,8 @@ impl Network {
         plan.check_weights(&self.0.weights)?;
         let plan = plan.keep(outputs)?;
         let plan = if self.0.fused { plan.fuse() } else { plan };
-        let memory = plan.memory_within(gpu.0.context.limits.max_buffer_size)?;
+        let ways = |op: &Operator, shapes: &[&Shape]| gpu.candidates(op, shapes);
+        let memory = plan.memory_by(gpu.0.context.limits.max_buffer_size, &ways)?;
         // Whatever the device refuses is refused before anything is allocated: what is larger than a buffer
         // before kernels are compiled, what cannot be cut into parts after it.
         for step in plan.steps() {

@@ -17,6 +17,7 @@ const COMMON: &[(&str, &str)] = &[
     ("convolution_params", include_str!("../../shaders/common/convolution_params.wgsl")),
     ("depthwise", include_str!("../../shaders/common/depthwise.wgsl")),
     ("eight_sums", include_str!("../../shaders/common/eight_sums.wgsl")),
+    ("fetch", include_str!("../../shaders/common/fetch.wgsl")),
     ("global_avg_pool", include_str!("../../shaders/common/global_avg_pool.wgsl")),
     ("grid", include_str!("../../shaders/common/grid.wgsl")),
     ("involution", include_str!("../../shaders/common/involution.wgsl")),
@@ -34,6 +35,8 @@ const COMMON: &[(&str, &str)] = &[
     ("subgroup_quads", include_str!("../../shaders/common/subgroup_quads.wgsl")),
     ("subgroup_singles", include_str!("../../shaders/common/subgroup_singles.wgsl")),
     ("subgroup_tile", include_str!("../../shaders/common/subgroup_tile.wgsl")),
+    ("taps_made", include_str!("../../shaders/common/taps_made.wgsl")),
+    ("taps_read", include_str!("../../shaders/common/taps_read.wgsl")),
     ("window", include_str!("../../shaders/common/window.wgsl")),
     ("winograd", include_str!("../../shaders/common/winograd.wgsl")),
 ];

@@ -109,7 +109,11 @@ impl Gpu {
     /// [measured](crate::tuned) to be the fastest.
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let candidates = self.fixed_candidates(op, shapes)?;
-        Ok(self.prefer_tuned(op, shapes, candidates))
+        let mut candidates = self.prefer_tuned(op, shapes, candidates);
+        if self.0.options.low_memory && matches!(op, Operator::SpanInvolution(_)) {
+            candidates.sort_by_key(|candidate| !stores_kernel(candidate));
+        }
+        Ok(candidates)
     }
 
     /// The same in the order that holds without any measurement.
@@ -231,6 +235,12 @@ fn choose(op: &Operator, mut candidates: Vec<Candidate>, choice: &Choice) -> Res
             Err(Error::UnknownKernel { op: op.name(), kernel: wanted.to_owned(), known: names() })
         }
     }
+}
+
+/// Whether a way to an involution that makes its kernel leaves it in a buffer, for a dispatch to read.
+fn stores_kernel(candidate: &Candidate) -> bool {
+    let bindings = candidate.calls.iter().flat_map(|call| &call.bindings);
+    bindings.into_iter().any(|(name, _)| *name == "kernel")
 }
 
 /// Lanes that the subgroup kernels need to hear each other.

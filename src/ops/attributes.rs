@@ -4,7 +4,7 @@
 use super::{
     Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, ChannelOrder, Conv2d,
     DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator,
-    Softmax, Unfold,
+    Softmax, SpanInvolution, Unfold,
 };
 use crate::error::ShapeError;
 use crate::shape::{Padding, Shape, Window};
@@ -54,16 +54,20 @@ fn listed(names: &[&str]) -> String {
 }
 
 /// The operator of this name before its attributes are read, with or without its optional tensors; whether
-/// there is a residual is a choice of its own.
-fn blank(name: &str, optional: bool, residual: bool) -> Result<Operator> {
+/// there are those of [`apart`] is a choice of its own.
+fn blank(name: &str, optional: bool, apart: bool) -> Result<Operator> {
     let window = Window::new([1, 1]);
     let conv = Conv2d { bias: optional, ..Conv2d::default() };
     Ok(match name {
         "unfold" => Unfold { window }.into(),
         "fold" => Fold { window, output_size: [1, 1] }.into(),
-        "conv2d" => Conv2d { residual, ..conv }.into(),
+        "conv2d" => Conv2d { residual: apart, ..conv }.into(),
         "dynamic_conv2d" => DynamicConv2d { conv }.into(),
         "involution" => Involution { affine: optional, ..Involution::new(window, 1) }.into(),
+        "span_involution" => {
+            let involution = Involution { affine: apart, ..Involution::new(window, 1) };
+            SpanInvolution { involution, bias: optional }.into()
+        }
         "batch_norm" => BatchNorm { affine: optional, ..BatchNorm::default() }.into(),
         "activation" => Activate::default().into(),
         "avg_pool2d" => AvgPool2d::new(window).into(),
@@ -110,7 +114,8 @@ fn visit<V: Visitor>(op: &mut Operator, v: &mut V) -> Done<V> {
             v.visit("groups", &mut op.groups, Some(1))?;
             v.visit("activation", &mut op.activation, none)
         }
-        Operator::Involution(op) => {
+        Operator::Involution(op)
+        | Operator::SpanInvolution(SpanInvolution { involution: op, .. }) => {
             visit_window(&mut op.window, v, false)?;
             v.visit("groups", &mut op.groups, Some(1))?;
             v.visit("channel_order", &mut op.channel_order, Some(ChannelOrder::default()))?;
@@ -160,11 +165,13 @@ impl Operator {
         tensors: &[(&str, &Shape)],
     ) -> Result<Operator> {
         let mut reader = Reader::new(&attributes.0, Operator::attribute_names(name)?)?;
-        let mut op = blank(name, optional_given(name, tensors)?, has(tensors, RESIDUAL))?;
+        let mut op = blank(name, optional_given(name, tensors)?, has_apart(name, tensors))?;
         if alias(name).is_none() {
             visit(&mut op, &mut reader)?;
         }
-        let weight = tensors.iter().find(|(tensor, _)| *tensor == "weight");
+        // Of other operators the weight has another size.
+        let convolves = matches!(op, Operator::Conv2d(_) | Operator::DynamicConv2d(_));
+        let weight = tensors.iter().find(|(tensor, _)| convolves && *tensor == "weight");
         if let (Some(size), Some((_, weight))) = (reader.get::<[usize; 2]>("kernel_size")?, weight)
             && !weight.dims().ends_with(&size)
         {
@@ -197,8 +204,14 @@ impl Operator {
     }
 }
 
-/// The tensor of a convolution that may be there without its other optional one.
-const RESIDUAL: &str = "residual";
+/// The tensors of the operator of this name that may be there without its other optional ones: all of them or none.
+fn apart(name: &str) -> &'static [&'static str] {
+    if name == "span_involution" { &["scale", "shift"] } else { &["residual"] }
+}
+
+fn has_apart(name: &str, tensors: &[(&str, &Shape)]) -> bool {
+    apart(name).iter().any(|tensor| has(tensors, tensor))
+}
 
 fn has(tensors: &[(&str, &Shape)], name: &str) -> bool {
     tensors.iter().any(|&(tensor, _)| tensor == name)
@@ -212,9 +225,10 @@ fn optional_given(name: &str, tensors: &[(&str, &Shape)]) -> Result<bool> {
     if let Some((name, _)) = tensors.iter().find(|(name, _)| !names.contains(name)) {
         return Err(ShapeError::UnknownTensor { name: (*name).to_owned(), known });
     }
-    let required = blank(name, false, has(tensors, RESIDUAL))?.inputs();
+    let has_apart = has_apart(name, tensors);
+    let required = blank(name, false, has_apart)?.inputs();
     let names: Vec<Name> =
-        names.into_iter().filter(|&name| name != RESIDUAL || given(RESIDUAL)).collect();
+        names.into_iter().filter(|tensor| has_apart || !apart(name).contains(tensor)).collect();
     let optional = names.iter().any(|name| !required.contains(name) && given(name));
     let needed = if optional { names } else { required };
     match needed.into_iter().find(|name| !given(name)) {

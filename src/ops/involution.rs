@@ -21,26 +21,40 @@ use crate::shape::{Shape, Window, divide};
 
 static INVOLUTION: Kernel = crate::kernel!("involution", [&[("C", 4)]]);
 static ROW: Kernel = crate::kernel!("involution/row", [&[("C", 4)], &[("C", 8)]]);
-static HELD_QUADS: Kernel = of_rows(crate::kernel!("involution/held_quads", []));
-static HELD_SINGLES: Kernel = of_rows(crate::kernel!("involution/held_singles", []));
+static HELD_QUADS: Kernel = of_rows(crate::kernel!("involution/held_quads", []), QUADS);
+static HELD_SINGLES: Kernel = of_rows(crate::kernel!("involution/held_singles", []), SINGLES);
 
-/// A kernel whose lanes hear from their neighbours what lies under the window, by taps and stride.
-const fn of_rows(kernel: Kernel) -> Kernel {
-    let tiles: &[Tile] = &[
-        &[("K", 7), ("S", 1)],
-        &[("K", 7), ("S", 2)],
-        &[("K", 5), ("S", 1)],
-        &[("K", 3), ("S", 1)],
-        &[("K", 3), ("S", 2)],
-    ];
+/// Kernels whose lanes hear from their neighbours what lies under the window, by taps, stride and rows of the output.
+/// Two rows share most rows of x, of which there are eight at the most: each of the eight lanes holds what lies beside
+/// one of them. Where values are read one by one, two rows are no faster.
+pub(super) const fn of_rows(kernel: Kernel, tiles: &'static [Tile]) -> Kernel {
     Kernel { tiles, ..kernel }.made_for(AdapterClass::Software).with_subgroups()
 }
+
+pub(super) const SINGLES: &[Tile] = &[
+    &[("K", 7), ("S", 1), ("R", 1)],
+    &[("K", 7), ("S", 2), ("R", 1)],
+    &[("K", 5), ("S", 1), ("R", 1)],
+    &[("K", 3), ("S", 1), ("R", 1)],
+    &[("K", 3), ("S", 2), ("R", 1)],
+];
+pub(super) const QUADS: &[Tile] = &[
+    &[("K", 7), ("S", 1), ("R", 1)],
+    &[("K", 7), ("S", 1), ("R", 2)],
+    &[("K", 7), ("S", 2), ("R", 1)],
+    &[("K", 5), ("S", 1), ("R", 1)],
+    &[("K", 5), ("S", 1), ("R", 2)],
+    &[("K", 3), ("S", 1), ("R", 1)],
+    &[("K", 3), ("S", 1), ("R", 2)],
+    &[("K", 3), ("S", 2), ("R", 1)],
+    &[("K", 3), ("S", 2), ("R", 2)],
+];
 
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW, &HELD_QUADS, &HELD_SINGLES];
 
 /// Channels that an invocation of the held kernels computes, and invocations that hear each other.
-const HELD_CHANNELS: usize = 16;
+pub(super) const HELD_CHANNELS: usize = 16;
 const LANES: usize = 8;
 
 /// Which channels belong to a group.
@@ -84,7 +98,7 @@ impl Involution {
     }
 
     /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
-    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+    pub(super) fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
         let [x, kernel] = required(self, inputs)?;
         let [batch, channels, height, width] = x.nchw("x")?;
         for (name, tensor) in self.inputs().into_iter().zip(inputs).skip(2) {
@@ -112,7 +126,101 @@ impl Involution {
         Ok(([batch, channels, height, width], output))
     }
 
-    fn params(&self, x: [usize; 4], output: [usize; 2]) -> Result<Params, ShapeError> {
+    /// Whether there are as many rows of the output as a tile has, and they share rows of x: one begins whole rows of
+    /// taps after the other.
+    fn computes_at_once(&self, out_height: usize, tile: Tile) -> bool {
+        let apart = self.window.stride[1].checked_mul(self.window.dilation[0]);
+        let shares = out_height >= rows_of(tile) && apart == Some(self.window.stride[0]);
+        rows_of(tile) == 1 || shares
+    }
+
+    /// Floating-point operations for an output of this shape.
+    pub(super) fn flops_of(&self, output: &Shape) -> Result<u64, ShapeError> {
+        let outputs = output.elements()? as u64;
+        let terms = self.window.taps() + usize::from(self.affine);
+        Ok(outputs.saturating_mul(2 * terms as u64 + self.activation.flops()))
+    }
+
+    /// Every way to carry this out on the input 0 of these sizes, the general one first, the preferred one last.
+    /// Scratch buffers are counted from `scratch` on.
+    pub(super) fn ways(
+        &self,
+        x: [usize; 4],
+        output: [usize; 2],
+        [kernel_maps, scale, shift]: [Operand; 3],
+        scratch: usize,
+    ) -> Result<Vec<Candidate>, ShapeError> {
+        let optional = |operand| if self.affine { operand } else { Operand::Absent };
+        let call = |kernel, tile, grid| {
+            Ok(Candidate::single(KernelCall {
+                kernel,
+                tile,
+                params: self.params(x, output)?,
+                bindings: vec![
+                    ("x", Operand::Input(0)),
+                    ("kernel", kernel_maps),
+                    ("scale", optional(scale)),
+                    ("shift", optional(shift)),
+                    ("out", Operand::Output),
+                ],
+                grid: Grid::Invocations(grid),
+            }))
+        };
+        // Where neighbouring pixels read neighbouring inputs, `row` reads each input once per row of taps.
+        let slides = self.window.stride[1] == 1 && self.window.dilation[1] == 1;
+        let general = INVOLUTION.tiles.iter().map(|&tile| (&INVOLUTION, tile));
+        let row = ROW.tiles.iter().filter(|_| slides).map(|&tile| (&ROW, tile));
+        let mut ways = Vec::new();
+        for (kernel, tile) in general.chain(row) {
+            let channels = tile.iter().map(|&(_, size)| size as usize).product();
+            let blocks = (x[1] / self.groups).div_ceil(channels);
+            let quads = [output[0], output[1].div_ceil(PIXELS)];
+            let grid = [x[0], self.groups, blocks, quads[0], quads[1]];
+            ways.push(call(kernel, tile, product("the grid", &grid)?)?);
+        }
+        for (kernel, tile) in self.held([&HELD_QUADS, &HELD_SINGLES], x, output) {
+            ways.push(call(kernel, tile, self.held_grid(x, output, tile)?)?);
+        }
+        let shape = Shape::from([x[0], x[1], output[0], output[1]]);
+        afterwards(ways, self.activation, &shape, scratch)
+    }
+
+    /// Which of two kernels that hold the taps of a pixel for its channels, over whole fours and over single values, suits
+    /// these sizes, with its tiles.
+    pub(super) fn held(
+        &self,
+        [quads, singles]: [&'static Kernel; 2],
+        x: [usize; 4],
+        output: [usize; 2],
+    ) -> Vec<(&'static Kernel, Tile)> {
+        let [rows, taps] = self.window.kernel_size;
+        let whole = row_tile(quads, &self.window, x[3], output[1]).map(|tile| (quads, tile));
+        let single = singles_tile(singles, &self.window, x[3], output[1]);
+        let Some((kernel, tile)) = whole.or(single.map(|tile| (singles, tile))) else {
+            return Vec::new();
+        };
+        let alike = kernel.tiles.iter().filter(|known| known[..2] == tile[..2] && rows == taps);
+        alike
+            .filter(|tile| self.computes_at_once(output[0], tile))
+            .map(|&tile| (kernel, tile))
+            .collect()
+    }
+
+    /// Invocations of such a kernel.
+    pub(super) fn held_grid(
+        &self,
+        x: [usize; 4],
+        output: [usize; 2],
+        tile: Tile,
+    ) -> Result<usize, ShapeError> {
+        let rows = output[0].div_ceil(rows_of(tile));
+        let places = product("the grid", &[rows, output[1].div_ceil(PIXELS)])?;
+        let blocks = (x[1] / self.groups).div_ceil(HELD_CHANNELS);
+        product("the grid", &[x[0], self.groups, blocks, places.div_ceil(LANES), LANES])
+    }
+
+    /// Sizes, strides and codes that the kernels of this operator are told.
+    pub(super) fn params(&self, x: [usize; 4], output: [usize; 2]) -> Result<Params, ShapeError> {
         // From a group, and from a channel of a group, to the next.
         let [group_stride, channel_stride] = match self.channel_order {
             ChannelOrder::Blocked => [x[1] / self.groups, 1],
@@ -130,9 +238,16 @@ impl Involution {
             ("channel_stride", channel_stride),
             ("has_affine", usize::from(self.affine)),
             ("activation", self.activation.code()),
+            ("reduced_channels", 0),
+            ("has_bias", 0),
         ])?
         .window(&self.window)
     }
+}
+
+/// Rows of the output that an invocation of a held kernel computes.
+fn rows_of(tile: Tile) -> usize {
+    tile.iter().find(|(name, _)| *name == "R").map_or(1, |&(_, rows)| rows as usize)
 }
 
 impl Op for Involution {
@@ -154,9 +269,7 @@ impl Op for Involution {
     }
 
     fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
-        let outputs = self.output_shape(inputs)?.elements()? as u64;
-        let terms = self.window.taps() + usize::from(self.affine);
-        Ok(outputs.saturating_mul(2 * terms as u64 + self.activation.flops()))
+        self.flops_of(&self.output_shape(inputs)?)
     }
 
     fn macs(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
@@ -170,45 +283,6 @@ impl Op for Involution {
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let (x, output) = self.checked(inputs)?;
-        let group_channels = x[1] / self.groups;
-        // Where neighbouring pixels read neighbouring inputs, `row` reads each input once per row of taps.
-        let slides = self.window.stride[1] == 1 && self.window.dilation[1] == 1;
-        let general = INVOLUTION.tiles.iter().map(|&tile| (&INVOLUTION, tile));
-        let row = ROW.tiles.iter().filter(|_| slides).map(|&tile| (&ROW, tile));
-        let optional = |index| if self.affine { Operand::Input(index) } else { Operand::Absent };
-        let call = |kernel, tile, grid| {
-            Ok(Candidate::single(KernelCall {
-                kernel,
-                tile,
-                params: self.params(x, output)?,
-                bindings: vec![
-                    ("x", Operand::Input(0)),
-                    ("kernel", Operand::Input(1)),
-                    ("scale", optional(2)),
-                    ("shift", optional(3)),
-                    ("out", Operand::Output),
-                ],
-                grid: Grid::Invocations(grid),
-            }))
-        };
-        let mut candidates = Vec::new();
-        for (kernel, tile) in general.chain(row) {
-            let channels = tile.iter().map(|&(_, size)| size as usize).product();
-            let blocks = group_channels.div_ceil(channels);
-            let quads = [output[0], output[1].div_ceil(PIXELS)];
-            let grid = [x[0], self.groups, blocks, quads[0], quads[1]];
-            candidates.push(call(kernel, tile, product("the grid", &grid)?)?);
-        }
-        let [rows, taps] = self.window.kernel_size;
-        let whole = row_tile(&HELD_QUADS, &self.window, x[3], output[1]).map(|tile| (&HELD_QUADS, tile));
-        let single = singles_tile(&HELD_SINGLES, &self.window, x[3], output[1]).map(|tile| (&HELD_SINGLES, tile));
-        if let Some((kernel, tile)) = whole.or(single).filter(|_| rows == taps) {
-            let blocks = group_channels.div_ceil(HELD_CHANNELS);
-            let quads = product("the grid", &[output[0], output[1].div_ceil(PIXELS)])?;
-            let grid = [x[0], self.groups, blocks, quads.div_ceil(LANES), LANES];
-            candidates.push(call(kernel, tile, product("the grid", &grid)?)?);
-        }
-        let shape = Shape::from([x[0], x[1], output[0], output[1]]);
-        afterwards(candidates, self.activation, &shape, 0)
+        self.ways(x, output, [1, 2, 3].map(Operand::Input), 0)
     }
 }

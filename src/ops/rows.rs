@@ -24,7 +24,7 @@ pub(crate) const fn of_pairs(kernel: Kernel) -> Kernel {
     Kernel { tiles, ..kernel }.made_for(AdapterClass::Software).with_subgroups()
 }
 
-/// The tile (`K`, `S`) of a kernel whose lanes hear from their neighbours what lies under the window: odd and
+/// The first tile (`K`, `S`, perhaps more) of a kernel whose lanes hear from their neighbours what lies under the window: odd and
 /// at most seven wide, centred, moving by one or two pixels.
 fn centred_tile(kernel: &Kernel, window: &Window) -> Option<Tile> {
     let [taps, stride] = [window.kernel_size[1], window.stride[1]];
@@ -32,7 +32,7 @@ fn centred_tile(kernel: &Kernel, window: &Window) -> Option<Tile> {
     let fits = window.dilation[1] == 1 && left == taps / 2;
     let tile: [(&str, u32); 2] =
         [("K", u32::try_from(taps).ok()?), ("S", u32::try_from(stride).ok()?)];
-    kernel.tiles.iter().copied().find(|&known| fits && known == tile)
+    kernel.tiles.iter().copied().find(|&known| fits && known.starts_with(&tile))
 }
 
 /// The tile of such a kernel over rows that are whole fours on both sides.

@@ -1,16 +1,17 @@
 //! Passes that make a plan faster and leave its results as they are, up to rounding.
 
 use super::{Action, Constant, Norm, Plan, Source, Step, Value, ValueInfo};
-use crate::ops::{Activation, BatchNorm, Operator};
-use crate::shape::Shape;
+use crate::ops::{Activation, BatchNorm, Operator, SpanInvolution};
+use crate::shape::{Shape, Window};
 
 impl Plan {
     /// The same plan with every pass applied: normalisations folded into the convolutions and involutions before them,
-    /// sums done by the convolution that makes one of the operands, and activations by the step that makes
-    /// their input.
+    /// sums done by the convolution that makes one of the operands, kernels made by the involution that uses them, and
+    /// activations by the step that makes their input.
     pub fn fuse(mut self) -> Plan {
         self.fold_batch_norms();
         self.fuse_residuals();
+        self.fuse_spans();
         self.fuse_activations();
         self.drop_unread();
         self
@@ -127,6 +128,38 @@ impl Plan {
             fused.output = step.output;
             Some((before, fused))
         })
+    }
+
+    /// Lets an involution make its kernel, where that is a 1x1 convolution for it alone: it need not be stored.
+    fn fuse_spans(&mut self) {
+        for index in 0..self.steps.len() {
+            let Some((before, fused)) = self.with_span(index) else { continue };
+            let unread = self.new_value(self.values[self.steps[before].output.0].clone());
+            self.steps[before].output = unread;
+            self.steps[index] = fused;
+        }
+        self.drop_unread();
+    }
+
+    /// The convolution that makes the kernel of an involution, and the involution that does so itself.
+    fn with_span(&self, index: usize) -> Option<(usize, Step)> {
+        let step = &self.steps[index];
+        let Action::Apply(Operator::Involution(involution)) = &step.action else { return None };
+        let (&x, &kernel) = (step.inputs.first()?, step.inputs.get(1)?);
+        let before = self.only_maker(kernel)?;
+        let span = &self.steps[before];
+        let Action::Apply(Operator::Conv2d(conv)) = &span.action else { return None };
+        let padding = Window { padding: conv.padding, ..Window::new([1, 1]) }.resolve_padding();
+        let is_pointwise = self.shape(*span.inputs.get(1)?).dims().ends_with(&[1, 1])
+            && (conv.stride, conv.groups) == ([1, 1], 1)
+            && padding == Ok([[0, 0], [0, 0]]);
+        if !is_pointwise || conv.residual || conv.activation != Activation::None {
+            return None;
+        }
+        let op = SpanInvolution { involution: *involution, bias: conv.bias };
+        let inputs = std::iter::once(&x).chain(&span.inputs).chain(&step.inputs[2..]);
+        let inputs = inputs.copied().collect();
+        Some((before, Step { action: Action::Apply(op.into()), inputs, ..step.clone() }))
     }
 
     /// Lets each step do the activation that alone reads it.

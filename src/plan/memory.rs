@@ -7,7 +7,11 @@ use std::collections::HashSet;
 
 use super::{Action, Constant, Plan, Source, Value};
 use crate::error::{Error, Result};
-use crate::ops::Op;
+use crate::ops::{Candidate, Op, Operator};
+use crate::shape::Shape;
+
+/// Gives the ways to carry out a call on inputs of these shapes.
+pub type Ways<'a> = &'a dyn Fn(&Operator, &[&Shape]) -> Result<Vec<Candidate>>;
 
 /// From which moment to which a value is needed. Inputs are there at moment 0, step `i` runs at moment
 /// `i + 1`, and results are fetched after the last.
@@ -134,9 +138,16 @@ impl Plan {
         self.memory_within(u64::MAX)
     }
 
-    /// Lays the values out, in buffers of at most so many bytes unless a value is larger: the largest first,
-    /// each where it makes a slot least larger, among those that no step reads and writes then.
+    /// Lays the values out, in buffers of at most so many bytes unless a value is larger.
     pub fn memory_within(&self, max_buffer: u64) -> Result<Memory> {
+        let ways =
+            |op: &Operator, shapes: &[&Shape]| op.candidates(shapes).map_err(Error::at(op.name()));
+        self.memory_by(max_buffer, &ways)
+    }
+
+    /// The same where the last of these ways carries out each call: the largest first, each where it makes a slot least
+    /// larger, among those that no step reads and writes then.
+    pub fn memory_by(&self, max_buffer: u64, ways: Ways<'_>) -> Result<Memory> {
         let spans = self.spans();
         let mut order = Vec::new();
         for (index, span) in spans.iter().enumerate() {
@@ -186,7 +197,7 @@ impl Plan {
         let mut memory =
             Memory { places, scratch_places: Vec::new(), slots, constants, scratch: 0, live };
         for index in 0..self.steps.len() {
-            let (inside, outside) = self.place_scratch(index, &memory, &placed)?;
+            let (inside, outside) = self.place_scratch(index, ways, &memory, &placed)?;
             memory.scratch_places.push(inside);
             memory.scratch = memory.scratch.max(outside);
         }
@@ -211,11 +222,12 @@ impl Plan {
     fn place_scratch(
         &self,
         index: usize,
+        ways: Ways<'_>,
         memory: &Memory,
         placed: &[Placed],
     ) -> Result<(Vec<Place>, u64)> {
         let step = &self.steps[index];
-        let sizes = self.scratch(index)?;
+        let sizes = self.scratch(index, ways)?;
         let used = step.inputs.iter().chain([&step.output]);
         let roots = used.map(|&value| self.root(value));
         let mut taken: HashSet<usize> = roots.filter_map(|root| memory.slot(root)).collect();
@@ -237,23 +249,14 @@ impl Plan {
         Ok((places, outside))
     }
 
-    /// Bytes of each scratch buffer of a step, whichever way it is carried out.
-    fn scratch(&self, index: usize) -> Result<Vec<u64>> {
+    /// Bytes of each scratch buffer of a step.
+    fn scratch(&self, index: usize, ways: Ways<'_>) -> Result<Vec<u64>> {
         let step = &self.steps[index];
         let Action::Apply(op) = &step.action else { return Ok(Vec::new()) };
-        let candidates = op.candidates(&self.input_shapes(step)).map_err(Error::at(op.name()))?;
-        let mut sizes: Vec<u64> = Vec::new();
-        for candidate in candidates {
-            // What is made of the weights once takes their place.
-            for (place, &elements) in candidate.scratch.iter().skip(candidate.once).enumerate() {
-                let bytes = (4 * elements as u64).next_multiple_of(UNIT);
-                match sizes.get_mut(place) {
-                    Some(size) => *size = bytes.max(*size),
-                    None => sizes.push(bytes),
-                }
-            }
-        }
-        Ok(sizes)
+        let Some(way) = ways(op, &self.input_shapes(step))?.pop() else { return Ok(Vec::new()) };
+        // What is made of the weights once takes their place.
+        let sizes = way.scratch.iter().skip(way.once);
+        Ok(sizes.map(|&elements| (4 * elements as u64).next_multiple_of(UNIT)).collect())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::state_dict::StateDict;
 pub use builder::Builder;
 pub use constant::{Constant, Norm};
 pub use layer::Layer;
-pub use memory::{Memory, Place, Span};
+pub use memory::{Memory, Place, Span, Ways};
 pub use table::{Table, TableRow};
 
 /// A tensor in a plan, by its place in [`Plan::values`].

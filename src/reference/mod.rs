@@ -17,6 +17,7 @@ mod linear;
 mod max_pool2d;
 mod network;
 mod softmax;
+mod span_involution;
 mod unfold;
 
 use crate::error::{Error, Result};
@@ -126,6 +127,7 @@ pub fn evaluate(op: &Operator, inputs: &[Array]) -> Result<Array> {
         Operator::Conv2d(op) => conv2d::conv2d(op, inputs),
         Operator::DynamicConv2d(op) => dynamic_conv2d::dynamic_conv2d(op, inputs),
         Operator::Involution(op) => involution::involution(op, inputs),
+        Operator::SpanInvolution(op) => span_involution::span_involution(op, inputs),
         Operator::BatchNorm(op) => batch_norm::batch_norm(op, inputs),
         Operator::Activate(op) => activation::activate(op, inputs),
         Operator::AvgPool2d(op) => avg_pool2d::avg_pool2d(op, inputs),

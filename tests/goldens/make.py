@@ -140,6 +140,13 @@ def involution(attrs, x, kernel):
     return activate(attrs, y.view(batch, channels, *kernel.shape[2:]))
 
 
+def span_involution(attrs, x, reduced, weight, bias=None, scale=None, shift=None):
+    y = involution({**attrs, "activation": "none"}, x, F.conv2d(reduced, weight, bias))
+    if scale is not None:
+        y = y * scale.view(-1, 1, 1) + shift.view(-1, 1, 1)
+    return activate(attrs, y)
+
+
 def batch_norm(attrs, x, running_mean, running_var, weight=None, bias=None):
     eps = float(attrs.get("eps", "1e-5"))
     return activate(attrs, F.batch_norm(x, running_mean, running_var, weight, bias, False, 0.0, eps))
@@ -212,6 +219,7 @@ OPERATORS = {
         conv2d,
         dynamic_conv2d,
         involution,
+        span_involution,
         batch_norm,
         activation,
         avg_pool2d,
@@ -278,6 +286,16 @@ def case(op, name, attributes="", **tensors):
 def case_fold(name, attributes, batch, channels):
     attrs = dict(attribute.split("=") for attribute in attributes.split())
     case("fold", name, attributes, x=fold_input(attrs, batch, channels))
+
+
+def case_span(name, attributes, x, reduced, *optional):
+    """`reduced` channels make the kernel; `optional` are of bias, scale and shift."""
+    attrs = dict(attribute.split("=") for attribute in attributes.split())
+    kernel = involution_kernel(attrs, x)
+    lengths = {"bias": kernel[1], "scale": x[1], "shift": x[1]}
+    given = {tensor: (length,) for tensor, length in lengths.items() if tensor in optional}
+    made_of = (kernel[0], reduced, *kernel[2:])
+    case("span_involution", name, attributes, x=x, reduced=made_of, weight=(kernel[1], reduced, 1, 1), **given)
 
 
 case("unfold", "k3", "kernel_size=3", x=(1, 2, 6, 7))
@@ -430,6 +448,11 @@ case(
     "kernel_size=3x2 stride=2 padding=same dilation=1x2 groups=2 channel_order=interleaved activation=relu",
     x=(1, 10, 7, 9),
 )
+case_span("k3_p1", "kernel_size=3 padding=1", (1, 4, 6, 7), 3)
+case_span("k7_groups2_bias_fours", "kernel_size=7 padding=3 groups=2", (2, 8, 5, 12), 4, "bias")
+case_span("k5_whole_layer", "kernel_size=5 padding=2 groups=3 activation=relu", (2, 12, 7, 8), 6, "bias", "scale", "shift")
+case_span("k3_s2_scaled_silu", "kernel_size=3 stride=2 padding=1 groups=2 activation=silu", (1, 6, 9, 11), 2, "scale", "shift")
+case_span("interleaved", "kernel_size=3x5 padding=1x2 groups=2 channel_order=interleaved", (2, 6, 5, 6), 5, "bias")
 case("involution", "k1_s2", "kernel_size=1 stride=2 groups=3", x=(3, 6, 5, 7))
 
 channels7 = {"running_mean": (7,), "running_var": (7,)}

@@ -2,7 +2,10 @@
 
 use involution::check::{Case, compare, expected, fixed};
 use involution::gpu::Choice;
-use involution::ops::{Activate, Conv2d, DynamicConv2d, Linear, MaxPool2d, NAMES, Op, Unfold};
+use involution::ops::{
+    Activate, Conv2d, DynamicConv2d, Involution, Linear, MaxPool2d, NAMES, Op, SpanInvolution,
+    Unfold,
+};
 use involution::{Error, Gpu, Limit, Operator, Shape, Tensor, Window};
 
 use super::run;
@@ -107,8 +110,16 @@ pub fn batched() -> Vec<Case> {
             &[&[6, 8, 16, 32], &[6, 64], &[64, 8, 8, 1, 1], &[64, 8]],
         ),
         case(
-            involution::ops::Involution::new(Window::new([3, 3]).padding(1), 2).into(),
+            Involution::new(Window::new([3, 3]).padding(1), 2).into(),
             &[&[5, 8, 16, 32], &[5, 18, 16, 32]],
+        ),
+        case(
+            SpanInvolution {
+                involution: Involution::new(Window::new([3, 3]).padding(1), 2),
+                bias: true,
+            }
+            .into(),
+            &[&[5, 8, 16, 32], &[5, 4, 16, 32], &[18, 4, 1, 1], &[18]],
         ),
         case(
             involution::ops::BatchNorm::default().into(),

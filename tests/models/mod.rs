@@ -274,10 +274,9 @@ fn blocks_do_what_their_papers_say() {
         &bottleneck(&[
             ("conv2.pool", "avg_pool2d kernel_size=2"),
             ("conv2.conv1.conv", "conv2d + bias + relu"),
-            ("conv2.conv2.conv", "conv2d + bias"),
             (
                 "conv2.involution",
-                "involution kernel_size=7 stride=2 padding=3 groups=8 + scale, shift + relu",
+                "span_involution kernel_size=7 stride=2 padding=3 groups=8 + bias + scale, shift + relu",
             ),
         ]),
     );
@@ -313,8 +312,10 @@ fn blocks_do_what_their_papers_say() {
         &[
             ("0.conv", "conv2d stride=2 padding=1 + bias + relu"),
             ("1.conv1.conv", "conv2d + bias + relu"),
-            ("1.conv2.conv", "conv2d + bias"),
-            ("1.involution", "involution kernel_size=7 padding=3 groups=2 + scale, shift + relu"),
+            (
+                "1.involution",
+                "span_involution kernel_size=7 padding=3 groups=2 + bias + scale, shift + relu",
+            ),
             ("4.conv", "conv2d padding=1 + bias + relu"),
         ],
     );

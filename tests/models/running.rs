@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use involution::gpu::{Network, Timing};
 use involution::models::{MobileNetV2, RedNet};
-use involution::nn::PoolTo;
+use involution::nn::{Involution2d, PoolTo};
 use involution::{Error, Gpu, Layer, Limit, Shape, Tensor, reference};
 
 use super::plan;
@@ -172,6 +172,26 @@ fn threads_share_a_network() {
         drop(network);
         assert_eq!(gpu.pool_stats().in_use, 0);
         adapters::count(4);
+    });
+}
+
+/// Channels of a group that are more than a kernel of eight lanes holds taps for: usually the kernels are stored.
+#[test]
+fn with_little_memory_the_kernels_of_an_involution_are_never_stored() {
+    adapters::each(|gpu| {
+        let x = input(&[1, 24, 32, 32], 3);
+        let run = |low_memory: bool| {
+            let gpu = adapters::fresh(gpu, |options| options.low_memory = low_memory);
+            let layer = Involution2d::reich(24, 24);
+            let weights = state_of(&layer.plan(x.shape()).unwrap(), 46);
+            let network = gpu.load(layer, weights).unwrap();
+            let y = network.run(&x).unwrap();
+            (y, gpu.pool_stats().peak)
+        };
+        let ((usual, most), (other, less)) = (run(false), run(true));
+        assert_close("low memory", &other, &usual, 1e-5);
+        let kernel = 4 * 49 * 32 * 32;
+        assert!(less + kernel <= most, "{less} of {most} bytes: a kernel has {kernel}");
     });
 }
 

@@ -14,4 +14,5 @@ mod involution;
 mod linear;
 mod max_pool2d;
 mod softmax;
+mod span_involution;
 mod unfold;

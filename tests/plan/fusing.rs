@@ -63,8 +63,11 @@ fn an_involution_with_norm_and_activation_is_one_step() {
             let y = activate(plan, "act", y, Activation::Relu);
             plan.output("y", y);
         });
-        assert_eq!(steps(&fused), ["span", "involution"]);
-        assert_eq!(ops(&fused)[1], "involution kernel_size=3 padding=1 + scale, shift + relu");
+        assert_eq!(steps(&fused), ["involution"]);
+        assert_eq!(
+            ops(&fused),
+            ["span_involution kernel_size=3 padding=1 + bias + scale, shift + relu"]
+        );
         let names: Vec<&str> =
             fused.constants().map(|(value, _)| fused.value(value).name.as_str()).collect();
         assert_eq!(names, ["span.weight", "span.bias", "involution.scale", "involution.shift"]);
@@ -79,8 +82,40 @@ fn an_involution_with_norm_and_activation_is_one_step() {
         let z = norm(plan, "second", z, true);
         plan.output("z", z);
     });
-    let told = ["span", "involution", "norm", "span", "involution", "second"];
-    assert_eq!(steps(&two), told);
+    assert_eq!(steps(&two), ["involution", "norm", "involution", "second"]);
+}
+
+/// An involution makes its kernel itself only where a plain 1x1 convolution does so for it alone.
+#[test]
+fn a_kernel_that_others_need_or_that_is_no_plain_convolution_is_stored() {
+    type Change = fn(&mut Builder, Value) -> (Value, Value);
+    let plain: Change = |plan, x| (x, conv(plan, "span", x, 9, 1, true));
+    let changes: [(&str, bool, Change); 5] = [
+        ("alone", true, plain),
+        ("a result", false, |plan, x| {
+            let kernel = conv(plan, "span", x, 9, 1, true);
+            plan.output("kernel", kernel);
+            (x, kernel)
+        }),
+        ("with an activation", false, |plan, x| {
+            let kernel = conv(plan, "span", x, 9, 1, true);
+            (x, activate(plan, "act", kernel, Activation::Relu))
+        }),
+        ("of more than a pixel", false, |plan, x| (x, conv(plan, "span", x, 9, 3, true))),
+        ("both inputs", false, |plan, x| {
+            let both = conv(plan, "span", x, 9, 1, true);
+            (both, both)
+        }),
+    ];
+    for (what, is_fused, change) in changes {
+        let (_, fused) = fused(|plan, x| {
+            let (x, kernel) = change(plan, x);
+            let op = Involution::new(Window::new([3, 3]).padding(1), 1);
+            let y = plan.apply("involution", op, &[x, kernel]).unwrap();
+            plan.output("y", y);
+        });
+        assert_eq!(steps(&fused).len() == 1, is_fused, "{what}: {:?}", ops(&fused));
+    }
 }
 
 /// Chains of several, one after the other, and both at once behind a branch.

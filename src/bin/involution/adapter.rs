@@ -19,6 +19,9 @@ pub struct Flags {
     /// Fail where there is no GPU, instead of running on the CPU reference (also: INVOLUTION_GPU=require)
     #[arg(long, global = true)]
     require_gpu: bool,
+    /// Never store the kernels of involutions: less memory, and slower on some adapters
+    #[arg(long, global = true)]
+    low_memory: bool,
 }
 
 /// What operators run on.
@@ -153,7 +156,8 @@ impl Flags {
             true => PipelineFile::Usual,
             false => PipelineFile::Off,
         };
-        match Gpu::open(&Options { adapter, pipeline_cache, ..Options::default() }) {
+        let low_memory = self.low_memory;
+        match Gpu::open(&Options { adapter, low_memory, pipeline_cache, ..Options::default() }) {
             Ok(gpu) => Ok((Runner::Gpu(gpu), None)),
             Err(error) if required => Err(error.into()),
             Err(Error::NoAdapter { .. }) if asked.is_some() => {

@@ -8,8 +8,8 @@ use involution::check::Case;
 use involution::models;
 use involution::nn::{Involution2d, SeparableConv2d};
 use involution::ops::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, BatchNorm, Conv2d, DynamicConv2d, Fold, Op,
-    Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, BatchNorm, Conv2d, DynamicConv2d, Fold,
+    Involution, Op, Operator, Softmax, Unfold,
 };
 use involution::plan::Action;
 use involution::{Layer, Result, Shape, Window};
@@ -137,6 +137,13 @@ impl List {
         self.layer(group, &Involution2d::reich(16, 32).stride([5, 1]), &x)?;
         let k7 = Window::new([7, 7]).stride([5, 1]).padding(3);
         self.add(Workload::new(group, Unfold { window: k7 }, &[&[16, 32, 400, 1]]));
+        // With kernels that are there already: those of a RedNet are made as they are used.
+        for (channels, size) in [(256, 56), (256, 14), (512, 7)] {
+            let op = Involution::new(Window::new([7, 7]).padding(3), channels / 16);
+            let shapes: [&[usize]; 2] =
+                [&[1, channels, size, size], &[1, 49 * channels / 16, size, size]];
+            self.add(Workload::new(group, op, &shapes));
+        }
         let separable = SeparableConv2d::new(64, 128, [3, 3]).padding(1);
         self.layer(group, &separable, &Shape::from([1, 64, 56, 56]))?;
         let mut conv = |op: Conv2d, x: [usize; 3], weight: [usize; 4]| {
@@ -212,9 +219,9 @@ fn name(case: &Case) -> String {
         _ => format!(" {from}"),
     };
     match (tensor("weight").map(Shape::dims), attribute("kernel_size")) {
-        (Some([.., h, w]), _) if x.len() == 4 => name += &format!(" {h}x{w}"),
         (_, Some(size)) if size.contains('x') => name += &format!(" {size}"),
         (_, Some(size)) => name += &format!(" {size}x{size}"),
+        (Some([.., h, w]), _) if x.len() == 4 => name += &format!(" {h}x{w}"),
         _ => {}
     }
     if let Some(groups) = groups.filter(|_| !name.contains("depthwise")) {

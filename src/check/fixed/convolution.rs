@@ -28,6 +28,11 @@ pub(super) fn conv2d() -> Vec<Case> {
                 &[&[3, 12, 6, 6], &[37, 12, 1, 1], &[37]],
             ),
             Case::new(
+                "planes of more than a page of memory",
+                Conv2d { bias: true, ..conv },
+                &[&[2, 6, 33, 32], &[40, 6, 1, 1], &[40]],
+            ),
+            Case::new(
                 "planes of fours in groups",
                 Conv2d { groups: 2, activation: Activation::Silu, ..conv },
                 &[&[2, 16, 2, 10], &[34, 8, 1, 1]],

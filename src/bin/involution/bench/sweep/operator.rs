@@ -2,7 +2,7 @@
 
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Conv2d, DynamicConv2d,
-    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Softmax, Unfold,
+    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Softmax, SpanInvolution, Unfold,
 };
 use involution::{Operator, Shape, Window};
 
@@ -25,6 +25,13 @@ pub fn call(name: &str, batch: usize, size: usize) -> (Operator, Vec<Shape>) {
             let groups = CHANNELS / 16;
             let kernel = Shape::from([batch, 49 * groups, size, size]);
             (Involution::new(k7, groups).into(), vec![x, kernel])
+        }
+        "span_involution" => {
+            let groups = CHANNELS / 16;
+            let op = SpanInvolution { involution: Involution::new(k7, groups), bias: true };
+            let reduced = Shape::from([batch, CHANNELS / 4, size, size]);
+            let weight = Shape::from([49 * groups, CHANNELS / 4, 1, 1]);
+            (op.into(), vec![x, reduced, weight, [49 * groups].into()])
         }
         "conv2d" => (conv.into(), vec![x, weight.into()]),
         "dynamic_conv2d" => {

@@ -1,0 +1,19 @@
+// Involution that makes its kernel, over rows that are whole fours; see common/taps_made.wgsl.
+#import taps_made
+#import neighbours_quads
+
+const K: u32 = 7u; // taps of a kernel row, odd, and kernel rows
+const S: u32 = 1u; // stride along the row, 1 or 2
+const R: u32 = 1u; // rows of the output, 1 or 2
+
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read> reduced: array<vec4<f32>>;   // [N, Cr, H', W']
+@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, C, H', W']
+
+fn reduced4(row: u32, column: u32) -> vec4<f32> {
+    return reduced[row * (params.out_width / 4u) + column];
+}
+
+fn store4(value: vec4<f32>, row: u32, column: u32) {
+    out[row * (params.out_width / 4u) + column] = value;
+}

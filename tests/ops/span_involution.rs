@@ -1,0 +1,107 @@
+use involution::ops::{Activation, ChannelOrder, Conv2d, Involution, SpanInvolution};
+use involution::reference::Array;
+use involution::{Padding, ShapeError, Window};
+
+use crate::harness::{assert_same, evaluate, every_operator, numbers, refuses};
+
+every_operator!("span_involution");
+
+fn plain() -> SpanInvolution {
+    let involution = Involution::new(Window::new([3, 3]).padding(1), 2);
+    SpanInvolution { involution, bias: false }
+}
+
+const X: [usize; 4] = [2, 6, 7, 5];
+const REDUCED: [usize; 4] = [2, 4, 7, 5];
+const WEIGHT: [usize; 4] = [18, 4, 1, 1];
+
+#[test]
+fn takes_x_what_makes_kernels_and_a_weight() {
+    refuses!(plain(), [X, REDUCED], ShapeError::InputCount { found: 2, .. });
+    refuses!(plain(), [X, REDUCED, WEIGHT, [18]], ShapeError::InputCount { found: 4, .. });
+    let all = SpanInvolution { bias: true, ..plain() };
+    let all = SpanInvolution { involution: Involution { affine: true, ..all.involution }, ..all };
+    refuses!(all, [X, REDUCED, WEIGHT, [18], [6]], ShapeError::InputCount { expected: e, found: 5 }
+        if *e == ["x", "reduced", "weight", "bias", "scale", "shift"]);
+}
+
+#[test]
+fn ranks_are_named() {
+    refuses!(plain(), [[6, 7, 5], REDUCED, WEIGHT], ShapeError::Rank { tensor: "x", .. });
+    refuses!(plain(), [X, [4, 7, 5], WEIGHT], ShapeError::Rank { tensor: "reduced", .. });
+    refuses!(plain(), [X, REDUCED, [18, 4]], ShapeError::Rank { tensor: "weight", .. });
+    let biased = SpanInvolution { bias: true, ..plain() };
+    refuses!(biased, [X, REDUCED, WEIGHT, [2, 9]], ShapeError::Rank { tensor: "bias", .. });
+}
+
+#[test]
+fn no_dimension_is_empty() {
+    for empty in 0..4 {
+        let (mut x, mut reduced, mut weight) = (X, REDUCED, WEIGHT);
+        (x[empty], reduced[empty], weight[empty]) = (0, 0, 0);
+        refuses!(plain(), [x, REDUCED, WEIGHT], ShapeError::Empty { tensor: "x", .. });
+        refuses!(plain(), [X, reduced, WEIGHT], ShapeError::Empty { tensor: "reduced", .. });
+        refuses!(plain(), [X, REDUCED, weight], ShapeError::Empty { tensor: "weight", .. });
+    }
+}
+
+#[test]
+fn the_weight_is_that_of_a_1x1_convolution_to_all_taps() {
+    for found in [9, 17, 36] {
+        refuses!(
+            plain(),
+            [X, REDUCED, [found, 4, 1, 1]],
+            ShapeError::Dimension { tensor: "kernel", dimension: "channels", expected: 18, found: f, .. }
+                if *f == found
+        );
+    }
+    refuses!(
+        plain(),
+        [X, REDUCED, [18, 3, 1, 1]],
+        ShapeError::Dimension { tensor: "weight", expected: 4, found: 3, .. }
+    );
+    refuses!(
+        plain(),
+        [X, REDUCED, [18, 4, 3, 1]],
+        ShapeError::Dimension { tensor: "weight", dimension: "kernel size", found: 3, .. }
+    );
+    let biased = SpanInvolution { bias: true, ..plain() };
+    refuses!(
+        biased,
+        [X, REDUCED, WEIGHT, [17]],
+        ShapeError::Dimension { tensor: "bias", expected: 18, found: 17, .. }
+    );
+}
+
+#[test]
+fn a_kernel_is_made_for_each_position() {
+    for (reduced, name) in
+        [([1, 4, 7, 5], "batch"), ([2, 4, 6, 5], "height"), ([2, 4, 7, 7], "width")]
+    {
+        refuses!(
+            plain(),
+            [X, reduced, WEIGHT],
+            ShapeError::Dimension { tensor: "kernel", dimension: d, .. } if *d == name
+        );
+    }
+}
+
+#[test]
+fn it_is_a_convolution_and_an_involution() {
+    for channel_order in ChannelOrder::ALL.map(|(_, order)| order) {
+        let padding = Padding::Explicit { top: 0, left: 2, bottom: 3, right: 1 };
+        let window = Window::new([2, 3]).stride([2, 1]).padding(padding).dilation([1, 2]);
+        let involution = Involution { channel_order, ..Involution::new(window, 3) };
+        let involution = Involution { affine: true, activation: Activation::Sigmoid, ..involution };
+        let (x, scale, shift) = (numbers([2, 6, 9, 8], 1), numbers([6], 2), numbers([6], 3));
+        let (weight, bias) = (numbers([18, 5, 1, 1], 4), numbers([18], 5));
+        let [height, width] = window.output_size([9, 8]).unwrap();
+        let reduced: Array = numbers([2, 5, height, width], 6);
+        let conv = Conv2d { bias: true, ..Conv2d::default() };
+        let kernel = evaluate(conv, &[&reduced, &weight, &bias]);
+        let out = evaluate(involution, &[&x, &kernel, &scale, &shift]);
+        let both = SpanInvolution { involution, bias: true };
+        let inputs = [&x, &reduced, &weight, &bias, &scale, &shift];
+        assert_same(&evaluate(both, &inputs), &out);
+    }
+}
