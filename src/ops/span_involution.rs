@@ -7,6 +7,8 @@
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition", CVPR 2021,
 //! equation 6 without the reduction and what follows it.
 
+use std::collections::BTreeSet;
+
 use super::activation::afterwards;
 use super::conv2d::{Geometry, Weights};
 use super::involution::{HELD_CHANNELS, QUADS, SINGLES, of_rows};
@@ -123,12 +125,8 @@ impl SpanInvolution {
         };
         let spanning = spans.iter().enumerate().map(|(at, way)| Some((at, best(&involutions, way)?)));
         let involving = involutions.iter().enumerate().map(|(at, way)| Some((best(&spans, way)?, at)));
-        let mut pairs: Vec<(usize, usize)> = Vec::new();
-        for pair in spanning.chain(involving).flatten() {
-            if !pairs.contains(&pair) {
-                pairs.push(pair);
-            }
-        }
+        // In the order of both, the best of both last.
+        let pairs: BTreeSet<(usize, usize)> = spanning.chain(involving).flatten().collect();
         let maps = product("the kernel", span.output_shape().dims())?;
         let mut ways = Vec::new();
         for (first, second) in pairs {

@@ -1,6 +1,11 @@
-use involution::ops::{Activation, ChannelOrder, Conv2d, Involution, SpanInvolution};
+use std::collections::BTreeSet;
+
+use involution::kernel::AdapterClass;
+use involution::ops::{
+    Activation, Candidate, ChannelOrder, Conv2d, Involution, Op, SpanInvolution,
+};
 use involution::reference::Array;
-use involution::{Padding, ShapeError, Window};
+use involution::{Padding, Shape, ShapeError, Window};
 
 use crate::harness::{assert_same, evaluate, every_operator, numbers, refuses};
 
@@ -83,6 +88,33 @@ fn a_kernel_is_made_for_each_position() {
             [X, reduced, WEIGHT],
             ShapeError::Dimension { tensor: "kernel", dimension: d, .. } if *d == name
         );
+    }
+}
+
+/// The ways in their order: what is preferred on a GPU is the last that is not made for software adapters.
+#[test]
+fn software_adapters_make_the_kernel_where_it_is_held_and_gpus_in_two_steps() {
+    let ways = |channels: usize| -> Vec<(String, bool)> {
+        let shapes = [[2, channels, 8, 8], [2, 4, 8, 8], [18, 4, 1, 1]].map(Shape::from);
+        let shapes: Vec<&Shape> = shapes.iter().collect();
+        let software = |way: &Candidate| {
+            way.calls.iter().any(|call| call.kernel.made_for == Some(AdapterClass::Software))
+        };
+        let ways = plain().candidates(&shapes).unwrap();
+        ways.iter().map(|way| (way.name.clone(), software(way))).collect()
+    };
+    for (channels, general, software) in [
+        (6, "span_involution[C=4]", "span_involution/quads[K=3,S=1,R=2]"),
+        // More channels share a kernel than are gone through with the taps held.
+        (40, "span_involution[C=16]", "conv2d/pointwise_quads+involution/held_quads[K=3,S=1,R=2]"),
+    ] {
+        let ways = ways(channels);
+        let for_gpus = ways.iter().rev().find(|(_, software)| !software).unwrap();
+        assert_eq!(ways[0].0, general);
+        assert_eq!(for_gpus.0, "conv2d/pointwise[T=16]+involution/row[C=8]");
+        assert_eq!(ways[ways.len() - 1], (software.to_owned(), true));
+        let names: BTreeSet<&String> = ways.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), ways.len());
     }
 }
 
