@@ -155,7 +155,7 @@ impl Involution {
             Ok(Candidate::single(KernelCall {
                 kernel,
                 tile,
-                params: self.params(x, output)?,
+                params: self.params(x, output, [0, 0])?,
                 bindings: vec![
                     ("x", Operand::Input(0)),
                     ("kernel", kernel_maps),
@@ -220,7 +220,13 @@ impl Involution {
     }
 
     /// Sizes, strides and codes that the kernels of this operator are told.
-    pub(super) fn params(&self, x: [usize; 4], output: [usize; 2]) -> Result<Params, ShapeError> {
+    /// `made_of` is how many channels make the kernel, and whether with a bias; zeros where it is a tensor.
+    pub(super) fn params(
+        &self,
+        x: [usize; 4],
+        output: [usize; 2],
+        made_of: [usize; 2],
+    ) -> Result<Params, ShapeError> {
         // From a group, and from a channel of a group, to the next.
         let [group_stride, channel_stride] = match self.channel_order {
             ChannelOrder::Blocked => [x[1] / self.groups, 1],
@@ -238,8 +244,8 @@ impl Involution {
             ("channel_stride", channel_stride),
             ("has_affine", usize::from(self.affine)),
             ("activation", self.activation.code()),
-            ("reduced_channels", 0),
-            ("has_bias", 0),
+            ("reduced_channels", made_of[0]),
+            ("has_bias", made_of[1]),
         ])?
         .window(&self.window)
     }

@@ -88,13 +88,11 @@ impl SpanInvolution {
         grid: usize,
     ) -> Result<KernelCall, ShapeError> {
         let [bias, scale, shift] = self.optional();
-        let params = self.involution.params(checked.x, checked.output)?;
+        let made_of = [checked.span.in_channels, usize::from(self.bias)];
         Ok(KernelCall {
             kernel,
             tile,
-            params: params
-                .with("reduced_channels", checked.span.in_channels)
-                .with("has_bias", usize::from(self.bias)),
+            params: self.involution.params(checked.x, checked.output, made_of)?,
             bindings: vec![
                 ("x", Operand::Input(0)),
                 ("reduced", Operand::Input(1)),
