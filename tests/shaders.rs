@@ -6,8 +6,8 @@ use std::path::Path;
 
 use involution::Error;
 use involution::check::fixed;
-use involution::gpu::limits;
-use involution::gpu::shader::{Shader, load};
+use involution::gpu::shader::{Fours, Shader};
+use involution::gpu::{limits, shader};
 use involution::kernel::{Kernel, KernelCall, Operand, Scalar, Tile};
 use involution::ops::{NAMES, Op};
 use naga::back::{hlsl, msl, spv};
@@ -27,15 +27,43 @@ fn variants() -> Vec<(&'static Kernel, Tile)> {
     kernels().into_iter().flat_map(tiles).collect()
 }
 
-/// Whether the shader uses subgroups; nothing else is asked for that WebGPU does not promise everywhere.
+/// The shader as every adapter may be given it.
+fn load(kernel: &Kernel, tile: Tile) -> Result<Shader, Error> {
+    shader::load(kernel, tile, Fours::Floats)
+}
+
+/// That shader, and where it reads fours, the one that software adapters with integers of 64 bits are given.
+fn loads(kernel: &Kernel, tile: Tile) -> Vec<Shader> {
+    let plain = load(kernel, tile).unwrap();
+    let wide = shader::load(kernel, tile, Fours::Words).unwrap();
+    let differs = plain.wgsl != wide.wgsl;
+    assert_eq!(differs, plain.wgsl.contains("alias Four = vec4<f32>;"), "{}", kernel.name);
+    assert_eq!(differs, has_words(&wide), "{}", kernel.name);
+    [plain].into_iter().chain(differs.then_some(wide)).collect()
+}
+
+fn shaders() -> impl Iterator<Item = ((&'static Kernel, Tile), Shader)> {
+    variants().into_iter().flat_map(|variant @ (kernel, tile)| {
+        loads(kernel, tile).into_iter().map(move |shader| (variant, shader))
+    })
+}
+
+/// Whether the shader uses subgroups. Beside these and integers of 64 bits nothing is asked for that WebGPU does not
+/// promise everywhere.
 fn has_subgroups(shader: &Shader) -> bool {
     shader.wgsl.contains("subgroup")
 }
 
+/// Whether the shader uses integers of 64 bits.
+fn has_words(shader: &Shader) -> bool {
+    shader.wgsl.contains("u64")
+}
+
 fn parsed(shader: &Shader) -> (naga::Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(&shader.wgsl).unwrap();
-    let capabilities =
-        if has_subgroups(shader) { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let mut capabilities = Capabilities::empty();
+    capabilities.set(Capabilities::SUBGROUP, has_subgroups(shader));
+    capabilities.set(Capabilities::SHADER_INT64, has_words(shader));
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .unwrap_or_else(|error| panic!("{}: {}", shader.name, error.emit_to_string(&shader.wgsl)));
@@ -44,8 +72,7 @@ fn parsed(shader: &Shader) -> (naga::Module, ModuleInfo) {
 
 #[test]
 fn every_kernel_and_tile_is_valid_and_translates_to_every_interface() {
-    for (kernel, tile) in variants() {
-        let shader = load(kernel, tile).unwrap();
+    for ((kernel, tile), shader) in shaders() {
         let (module, info) = parsed(&shader);
         let stage = naga::ShaderStage::Compute;
         let name = module.entry_points[0].name.clone();
@@ -60,15 +87,19 @@ fn every_kernel_and_tile_is_valid_and_translates_to_every_interface() {
         assert_eq!(words[0], 0x0723_0203, "{at}");
 
         let entry = Some((stage, name));
-        let lang_version = if subgroups { (2, 1) } else { (1, 0) };
+        let lang_version = match (has_words(&shader), subgroups) {
+            (true, _) => (2, 3),
+            (false, true) => (2, 1),
+            (false, false) => (1, 0),
+        };
         let options = msl::Options { lang_version, ..msl::Options::default() };
         let pipeline = msl::PipelineOptions { entry_point: entry.clone(), ..Default::default() };
         let (text, translated) = msl::write_string(&module, &info, &options, &pipeline)
             .unwrap_or_else(|error| panic!("{at} to MSL: {error}"));
         assert!(text.contains("kernel void") && translated.entry_point_names[0].is_ok(), "{at}");
 
-        let shader_model =
-            if subgroups { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
+        let modern = subgroups || has_words(&shader);
+        let shader_model = if modern { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
         let options = hlsl::Options { shader_model, ..hlsl::Options::default() };
         let mut text = String::new();
         let pipeline = hlsl::PipelineOptions { entry_point: entry };
@@ -114,8 +145,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
 #[test]
 fn every_loop_ends() {
     let mut found = 0;
-    for (kernel, tile) in variants() {
-        let text = load(kernel, tile).unwrap().wgsl;
+    for ((kernel, _), Shader { wgsl: text, .. }) in shaders() {
         let code = text.lines().map(|line| line.split("//").next().unwrap());
         let code = code.collect::<Vec<_>>().join("\n");
         for endless in ["while ", "loop {", "loop{"] {
@@ -128,7 +158,7 @@ fn every_loop_ends() {
             let down = bound == format!("{counter} > 0u") && step == format!("{counter} /= 2u");
             let by_one = step == format!("{counter}++");
             let by_more = step.strip_prefix(counter).and_then(|rest| rest.strip_prefix(" += "));
-            let steps = by_more.is_some_and(|by| ["4u", "64u", "LANES"].contains(&by));
+            let steps = by_more.is_some_and(|by| ["4u", "64u", "LANES", "TERMS"].contains(&by));
             assert!(down || (up.is_some() && (by_one || steps)), "{at}");
             // The bound is made of numbers, uniforms, constants and what `let` declares.
             for (_, word) in words(up.unwrap_or("0u")).filter(|(_, word)| !word.is_empty()) {
@@ -156,8 +186,7 @@ fn every_loop_ends() {
 /// What WebGPU guarantees on every adapter (the default limits of the specification).
 #[test]
 fn every_kernel_fits_the_smallest_adapter() {
-    for (kernel, tile) in variants() {
-        let shader = load(kernel, tile).unwrap();
+    for ((kernel, _), shader) in shaders() {
         let at = kernel.name;
         assert_eq!(kernel.subgroups, has_subgroups(&shader), "{at}");
         assert!((1..=256).contains(&shader.workgroup_size), "{at}");
@@ -356,8 +385,8 @@ fn every_shader_file_is_used() {
     let folder = directory().parent().unwrap().join("shaders");
     let text =
         |file: &str| std::fs::read_to_string(folder.join(file).with_extension("wgsl")).unwrap();
-    // Fragments count where a kernel imports them, itself or through another.
-    let mut imports = BTreeSet::new();
+    // Fragments count where a kernel imports them, itself or through another; one takes the place of `fours`.
+    let mut imports = BTreeSet::from(["fours_wide".to_owned()]);
     let mut texts: Vec<String> = kernels().iter().map(|kernel| kernel.source.to_owned()).collect();
     while let Some(source) = texts.pop() {
         for name in source.lines().filter_map(|line| line.strip_prefix("#import ")) {

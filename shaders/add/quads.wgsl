@@ -2,6 +2,7 @@
 // neighbouring fours: a software adapter moves four values in hardly more time than one.
 #import grid
 #import activation
+#import fours
 
 struct Params {
     elements: u32,
@@ -9,9 +10,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [elements]
-@group(0) @binding(2) var<storage, read> y: array<vec4<f32>>;         // [elements]
-@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [elements]
+@group(0) @binding(1) var<storage, read> x: array<Four>;              // [elements]
+@group(0) @binding(2) var<storage, read> y: array<Four>;              // [elements]
+@group(0) @binding(3) var<storage, read_write> out: array<Four>;      // [elements]
 
 @compute @workgroup_size(256)
 fn main(
@@ -23,7 +24,7 @@ fn main(
     for (var i = 0u; i < PER; i++) {
         let index = first + i * 256u;
         if index < params.elements / 4u {
-            out[index] = activate4(x[index] + y[index], params.activation);
+            out[index] = words(activate4(four(x[index]) + four(y[index]), params.activation));
         }
     }
 }

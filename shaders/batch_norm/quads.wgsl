@@ -3,9 +3,10 @@
 #import grid
 #import activation
 #import batch_norm
+#import fours
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, C, values]
-@group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>; // [N, C, values]
+@group(0) @binding(1) var<storage, read> x: array<Four>;              // [N, C, values]
+@group(0) @binding(6) var<storage, read_write> out: array<Four>;      // [N, C, values]
 
 @compute @workgroup_size(64)
 fn main(
@@ -26,7 +27,8 @@ fn main(
     let first = plane * quads + start;
     for (var i = 0u; i < PER; i++) {
         if start + i < quads {
-            out[first + i] = activate4((x[first + i] - by.mean) * by.scale + by.shift, params.activation);
+            let value = (four(x[first + i]) - by.mean) * by.scale + by.shift;
+            out[first + i] = words(activate4(value, params.activation));
         }
     }
 }

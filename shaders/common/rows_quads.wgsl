@@ -2,16 +2,16 @@
 #import convolution_params
 #import neighbours_quads
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // the shape of out
+@group(0) @binding(1) var<storage, read> x: array<Four>;              // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<Four>;      // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<Four>;       // the shape of out
 
 // Residual, activation and store.
 fn finish4(value: vec4<f32>, row: u32, column: u32) {
     let at = row * (params.out_width / 4u) + column;
     var sum = value;
     if params.has_residual != 0u {
-        sum += residual[at];
+        sum += four(residual[at]);
     }
-    out[at] = clip4(sum, params.activation);
+    out[at] = words(clip4(sum, params.activation));
 }

@@ -2,8 +2,8 @@
 // four values instead of each: a software adapter goes through the lanes one by one for either.
 #import subgroup_tile
 
-@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // the shape of out
+@group(0) @binding(4) var<storage, read_write> out: array<Four>;      // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<Four>;       // the shape of out
 
 // Residual, activation and store of the tile, as far as the group goes; `quads` are in a plane.
 fn store(
@@ -20,8 +20,8 @@ fn store(
         let at = (first + c) * quads + place.quad;
         var value = sum_of(sum0, sum1, sum2, sum3, c);
         if params.has_residual != 0u {
-            value += residual[at];
+            value += four(residual[at]);
         }
-        out[at] = clip4(value, params.activation);
+        out[at] = words(clip4(value, params.activation));
     }
 }

@@ -1,8 +1,9 @@
 // The taps of common/involution_held.wgsl made where they are needed: the 1x1 convolution of the pixel that is the last
 // layer of the branch that makes kernels. A kernel has `reduced4`. Reduced channels are a multiple of two.
 #import involution_held
+#import fours
 
-@group(0) @binding(6) var<storage, read> weight: array<vec4<f32>>; // see shaders/span_involution/pack.wgsl
+@group(0) @binding(6) var<storage, read> weight: array<Four>;      // see shaders/span_involution/pack.wgsl
 @group(0) @binding(7) var<storage, read> bias: array<f32>;         // [G*Kh*Kw]
 
 alias Along = array<vec4<f32>, 7>;
@@ -66,16 +67,16 @@ fn taps_of(place: Place, oy: u32) -> Taps {
     }
     for (var k = 0u; k < terms / 2u; k++) {
         let x = mat2x4<f32>(reduced4(row, place.column), reduced4(row + params.out_height, place.column));
-        let a0 = weight[mine];
-        let a1 = weight[mine + 8u];
+        let a0 = four(weight[mine]);
+        let a1 = four(weight[mine + 8u]);
         // Decided when the kernel is compiled.
         if K == 3u {
             add2(&along4, x, vec2<f32>(a0.x, a1.x));
             add2(&along5, x, vec2<f32>(a0.y, a1.y));
             add2(&along6, x, vec2<f32>(a0.z, a1.z));
         } else {
-            let b0 = weight[mine + terms * 8u];
-            let b1 = weight[mine + terms * 8u + 8u];
+            let b0 = four(weight[mine + terms * 8u]);
+            let b1 = four(weight[mine + terms * 8u + 8u]);
             if K == 5u {
                 add2(&along2, x, vec2<f32>(a0.x, a1.x));
                 add2(&along3, x, vec2<f32>(a0.y, a1.y));

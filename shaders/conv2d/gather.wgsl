@@ -1,6 +1,7 @@
 // The pixels that a 1x1 convolution reads, plane by plane, each filled up with zeros to a multiple of four:
 // every pixel, or those that a stride leaves.
 #import grid
+#import fours
 
 struct Params {
     planes: u32, // samples * channels
@@ -14,7 +15,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;               // [planes, H, W]
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [planes, quads]
+@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [planes, quads]
 
 @compute @workgroup_size(64)
 fn main(
@@ -34,5 +35,5 @@ fn main(
     let row = last / params.out_width * params.stride_y;
     let at = (row + plane * params.height) * params.width + last % params.out_width * params.stride_x;
     let value = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
-    out[index] = select(vec4<f32>(), value, pixel == last);
+    out[index] = words(select(vec4<f32>(), value, pixel == last));
 }

@@ -2,6 +2,7 @@
 // with four values each; value j of lane i is that of channel 8j + i. Past the last channel of a group there
 // are zeros.
 #import grid
+#import fours
 
 struct Params {
     matrices: u32,  // samples * groups
@@ -11,7 +12,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;          // [matrices, group_out, terms]
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [matrices, blocks, terms, 8]
+@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [matrices, blocks, terms, 8]
 
 @compute @workgroup_size(64)
 fn main(
@@ -37,5 +38,5 @@ fn main(
             value[j] = weight[(matrix * params.group_out + channel) * params.terms + term];
         }
     }
-    out[index] = value;
+    out[index] = words(value);
 }

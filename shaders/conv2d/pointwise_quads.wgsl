@@ -4,20 +4,10 @@
 // conv2d/gather where there is a stride. Input channels of a group are a multiple of two.
 #import grid
 #import activation
-#import fetch
+#import fetch_terms
 #import subgroup_quads
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [N, Ci, H', W']
-
-// Fetches the inputs of the pixels of all lanes, of which `at` is where a lane's own ones are.
-fn fetched(at: u32, voice: u32, quads: u32, terms: u32) -> f32 {
-    let end = select(subgroupBroadcast(at, 0u), subgroupBroadcast(at, 7u), (voice & 1u) != 0u);
-    var sum = 0.0;
-    for (var k = voice / 2u; k < terms; k += 4u) {
-        sum += x[end + k * quads].x;
-    }
-    return sum;
-}
+@group(0) @binding(1) var<storage, read> x: array<Four>;      // [N, Ci, H', W']
 
 @compute @workgroup_size(8)
 fn main(
@@ -37,7 +27,7 @@ fn main(
         let sum = fetched(at, voice, quads, terms);
         // Never so, but not known when the kernel is compiled: nobody may leave out what was fetched.
         if params.batch == 0u {
-            out[0] = vec4<f32>(sum);
+            out[0] = words(vec4<f32>(sum));
         }
     }
     var mine = weights_of(place, voice, terms);
@@ -46,10 +36,10 @@ fn main(
     var sum2 = start(place, voice, 16u);
     var sum3 = start(place, voice, 24u);
     for (var k = 0u; k < terms / 2u; k++) {
-        let x0 = x[at];
-        let x1 = x[at + quads];
-        let w0 = weight[mine];
-        let w1 = weight[mine + 8u];
+        let x0 = four(x[at]);
+        let x1 = four(x[at + quads]);
+        let w0 = four(weight[mine]);
+        let w1 = four(weight[mine + 8u]);
         at += 2u * quads;
         mine += 16u;
         accumulate2(&sum0, x0, x1, vec2<f32>(w0.x, w1.x));

@@ -4,7 +4,7 @@
 #import activation
 #import subgroup_singles
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [N, Ci, quads]
+@group(0) @binding(1) var<storage, read> x: array<Four>;      // [N, Ci, quads]
 
 @compute @workgroup_size(8)
 fn main(
@@ -26,10 +26,10 @@ fn main(
     var sum2 = start(place, voice, 16u);
     var sum3 = start(place, voice, 24u);
     for (var k = 0u; k < terms / 2u; k++) {
-        let x0 = x[at];
-        let x1 = x[at + quads];
-        let w0 = weight[mine];
-        let w1 = weight[mine + 8u];
+        let x0 = four(x[at]);
+        let x1 = four(x[at + quads]);
+        let w0 = four(weight[mine]);
+        let w1 = four(weight[mine + 8u]);
         at += 2u * quads;
         mine += 16u;
         accumulate2(&sum0, x0, x1, vec2<f32>(w0.x, w1.x));

@@ -7,7 +7,7 @@
 #import subgroup_quads
 #import neighbours_quads
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [N, Ci, H, W]
+@group(0) @binding(1) var<storage, read> x: array<Four>;      // [N, Ci, H, W]
 
 const K: u32 = 5u; // taps of a kernel row, odd
 const S: u32 = 1u; // stride along the row, 1 or 2
@@ -21,8 +21,8 @@ fn add2(
     x: mat2x4<f32>,
     mine: u32,
 ) {
-    let w0 = weight[mine];
-    let w1 = weight[mine + 8u];
+    let w0 = four(weight[mine]);
+    let w1 = four(weight[mine + 8u]);
     accumulate2(sum0, x[0], x[1], vec2<f32>(w0.x, w1.x));
     accumulate2(sum1, x[0], x[1], vec2<f32>(w0.y, w1.y));
     accumulate2(sum2, x[0], x[1], vec2<f32>(w0.z, w1.z));
@@ -38,9 +38,9 @@ fn add3(
     x: mat3x4<f32>,
     mine: u32,
 ) {
-    let w0 = weight[mine];
-    let w1 = weight[mine + 8u];
-    let w2 = weight[mine + 16u];
+    let w0 = four(weight[mine]);
+    let w1 = four(weight[mine + 8u]);
+    let w2 = four(weight[mine + 16u]);
     accumulate3(sum0, x, vec3<f32>(w0.x, w1.x, w2.x));
     accumulate3(sum1, x, vec3<f32>(w0.y, w1.y, w2.y));
     accumulate3(sum2, x, vec3<f32>(w0.z, w1.z, w2.z));

@@ -70,8 +70,8 @@ fn main(
     for (var k = 0u; k < terms / 2u; k++) {
         let x0 = next(&term, iy0, ix0);
         let x1 = next(&term, iy0, ix0);
-        let w0 = weight[mine];
-        let w1 = weight[mine + 8u];
+        let w0 = four(weight[mine]);
+        let w1 = four(weight[mine + 8u]);
         mine += 16u;
         accumulate2(&sum0, x0, x1, vec2<f32>(w0.x, w1.x));
         accumulate2(&sum1, x0, x1, vec2<f32>(w0.y, w1.y));

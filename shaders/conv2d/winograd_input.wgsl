@@ -14,8 +14,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, Ci, H, W]
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [samples, 36, Ci, quads]
+@group(0) @binding(1) var<storage, read> x: array<Four>;              // [N, Ci, H, W]
+@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [samples, 36, Ci, quads]
 
 // Six values of a row or column at six places.
 fn spread(d: array<vec4<f32>, 6>) -> array<vec4<f32>, 6> {
@@ -40,14 +40,14 @@ fn row_of(tiles: Tiles, plane: u32, number: u32) -> array<vec4<f32>, 6> {
     let row = tiles.row + vec4<u32>(number - 1u);
     let inside = row < vec4<u32>(params.height);
     let at = select(vec4<u32>(), (row + plane * params.height) * columns + tiles.column, inside);
-    let x0 = select(vec4<f32>(), x[at.x], inside.x);
-    let x1 = select(vec4<f32>(), x[at.y], inside.y);
-    let x2 = select(vec4<f32>(), x[at.z], inside.z);
-    let x3 = select(vec4<f32>(), x[at.w], inside.w);
+    let x0 = select(vec4<f32>(), four(x[at.x]), inside.x);
+    let x1 = select(vec4<f32>(), four(x[at.y]), inside.y);
+    let x2 = select(vec4<f32>(), four(x[at.z]), inside.z);
+    let x3 = select(vec4<f32>(), four(x[at.w]), inside.w);
     let has_left = inside.x && tiles.column.x > 0u;
     let has_right = inside.w && tiles.column.w + 1u < columns;
-    let left = select(0.0, x[select(0u, at.x - 1u, has_left)].w, has_left);
-    let right = select(0.0, x[select(0u, at.w + 1u, has_right)].x, has_right);
+    let left = select(0.0, four(x[select(0u, at.x - 1u, has_left)]).w, has_left);
+    let right = select(0.0, four(x[select(0u, at.w + 1u, has_right)]).x, has_right);
     // Whether the tile before is in the same row.
     let joined = (tiles.column > vec4<u32>()) & tiles.valid;
     return spread(array<vec4<f32>, 6>(
@@ -100,12 +100,12 @@ fn main(
             picked6(&row4, along),
             picked6(&row5, along),
         ));
-        out[to] = column[0];
-        out[to + 6u * step] = column[1];
-        out[to + 12u * step] = column[2];
-        out[to + 18u * step] = column[3];
-        out[to + 24u * step] = column[4];
-        out[to + 30u * step] = column[5];
+        out[to] = words(column[0]);
+        out[to + 6u * step] = words(column[1]);
+        out[to + 12u * step] = words(column[2]);
+        out[to + 18u * step] = words(column[3]);
+        out[to + 24u * step] = words(column[4]);
+        out[to + 30u * step] = words(column[5]);
         to += step;
     }
 }

@@ -19,10 +19,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> sums: array<vec4<f32>>;      // [samples, 36, Co, quads]
+@group(0) @binding(1) var<storage, read> sums: array<Four>;           // [samples, 36, Co, quads]
 @group(0) @binding(2) var<storage, read> bias: array<f32>;            // [Co] or [N, Co]
-@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H, W]
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;  // the shape of out
+@group(0) @binding(3) var<storage, read_write> out: array<Four>;      // [N, Co, H, W]
+@group(0) @binding(4) var<storage, read> residual: array<Four>;       // the shape of out
 
 // From six places to the four outputs of a row or column.
 fn gather(m: array<vec4<f32>, 6>) -> array<vec4<f32>, 4> {
@@ -52,21 +52,21 @@ fn store(value: vec4<f32>, plane: u32, row: u32, column: u32, valid: bool) {
         let at = (plane * params.height + row) * (params.width / 4u) + column;
         var sum = value;
         if params.has_residual != 0u {
-            sum += residual[at];
+            sum += four(residual[at]);
         }
-        out[at] = clip4(sum, params.activation);
+        out[at] = words(clip4(sum, params.activation));
     }
 }
 
 // The sums of a column of places, each `step` further.
 fn column_of(first: u32, step: u32) -> array<vec4<f32>, 4> {
     return gather(array<vec4<f32>, 6>(
-        sums[first],
-        sums[first + 6u * step],
-        sums[first + 12u * step],
-        sums[first + 18u * step],
-        sums[first + 24u * step],
-        sums[first + 30u * step],
+        four(sums[first]),
+        four(sums[first + 6u * step]),
+        four(sums[first + 12u * step]),
+        four(sums[first + 18u * step]),
+        four(sums[first + 24u * step]),
+        four(sums[first + 30u * step]),
     ));
 }
 

@@ -13,7 +13,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;          // [samples, Co, Ci, 3, 3]
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [samples, 36, blocks, Ci, 8]
+@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [samples, 36, blocks, Ci, 8]
 
 // Three taps of a row or column at six places.
 fn spread(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> array<vec4<f32>, 6> {
@@ -75,12 +75,12 @@ fn main(
     var to = sample * PLACES * step + inner;
     for (var down = 0u; down < params.places; down++) {
         let row = spread(picked6(&left, down), picked6(&middle, down), picked6(&right, down));
-        out[to] = row[0];
-        out[to + step] = row[1];
-        out[to + 2u * step] = row[2];
-        out[to + 3u * step] = row[3];
-        out[to + 4u * step] = row[4];
-        out[to + 5u * step] = row[5];
+        out[to] = words(row[0]);
+        out[to + step] = words(row[1]);
+        out[to + 2u * step] = words(row[2]);
+        out[to + 3u * step] = words(row[3]);
+        out[to + 4u * step] = words(row[4]);
+        out[to + 5u * step] = words(row[5]);
         to += 6u * step;
     }
 }

@@ -2,6 +2,7 @@
 // eight lanes with four values each; value j of lane i is that of tap i of row 4*block + j. Past the last tap and the
 // last row there are zeros.
 #import grid
+#import fours
 
 struct Params {
     groups: u32,
@@ -11,7 +12,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;          // [G*K*K, terms]
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [G, blocks, terms, 8]
+@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [G, blocks, terms, 8]
 
 @compute @workgroup_size(64)
 fn main(
@@ -38,5 +39,5 @@ fn main(
             value[j] = weight[((group * size + row) * size + voice) * params.terms + term];
         }
     }
-    out[index] = value;
+    out[index] = words(value);
 }

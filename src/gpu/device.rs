@@ -8,6 +8,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use super::pipeline_cache::PipelineFile;
+use super::shader::Fours;
 use crate::error::{Error, Result};
 use crate::tuned::Tuned;
 
@@ -123,7 +124,8 @@ const WANTED_FEATURES: wgpu::Features =
 
 /// What is asked for beside them on a software adapter: its memory is the host's, and tensors can be written and read
 /// where they lie. Elsewhere memory that the host can see is slow for the device.
-const WANTED_OF_SOFTWARE: wgpu::Features = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
+const WANTED_OF_SOFTWARE: wgpu::Features =
+    wgpu::Features::MAPPABLE_PRIMARY_BUFFERS.union(wgpu::Features::SHADER_INT64);
 
 /// The work of a submission where the options do not say. Windows resets a device that is busy with one for two
 /// seconds, and a display that it drives stands still meanwhile.
@@ -138,6 +140,8 @@ pub(crate) struct Context {
     pub info: AdapterInfo,
     /// Whether the host can write and read tensors where they lie.
     pub in_place: bool,
+    /// How kernels take four neighbouring values from a buffer.
+    pub fours: Fours,
     /// The most work in a submission, by the estimate.
     pub budget: Duration,
     /// Wrong shaders that were asked for.
@@ -193,8 +197,10 @@ impl Context {
         let unlimited = if info.software { Duration::MAX } else { BUDGET };
         let budget = options.submission_budget.unwrap_or(unlimited);
         let planted = options.faults.clone();
-        let in_place = device.features().contains(WANTED_OF_SOFTWARE);
-        Ok(Context { device, queue, limits, info, in_place, budget, planted, reports })
+        let in_place = device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
+        let words = device.features().contains(wgpu::Features::SHADER_INT64);
+        let fours = if words { Fours::Words } else { Fours::Floats };
+        Ok(Context { device, queue, limits, info, in_place, fours, budget, planted, reports })
     }
 
     /// An error where the device is gone or has complained outside of any call.

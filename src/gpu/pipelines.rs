@@ -91,7 +91,7 @@ fn compile(
     cache: Option<&PipelineCache>,
     KernelKey { kernel, tile }: KernelKey,
 ) -> Result<Pipeline> {
-    let mut shader = shader::load(kernel, tile)?;
+    let mut shader = shader::load(kernel, tile, context.fours)?;
     for fault in context.planted.iter().filter(|fault| fault.kernel == kernel.name) {
         if !shader.wgsl.contains(&fault.from) {
             let message = format!("has no text '{}' to put a fault in", fault.from);

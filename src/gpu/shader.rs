@@ -18,6 +18,9 @@ const COMMON: &[(&str, &str)] = &[
     ("depthwise", include_str!("../../shaders/common/depthwise.wgsl")),
     ("eight_sums", include_str!("../../shaders/common/eight_sums.wgsl")),
     ("fetch", include_str!("../../shaders/common/fetch.wgsl")),
+    ("fetch_terms", include_str!("../../shaders/common/fetch_terms.wgsl")),
+    ("fours", include_str!("../../shaders/common/fours.wgsl")),
+    ("fours_wide", include_str!("../../shaders/common/fours_wide.wgsl")),
     ("global_avg_pool", include_str!("../../shaders/common/global_avg_pool.wgsl")),
     ("grid", include_str!("../../shaders/common/grid.wgsl")),
     ("involution", include_str!("../../shaders/common/involution.wgsl")),
@@ -27,7 +30,9 @@ const COMMON: &[(&str, &str)] = &[
     ("neighbours", include_str!("../../shaders/common/neighbours.wgsl")),
     ("neighbours_quads", include_str!("../../shaders/common/neighbours_quads.wgsl")),
     ("neighbours_singles", include_str!("../../shaders/common/neighbours_singles.wgsl")),
+    ("octets", include_str!("../../shaders/common/octets.wgsl")),
     ("planes", include_str!("../../shaders/common/planes.wgsl")),
+    ("pointwise_held", include_str!("../../shaders/common/pointwise_held.wgsl")),
     ("row_pairs", include_str!("../../shaders/common/row_pairs.wgsl")),
     ("rows_quads", include_str!("../../shaders/common/rows_quads.wgsl")),
     ("rows_singles", include_str!("../../shaders/common/rows_singles.wgsl")),
@@ -40,6 +45,15 @@ const COMMON: &[(&str, &str)] = &[
     ("window", include_str!("../../shaders/common/window.wgsl")),
     ("winograd", include_str!("../../shaders/common/winograd.wgsl")),
 ];
+
+/// How a shader takes four neighbouring values from a buffer: which file `#import fours` stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fours {
+    /// As four floats: `shaders/common/fours.wgsl`.
+    Floats,
+    /// As two words of 64 bits, which software adapters read in half the time: `shaders/common/fours_wide.wgsl`.
+    Words,
+}
 
 /// A storage buffer that a shader declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,9 +97,10 @@ pub struct Shader {
 }
 
 /// Resolves, sets and reflects a kernel.
-pub fn load(kernel: &Kernel, tile: Tile) -> Result<Shader> {
+pub fn load(kernel: &Kernel, tile: Tile, fours: Fours) -> Result<Shader> {
     let fail = |message: String| Error::Kernel { kernel: kernel.name.to_owned(), message };
-    let wgsl = set_tile(&resolve_imports(kernel.source).map_err(fail)?, tile).map_err(fail)?;
+    let source = resolve_imports(kernel.source, fours).map_err(fail)?;
+    let wgsl = set_tile(&source, tile).map_err(fail)?;
     let module = naga::front::wgsl::parse_str(&wgsl)
         .map_err(|error| fail(error.emit_to_string_with_path(&wgsl, kernel.name)))?;
     reflect(kernel.name, wgsl, &module).map_err(fail)
@@ -93,17 +108,24 @@ pub fn load(kernel: &Kernel, tile: Tile) -> Result<Shader> {
 
 /// Replaces each `#import name` line by its fragment, whose own imports come with it; a fragment is
 /// included once.
-fn resolve_imports(source: &str) -> Result<String, String> {
-    fn include(source: &str, seen: &mut Vec<String>, text: &mut String) -> Result<(), String> {
+fn resolve_imports(source: &str, fours: Fours) -> Result<String, String> {
+    fn include(
+        source: &str,
+        fours: Fours,
+        seen: &mut Vec<String>,
+        text: &mut String,
+    ) -> Result<(), String> {
         for line in source.lines() {
             match line.strip_prefix("#import ").map(str::trim) {
                 None => text.push_str(line),
                 Some(name) if seen.iter().any(|known| known == name) => {}
                 Some(name) => {
-                    let fragment = COMMON.iter().find(|(known, _)| *known == name);
+                    let file =
+                        if name == "fours" && fours == Fours::Words { "fours_wide" } else { name };
+                    let fragment = COMMON.iter().find(|(known, _)| *known == file);
                     let (_, body) = fragment.ok_or_else(|| format!("unknown import '{name}'"))?;
                     seen.push(name.to_owned());
-                    include(body, seen, text)?;
+                    include(body, fours, seen, text)?;
                 }
             }
             text.push('\n');
@@ -111,7 +133,7 @@ fn resolve_imports(source: &str) -> Result<String, String> {
         Ok(())
     }
     let mut text = String::new();
-    include(source, &mut Vec::new(), &mut text)?;
+    include(source, fours, &mut Vec::new(), &mut text)?;
     Ok(text)
 }
 

@@ -10,7 +10,7 @@
 
 use super::activation::afterwards;
 use super::rows::{of_pairs, of_rows, row_tile, singles_tile};
-use super::{Activation, Candidate, Op, call_name, required, winograd};
+use super::{Activation, Candidate, Op, call_name, pointwise, required, winograd};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
 use crate::shape::{Padding, Shape, Window, divide};
@@ -25,17 +25,12 @@ static DEPTHWISE_SINGLES: Kernel = of_rows(crate::kernel!("conv2d/depthwise_sing
 static PAIRS_QUADS: Kernel = of_pairs(crate::kernel!("conv2d/pairs_quads", []));
 static PAIRS_SINGLES: Kernel = of_pairs(crate::kernel!("conv2d/pairs_singles", []));
 static PACK: Kernel = crate::kernel!("conv2d/pack", [&[]]).made_for(AdapterClass::Software);
-static GATHER: Kernel = crate::kernel!("conv2d/gather", [&[]]).made_for(AdapterClass::Software);
 static SUBGROUP: Kernel =
     crate::kernel!("conv2d/subgroup", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static ROWS: Kernel =
     crate::kernel!("conv2d/rows", [&[("K", 5), ("S", 1)], &[("K", 7), ("S", 1)], &[("K", 7), ("S", 2)]])
         .made_for(AdapterClass::Software)
         .with_subgroups();
-static POINTWISE_SINGLES: Kernel =
-    crate::kernel!("conv2d/pointwise_singles", [&[]]).made_for(AdapterClass::Software).with_subgroups();
-static POINTWISE_QUADS: Kernel =
-    crate::kernel!("conv2d/pointwise_quads", [&[]]).made_for(AdapterClass::Software).with_subgroups();
 static POINTWISE: Kernel = crate::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
 
 /// Lanes and output channels of the tile in `shaders/common/subgroup_tile.wgsl`.
@@ -52,7 +47,7 @@ const STRIP: usize = 32;
 pub const KERNELS: &[&Kernel] = &[
     &CONV2D,
     &PACK,
-    &GATHER,
+    &pointwise::GATHER,
     &SUBGROUP,
     &ROWS,
     &PAIRS_QUADS,
@@ -61,8 +56,10 @@ pub const KERNELS: &[&Kernel] = &[
     &DEPTHWISE_ROWS,
     &DEPTHWISE_SINGLES,
     &POINTWISE,
-    &POINTWISE_SINGLES,
-    &POINTWISE_QUADS,
+    &pointwise::SINGLES,
+    &pointwise::QUADS,
+    &pointwise::HELD_SINGLES,
+    &pointwise::HELD_QUADS,
     &winograd::WEIGHTS,
     &winograd::INPUT,
     &winograd::OUTPUT,
@@ -204,7 +201,7 @@ impl Geometry {
         self.in_channels / self.groups
     }
 
-    fn group_out(&self) -> usize {
+    pub(super) fn group_out(&self) -> usize {
         self.out_channels / self.groups
     }
 
@@ -261,10 +258,10 @@ impl Geometry {
         }
         // Below half a tile of channels, most of what subgroups compute would be dropped.
         let fills = self.group_out() >= SUBGROUP_CHANNELS / 2;
-        let [packed, gathered] = [scratch, scratch + 1].map(Operand::Scratch);
+        let packed = Operand::Scratch(scratch);
         let pack = self.pack(weight, packed, weights)?;
         let tiled = |kernel: &'static Kernel, tile, quads| {
-            let call = call(kernel, tile, x, packed, self.octets(quads, weights)?);
+            let call = call(kernel, tile, x, packed, self.octets(quads, weights, SUBGROUP_CHANNELS)?);
             Ok(Candidate {
                 name: call_name(&call),
                 scratch: vec![self.packed_elements(weights)?],
@@ -278,21 +275,10 @@ impl Geometry {
         if let Some(tile) = self.row_tile().filter(|_| fills) {
             ways.push(tiled(&ROWS, tile, rows)?);
         }
-        if fills && self.is_pointwise() && self.terms().is_multiple_of(2) {
-            let whole = pixels.is_multiple_of(PIXELS);
-            let kernel = if whole { &POINTWISE_QUADS } else { &POINTWISE_SINGLES };
-            let mut way = tiled(kernel, kernel.tiles[0], quads)?;
-            if !whole || self.window.stride != [1, 1] {
-                let (elements, gather) = self.gather(x, gathered, quads)?;
-                way.scratch.push(elements);
-                for (name, operand) in way.calls.iter_mut().flat_map(|call| &mut call.bindings) {
-                    if *name == "x" {
-                        *operand = gathered;
-                    }
-                }
-                way.calls.insert(1, gather);
-            }
-            ways.push(way);
+        if fills && self.is_pointwise() {
+            let tiled = |kernel: &'static Kernel| tiled(kernel, kernel.tiles[0], quads);
+            let held = |kernel: &'static Kernel, grid| single(kernel, kernel.tiles[0], grid);
+            ways.extend(pointwise::ways(self, weights, scratch, tiled, held)?);
         }
         let square = self.square_tile([&PAIRS_QUADS, &PAIRS_SINGLES]);
         if let Some((kernel, tile)) = square.filter(|_| self.group_in() > 1) {
@@ -305,28 +291,6 @@ impl Geometry {
         }
         ways.extend(winograd::way(self, weight, [bias, residual], weights, scratch)?);
         afterwards(ways, self.activation, &self.output_shape(), scratch)
-    }
-
-    /// The call of `conv2d/pointwise_quads` on x and packed weights, with nothing added.
-    pub(super) fn pointwise(
-        &self,
-        [x, packed, out]: [Operand; 3],
-        weights: Weights,
-    ) -> Result<KernelCall, ShapeError> {
-        let quads = product("the grid", &self.output)? / PIXELS;
-        Ok(KernelCall {
-            kernel: &POINTWISE_QUADS,
-            tile: POINTWISE_QUADS.tiles[0],
-            params: self.params(Operand::Absent, Operand::Absent, weights)?,
-            bindings: vec![
-                ("x", x),
-                ("weight", packed),
-                ("bias", Operand::Absent),
-                ("residual", Operand::Absent),
-                ("out", out),
-            ],
-            grid: Grid::Invocations(self.octets(quads, weights)?),
-        })
     }
 
     /// 1x1 without padding: each output pixel reads one input pixel.
@@ -384,41 +348,19 @@ impl Geometry {
         })
     }
 
-    /// The call that gathers the pixels of a 1x1 convolution, and how many elements they are.
-    fn gather(
-        &self,
-        x: Operand,
-        gathered: Operand,
-        quads: usize,
-    ) -> Result<(usize, KernelCall), ShapeError> {
-        let planes = product("x", &[self.batch, self.in_channels])?;
-        let quads = product("the gathered pixels", &[planes, quads])?;
-        let call = KernelCall {
-            kernel: &GATHER,
-            tile: GATHER.tiles[0],
-            params: Params::sizes(&[
-                ("planes", planes),
-                ("height", self.input[0]),
-                ("width", self.input[1]),
-                ("out_height", self.output[0]),
-                ("out_width", self.output[1]),
-                ("stride_y", self.window.stride[0]),
-                ("stride_x", self.window.stride[1]),
-            ])?,
-            bindings: vec![("x", x), ("out", gathered)],
-            grid: Grid::Invocations(quads),
-        };
-        Ok((product("the gathered pixels", &[quads, PIXELS])?, call))
-    }
-
-    /// Invocations where eight of them compute a tile of channels at eight times four of the pixels of a
+    /// Invocations where eight of them compute so many channels at eight times four of the pixels of a
     /// sample, or of all samples where these share their weights.
-    fn octets(&self, quads: usize, weights: Weights) -> Result<usize, ShapeError> {
+    pub(super) fn octets(
+        &self,
+        quads: usize,
+        weights: Weights,
+        channels: usize,
+    ) -> Result<usize, ShapeError> {
         let (sets, quads) = match weights {
             Weights::Shared => (1, product("the grid", &[self.batch, quads])?),
             Weights::PerSample => (self.batch, quads),
         };
-        let blocks = self.group_out().div_ceil(SUBGROUP_CHANNELS);
+        let blocks = self.group_out().div_ceil(channels);
         let octets = quads.div_ceil(SUBGROUP_LANES);
         product("the grid", &[sets, self.groups, blocks, octets, SUBGROUP_LANES])
     }
@@ -430,7 +372,7 @@ impl Geometry {
         product("the grid", &[self.batch, self.groups, blocks, pixels])
     }
 
-    fn params(
+    pub(super) fn params(
         &self,
         bias: Operand,
         residual: Operand,

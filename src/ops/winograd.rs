@@ -7,6 +7,7 @@
 use super::Candidate;
 use super::activation::Activation;
 use super::conv2d::{Geometry, SUBGROUP_CHANNELS, SUBGROUP_LANES, Weights};
+use super::pointwise;
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
 use crate::shape::Window;
@@ -124,7 +125,8 @@ pub(super) fn way(
             bindings: vec![("x", Operand::Input(0)), ("out", spread)],
             grid: Grid::Invocations(product("the grid", &[samples, in_channels, quads])?),
         });
-        calls.push(between(geometry, part)?.pointwise([spread, packed, sums], weights)?);
+        let products = between(geometry, part)?;
+        calls.push(pointwise::call(&products, [spread, packed, sums], weights)?);
         calls.push(KernelCall {
             kernel: &OUTPUT,
             tile: OUTPUT.tiles[0],

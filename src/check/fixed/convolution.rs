@@ -114,6 +114,32 @@ pub(super) fn conv2d() -> Vec<Case> {
                 &[&[3, 2, 64, 96], &[16, 2, 3, 3], &[16]],
             ),
             Case::new(
+                "1x1 of 136 terms: two groups, lanes of two samples, channels of a block and five",
+                Conv2d {
+                    groups: 2,
+                    bias: true,
+                    residual: true,
+                    activation: Activation::Silu,
+                    ..conv
+                },
+                &[&[2, 272, 6, 6], &[266, 136, 1, 1], &[266], &[2, 266, 6, 6]],
+            ),
+            Case::new(
+                "1x1 of 72 terms in planes of 25",
+                Conv2d { bias: true, residual: true, activation: Activation::Relu, ..conv },
+                &[&[3, 72, 5, 5], &[130, 72, 1, 1], &[130], &[3, 130, 5, 5]],
+            ),
+            Case::new(
+                "1x1 of 72 terms whose planes lie far apart",
+                conv,
+                &[&[1, 72, 32, 33], &[20, 72, 1, 1]],
+            ),
+            Case::new(
+                "1x1 of 128 terms with stride, planes of 9",
+                Conv2d { stride: [2, 2], ..conv },
+                &[&[2, 128, 5, 6], &[64, 128, 1, 1]],
+            ),
+            Case::new(
                 "1x1 with stride in groups, planes of 15",
                 Conv2d { stride: [2, 2], groups: 2, activation: Activation::Relu, ..conv },
                 &[&[3, 8, 5, 9], &[44, 4, 1, 1]],
@@ -140,6 +166,16 @@ pub(super) fn dynamic_conv2d() -> Vec<Case> {
             "1x1 on subgroups, a sample each its own",
             DynamicConv2d { conv },
             &[&[3, 8, 5, 5], &[3, 2], &[2, 40, 8, 1, 1]],
+        ),
+        Case::new(
+            "1x1 of 80 terms, a sample each its own",
+            DynamicConv2d { conv: Conv2d { bias: true, ..conv } },
+            &[&[3, 80, 6, 6], &[3, 2], &[2, 66, 80, 1, 1], &[2, 66]],
+        ),
+        Case::new(
+            "1x1 of 80 terms in planes of 25, a sample each its own",
+            DynamicConv2d { conv },
+            &[&[3, 80, 5, 5], &[3, 2], &[2, 66, 80, 1, 1]],
         ),
         Case::new(
             "depthwise, more samples than a tile of the mixer",
