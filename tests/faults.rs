@@ -424,6 +424,27 @@ fn verified(gpu: &Gpu, operator: &str) -> Report {
     verify(Some(gpu), &settings, &mut |_, _| {}).unwrap()
 }
 
+/// Most adapters are given the shaders that read four floats, not two words; so are software adapters that have no integers
+/// of 64 bits.
+#[test]
+fn kernels_are_right_without_integers_of_64_bits() {
+    adapters::each(|gpu| {
+        let plain = adapters::fresh(gpu, |options| {
+            options.without_int64 = true;
+            // No fault: what a shader does not hold cannot be replaced, and the kernel would fail.
+            let text = || "alias Four = vec4<f32>;".to_owned();
+            let kernel = "add/quads".to_owned();
+            options.faults.push(Fault { kernel, from: text(), to: text() });
+        });
+        for name in
+            ["add", "batch_norm", "conv2d", "dynamic_conv2d", "involution", "span_involution"]
+        {
+            let report = verified(&plain, name);
+            assert!(report.failures.is_empty(), "{:?}", report.failures);
+        }
+    });
+}
+
 /// The table leaves no kernel out, and the same cases pass where no fault is planted.
 #[test]
 fn every_kernel_has_a_seeded_fault() {

@@ -41,6 +41,9 @@ pub struct Options {
     /// Never store the kernels of an involution that makes them ([`SpanInvolution`](crate::ops::SpanInvolution)), also
     /// where that takes longer: they are the largest tensors of many networks.
     pub low_memory: bool,
+    /// Use no integers of 64 bits, as on an adapter that has none. Software adapters that have them read and write two
+    /// values at a time with them.
+    pub without_int64: bool,
     /// Which measured choices among kernels to go by.
     pub tuned: Tuned,
     /// Where compiled pipelines are kept from one process to the next.
@@ -124,8 +127,7 @@ const WANTED_FEATURES: wgpu::Features =
 
 /// What is asked for beside them on a software adapter: its memory is the host's, and tensors can be written and read
 /// where they lie. Elsewhere memory that the host can see is slow for the device.
-const WANTED_OF_SOFTWARE: wgpu::Features =
-    wgpu::Features::MAPPABLE_PRIMARY_BUFFERS.union(wgpu::Features::SHADER_INT64);
+const WANTED_OF_SOFTWARE: wgpu::Features = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
 
 /// The work of a submission where the options do not say. Windows resets a device that is busy with one for two
 /// seconds, and a display that it drives stands still meanwhile.
@@ -173,6 +175,7 @@ impl Context {
         lower(&mut limits.max_compute_workgroups_per_dimension, options.max_workgroups);
         let mut wanted = WANTED_FEATURES | options.pipeline_cache.features();
         wanted.set(WANTED_OF_SOFTWARE, info.software);
+        wanted.set(wgpu::Features::SHADER_INT64, info.software && !options.without_int64);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("involution"),
             required_features: adapter.features() & wanted,
@@ -197,7 +200,7 @@ impl Context {
         let unlimited = if info.software { Duration::MAX } else { BUDGET };
         let budget = options.submission_budget.unwrap_or(unlimited);
         let planted = options.faults.clone();
-        let in_place = device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
+        let in_place = device.features().contains(WANTED_OF_SOFTWARE);
         let words = device.features().contains(wgpu::Features::SHADER_INT64);
         let fours = if words { Fours::Words } else { Fours::Floats };
         Ok(Context { device, queue, limits, info, in_place, fours, budget, planted, reports })
