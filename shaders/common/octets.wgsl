@@ -4,7 +4,7 @@
 
 // What a lane works on.
 struct Place {
-    first: u32,   // first channel of the tile, within the group
+    first: u32,   // first channel of those, within the group
     group: u32,
     weights: u32, // the sample that the weights belong to, 0 where all samples share them
     sample: u32,  // the sample of the lane's pixels
@@ -39,7 +39,7 @@ fn is_past_end(place: Place) -> bool {
     return place.weights >= select(params.batch, 1u, params.weight_sample_stride == 0u);
 }
 
-// Channels of the tile that the group has.
+// Channels of those that the group has.
 fn channels_of(place: Place) -> u32 {
     return min(CHANNELS, params.out_channels / params.groups - place.first);
 }

@@ -1,7 +1,8 @@
 //! Shader text to module: imports, tile constants, and what the shader says of its own bindings.
 //!
 //! A shader is plain WGSL with one directive, `#import name` on a line of its own, which stands for
-//! `shaders/common/name.wgsl`. `const NAME: u32 = 8u;` lines that a [`Tile`] names are set to its value.
+//! `shaders/common/name.wgsl`, and `#import fours` for the one of two files that suits the device ([`Fours`]).
+//! `const NAME: u32 = 8u;` lines that a [`Tile`] names are set to its value.
 //! Needs no device: tests load, validate and translate every shader of the crate through here.
 
 use wgpu::naga;
@@ -51,7 +52,7 @@ const COMMON: &[(&str, &str)] = &[
 pub enum Fours {
     /// As four floats: `shaders/common/fours.wgsl`.
     Floats,
-    /// As two words of 64 bits, which software adapters read in half the time: `shaders/common/fours_wide.wgsl`.
+    /// As two words of 64 bits, which software adapters read with half of the bounds checks: `shaders/common/fours_wide.wgsl`.
     Words,
 }
 
