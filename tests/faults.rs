@@ -122,6 +122,20 @@ const FAULTS: &[Row] = &[
     ),
     (
         "conv2d",
+        "conv2d/windows_quads",
+        "the rows of a window lie together where they are dilated",
+        "(*source).ky * params.window.dilation_y",
+        "(*source).ky",
+    ),
+    (
+        "conv2d",
+        "conv2d/windows_singles",
+        "the next input channel begins where this one does",
+        "(*source).plane += params.height * params.width",
+        "(*source).plane += 0u",
+    ),
+    (
+        "conv2d",
         "conv2d/winograd_weights",
         "the taps of a row are in the order of its columns",
         "at + 3u + along",
@@ -361,6 +375,7 @@ const HELPERS: &[(&str, &str)] = &[
     ("conv2d/gather", "conv2d/held_quads"),
     ("conv2d/gather", "conv2d/held_singles"),
     ("conv2d/pointwise_quads", "conv2d/winograd"),
+    ("conv2d/held_quads", "conv2d/winograd"),
     ("conv2d/winograd_weights", "conv2d/winograd"),
     ("conv2d/winograd_input", "conv2d/winograd"),
     ("conv2d/winograd_output", "conv2d/winograd"),

@@ -1,5 +1,5 @@
-// The weights of common/winograd.wgsl, laid out as conv2d/pack lays out those of 36 groups. One invocation has
-// the taps of four output channels.
+// The weights of common/winograd.wgsl: 36 groups of them, laid out as conv2d/pack does it, or row by row. One invocation
+// has the taps of four output channels, or of four input channels where they are laid out by rows.
 #import grid
 #import winograd
 
@@ -9,11 +9,12 @@ struct Params {
     out_channels: u32,
     in_channels: u32,
     places: u32,       // 6: compilers that knew it would write the loops out, for seconds
+    by_rows: u32,      // whether out is [samples, 36, Co, Ci], of which Ci is a multiple of four then
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;          // [samples, Co, Ci, 3, 3]
-@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [samples, 36, blocks, Ci, 8]
+@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [samples, 36, blocks, Ci, 8] or by rows
 
 // Three taps of a row or column at six places.
 fn spread(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> array<vec4<f32>, 6> {
@@ -32,6 +33,26 @@ fn spread(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> array<vec4<f32>, 6> {
     );
 }
 
+// The taps that an invocation has.
+struct Fourfold {
+    out_channels: vec4<u32>,
+    in_channels: vec4<u32>,
+    known: vec4<bool>, // false past the last channel
+}
+
+// Those of inner = (block * Ci + channel) * 8 + voice, or of output channel * Ci / 4 + quad by rows.
+fn fourfold(inner: u32) -> Fourfold {
+    let each = vec4<u32>(0u, 1u, 2u, 3u);
+    if params.by_rows != 0u {
+        let quads = params.in_channels / 4u;
+        return Fourfold(vec4<u32>(inner / quads), inner % quads * 4u + each, vec4<bool>(true));
+    }
+    let channel = inner / 8u;
+    let wanted = channel / params.in_channels * 32u + inner % 8u + 8u * each;
+    let own = min(wanted, vec4<u32>(params.out_channels - 1u));
+    return Fourfold(own, vec4<u32>(channel % params.in_channels), wanted == own);
+}
+
 // A tap of four channels; zeros past the last channel.
 fn taps(at: vec4<u32>, known: vec4<bool>) -> vec4<f32> {
     return select(vec4<f32>(), vec4<f32>(weight[at.x], weight[at.y], weight[at.z], weight[at.w]), known);
@@ -43,22 +64,18 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let blocks = (params.out_channels + 31u) / 32u;
     let index = linear_workgroup(id, count) * 64u + lane;
-
-    // index = ((sample * blocks + block) * Ci + channel) * 8 + voice
-    let inner = index % (blocks * params.in_channels * 8u);
-    let sample = index / (blocks * params.in_channels * 8u);
+    let blocks = (params.out_channels + 31u) / 32u;
+    let rows = select(blocks * 32u, params.out_channels, params.by_rows != 0u);
+    let step = rows * params.in_channels / 4u; // fours of a place
+    let inner = index % step;
+    let sample = index / step;
     if sample >= params.samples {
         return;
     }
-    let voice = inner % 8u;
-    let channel = (inner / 8u) % params.in_channels;
-    let block = inner / 8u / params.in_channels;
-    let wanted = vec4<u32>(block * 32u + voice) + vec4<u32>(0u, 8u, 16u, 24u);
-    let known = min(wanted, vec4<u32>(params.out_channels - 1u));
-    let own = (params.first + sample) * params.out_channels;
-    let at = ((vec4<u32>(own) + known) * params.in_channels + channel) * 9u;
+    let own = fourfold(inner);
+    let channel = (params.first + sample) * params.out_channels + own.out_channels;
+    let at = (channel * params.in_channels + own.in_channels) * 9u;
     var left: array<vec4<f32>, 6>;
     var middle: array<vec4<f32>, 6>;
     var right: array<vec4<f32>, 6>;
@@ -66,12 +83,11 @@ fn main(
         left = middle;
         middle = right;
         right = spread(
-            taps(at + along, wanted == known),
-            taps(at + 3u + along, wanted == known),
-            taps(at + 6u + along, wanted == known),
+            taps(at + along, own.known),
+            taps(at + 3u + along, own.known),
+            taps(at + 6u + along, own.known),
         );
     }
-    let step = blocks * params.in_channels * 8u;
     var to = sample * PLACES * step + inner;
     for (var down = 0u; down < params.places; down++) {
         let row = spread(picked6(&left, down), picked6(&middle, down), picked6(&right, down));

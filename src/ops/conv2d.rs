@@ -10,7 +10,7 @@
 
 use super::activation::afterwards;
 use super::rows::{of_pairs, of_rows, row_tile, singles_tile};
-use super::{Activation, Candidate, Op, call_name, pointwise, required, winograd};
+use super::{Activation, Candidate, Op, call_name, held, pointwise, required, winograd};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
 use crate::shape::{Padding, Shape, Window, divide};
@@ -58,8 +58,10 @@ pub const KERNELS: &[&Kernel] = &[
     &POINTWISE,
     &pointwise::SINGLES,
     &pointwise::QUADS,
-    &pointwise::HELD_SINGLES,
-    &pointwise::HELD_QUADS,
+    &held::SINGLES,
+    &held::QUADS,
+    &held::WINDOWS_SINGLES,
+    &held::WINDOWS_QUADS,
     &winograd::WEIGHTS,
     &winograd::INPUT,
     &winograd::OUTPUT,
@@ -275,9 +277,11 @@ impl Geometry {
         if let Some(tile) = self.row_tile().filter(|_| fills) {
             ways.push(tiled(&ROWS, tile, rows)?);
         }
+        let held = |kernel: &'static Kernel, grid| {
+            KernelCall { grid, ..call(kernel, kernel.tiles[0], x, weight, 0) }
+        };
         if fills && self.is_pointwise() {
             let tiled = |kernel: &'static Kernel| tiled(kernel, kernel.tiles[0], quads);
-            let held = |kernel: &'static Kernel, grid| single(kernel, kernel.tiles[0], grid);
             ways.extend(pointwise::ways(self, weights, scratch, tiled, held)?);
         }
         let square = self.square_tile([&PAIRS_QUADS, &PAIRS_SINGLES]);
@@ -288,6 +292,13 @@ impl Geometry {
                 .div_ceil(SUBGROUP_LANES);
             let grid = [self.batch, self.groups, blocks, octets, SUBGROUP_LANES];
             ways.push(single(kernel, tile, product("the grid", &grid)?));
+        }
+        if fills && !self.is_pointwise() && held::suits(self) {
+            let kernels = [&held::WINDOWS_QUADS, &held::WINDOWS_SINGLES];
+            let way = held::way(self, kernels, weights, scratch, held)?;
+            // Where it does not pay, all but the general one come before it in turn.
+            let pays = held::pays(self.terms(), self.group_out());
+            ways.insert(if pays { ways.len() } else { 1 }, way);
         }
         ways.extend(winograd::way(self, weight, [bias, residual], weights, scratch)?);
         afterwards(ways, self.activation, &self.output_shape(), scratch)

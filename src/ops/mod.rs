@@ -5,6 +5,7 @@
 //! reference alike.
 
 pub(crate) mod attributes;
+mod held;
 mod pointwise;
 mod pool;
 mod rows;

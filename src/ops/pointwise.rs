@@ -1,11 +1,10 @@
 //! The 1x1 convolution of software adapters: a matrix product over the pixels, four of them in each of eight lanes.
 //!
 //! Two ways: inputs go by tiles of sums (`shaders/conv2d/pointwise_quads.wgsl`), or channels go by inputs that are held
-//! (`shaders/common/pointwise_held.wgsl`). Both read planes of whole fours, which are gathered where there is a stride
-//! or a plane is of another size.
+//! ([`held`]). Both read planes of whole fours, which are gathered where there is a stride or a plane is of another size.
 
-use super::Candidate;
 use super::conv2d::{Geometry, PIXELS, SUBGROUP_CHANNELS, Weights};
+use super::{Candidate, held};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
 
@@ -13,32 +12,21 @@ pub(super) static GATHER: Kernel =
     crate::kernel!("conv2d/gather", [&[]]).made_for(AdapterClass::Software);
 pub(super) static SINGLES: Kernel = of_lanes(crate::kernel!("conv2d/pointwise_singles", [&[]]));
 pub(super) static QUADS: Kernel = of_lanes(crate::kernel!("conv2d/pointwise_quads", [&[]]));
-pub(super) static HELD_SINGLES: Kernel = of_lanes(crate::kernel!("conv2d/held_singles", [&[]]));
-pub(super) static HELD_QUADS: Kernel = of_lanes(crate::kernel!("conv2d/held_quads", [&[]]));
 
 const fn of_lanes(kernel: Kernel) -> Kernel {
     kernel.made_for(AdapterClass::Software).with_subgroups()
 }
 
-/// Terms that are held, and the output channels that one invocation goes through with them (`TERMS` and `CHANNELS` in
-/// `shaders/common/pointwise_held.wgsl`).
-const HELD_TERMS: usize = 64;
-const HELD_CHANNELS: usize = 128;
-
-/// Terms that a lane reads the weights of at once.
-const EIGHT: usize = 8;
-
-/// The ways to a 1x1 convolution, the preferred one last. `tiled` makes one of a kernel that reads packed weights,
-/// `single` one of a kernel and its grid.
+/// The ways to a 1x1 convolution, the preferred one last. `tiled` makes one of a kernel that reads packed weights, `call`
+/// the call of a kernel and its grid.
 pub(super) fn ways(
     geometry: &Geometry,
     weights: Weights,
     scratch: usize,
     tiled: impl Fn(&'static Kernel) -> Result<Candidate, ShapeError>,
-    single: impl Fn(&'static Kernel, usize) -> Candidate,
+    call: impl Fn(&'static Kernel, Grid) -> KernelCall,
 ) -> Result<Vec<Candidate>, ShapeError> {
-    let terms = geometry.terms();
-    if !terms.is_multiple_of(2) {
+    if !geometry.terms().is_multiple_of(2) {
         return Ok(Vec::new());
     }
     let pixels = product("the grid", &geometry.output)?;
@@ -46,21 +34,16 @@ pub(super) fn ways(
     let whole = pixels.is_multiple_of(PIXELS);
     let mut tile = tiled(if whole { &QUADS } else { &SINGLES })?;
     read_gathered(geometry, &mut tile, scratch, quads)?;
-    if !terms.is_multiple_of(EIGHT) {
+    if !held::suits(geometry) {
         return Ok(vec![tile]);
     }
-    let kernel = if whole { &HELD_QUADS } else { &HELD_SINGLES };
-    let mut held = single(kernel, geometry.octets(quads, weights, HELD_CHANNELS)?);
-    if !whole {
-        let sums = [geometry.batch, geometry.out_channels, quads, PIXELS];
-        held.scratch.push(product("the sums", &sums)?);
-        held.calls[0].bindings.push(("sums", Operand::Scratch(scratch)));
-    }
+    let mut held = held::way(geometry, [&held::QUADS, &held::SINGLES], weights, scratch, call)?;
     read_gathered(geometry, &mut held, scratch, quads)?;
-    // Few channels are not worth the reading, and zeros behind the last term cost what terms cost.
-    let pays = geometry.group_out() >= HELD_CHANNELS / 2
-        && terms.next_multiple_of(HELD_TERMS) * 3 <= terms * 4;
-    Ok(if pays { vec![tile, held] } else { vec![held, tile] })
+    Ok(if held::pays(geometry.terms(), geometry.group_out()) {
+        vec![tile, held]
+    } else {
+        vec![held, tile]
+    })
 }
 
 /// Has a way read gathered pixels where it needs them, in one more scratch buffer.

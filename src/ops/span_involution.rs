@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use super::activation::afterwards;
 use super::conv2d::{Geometry, Weights};
 use super::involution::{HELD_CHANNELS, QUADS, SINGLES, of_rows};
-use super::{Candidate, Conv2d, Involution, Op, call_name, required};
+use super::{Candidate, Conv2d, Involution, Op, call_name, held, required};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
 use crate::shape::Shape;
@@ -30,6 +30,10 @@ pub const KERNELS: &[&Kernel] = &[&SPAN_INVOLUTION, &PACK, &HELD_QUADS, &HELD_SI
 /// Rows of taps in a block of packed weights, and lanes.
 const PACKED_ROWS: usize = 4;
 const LANES: usize = 8;
+
+/// Channels that a kernel is made from, from which on a 1x1 convolution that holds them and stores the kernel is faster
+/// than making it where it is used.
+const STORED_TERMS: usize = 64;
 
 /// Channels of the narrow tile of `shaders/span_involution.wgsl`.
 const NARROW: usize = 4;
@@ -240,7 +244,10 @@ impl Op for SpanInvolution {
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let checked = self.checked(inputs)?;
-        let [general, held] = self.at_once(&checked)?;
-        Ok([general, self.in_two_steps(&checked)?, held].concat())
+        let [general, fused] = self.at_once(&checked)?;
+        let stored = self.in_two_steps(&checked)?;
+        let Geometry { in_channels: terms, out_channels: maps, .. } = checked.span;
+        let stores = terms >= STORED_TERMS && held::pays(terms, maps);
+        Ok(if stores { [general, fused, stored].concat() } else { [general, stored, fused].concat() })
     }
 }

@@ -4,10 +4,9 @@
 //! What lies between takes 36 values for each 16 pixels of every channel. It is made for so many tiles at a time
 //! that it stays in the cache, and the scratch buffers stay small.
 
-use super::Candidate;
 use super::activation::Activation;
 use super::conv2d::{Geometry, SUBGROUP_CHANNELS, SUBGROUP_LANES, Weights};
-use super::pointwise;
+use super::{Candidate, held, pointwise};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
 use crate::shape::Window;
@@ -82,10 +81,12 @@ pub(super) fn way(
     let shared = weights == Weights::Shared;
     let sets = |samples| if shared { 1 } else { samples };
     let [packed, spread, sums] = [scratch, scratch + 1, scratch + 2].map(Operand::Scratch);
+    let by_rows = held::pays(in_channels, out_channels);
+    let rows =
+        if by_rows { out_channels } else { out_channels.next_multiple_of(SUBGROUP_CHANNELS) };
     let transform = |part: Option<&Part>| -> Result<KernelCall, ShapeError> {
         let (first, samples) = part.map_or((0, 1), |part| (part.first_sample, part.samples));
-        let blocks = out_channels.div_ceil(SUBGROUP_CHANNELS);
-        let grid = product("the grid", &[samples, blocks, in_channels, SUBGROUP_LANES])?;
+        let grid = product("the grid", &[samples, rows, in_channels])? / QUAD;
         Ok(KernelCall {
             kernel: &WEIGHTS,
             tile: WEIGHTS.tiles[0],
@@ -95,6 +96,7 @@ pub(super) fn way(
                 ("out_channels", out_channels),
                 ("in_channels", in_channels),
                 ("places", SIDE + 2),
+                ("by_rows", usize::from(by_rows)),
             ])?,
             bindings: vec![("weight", weight), ("out", packed)],
             grid: Grid::Invocations(grid),
@@ -126,7 +128,8 @@ pub(super) fn way(
             grid: Grid::Invocations(product("the grid", &[samples, in_channels, quads])?),
         });
         let products = between(geometry, part)?;
-        calls.push(pointwise::call(&products, [spread, packed, sums], weights)?);
+        let call = if by_rows { held::call } else { pointwise::call };
+        calls.push(call(&products, [spread, packed, sums], weights)?);
         calls.push(KernelCall {
             kernel: &OUTPUT,
             tile: OUTPUT.tiles[0],
@@ -151,7 +154,6 @@ pub(super) fn way(
         product("the transformed tiles", &[PLACES, channels, most, QUAD])
     };
     let most = sets(parts.iter().map(|part| part.samples).max().unwrap_or(0));
-    let rows = out_channels.next_multiple_of(SUBGROUP_CHANNELS);
     let packed = product("the transformed weights", &[most, PLACES, rows, in_channels])?;
     Ok(Some(Candidate {
         name: NAME.to_owned(),

@@ -93,22 +93,32 @@ fn a_kernel_is_made_for_each_position() {
 
 /// The ways in their order: what is preferred on a GPU is the last that is not made for software adapters.
 #[test]
-fn software_adapters_make_the_kernel_where_it_is_held_and_gpus_in_two_steps() {
-    let ways = |channels: usize| -> Vec<(String, bool)> {
-        let shapes = [[2, channels, 8, 8], [2, 4, 8, 8], [18, 4, 1, 1]].map(Shape::from);
+fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_always() {
+    let ways = |groups: usize, channels: usize, terms: usize| -> Vec<(String, bool)> {
+        let maps = 9 * groups;
+        let shapes = [[2, channels, 8, 8], [2, terms, 8, 8], [maps, terms, 1, 1]].map(Shape::from);
         let shapes: Vec<&Shape> = shapes.iter().collect();
         let software = |way: &Candidate| {
             way.calls.iter().any(|call| call.kernel.made_for == Some(AdapterClass::Software))
         };
-        let ways = plain().candidates(&shapes).unwrap();
+        let involution = Involution { groups, ..plain().involution };
+        let ways = SpanInvolution { involution, bias: false }.candidates(&shapes).unwrap();
         ways.iter().map(|way| (way.name.clone(), software(way))).collect()
     };
-    for (channels, general, software) in [
-        (6, "span_involution[C=4]", "span_involution/quads[K=3,S=1,R=2]"),
+    for (groups, channels, terms, general, software) in [
+        (2, 6, 4, "span_involution[C=4]", "span_involution/quads[K=3,S=1,R=2]"),
         // More channels share a kernel than are gone through with the taps held.
-        (40, "span_involution[C=16]", "conv2d/pointwise_quads+involution/held_quads[K=3,S=1,R=2]"),
+        (
+            2,
+            40,
+            4,
+            "span_involution[C=16]",
+            "conv2d/pointwise_quads+involution/held_quads[K=3,S=1,R=2]",
+        ),
+        // Many channels make the kernel, which a convolution that holds them does faster.
+        (8, 24, 64, "span_involution[C=4]", "conv2d/held_quads+involution/held_quads[K=3,S=1,R=2]"),
     ] {
-        let ways = ways(channels);
+        let ways = ways(groups, channels, terms);
         let for_gpus = ways.iter().rev().find(|(_, software)| !software).unwrap();
         assert_eq!(ways[0].0, general);
         assert_eq!(for_gpus.0, "conv2d/pointwise[T=16]+involution/row[C=8]");

@@ -140,6 +140,47 @@ pub(super) fn conv2d() -> Vec<Case> {
                 &[&[2, 128, 5, 6], &[64, 128, 1, 1]],
             ),
             Case::new(
+                "Winograd: terms of a block that is held and some more, channels that are held for",
+                Conv2d {
+                    padding: 1.into(),
+                    bias: true,
+                    residual: true,
+                    activation: Activation::Relu,
+                    ..conv
+                },
+                &[&[1, 104, 25, 28], &[66, 104, 3, 3], &[66], &[1, 66, 25, 28]],
+            ),
+            Case::new(
+                "72 terms of a window in two groups, strided and dilated, channels of a block and five",
+                Conv2d {
+                    groups: 2,
+                    stride: [2, 1],
+                    dilation: [2, 2],
+                    padding: Padding::symmetric(1, 2),
+                    bias: true,
+                    activation: Activation::Silu,
+                    ..conv
+                },
+                &[&[2, 16, 9, 12], &[266, 8, 3, 3], &[266]],
+            ),
+            Case::new(
+                "72 terms of a window in planes of 55, and a residual",
+                Conv2d {
+                    stride: [2, 1],
+                    dilation: [3, 1],
+                    padding: Padding::Explicit { top: 3, left: 0, bottom: 2, right: 2 },
+                    residual: true,
+                    activation: Activation::Relu,
+                    ..conv
+                },
+                &[&[2, 8, 10, 11], &[130, 8, 3, 3], &[2, 130, 5, 11]],
+            ),
+            Case::new(
+                "128 terms of a window of 2x4 in planes of 63",
+                Conv2d { padding: Padding::Same, ..conv },
+                &[&[3, 16, 7, 9], &[64, 16, 2, 4]],
+            ),
+            Case::new(
                 "1x1 with stride in groups, planes of 15",
                 Conv2d { stride: [2, 2], groups: 2, activation: Activation::Relu, ..conv },
                 &[&[3, 8, 5, 9], &[44, 4, 1, 1]],
@@ -176,6 +217,16 @@ pub(super) fn dynamic_conv2d() -> Vec<Case> {
             "1x1 of 80 terms in planes of 25, a sample each its own",
             DynamicConv2d { conv },
             &[&[3, 80, 5, 5], &[3, 2], &[2, 66, 80, 1, 1]],
+        ),
+        Case::new(
+            "Winograd with channels that are held for, a sample each its own",
+            DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
+            &[&[2, 48, 28, 28], &[2, 2], &[2, 64, 48, 3, 3], &[2, 64]],
+        ),
+        Case::new(
+            "72 terms of a window, a sample each its own",
+            DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
+            &[&[3, 8, 6, 6], &[3, 2], &[2, 40, 8, 3, 3], &[2, 40]],
         ),
         Case::new(
             "depthwise, more samples than a tile of the mixer",

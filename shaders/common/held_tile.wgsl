@@ -1,18 +1,17 @@
-// 1x1 convolution that holds its inputs: a lane reads 64 terms of its four pixels, and goes through the output channels
+// Convolution that holds its inputs: a lane reads 64 terms of its four pixels, and goes through the output channels
 // with them. A product then takes two instructions of a processor, one of which reads what is held; where sums are held
 // and inputs go by, it takes more than three, for each sum is read, masked and written again in every trip. The price is
 // one trip of each sum through the output for every 64 terms.
 //
 // Lane l reads the weights of the terms 8 l to 8 l + 7 of a channel as they lie in the tensor, and all lanes hear them.
-// Input channels of a group are a multiple of eight. A kernel has the tensors of the output, `kept4` and `put4`.
+// Terms are a multiple of eight. A kernel imports held_planes or held_windows, which say what a term is, and sums_quads or
+// sums_singles, which say where sums are kept.
 #import activation
-#import fetch_terms
 #import fours
 #import grid
 #import octets
 
-@group(0) @binding(1) var<storage, read> x: array<Four>;       // [N, Ci, quads]
-@group(0) @binding(2) var<storage, read> weight: array<Eight>; // [Co, Ci/groups], or [N, Co, Ci/groups]
+@group(0) @binding(2) var<storage, read> weight: array<Eight>; // [Co, terms], or [N, Co, terms]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;     // [Co] or [N, Co]
 
 // Output channels of an invocation: enough to be worth the reading of its inputs.
@@ -41,14 +40,13 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(subgroup_invocation_id) voice: u32,
 ) {
-    let terms = params.in_channels / params.groups;
+    let terms = params.in_channels / params.groups * params.window.kernel_height * params.window.kernel_width;
     let group_out = params.out_channels / params.groups;
     let quads = (params.out_height * params.out_width + 3u) / 4u;
     let place = place_of(linear_workgroup(id, count), voice, quads);
     if is_past_end(place) {
         return;
     }
-    let plane = (place.sample * params.in_channels + place.group * terms) * quads + place.quad;
     let matrix = place.weights * params.groups + place.group;
     let biases = place.weights * params.bias_sample_stride + place.group * group_out;
     let channels = channels_of(place);
@@ -57,10 +55,8 @@ fn main(
         // What is read last comes to lie last: where less than 64 terms are left, they are behind zeros.
         let eights = min(terms - first, TERMS) / 8u;
         var held: Held;
-        var at = plane + first * quads;
-        if quads >= FAR {
-            seen += fetched(at, voice, quads, 8u * eights);
-        }
+        var source = source_of(place, first, quads);
+        seen += fetched_of(source, voice, quads, 8u * eights);
         for (var i = 0u; i < eights; i++) {
             held = Held(
                 held[8], held[9], held[10], held[11], held[12], held[13], held[14], held[15], held[16], held[17], held[18],
@@ -69,16 +65,15 @@ fn main(
                 held[39], held[40], held[41], held[42], held[43], held[44], held[45], held[46], held[47], held[48],
                 held[49], held[50], held[51], held[52], held[53], held[54], held[55], held[56], held[57], held[58],
                 held[59], held[60], held[61], held[62], held[63],
-                four(x[at]),
-                four(x[at + quads]),
-                four(x[at + 2u * quads]),
-                four(x[at + 3u * quads]),
-                four(x[at + 4u * quads]),
-                four(x[at + 5u * quads]),
-                four(x[at + 6u * quads]),
-                four(x[at + 7u * quads]),
+                next(&source, quads),
+                next(&source, quads),
+                next(&source, quads),
+                next(&source, quads),
+                next(&source, quads),
+                next(&source, quads),
+                next(&source, quads),
+                next(&source, quads),
             );
-            at += 8u * quads;
         }
         let listens = voice + eights >= 8u;
         let own = select(0u, voice + eights - 8u, listens);

@@ -1,0 +1,27 @@
+// Where common/held_tile.wgsl keeps its sums, for planes of a multiple of four pixels: in the output.
+#import activation
+#import fours
+#import octets
+
+@group(0) @binding(4) var<storage, read_write> out: array<Four>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<Four>;  // the shape of out
+
+// The sum so far of a channel of the place.
+fn kept4(place: Place, channel: u32, quads: u32) -> vec4<f32> {
+    return four(out[(first_channel(place) + channel) * quads + place.quad]);
+}
+
+// Keeps the sum of a channel for the terms to come, or finishes it after the last one.
+fn put4(place: Place, channel: u32, quads: u32, sum: vec4<f32>, last: bool) {
+    let at = (first_channel(place) + channel) * quads + place.quad;
+    var value = sum;
+    if last {
+        if params.has_residual != 0u {
+            value += four(residual[at]);
+        }
+        value = clip4(value, params.activation);
+    }
+    if place.valid {
+        out[at] = words(value);
+    }
+}

@@ -1,0 +1,39 @@
+// Where common/held_tile.wgsl keeps its sums, for planes of any number of pixels: in a buffer whose planes are a multiple of
+// four. The output is written value by value.
+#import activation
+#import fours
+#import octets
+
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;   // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<f32>;    // the shape of out
+@group(0) @binding(6) var<storage, read_write> sums: array<Four>; // [N, Co, quads]
+
+// The sum so far of a channel of the place.
+fn kept4(place: Place, channel: u32, quads: u32) -> vec4<f32> {
+    return four(sums[(first_channel(place) + channel) * quads + place.quad]);
+}
+
+// Keeps the sum of a channel for the terms to come, or finishes it after the last one.
+fn put4(place: Place, channel: u32, quads: u32, sum: vec4<f32>, last: bool) {
+    if !place.valid {
+        return;
+    }
+    let row = first_channel(place) + channel;
+    if !last {
+        sums[row * quads + place.quad] = words(sum);
+        return;
+    }
+    let plane = params.out_height * params.out_width;
+    let pixel = place.quad * 4u;
+    let at = row * plane + pixel;
+    let pixels = min(plane - pixel, 4u);
+    var value = sum;
+    if params.has_residual != 0u {
+        let places = min(vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(at + pixels - 1u));
+        value += vec4<f32>(residual[places.x], residual[places.y], residual[places.z], residual[places.w]);
+    }
+    value = clip4(value, params.activation);
+    for (var p = 0u; p < pixels; p++) {
+        out[at + p] = value[p];
+    }
+}

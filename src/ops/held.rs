@@ -1,0 +1,87 @@
+//! The convolution of software adapters that holds its inputs (`shaders/common/held_tile.wgsl`): four pixels in each of
+//! eight lanes, for which the output channels go by with their weights as they lie in the tensor.
+
+use super::Candidate;
+use super::conv2d::{Geometry, PIXELS, Weights};
+use crate::error::ShapeError;
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, product};
+
+pub(super) static QUADS: Kernel = of_lanes(crate::kernel!("conv2d/held_quads", [&[]]));
+pub(super) static SINGLES: Kernel = of_lanes(crate::kernel!("conv2d/held_singles", [&[]]));
+pub(super) static WINDOWS_QUADS: Kernel = of_lanes(crate::kernel!("conv2d/windows_quads", [&[]]));
+pub(super) static WINDOWS_SINGLES: Kernel =
+    of_lanes(crate::kernel!("conv2d/windows_singles", [&[]]));
+
+const fn of_lanes(kernel: Kernel) -> Kernel {
+    kernel.made_for(AdapterClass::Software).with_subgroups()
+}
+
+/// Terms that are held, and the output channels that one invocation goes through with them (`TERMS` and `CHANNELS` in
+/// the shader).
+const TERMS: usize = 64;
+const CHANNELS: usize = 128;
+
+/// Terms that a lane reads the weights of at once.
+const EIGHT: usize = 8;
+
+/// Whether the kernels can carry out a convolution.
+pub(super) fn suits(geometry: &Geometry) -> bool {
+    geometry.terms().is_multiple_of(EIGHT)
+}
+
+/// Whether it pays to hold the inputs, for so many terms and output channels of a group: few channels are not worth the
+/// reading, and zeros behind the last term cost what terms cost.
+pub(super) fn pays(terms: usize, channels: usize) -> bool {
+    terms.is_multiple_of(EIGHT)
+        && channels >= CHANNELS / 2
+        && terms.next_multiple_of(TERMS) * 3 <= terms * 4
+}
+
+/// Invocations of the kernels.
+fn grid(geometry: &Geometry, quads: usize, weights: Weights) -> Result<Grid, ShapeError> {
+    Ok(Grid::Invocations(geometry.octets(quads, weights, CHANNELS)?))
+}
+
+/// The way of one of two kernels: the first for planes of whole fours, the second for any. Its scratch buffer, where it has
+/// one, is `scratch`; `call` makes the call of a kernel and its grid.
+pub(super) fn way(
+    geometry: &Geometry,
+    [whole, any]: [&'static Kernel; 2],
+    weights: Weights,
+    scratch: usize,
+    call: impl Fn(&'static Kernel, Grid) -> KernelCall,
+) -> Result<Candidate, ShapeError> {
+    let pixels = product("the grid", &geometry.output)?;
+    let quads = pixels.div_ceil(PIXELS);
+    let grid = grid(geometry, quads, weights)?;
+    if pixels.is_multiple_of(PIXELS) {
+        return Ok(Candidate::single(call(whole, grid)));
+    }
+    let mut way = Candidate::single(call(any, grid));
+    let sums = [geometry.batch, geometry.out_channels, quads, PIXELS];
+    way.scratch.push(product("the sums", &sums)?);
+    way.calls[0].bindings.push(("sums", Operand::Scratch(scratch)));
+    Ok(way)
+}
+
+/// The call of `conv2d/held_quads` on x and weights, with nothing added.
+pub(super) fn call(
+    geometry: &Geometry,
+    [x, weight, out]: [Operand; 3],
+    weights: Weights,
+) -> Result<KernelCall, ShapeError> {
+    let quads = product("the grid", &geometry.output)? / PIXELS;
+    Ok(KernelCall {
+        kernel: &QUADS,
+        tile: QUADS.tiles[0],
+        params: geometry.params(Operand::Absent, Operand::Absent, weights)?,
+        bindings: vec![
+            ("x", x),
+            ("weight", weight),
+            ("bias", Operand::Absent),
+            ("residual", Operand::Absent),
+            ("out", out),
+        ],
+        grid: grid(geometry, quads, weights)?,
+    })
+}
