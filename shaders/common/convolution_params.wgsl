@@ -16,6 +16,7 @@ struct Params {
     has_bias: u32,
     has_residual: u32,
     activation: u32,
+    held_channels: u32, // output channels of an invocation of common/held_tile.wgsl
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

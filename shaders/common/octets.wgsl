@@ -1,5 +1,5 @@
 // What eight lanes of a convolution work on: as many channels of a group, and four pixels for each lane. A kernel has
-// CHANNELS, the output channels that one invocation goes through.
+// `block_channels`, the output channels that one invocation goes through.
 #import convolution_params
 
 // What a lane works on.
@@ -16,12 +16,12 @@ struct Place {
 // each other, so that what they read is still in the cache. Where all samples share their weights, eight
 // lanes may cover two of them.
 fn place_of(item: u32, voice: u32, quads: u32) -> Place {
-    let blocks = (params.out_channels / params.groups + CHANNELS - 1u) / CHANNELS;
+    let blocks = (params.out_channels / params.groups + block_channels() - 1u) / block_channels();
     let span = select(quads, quads * params.batch, params.weight_sample_stride == 0u);
     let octets = (span + 7u) / 8u;
     var rest = item;
     var place: Place;
-    place.first = (rest % blocks) * CHANNELS;
+    place.first = (rest % blocks) * block_channels();
     rest /= blocks;
     let quad = (rest % octets) * 8u + voice;
     rest /= octets;
@@ -41,7 +41,7 @@ fn is_past_end(place: Place) -> bool {
 
 // Channels of those that the group has.
 fn channels_of(place: Place) -> u32 {
-    return min(CHANNELS, params.out_channels / params.groups - place.first);
+    return min(block_channels(), params.out_channels / params.groups - place.first);
 }
 
 // The first of them in the output, counted over all samples.

@@ -12,6 +12,10 @@
 // Output channels of a tile.
 const CHANNELS: u32 = 32u;
 
+fn block_channels() -> u32 {
+    return CHANNELS;
+}
+
 // Where the weights of the tile's first term lie that this lane holds; eight further for each term.
 fn weights_of(place: Place, voice: u32, terms: u32) -> u32 {
     let blocks = (params.out_channels / params.groups + CHANNELS - 1u) / CHANNELS;

@@ -405,6 +405,7 @@ impl Geometry {
             ("has_bias", usize::from(bias != Operand::Absent)),
             ("has_residual", usize::from(residual != Operand::Absent)),
             ("activation", self.activation.code()),
+            ("held_channels", held::channels(self, weights)?),
         ])?
         .window(&self.window)
     }

@@ -2,7 +2,7 @@
 //! eight lanes, for which the output channels go by with their weights as they lie in the tensor.
 
 use super::Candidate;
-use super::conv2d::{Geometry, PIXELS, Weights};
+use super::conv2d::{Geometry, PIXELS, SUBGROUP_LANES, Weights};
 use crate::error::ShapeError;
 use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, product};
 
@@ -16,10 +16,14 @@ const fn of_lanes(kernel: Kernel) -> Kernel {
     kernel.made_for(AdapterClass::Software).with_subgroups()
 }
 
-/// Terms that are held, and the output channels that one invocation goes through with them (`TERMS` and `CHANNELS` in
-/// the shader).
+/// Terms that are held (`TERMS` in the shader).
 const TERMS: usize = 64;
-const CHANNELS: usize = 128;
+
+/// Output channels that one invocation goes through with them: fewer, or more where there are workgroups enough without.
+const CHANNELS: [usize; 2] = [128, 256];
+
+/// Workgroups that are enough for the processors that play a GPU.
+const ENOUGH: usize = 24;
 
 /// Terms that a lane reads the weights of at once.
 const EIGHT: usize = 8;
@@ -33,13 +37,22 @@ pub(super) fn suits(geometry: &Geometry) -> bool {
 /// reading, and zeros behind the last term cost what terms cost.
 pub(super) fn pays(terms: usize, channels: usize) -> bool {
     terms.is_multiple_of(EIGHT)
-        && channels >= CHANNELS / 2
+        && channels >= CHANNELS[0] / 2
         && terms.next_multiple_of(TERMS) * 3 <= terms * 4
+}
+
+/// Output channels of an invocation.
+pub(super) fn channels(geometry: &Geometry, weights: Weights) -> Result<usize, ShapeError> {
+    let [fewer, more] = CHANNELS;
+    let quads = product("the grid", &geometry.output)?.div_ceil(PIXELS);
+    let workgroups = geometry.octets(quads, weights, more)? / SUBGROUP_LANES;
+    Ok(if workgroups >= ENOUGH { more } else { fewer })
 }
 
 /// Invocations of the kernels.
 fn grid(geometry: &Geometry, quads: usize, weights: Weights) -> Result<Grid, ShapeError> {
-    Ok(Grid::Invocations(geometry.octets(quads, weights, CHANNELS)?))
+    let channels = channels(geometry, weights)?;
+    Ok(Grid::Invocations(geometry.octets(quads, weights, channels)?))
 }
 
 /// The way of one of two kernels: the first for planes of whole fours, the second for any. Its scratch buffer, where it has
