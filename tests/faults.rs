@@ -143,6 +143,20 @@ const FAULTS: &[Row] = &[
     ),
     (
         "conv2d",
+        "conv2d/winograd_input_singles",
+        "a tile in the last column sees the next row",
+        "inside & (column < vec4<u32>(params.width))",
+        "inside & (column < vec4<u32>(params.width + 1u))",
+    ),
+    (
+        "conv2d",
+        "conv2d/winograd_output_singles",
+        "the last pixel of a row is left out",
+        "p < pixels",
+        "p + 1u < pixels",
+    ),
+    (
+        "conv2d",
         "conv2d/winograd_input",
         "a tile in the last column sees the next row",
         "at.w + 1u, has_right)]).x, has_right)",
@@ -379,6 +393,8 @@ const HELPERS: &[(&str, &str)] = &[
     ("conv2d/winograd_weights", "conv2d/winograd"),
     ("conv2d/winograd_input", "conv2d/winograd"),
     ("conv2d/winograd_output", "conv2d/winograd"),
+    ("conv2d/winograd_input_singles", "conv2d/winograd"),
+    ("conv2d/winograd_output_singles", "conv2d/winograd"),
 ];
 
 #[test]

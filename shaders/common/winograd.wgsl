@@ -26,7 +26,7 @@ struct Tiles {
 }
 
 fn tiles_of(quad: u32, height: u32, width: u32) -> Tiles {
-    let columns = width / 4u;
+    let columns = (width + 3u) / 4u;
     let count = columns * ((height + 3u) / 4u);
     let number = vec4<u32>(quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
     let tile = min(number, vec4<u32>(count - 1u));

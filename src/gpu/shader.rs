@@ -49,6 +49,8 @@ const COMMON: &[(&str, &str)] = &[
     ("taps_read", include_str!("../../shaders/common/taps_read.wgsl")),
     ("window", include_str!("../../shaders/common/window.wgsl")),
     ("winograd", include_str!("../../shaders/common/winograd.wgsl")),
+    ("winograd_input", include_str!("../../shaders/common/winograd_input.wgsl")),
+    ("winograd_output", include_str!("../../shaders/common/winograd_output.wgsl")),
 ];
 
 /// How a shader takes four neighbouring values from a buffer: which file `#import fours` stands for.

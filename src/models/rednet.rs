@@ -78,8 +78,8 @@ impl RedNet {
         })
     }
 
-    /// The network for 8x8 images of handwritten digits whose weights come with this crate; see
-    /// [`digits_weights`](super::digits_weights).
+    /// The network for 8x8 images of handwritten digits whose weights come with this crate: `models::digits_weights`, with
+    /// the feature `weights`.
     pub fn digits() -> Self {
         let stage = |width, stride| Stage { blocks: 2, width, stride };
         RedNet {

@@ -65,6 +65,8 @@ pub const KERNELS: &[&Kernel] = &[
     &winograd::WEIGHTS,
     &winograd::INPUT,
     &winograd::OUTPUT,
+    &winograd::INPUT_SINGLES,
+    &winograd::OUTPUT_SINGLES,
 ];
 
 /// The parameters of a convolution; the kernel size is that of the weight.

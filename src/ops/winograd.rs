@@ -17,6 +17,10 @@ pub(super) static INPUT: Kernel =
     crate::kernel!("conv2d/winograd_input", [&[]]).made_for(AdapterClass::Software);
 pub(super) static OUTPUT: Kernel =
     crate::kernel!("conv2d/winograd_output", [&[]]).made_for(AdapterClass::Software);
+pub(super) static INPUT_SINGLES: Kernel =
+    crate::kernel!("conv2d/winograd_input_singles", [&[]]).made_for(AdapterClass::Software);
+pub(super) static OUTPUT_SINGLES: Kernel =
+    crate::kernel!("conv2d/winograd_output_singles", [&[]]).made_for(AdapterClass::Software);
 
 /// The name of the way.
 pub(crate) const NAME: &str = "conv2d/winograd";
@@ -39,6 +43,9 @@ const MOST_PARTS: usize = 64;
 /// Tiles of a sample from which on the way pays: the weights of 36 places are read for each eight fours of them. That the
 /// samples do not count keeps the choice the same for every batch.
 const LEAST_TILES: usize = 49;
+
+/// The same where the products hold their inputs.
+const LEAST_TILES_HELD: usize = 16;
 
 /// The part of a call that is done at a time.
 struct Part {
@@ -67,11 +74,11 @@ pub(super) fn way(
     scratch: usize,
 ) -> Result<Option<Candidate>, ShapeError> {
     let &Geometry { in_channels, out_channels, input: [height, width], .. } = geometry;
-    let tiles = product("the tiles", &[height.div_ceil(SIDE), width / SIDE])?;
-    let fits = tiles >= LEAST_TILES
+    let tiles = product("the tiles", &[height.div_ceil(SIDE), width.div_ceil(SIDE)])?;
+    let by_rows = held::pays(in_channels, out_channels);
+    let fits = tiles >= if by_rows { LEAST_TILES_HELD } else { LEAST_TILES }
         && geometry.groups == 1
         && suits(geometry)
-        && width.is_multiple_of(SIDE)
         && in_channels.is_multiple_of(2)
         && out_channels >= SUBGROUP_CHANNELS / 2;
     if !fits {
@@ -81,7 +88,8 @@ pub(super) fn way(
     let shared = weights == Weights::Shared;
     let sets = |samples| if shared { 1 } else { samples };
     let [packed, spread, sums] = [scratch, scratch + 1, scratch + 2].map(Operand::Scratch);
-    let by_rows = held::pays(in_channels, out_channels);
+    let whole = width.is_multiple_of(SIDE);
+    let [input, output] = if whole { [&INPUT, &OUTPUT] } else { [&INPUT_SINGLES, &OUTPUT_SINGLES] };
     let rows =
         if by_rows { out_channels } else { out_channels.next_multiple_of(SUBGROUP_CHANNELS) };
     let transform = |part: Option<&Part>| -> Result<KernelCall, ShapeError> {
@@ -121,9 +129,9 @@ pub(super) fn way(
             ("width", width),
         ])?;
         calls.push(KernelCall {
-            kernel: &INPUT,
-            tile: INPUT.tiles[0],
-            params: place.clone().size("channels", in_channels)?,
+            kernel: input,
+            tile: input.tiles[0],
+            params: place.clone().size("channels", in_channels)?.size("inputs", SIDE + 2)?,
             bindings: vec![("x", Operand::Input(0)), ("out", spread)],
             grid: Grid::Invocations(product("the grid", &[samples, in_channels, quads])?),
         });
@@ -131,8 +139,8 @@ pub(super) fn way(
         let call = if by_rows { held::call } else { pointwise::call };
         calls.push(call(&products, [spread, packed, sums], weights)?);
         calls.push(KernelCall {
-            kernel: &OUTPUT,
-            tile: OUTPUT.tiles[0],
+            kernel: output,
+            tile: output.tiles[0],
             params: place
                 .size("channels", out_channels)?
                 .size("places", SIDE + 2)?

@@ -151,6 +151,22 @@ pub(super) fn conv2d() -> Vec<Case> {
                 &[&[1, 104, 25, 28], &[66, 104, 3, 3], &[66], &[1, 66, 25, 28]],
             ),
             Case::new(
+                "Winograd: rows of three tiles and a pixel, and a residual",
+                Conv2d {
+                    padding: 1.into(),
+                    bias: true,
+                    residual: true,
+                    activation: Activation::Relu,
+                    ..conv
+                },
+                &[&[3, 48, 14, 13], &[67, 48, 3, 3], &[67], &[3, 67, 14, 13]],
+            ),
+            Case::new(
+                "Winograd: rows that lack a pixel of whole tiles, few channels",
+                Conv2d { padding: 1.into(), activation: Activation::Silu, ..conv },
+                &[&[2, 6, 25, 27], &[35, 6, 3, 3]],
+            ),
+            Case::new(
                 "72 terms of a window in two groups, strided and dilated, channels of a block and five",
                 Conv2d {
                     groups: 2,
@@ -222,6 +238,11 @@ pub(super) fn dynamic_conv2d() -> Vec<Case> {
             "Winograd with channels that are held for, a sample each its own",
             DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
             &[&[2, 48, 28, 28], &[2, 2], &[2, 64, 48, 3, 3], &[2, 64]],
+        ),
+        Case::new(
+            "Winograd on rows of two pixels more than whole tiles, a sample each its own",
+            DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
+            &[&[2, 48, 13, 14], &[2, 2], &[2, 64, 48, 3, 3], &[2, 64]],
         ),
         Case::new(
             "72 terms of a window, a sample each its own",
