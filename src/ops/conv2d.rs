@@ -298,7 +298,7 @@ impl Geometry {
         if fills && !self.is_pointwise() && held::suits(self) {
             let kernels = [&held::WINDOWS_QUADS, &held::WINDOWS_SINGLES];
             let way = held::way(self, kernels, weights, scratch, held)?;
-            // Where it does not pay, all but the general one come before it in turn.
+            // Where it does not pay, all but the general one are preferred to it.
             let pays = held::pays(self.terms(), self.group_out());
             ways.insert(if pays { ways.len() } else { 1 }, way);
         }
