@@ -1,6 +1,6 @@
 // Where common/held_tile.wgsl keeps its sums, for planes of any number of pixels: in a buffer whose planes are a multiple of
 // four. The output is written value by value.
-#import activation
+#import finish_singles
 #import fours
 #import octets
 
@@ -25,15 +25,5 @@ fn put4(place: Place, channel: u32, quads: u32, sum: vec4<f32>, last: bool) {
     }
     let plane = params.out_height * params.out_width;
     let pixel = place.quad * 4u;
-    let at = row * plane + pixel;
-    let pixels = min(plane - pixel, 4u);
-    var value = sum;
-    if params.has_residual != 0u {
-        let places = min(vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(at + pixels - 1u));
-        value += vec4<f32>(residual[places.x], residual[places.y], residual[places.z], residual[places.w]);
-    }
-    value = clip4(value, params.activation);
-    for (var p = 0u; p < pixels; p++) {
-        out[at + p] = value[p];
-    }
+    finish(sum, row * plane + pixel, min(plane - pixel, 4u));
 }

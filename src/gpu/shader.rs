@@ -20,6 +20,7 @@ const COMMON: &[(&str, &str)] = &[
     ("eight_sums", include_str!("../../shaders/common/eight_sums.wgsl")),
     ("fetch", include_str!("../../shaders/common/fetch.wgsl")),
     ("fetch_terms", include_str!("../../shaders/common/fetch_terms.wgsl")),
+    ("finish_singles", include_str!("../../shaders/common/finish_singles.wgsl")),
     ("fours", include_str!("../../shaders/common/fours.wgsl")),
     ("fours_wide", include_str!("../../shaders/common/fours_wide.wgsl")),
     ("global_avg_pool", include_str!("../../shaders/common/global_avg_pool.wgsl")),

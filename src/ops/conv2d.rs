@@ -385,6 +385,30 @@ impl Geometry {
         product("the grid", &[self.batch, self.groups, blocks, pixels])
     }
 
+    /// The call of a kernel without tiles on x, weights and out, with nothing added to the sums.
+    pub(super) fn plain_call(
+        &self,
+        kernel: &'static Kernel,
+        [x, weight, out]: [Operand; 3],
+        weights: Weights,
+        grid: Grid,
+    ) -> Result<KernelCall, ShapeError> {
+        let absent = Operand::Absent;
+        Ok(KernelCall {
+            kernel,
+            tile: kernel.tiles[0],
+            params: self.params(absent, absent, weights)?,
+            bindings: vec![
+                ("x", x),
+                ("weight", weight),
+                ("bias", absent),
+                ("residual", absent),
+                ("out", out),
+            ],
+            grid,
+        })
+    }
+
     pub(super) fn params(
         &self,
         bias: Operand,

@@ -80,21 +80,9 @@ pub(super) fn way(
 /// The call of `conv2d/held_quads` on x and weights, with nothing added.
 pub(super) fn call(
     geometry: &Geometry,
-    [x, weight, out]: [Operand; 3],
+    tensors: [Operand; 3],
     weights: Weights,
 ) -> Result<KernelCall, ShapeError> {
     let quads = product("the grid", &geometry.output)? / PIXELS;
-    Ok(KernelCall {
-        kernel: &QUADS,
-        tile: QUADS.tiles[0],
-        params: geometry.params(Operand::Absent, Operand::Absent, weights)?,
-        bindings: vec![
-            ("x", x),
-            ("weight", weight),
-            ("bias", Operand::Absent),
-            ("residual", Operand::Absent),
-            ("out", out),
-        ],
-        grid: grid(geometry, quads, weights)?,
-    })
+    geometry.plain_call(&QUADS, tensors, weights, grid(geometry, quads, weights)?)
 }

@@ -98,21 +98,10 @@ fn gather(
 /// The call of `conv2d/pointwise_quads` on x and packed weights, with nothing added.
 pub(super) fn call(
     geometry: &Geometry,
-    [x, packed, out]: [Operand; 3],
+    tensors: [Operand; 3],
     weights: Weights,
 ) -> Result<KernelCall, ShapeError> {
     let quads = product("the grid", &geometry.output)? / PIXELS;
-    Ok(KernelCall {
-        kernel: &QUADS,
-        tile: QUADS.tiles[0],
-        params: geometry.params(Operand::Absent, Operand::Absent, weights)?,
-        bindings: vec![
-            ("x", x),
-            ("weight", packed),
-            ("bias", Operand::Absent),
-            ("residual", Operand::Absent),
-            ("out", out),
-        ],
-        grid: Grid::Invocations(geometry.octets(quads, weights, SUBGROUP_CHANNELS)?),
-    })
+    let grid = Grid::Invocations(geometry.octets(quads, weights, SUBGROUP_CHANNELS)?);
+    geometry.plain_call(&QUADS, tensors, weights, grid)
 }
