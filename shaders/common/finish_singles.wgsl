@@ -2,7 +2,9 @@
 // `out` and `residual`, arrays of f32 of one shape, and says in its parameters `has_residual` and `activation`.
 #import activation
 
-fn finish(sum: vec4<f32>, at: u32, pixels: u32) {
+// `left` pixels of the row or plane are left at `at`.
+fn finish(sum: vec4<f32>, at: u32, left: u32) {
+    let pixels = min(left, 4u);
     var value = sum;
     if params.has_residual != 0u {
         let places = min(vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(at + pixels - 1u));

@@ -25,5 +25,5 @@ fn put4(place: Place, channel: u32, quads: u32, sum: vec4<f32>, last: bool) {
     }
     let plane = params.out_height * params.out_width;
     let pixel = place.quad * 4u;
-    finish(sum, row * plane + pixel, min(plane - pixel, 4u));
+    finish(sum, row * plane + pixel, plane - pixel);
 }

@@ -10,6 +10,6 @@ fn store(value: vec4<f32>, plane: u32, row: u32, column: u32, valid: bool) {
     if valid && row < params.height {
         let first = column * 4u;
         let at = (plane * params.height + row) * params.width + first;
-        finish(value, at, min(params.width - first, 4u));
+        finish(value, at, params.width - first);
     }
 }
