@@ -1,5 +1,6 @@
 // The general convolution: any window, any groups. One invocation computes T output channels of one
-// group at four neighbouring pixels of an output row: 4 + T loads for 4 T multiply-adds.
+// group at four neighbouring pixels of an output row: 4 + T loads for 4 T multiply-adds. Long sums are split over
+// dispatches, each of which adds some of the input channels to what the one before has left as its residual.
 #import grid
 #import activation
 #import convolution
@@ -40,7 +41,7 @@ fn main(
     let ix0 = ox * params.window.stride_x - params.window.padding_left;
 
     var sum: array<vec4<f32>, T>;
-    for (var ci = 0u; ci < group_in; ci++) {
+    for (var ci = params.first_in; ci < params.last_in; ci++) {
         let plane = (sample * params.in_channels + group * group_in + ci) * params.height * params.width;
         for (var ky = 0u; ky < params.window.kernel_height; ky++) {
             for (var kx = 0u; kx < params.window.kernel_width; kx++) {

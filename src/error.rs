@@ -226,6 +226,8 @@ pub enum Limit {
     WorkgroupMemory,
     /// Storage buffers that one kernel can see.
     StorageBuffers,
+    /// Iterations of the loops of one invocation, after which the driver ends them and says nothing.
+    Trips,
 }
 
 impl std::fmt::Display for Limit {
@@ -242,6 +244,7 @@ impl std::fmt::Display for Limit {
             Limit::WorkgroupMemory => {
                 "bytes of workgroup memory (max_compute_workgroup_storage_size)"
             }
+            Limit::Trips => "iterations of loops in one invocation",
             Limit::StorageBuffers => "storage buffers (max_storage_buffers_per_shader_stage)",
         })
     }

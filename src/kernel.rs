@@ -182,6 +182,9 @@ pub struct KernelCall {
     pub bindings: Vec<(&'static str, Operand)>,
     /// Its size.
     pub grid: Grid,
+    /// Iterations that the loops of one invocation make together, at most, as far as they depend on sizes; see
+    /// [`nested`]. Loops over a register tile are not counted: compilers unroll them.
+    pub trips: usize,
 }
 
 /// What a pipeline is compiled from: complete, so that equal keys mean equal pipelines. Sizes of tensors
@@ -215,6 +218,16 @@ impl KernelCall {
     pub fn key(&self) -> KernelKey {
         KernelKey { kernel: self.kernel, tile: self.tile }
     }
+}
+
+/// Operators split sums that would take an invocation more iterations than this, where they can. Drivers may end loops
+/// by force after some number of them: llvmpipe of Mesa 22.3 after 65,535.
+pub const MOST_TRIPS: usize = 1 << 15;
+
+/// Iterations of loops within each other, of which the outermost is the first and makes `lengths[0]`: those of the
+/// inner ones count as often as they run.
+pub fn nested(lengths: &[usize]) -> usize {
+    lengths.iter().rev().fold(0, |inner, &length| length.saturating_mul(inner.saturating_add(1)))
 }
 
 /// `a * b * ...`, or an overflow error that names `what`: for grids and element counts.

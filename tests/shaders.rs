@@ -317,9 +317,8 @@ fn every_call_names_exactly_what_its_shader_declares() {
                 let alone = || writers(*operand).all(|kernel| kernel == call.kernel);
                 match operand {
                     Operand::Input(_) | Operand::Absent => assert!(binding.read_only, "{}", at()),
-                    Operand::Output => assert!(!binding.read_only && alone(), "{}", at()),
-                    Operand::Scratch(_) if !binding.read_only => assert!(alone(), "{}", at()),
-                    Operand::Scratch(_) => {
+                    _ if !binding.read_only => assert!(alone(), "{}", at()),
+                    Operand::Output | Operand::Scratch(_) => {
                         let written = calls[..index]
                             .iter()
                             .any(|before| before.bindings.contains(&("out", *operand)));

@@ -292,7 +292,11 @@ fn an_operator_is_four_files_of_one_name() {
     // And no file of these folders belongs to no operator.
     for (folder, ending, others) in [
         ("shaders", "wgsl", &["limits"][..]),
-        ("src/ops", "rs", &["mod", "attributes", "held", "pointwise", "pool", "rows", "winograd"]),
+        (
+            "src/ops",
+            "rs",
+            &["mod", "attributes", "held", "long_sum", "pointwise", "pool", "rows", "winograd"],
+        ),
         ("src/reference", "rs", &["mod", "network"]),
         ("tests/ops", "rs", &["mod"]),
     ] {

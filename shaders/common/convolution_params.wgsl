@@ -11,6 +11,8 @@ struct Params {
     out_height: u32,
     out_width: u32,
     groups: u32,
+    first_in: u32,             // channels of a group that the general kernel sums: all, but where a long sum
+    last_in: u32,              // is split over dispatches
     weight_sample_stride: u32, // 0 where all samples share one weight
     bias_sample_stride: u32,
     has_bias: u32,

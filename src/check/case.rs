@@ -23,6 +23,9 @@ pub struct Case {
     pub seed: u64,
     /// How large the values of x may be.
     pub scale: f32,
+    /// Whether no value is negative. Of sums of many values the bound is so wide that where they cancel out, it would not
+    /// show that some are missing.
+    pub positive: bool,
     /// Why it is there, for a fixed case.
     pub story: &'static str,
 }
@@ -31,10 +34,22 @@ impl Case {
     /// A case with a story and a seed that follows from it.
     pub fn new(story: &'static str, operator: impl Into<Operator>, shapes: &[&[usize]]) -> Self {
         let shapes = shapes.iter().map(|&dims| Shape::new(dims)).collect();
-        Case { operator: operator.into(), shapes, seed: story.len() as u64, scale: 1.0, story }
+        Case {
+            operator: operator.into(),
+            shapes,
+            seed: story.len() as u64,
+            scale: 1.0,
+            positive: false,
+            story,
+        }
     }
 
-    /// The input tensors: uniform in -1..1, but x as far as its scale, variances positive, and attention a
+    /// The same case with no negative values.
+    pub fn positive(self) -> Self {
+        Case { positive: true, ..self }
+    }
+
+    /// The input tensors: uniform in -1..1, or in 0..1 where all are to be positive, but x as far as its scale, variances positive, and attention a
     /// weight in 0..1.
     pub fn inputs(&self) -> Vec<Tensor> {
         let mut rng = fastrand::Rng::with_seed(self.seed);
@@ -45,6 +60,7 @@ impl Case {
                 match name {
                     "running_var" => 0.1 + unit,
                     "attention" => unit,
+                    _ if self.positive => self.scale * unit,
                     "x" => self.scale * (2.0 * unit - 1.0),
                     _ => 2.0 * unit - 1.0,
                 }
@@ -67,6 +83,9 @@ impl fmt::Display for Case {
         write!(f, " seed={}", self.seed)?;
         if self.scale != 1.0 {
             write!(f, " scale={}", self.scale)?;
+        }
+        if self.positive {
+            write!(f, " positive")?;
         }
         if self.story.is_empty() { Ok(()) } else { write!(f, " ({})", self.story) }
     }
@@ -126,7 +145,7 @@ pub fn generate(operator: &str, choices: &mut dyn Choices) -> Option<Case> {
     let seed = draw.0.below(1 << 30) as u64;
     // Past the upper bound of relu6 and into the tails of the others; the error bounds follow.
     let scale = draw.one_of(&[1.0, 1.0, 8.0]);
-    Some(Case { operator, shapes, seed, scale, story: "" })
+    Some(Case { operator, shapes, seed, scale, positive: false, story: "" })
 }
 
 /// Draws parameters from choices; in each range the first value is the plainest.

@@ -1,6 +1,7 @@
 //! Cases that are always run: bugs that were fixed, edges of tiles and limits, and answers known by hand.
 
 mod convolution;
+mod long;
 
 use super::case::Case;
 use crate::error::{Error, Result};
@@ -14,6 +15,11 @@ use crate::tensor::Tensor;
 
 /// The fixed cases of the operator of this name.
 pub fn fixed(operator: &str) -> Vec<Case> {
+    [short(operator), long::long(operator)].concat()
+}
+
+/// Those of usual sizes.
+fn short(operator: &str) -> Vec<Case> {
     let k7 = Window::new([7, 7]).padding(3);
     match operator {
         "unfold" => vec![

@@ -35,6 +35,9 @@ pub struct Options {
     pub max_binding_size: Option<u64>,
     /// Workgroups along one dimension of a dispatch.
     pub max_workgroups: Option<u32>,
+    /// Iterations that the loops of one invocation make together. An adapter's own limit is found by a test when it is
+    /// opened: llvmpipe of Mesa 22.3 ends loops after 65,535 iterations and says nothing.
+    pub max_trips: Option<usize>,
     /// How long one submission may keep the device busy, by an estimate for a slow one: longer work is cut
     /// into several. None is half a second, and no limit on a software adapter.
     pub submission_budget: Option<Duration>,

@@ -1,13 +1,14 @@
 //! What an adapter can do at most, measured: how fast it copies and multiplies, and what it costs to start
 //! work. No kernel is faster than both; how near one comes is told by its fraction of them.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Gpu;
 use super::bind::Binder;
 use super::execute::{Dispatch, GpuTensor};
+use super::{AdapterInfo, Gpu};
 use crate::error::{Error, Result};
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params};
+use crate::kernel::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params};
 use crate::ops::Cost;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -15,9 +16,10 @@ use crate::tensor::Tensor;
 static COPY: Kernel = crate::kernel!("limits/copy", [&[]]);
 static MULTIPLY_ADD: Kernel = crate::kernel!("limits/multiply_add", [&[]]);
 static LOADS: Kernel = crate::kernel!("limits/loads", [&[]]);
+static TRIPS: Kernel = crate::kernel!("limits/trips", [&[]]);
 
 /// Shaders that measure an adapter.
-pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &LOADS];
+pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &LOADS, &TRIPS];
 
 /// Names the measurement in errors.
 const LIMITS: &str = "limits";
@@ -72,25 +74,26 @@ pub enum Bound {
 /// A copy of so many elements.
 pub(crate) fn copying(elements: usize) -> Result<KernelCall> {
     let grid = Grid::Invocations(elements.div_ceil(COPIED));
-    call(&COPY, &[("fours", elements / 4)], grid)
+    call(&COPY, &[("fours", elements / 4)], grid, 0)
 }
 
 /// So many rounds of multiply-adds in each invocation.
 pub(crate) fn multiplying(invocations: usize, rounds: usize) -> Result<KernelCall> {
     let sizes = [("invocations", invocations), ("rounds", rounds)];
-    call(&MULTIPLY_ADD, &sizes, Grid::Invocations(invocations))
+    call(&MULTIPLY_ADD, &sizes, Grid::Invocations(invocations), rounds)
 }
 
 /// So many loads of single values in each invocation, each from where its neighbour's next one is.
 pub(crate) fn loading(invocations: usize, rounds: usize) -> Result<KernelCall> {
     let sizes = [("invocations", invocations), ("rounds", rounds)];
-    call(&LOADS, &sizes, Grid::Invocations(invocations))
+    call(&LOADS, &sizes, Grid::Invocations(invocations), rounds)
 }
 
 fn call(
     kernel: &'static Kernel,
     sizes: &[(&'static str, usize)],
     grid: Grid,
+    trips: usize,
 ) -> Result<KernelCall> {
     Ok(KernelCall {
         kernel,
@@ -98,7 +101,37 @@ fn call(
         params: Params::sizes(sizes).map_err(Error::at(LIMITS))?,
         bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
         grid,
+        trips,
     })
+}
+
+/// Iterations that an invocation is asked for to see whether they are all made: more than operators ask for at usual
+/// sizes, and few enough to take milliseconds. Their sum is a whole number in single precision.
+const ASKED: usize = 1 << 20;
+
+/// Iterations by which a call may exceed its [`trips`](KernelCall::trips): of loops whose length is fixed in the shader.
+const FIXED: usize = 1024;
+
+/// How many iterations of its loops an adapter gives an invocation; `None` where it sets no limit. Found out once for each
+/// adapter and process.
+pub(super) async fn trips(gpu: &Gpu) -> Result<Option<usize>> {
+    static KNOWN: Mutex<Vec<(AdapterInfo, Option<usize>)>> = Mutex::new(Vec::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known().iter().find(|(info, _)| info == gpu.adapter()).map(|(_, trips)| *trips);
+    if let Some(trips) = found {
+        return Ok(trips);
+    }
+    let x = gpu.upload(&Tensor::filled([8], 1.0).map_err(Error::at(LIMITS))?)?;
+    let out = gpu.empty(&Shape::from([1]), LIMITS, "the count")?;
+    let mut binder = Binder::new(gpu, LIMITS)?;
+    let call = call(&TRIPS, &[("trips", ASKED)], Grid::Invocations(1), ASKED)?;
+    binder.push_once(&call, &x, &(out.lease.clone(), out.bytes()))?;
+    let bound = binder.finish()?;
+    gpu.record(LIMITS, &bound.dispatches, None)?;
+    let made = gpu.download_async(&out).await?.data().first().map_or(0, |&made| made as usize);
+    let trips = (made < ASKED).then(|| made.saturating_sub(FIXED));
+    known().push((gpu.adapter().clone(), trips));
+    Ok(trips)
 }
 
 impl Gpu {
@@ -148,7 +181,7 @@ impl Gpu {
         loop {
             let call = multiplying(invocations, rounds)?;
             let best = self.best(&self.bound(&call, &x, &out, 1)?)?;
-            if best >= LONG_ENOUGH || rounds >= 1 << 20 {
+            if best >= LONG_ENOUGH || rounds >= MOST_TRIPS {
                 return Ok(2.0 * (ROUND * rounds * invocations) as f64 / best.as_secs_f64());
             }
             rounds *= 4;

@@ -59,6 +59,8 @@ struct Inner {
     pipelines: pipelines::Pipelines,
     pool: buffers::Pool,
     options: Options,
+    /// Iterations of the loops of one invocation.
+    max_trips: usize,
     /// Read once, when the device is opened.
     tuned: Choices,
     in_flight: execute::InFlight,
@@ -91,8 +93,23 @@ impl Gpu {
 
     /// Opens a device.
     pub async fn open_async(options: &Options) -> Result<Self> {
-        let context = Context::open(options).await?;
-        Ok(Gpu(Arc::new(Inner {
+        let gpu = Gpu::of(Context::open(options).await?, options, None);
+        let trips = limits::trips(&gpu).await?;
+        // Nobody else has the device yet. What the test took does not count among what callers ask of it.
+        let Some(Inner { context, .. }) = Arc::into_inner(gpu.0) else {
+            return Err(crate::Error::Device {
+                what: "opening".to_owned(),
+                message: "the test of its loops is still at work".to_owned(),
+            });
+        };
+        Ok(Gpu::of(context, options, trips))
+    }
+
+    /// A device with empty caches that gives so many iterations to the loops of an invocation.
+    fn of(context: Context, options: &Options, trips: Option<usize>) -> Self {
+        let unlimited = usize::MAX;
+        Gpu(Arc::new(Inner {
+            max_trips: trips.unwrap_or(unlimited).min(options.max_trips.unwrap_or(unlimited)),
             tuned: Choices::load(&options.tuned, &context.info.identity()),
             pipelines: pipelines::Pipelines::new(pipeline_cache::open(
                 &context,
@@ -104,7 +121,7 @@ impl Gpu {
             in_flight: execute::InFlight::default(),
             uploads: execute::InFlight::default(),
             submissions: AtomicU64::new(0),
-        })))
+        }))
     }
 
     /// Opens the same adapter anew, after [`Error::DeviceLost`](crate::Error::DeviceLost). Tensors of the old device
@@ -122,6 +139,12 @@ impl Gpu {
     /// The adapter this runs on.
     pub fn adapter(&self) -> &AdapterInfo {
         &self.0.context.info
+    }
+
+    /// The iterations that loops of one invocation may make together, where the driver or the
+    /// [options](Options::max_trips) set a limit: no candidate that could need more is run.
+    pub fn max_trips(&self) -> Option<usize> {
+        Some(self.0.max_trips).filter(|&trips| trips < usize::MAX)
     }
 
     /// What the buffer pool holds.

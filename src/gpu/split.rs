@@ -104,8 +104,8 @@ impl Gpu {
         Ok(output)
     }
 
-    /// The ways of an operator that this device has: those made for the other class of adapter, then the
-    /// general one, and last the one that is preferred here, by its class or because it was
+    /// The ways of an operator that this device has: those whose loops are longer than it allows, which are refused,
+    /// then those made for the other class of adapter, then the general one, and last the one that is preferred here, by its class or because it was
     /// [measured](crate::tuned) to be the fastest.
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let candidates = self.fixed_candidates(op, shapes)?;
@@ -113,6 +113,7 @@ impl Gpu {
         if self.0.options.low_memory && matches!(op, Operator::SpanInvolution(_)) {
             candidates.sort_by_key(|candidate| !stores_kernel(candidate));
         }
+        candidates.sort_by_key(|candidate| self.keeps_to_trips(candidate));
         Ok(candidates)
     }
 
@@ -127,8 +128,13 @@ impl Gpu {
         let listens = |kernel: &Kernel| kernel.subgroups;
         let foreign = |kernel: &Kernel| kernel.made_for.is_some_and(|made_for| made_for != class);
         candidates.retain(|c| info.subgroup_size >= SUBGROUP_LANES || !kernels(c, &listens));
-        candidates.sort_by_key(|candidate| !kernels(candidate, &foreign));
+        candidates.sort_by_key(|c| (self.keeps_to_trips(c), !kernels(c, &foreign)));
         Ok(candidates)
+    }
+
+    /// Whether no loop of a candidate is longer than the device allows.
+    fn keeps_to_trips(&self, candidate: &Candidate) -> bool {
+        candidate.calls.iter().all(|call| call.trips <= self.0.max_trips)
     }
 
     /// What `samples` of the batch take.
@@ -181,6 +187,17 @@ impl Gpu {
                     cure: "one sample of it must fit: use a smaller image or fewer channels",
                 }));
             }
+        }
+        let longest = part.candidate.calls.iter().max_by_key(|call| call.trips);
+        if let Some(call) = longest.filter(|call| call.trips > self.0.max_trips) {
+            return Ok(Some(Error::Limit {
+                op: op.name(),
+                what: format!("the kernel {}", call.kernel.name),
+                limit: Limit::Trips,
+                needed: call.trips as u64,
+                allowed: self.0.max_trips as u64,
+                cure: "use a shorter sum, a smaller window or image, or a newer driver",
+            }));
         }
         for call in &part.candidate.calls {
             let pipeline = self.0.pipelines.get(&self.0.context, call.key())?;

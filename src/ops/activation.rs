@@ -97,6 +97,7 @@ fn call(elements: usize, activation: Activation, x: Operand) -> Result<KernelCal
         params: Params::sizes(&[("elements", elements), ("activation", activation.code())])?,
         bindings: vec![("x", x), ("out", Operand::Output)],
         grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
+        trips: ELEMENTS_PER_INVOCATION,
     })
 }
 

@@ -133,6 +133,7 @@ impl Op for Add {
                     ("out", Operand::Output),
                 ],
                 grid: Grid::Invocations(values.div_ceil(ELEMENTS_PER_INVOCATION)),
+                trips: ELEMENTS_PER_INVOCATION,
             })
         };
         runs.resize(RUNS, Run { size: 1, strides: [0, 0] });

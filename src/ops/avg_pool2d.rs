@@ -6,10 +6,9 @@
 //! more where a last window that starts on the input hangs over.
 //! Definition: `torch.nn.functional.avg_pool2d`.
 
-use super::conv2d::PIXELS;
 use super::{Candidate, Op, pool, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{Kernel, Params};
 use crate::shape::{Shape, Window};
 
 static AVG_POOL2D: Kernel = crate::kernel!("avg_pool2d", [&[]]);
@@ -75,19 +74,14 @@ impl Op for AvgPool2d {
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let (x, output) = self.checked(inputs)?;
-        let [[top, bottom], [left, right]] = self.window.resolve_padding()?;
-        let params = Params::planes(x, output)?
-            .window(&self.window)?
-            .size("padded_height", top + x[2] + bottom)?
-            .size("padded_width", left + x[3] + right)?
-            .size("count_include_pad", usize::from(self.count_include_pad))?;
-        let quads = [x[0], x[1], output[0], output[1].div_ceil(PIXELS)];
-        Ok(vec![Candidate::single(KernelCall {
-            kernel: &AVG_POOL2D,
-            tile: AVG_POOL2D.tiles[0],
-            params,
-            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-            grid: Grid::Invocations(product("the grid", &quads)?),
-        })])
+        Ok(vec![pool::candidate(&self.window, x, output, |window, x, output, tensors| {
+            let [[top, bottom], [left, right]] = window.resolve_padding()?;
+            let params = Params::planes(x, output)?
+                .window(window)?
+                .size("padded_height", top + x[2] + bottom)?
+                .size("padded_width", left + x[3] + right)?
+                .size("count_include_pad", usize::from(self.count_include_pad))?;
+            pool::call(&AVG_POOL2D, params, window, x, output, tensors)
+        })?])
     }
 }

@@ -118,6 +118,7 @@ impl Op for BatchNorm {
                     ("out", Operand::Output),
                 ],
                 grid: Grid::Invocations(product("the grid", &grid)?),
+                trips: ELEMENTS_PER_INVOCATION,
             }))
         };
         let mut candidates = vec![candidate(&BATCH_NORM, values)?];

@@ -10,9 +10,9 @@
 
 use super::activation::afterwards;
 use super::rows::{of_pairs, of_rows, row_tile, singles_tile};
-use super::{Activation, Candidate, Op, call_name, held, pointwise, required, winograd};
+use super::{Activation, Candidate, Op, call_name, held, long_sum, pointwise, required, winograd};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, nested, product};
 use crate::shape::{Padding, Shape, Window, divide};
 
 /// Pixels of an output row that one invocation computes (a `vec4` in the shaders).
@@ -219,7 +219,7 @@ impl Geometry {
         scratch: usize,
     ) -> Result<Vec<Candidate>, ShapeError> {
         let params = self.params(bias, residual, weights)?;
-        let call = |kernel, tile, x, weight, grid| KernelCall {
+        let call = |kernel, tile, x, weight, grid, trips| KernelCall {
             kernel,
             tile,
             params: params.clone(),
@@ -231,9 +231,12 @@ impl Geometry {
                 ("out", Operand::Output),
             ],
             grid: Grid::Invocations(grid),
+            trips,
         };
         let x = Operand::Input(0);
-        let single = |kernel, tile, grid| Candidate::single(call(kernel, tile, x, weight, grid));
+        let single = |kernel, tile, grid, trips| {
+            Candidate::single(call(kernel, tile, x, weight, grid, trips))
+        };
         let pixels = product("the grid", &[self.output[0], self.output[1]])?;
         let rows = product("the grid", &[self.output[0], self.output[1].div_ceil(PIXELS)])?;
         // A wide tile shares each input value among more outputs; a narrow one wastes less on small groups.
@@ -241,31 +244,40 @@ impl Geometry {
         let tiles = if self.group_out() > 2 { [narrow, wide] } else { [wide, narrow] };
         let mut ways = Vec::new();
         for tile in tiles {
-            ways.push(single(&CONV2D, tile, self.blocks(rows, tile)?));
+            let [kernel_height, kernel_width] = self.window.kernel_size;
+            let trips = nested(&[self.group_in(), kernel_height, kernel_width]);
+            let whole = single(&CONV2D, tile, self.blocks(rows, tile)?, trips);
+            let sums = self.output_shape().elements()?;
+            ways.push(long_sum::split(whole, self.group_in(), [scratch, sums]));
         }
         if self.group_in() == 1 {
             let grid = product("the grid", &[self.batch, self.out_channels, rows])?;
-            ways.push(single(&DEPTHWISE, DEPTHWISE.tiles[0], grid));
+            let trips = nested(&self.window.kernel_size);
+            ways.push(single(&DEPTHWISE, DEPTHWISE.tiles[0], grid, trips));
             if let Some((kernel, tile)) = self.square_tile([&DEPTHWISE_ROWS, &DEPTHWISE_SINGLES]) {
                 let strips = self.output[0].div_ceil(STRIP);
                 let columns = self.output[1].div_ceil(PIXELS);
                 let grid = [self.batch, self.out_channels, strips, columns];
-                ways.push(single(kernel, tile, product("the grid", &grid)?));
+                let rows = STRIP + self.window.kernel_size[0];
+                ways.push(single(kernel, tile, product("the grid", &grid)?, rows));
             }
         }
         let quads = pixels.div_ceil(PIXELS);
         if self.is_pointwise() && self.window.stride == [1, 1] {
             let [narrow, wide] = [POINTWISE.tiles[0], POINTWISE.tiles[1]];
             for tile in if self.group_out() > 8 { [narrow, wide] } else { [wide, narrow] } {
-                ways.push(single(&POINTWISE, tile, self.blocks(quads, tile)?));
+                ways.push(single(&POINTWISE, tile, self.blocks(quads, tile)?, self.group_in()));
             }
         }
         // Below half a tile of channels, most of what subgroups compute would be dropped.
         let fills = self.group_out() >= SUBGROUP_CHANNELS / 2;
         let packed = Operand::Scratch(scratch);
         let pack = self.pack(weight, packed, weights)?;
-        let tiled = |kernel: &'static Kernel, tile, quads| {
-            let call = call(kernel, tile, x, packed, self.octets(quads, weights, SUBGROUP_CHANNELS)?);
+        let tiled = |kernel: &'static Kernel, tile, quads, trips| {
+            let grid = self.octets(quads, weights, SUBGROUP_CHANNELS)?;
+            // Each value of the tile may be stored by itself.
+            let trips = nested(&[SUBGROUP_CHANNELS, PIXELS]).saturating_add(trips);
+            let call = call(kernel, tile, x, packed, grid, trips);
             Ok(Candidate {
                 name: call_name(&call),
                 scratch: vec![self.packed_elements(weights)?],
@@ -274,16 +286,18 @@ impl Geometry {
             })
         };
         if fills && self.terms().is_multiple_of(2) {
-            ways.push(tiled(&SUBGROUP, SUBGROUP.tiles[0], rows)?);
+            ways.push(tiled(&SUBGROUP, SUBGROUP.tiles[0], rows, self.terms() / 2)?);
         }
         if let Some(tile) = self.row_tile().filter(|_| fills) {
-            ways.push(tiled(&ROWS, tile, rows)?);
+            ways.push(tiled(&ROWS, tile, rows, nested(&[self.group_in(), self.window.kernel_size[0]]))?);
         }
-        let held = |kernel: &'static Kernel, grid| {
-            KernelCall { grid, ..call(kernel, kernel.tiles[0], x, weight, 0) }
+        let held = |kernel: &'static Kernel, grid, trips| {
+            KernelCall { grid, ..call(kernel, kernel.tiles[0], x, weight, 0, trips) }
         };
         if fills && self.is_pointwise() {
-            let tiled = |kernel: &'static Kernel| tiled(kernel, kernel.tiles[0], quads);
+            let tiled = |kernel: &'static Kernel| {
+                tiled(kernel, kernel.tiles[0], quads, pointwise::trips(self.terms()))
+            };
             ways.extend(pointwise::ways(self, weights, scratch, tiled, held)?);
         }
         let square = self.square_tile([&PAIRS_QUADS, &PAIRS_SINGLES]);
@@ -293,7 +307,10 @@ impl Geometry {
             let octets = product("the grid", &[self.output[0].div_ceil(2), columns])?
                 .div_ceil(SUBGROUP_LANES);
             let grid = [self.batch, self.groups, blocks, octets, SUBGROUP_LANES];
-            ways.push(single(kernel, tile, product("the grid", &grid)?));
+            // Five rows of x for each channel, in two halves each where the window moves by two.
+            let halves = if self.window.stride[1] == 2 { 2 * 5 } else { 0 };
+            let trips = nested(&[self.group_in(), halves]).saturating_add(PAIRS_CHANNELS);
+            ways.push(single(kernel, tile, product("the grid", &grid)?, trips));
         }
         if fills && !self.is_pointwise() && held::suits(self) {
             let kernels = [&held::WINDOWS_QUADS, &held::WINDOWS_SINGLES];
@@ -358,6 +375,7 @@ impl Geometry {
             ])?,
             bindings: vec![("weight", weight), ("out", packed)],
             grid: Grid::Invocations(self.packed_elements(weights)? / 4),
+            trips: 0,
         })
     }
 
@@ -392,6 +410,7 @@ impl Geometry {
         [x, weight, out]: [Operand; 3],
         weights: Weights,
         grid: Grid,
+        trips: usize,
     ) -> Result<KernelCall, ShapeError> {
         let absent = Operand::Absent;
         Ok(KernelCall {
@@ -406,6 +425,7 @@ impl Geometry {
                 ("out", out),
             ],
             grid,
+            trips,
         })
     }
 
@@ -426,6 +446,8 @@ impl Geometry {
             ("out_height", self.output[0]),
             ("out_width", self.output[1]),
             ("groups", self.groups),
+            ("first_in", 0),
+            ("last_in", self.group_in()),
             ("weight_sample_stride", per_sample(weight_elements)),
             ("bias_sample_stride", per_sample(self.out_channels)),
             ("has_bias", usize::from(bias != Operand::Absent)),

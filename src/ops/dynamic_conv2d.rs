@@ -82,6 +82,7 @@ impl Checked {
                 ("out", Operand::Scratch(scratch)),
             ],
             grid: Grid::Workgroups(product("the grid", &[batch.div_ceil(samples), runs])?),
+            trips: self.kernels,
         })
     }
 }

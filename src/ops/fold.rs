@@ -8,7 +8,7 @@
 use super::activation::ELEMENTS_PER_INVOCATION;
 use super::{Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, nested, product};
 use crate::shape::{Shape, Window, divide};
 
 static FOLD: Kernel = crate::kernel!("fold", [&[]]);
@@ -88,12 +88,14 @@ impl Op for Fold {
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let (output, positions) = self.checked(inputs)?;
         let elements = Shape::from(output).elements()?;
+        let [kernel_height, kernel_width] = self.window.kernel_size;
         Ok(vec![Candidate::single(KernelCall {
             kernel: &FOLD,
             tile: FOLD.tiles[0],
             params: self.params(elements, positions)?,
             bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
             grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
+            trips: nested(&[ELEMENTS_PER_INVOCATION, kernel_height, kernel_width]),
         })])
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, product};
 use crate::shape::Shape;
 
 static GLOBAL_AVG_POOL: Kernel = crate::kernel!("global_avg_pool", [&[]]);
@@ -17,6 +17,24 @@ pub const KERNELS: &[&Kernel] = &[&GLOBAL_AVG_POOL, &REDUCE];
 /// A global average pooling; it has no parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GlobalAvgPool;
+
+/// Values that an invocation of the general kernel adds at a time.
+const VALUES: usize = 4;
+
+/// Lanes that share a plane in `global_avg_pool/reduce`.
+const LANES: usize = 64;
+
+/// One dispatch of the general kernel: the mean of each of so many planes of so many values.
+fn mean(planes: usize, pixels: usize, x: Operand, out: Operand) -> Result<KernelCall, ShapeError> {
+    Ok(KernelCall {
+        kernel: &GLOBAL_AVG_POOL,
+        tile: GLOBAL_AVG_POOL.tiles[0],
+        params: Params::sizes(&[("planes", planes), ("pixels", pixels)])?,
+        bindings: vec![("x", x), ("out", out)],
+        grid: Grid::Invocations(planes),
+        trips: pixels / VALUES + pixels % VALUES,
+    })
+}
 
 impl Op for GlobalAvgPool {
     fn name(&self) -> &'static str {
@@ -47,22 +65,25 @@ impl Op for GlobalAvgPool {
         let [x] = required(self, inputs)?;
         let [batch, channels, height, width] = x.nchw("x")?;
         let planes = product("the grid", &[batch, channels])?;
-        let params = Params::sizes(&[
-            ("planes", planes),
-            ("pixels", product("x", &[height, width])?),
-        ])?;
-        let candidate = |kernel: &'static Kernel, grid| {
-            Candidate::single(KernelCall {
-                kernel,
-                tile: kernel.tiles[0],
-                params: params.clone(),
-                bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-                grid,
-            })
+        let pixels = product("x", &[height, width])?;
+        let [input, output] = [Operand::Input(0), Operand::Output];
+        let mut general = Candidate::single(mean(planes, pixels, input, output)?);
+        if general.calls[0].trips > MOST_TRIPS {
+            // The mean of the means of its rows, which are of one length.
+            let rows = product("the means of rows", &[planes, height])?;
+            general.scratch = vec![rows];
+            general.calls = vec![
+                mean(rows, width, input, Operand::Scratch(0))?,
+                mean(planes, height, Operand::Scratch(0), output)?,
+            ];
+        }
+        let reduce = KernelCall {
+            kernel: &REDUCE,
+            tile: REDUCE.tiles[0],
+            grid: Grid::Workgroups(planes),
+            trips: pixels.div_ceil(LANES),
+            ..mean(planes, pixels, input, output)?
         };
-        Ok(vec![
-            candidate(&GLOBAL_AVG_POOL, Grid::Invocations(planes)),
-            candidate(&REDUCE, Grid::Workgroups(planes)),
-        ])
+        Ok(vec![general, Candidate::single(reduce)])
     }
 }

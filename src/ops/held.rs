@@ -4,7 +4,7 @@
 use super::Candidate;
 use super::conv2d::{Geometry, PIXELS, SUBGROUP_LANES, Weights};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, nested, product};
 
 pub(super) static QUADS: Kernel = of_lanes(crate::kernel!("conv2d/held_quads", [&[]]));
 pub(super) static SINGLES: Kernel = of_lanes(crate::kernel!("conv2d/held_singles", [&[]]));
@@ -49,6 +49,14 @@ pub(super) fn channels(geometry: &Geometry, weights: Weights) -> Result<usize, S
     Ok(if workgroups >= ENOUGH { more } else { fewer })
 }
 
+/// Iterations of an invocation: for every 64 terms it fetches and reads them, four at a time, and goes through its output
+/// channels, whose values may be stored one by one.
+fn trips(geometry: &Geometry, weights: Weights) -> Result<usize, ShapeError> {
+    let blocks = geometry.terms().div_ceil(TERMS);
+    let channels = channels(geometry, weights)?;
+    Ok(nested(&[blocks, TERMS / 4 + TERMS / 4 + channels]).saturating_add(channels * PIXELS))
+}
+
 /// Invocations of the kernels.
 fn grid(geometry: &Geometry, quads: usize, weights: Weights) -> Result<Grid, ShapeError> {
     let channels = channels(geometry, weights)?;
@@ -62,15 +70,16 @@ pub(super) fn way(
     [whole, any]: [&'static Kernel; 2],
     weights: Weights,
     scratch: usize,
-    call: impl Fn(&'static Kernel, Grid) -> KernelCall,
+    call: impl Fn(&'static Kernel, Grid, usize) -> KernelCall,
 ) -> Result<Candidate, ShapeError> {
+    let trips = trips(geometry, weights)?;
     let pixels = product("the grid", &geometry.output)?;
     let quads = pixels.div_ceil(PIXELS);
     let grid = grid(geometry, quads, weights)?;
     if pixels.is_multiple_of(PIXELS) {
-        return Ok(Candidate::single(call(whole, grid)));
+        return Ok(Candidate::single(call(whole, grid, trips)));
     }
-    let mut way = Candidate::single(call(any, grid));
+    let mut way = Candidate::single(call(any, grid, trips));
     let sums = [geometry.batch, geometry.out_channels, quads, PIXELS];
     way.scratch.push(product("the sums", &sums)?);
     way.calls[0].bindings.push(("sums", Operand::Scratch(scratch)));
@@ -84,5 +93,6 @@ pub(super) fn call(
     weights: Weights,
 ) -> Result<KernelCall, ShapeError> {
     let quads = product("the grid", &geometry.output)? / PIXELS;
-    geometry.plain_call(&QUADS, tensors, weights, grid(geometry, quads, weights)?)
+    let trips = trips(geometry, weights)?;
+    geometry.plain_call(&QUADS, tensors, weights, grid(geometry, quads, weights)?, trips)
 }

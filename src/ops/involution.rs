@@ -16,7 +16,7 @@ use super::conv2d::PIXELS;
 use super::rows::{row_tile, singles_tile};
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, nested, product};
 use crate::shape::{Shape, Window, divide};
 
 static INVOLUTION: Kernel = crate::kernel!("involution", [&[("C", 4)]]);
@@ -52,6 +52,10 @@ pub(super) const QUADS: &[Tile] = &[
 
 /// Shaders of this operator.
 pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW, &HELD_QUADS, &HELD_SINGLES];
+
+/// Iterations of an invocation of the held kernels once it has its taps: for each channel nine rows of x, in two halves
+/// each, and two rows of four values to store.
+pub(super) const HELD_TRIPS: usize = HELD_CHANNELS * (1 + 9 * 2 + 2 * (1 + PIXELS));
 
 /// Channels that an invocation of the held kernels computes, and invocations that hear each other.
 pub(super) const HELD_CHANNELS: usize = 16;
@@ -151,7 +155,7 @@ impl Involution {
         scratch: usize,
     ) -> Result<Vec<Candidate>, ShapeError> {
         let optional = |operand| if self.affine { operand } else { Operand::Absent };
-        let call = |kernel, tile, grid| {
+        let call = |kernel, tile, grid, trips| {
             Ok(Candidate::single(KernelCall {
                 kernel,
                 tile,
@@ -164,6 +168,7 @@ impl Involution {
                     ("out", Operand::Output),
                 ],
                 grid: Grid::Invocations(grid),
+                trips,
             }))
         };
         // Where neighbouring pixels read neighbouring inputs, `row` reads each input once per row of taps.
@@ -176,10 +181,14 @@ impl Involution {
             let blocks = (x[1] / self.groups).div_ceil(channels);
             let quads = [output[0], output[1].div_ceil(PIXELS)];
             let grid = [x[0], self.groups, blocks, quads[0], quads[1]];
-            ways.push(call(kernel, tile, product("the grid", &grid)?)?);
+            let trips = nested(&self.window.kernel_size);
+            ways.push(call(kernel, tile, product("the grid", &grid)?, trips)?);
         }
         for (kernel, tile) in self.held([&HELD_QUADS, &HELD_SINGLES], x, output) {
-            ways.push(call(kernel, tile, self.held_grid(x, output, tile)?)?);
+            // The taps of two rows are fetched and read before.
+            let taps = 2 * (self.window.taps() + nested(&self.window.kernel_size));
+            let trips = HELD_TRIPS.saturating_add(taps);
+            ways.push(call(kernel, tile, self.held_grid(x, output, tile)?, trips)?);
         }
         let shape = Shape::from([x[0], x[1], output[0], output[1]]);
         afterwards(ways, self.activation, &shape, scratch)

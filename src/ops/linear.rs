@@ -6,7 +6,7 @@
 
 use super::{Activation, Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, Tile, product};
 use crate::shape::Shape;
 
 /// Rows of x that one invocation or workgroup shares a weight among (a `vec4` in the shaders).
@@ -111,7 +111,7 @@ impl Op for Linear {
             ("has_bias", usize::from(self.bias)),
             ("activation", self.activation.code()),
         ])?;
-        let candidate = |kernel, tile, grid| {
+        let candidate = |kernel, tile, grid, lanes| {
             Candidate::single(KernelCall {
                 kernel,
                 tile,
@@ -123,17 +123,21 @@ impl Op for Linear {
                     ("out", Operand::Output),
                 ],
                 grid,
+                trips: sizes.in_features.div_ceil(lanes),
             })
         };
         let [wide, narrow] = [LINEAR.tiles[0], LINEAR.tiles[1]];
         let mut candidates = Vec::new();
         for tile in [narrow, wide] {
-            candidates.push(candidate(&LINEAR, tile, Grid::Invocations(sizes.blocks(tile)?)));
+            candidates.push(candidate(&LINEAR, tile, Grid::Invocations(sizes.blocks(tile)?), 1));
         }
-        // With few rows the general kernel leaves most of a GPU idle, and sums are long enough to share.
-        if sizes.rows <= ROWS && sizes.in_features >= LANES {
+        // With few rows the general kernel leaves most of a GPU idle, and sums are long enough to share. The longest
+        // ones have to be shared whatever the rows.
+        let few = sizes.rows <= ROWS && sizes.in_features >= LANES;
+        if few || sizes.in_features > MOST_TRIPS {
             let tile = REDUCE.tiles[0];
-            candidates.push(candidate(&REDUCE, tile, Grid::Workgroups(sizes.blocks(tile)?)));
+            let grid = Grid::Workgroups(sizes.blocks(tile)?);
+            candidates.push(candidate(&REDUCE, tile, grid, LANES));
         }
         Ok(candidates)
     }

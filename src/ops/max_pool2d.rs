@@ -5,10 +5,9 @@
 //! last window that starts on the input hangs over.
 //! Definition: `torch.nn.functional.max_pool2d`.
 
-use super::conv2d::PIXELS;
 use super::{Candidate, Op, pool, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{Kernel, Params};
 use crate::shape::{Shape, Window};
 
 static MAX_POOL2D: Kernel = crate::kernel!("max_pool2d", [&[]]);
@@ -65,14 +64,9 @@ impl Op for MaxPool2d {
 
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let (x, output) = self.checked(inputs)?;
-        let quads = [x[0], x[1], output[0], output[1].div_ceil(PIXELS)];
-        Ok(vec![Candidate::single(KernelCall {
-            kernel: &MAX_POOL2D,
-            tile: MAX_POOL2D.tiles[0],
-            params: Params::planes(x, output)?
-            .window(&self.window)?,
-            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-            grid: Grid::Invocations(product("the grid", &quads)?),
-        })])
+        Ok(vec![pool::candidate(&self.window, x, output, |window, x, output, tensors| {
+            let params = Params::planes(x, output)?.window(window)?;
+            pool::call(&MAX_POOL2D, params, window, x, output, tensors)
+        })?])
     }
 }

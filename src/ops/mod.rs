@@ -6,6 +6,7 @@
 
 pub(crate) mod attributes;
 mod held;
+mod long_sum;
 mod pointwise;
 mod pool;
 mod rows;

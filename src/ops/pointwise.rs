@@ -24,7 +24,7 @@ pub(super) fn ways(
     weights: Weights,
     scratch: usize,
     tiled: impl Fn(&'static Kernel) -> Result<Candidate, ShapeError>,
-    call: impl Fn(&'static Kernel, Grid) -> KernelCall,
+    call: impl Fn(&'static Kernel, Grid, usize) -> KernelCall,
 ) -> Result<Vec<Candidate>, ShapeError> {
     if !geometry.terms().is_multiple_of(2) {
         return Ok(Vec::new());
@@ -44,6 +44,12 @@ pub(super) fn ways(
     } else {
         vec![held, tile]
     })
+}
+
+/// Iterations of an invocation of the kernels that go by tiles of sums: they fetch the terms, four lanes share them, and
+/// read two at a time.
+pub(super) fn trips(terms: usize) -> usize {
+    terms.div_ceil(4).saturating_add(terms / 2)
 }
 
 /// Has a way read gathered pixels where it needs them, in one more scratch buffer.
@@ -91,6 +97,7 @@ fn gather(
         ])?,
         bindings: vec![("x", Operand::Input(0)), ("out", gathered)],
         grid: Grid::Invocations(quads),
+        trips: 0,
     };
     Ok((product("the gathered pixels", &[quads, PIXELS])?, call))
 }
@@ -103,5 +110,6 @@ pub(super) fn call(
 ) -> Result<KernelCall, ShapeError> {
     let quads = product("the grid", &geometry.output)? / PIXELS;
     let grid = Grid::Invocations(geometry.octets(quads, weights, SUBGROUP_CHANNELS)?);
-    geometry.plain_call(&QUADS, tensors, weights, grid)
+    let trips = trips(geometry.terms()).saturating_add(SUBGROUP_CHANNELS);
+    geometry.plain_call(&QUADS, tensors, weights, grid, trips)
 }

@@ -105,18 +105,20 @@ impl Op for Softmax {
         let rows = product("the grid", &[outer, inner])?;
         let params = Params::sizes(&[("rows", rows), ("length", length), ("inner", inner)])?
             .float("temperature", self.temperature);
-        let candidate = |kernel: &'static Kernel, grid| {
+        // The largest value, the sum, and the quotients: each value is visited three times.
+        let candidate = |kernel: &'static Kernel, grid, lanes| {
             Candidate::single(KernelCall {
                 kernel,
                 tile: kernel.tiles[0],
                 params: params.clone(),
                 bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
                 grid,
+                trips: 3 * length.div_ceil(lanes),
             })
         };
-        let mut candidates = vec![candidate(&SOFTMAX, Grid::Invocations(rows))];
+        let mut candidates = vec![candidate(&SOFTMAX, Grid::Invocations(rows), 1)];
         if length >= LANES {
-            candidates.push(candidate(&ROW, Grid::Workgroups(rows)));
+            candidates.push(candidate(&ROW, Grid::Workgroups(rows), LANES));
         }
         Ok(candidates)
     }

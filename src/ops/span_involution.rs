@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 
 use super::activation::afterwards;
 use super::conv2d::{Geometry, Weights};
-use super::involution::{HELD_CHANNELS, QUADS, SINGLES, of_rows};
+use super::involution::{HELD_CHANNELS, HELD_TRIPS, QUADS, SINGLES, of_rows};
 use super::{Candidate, Conv2d, Involution, Op, call_name, held, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, product};
+use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, Tile, nested, product};
 use crate::shape::Shape;
 
 static SPAN_INVOLUTION: Kernel =
@@ -90,6 +90,7 @@ impl SpanInvolution {
         (kernel, tile): (&'static Kernel, Tile),
         weight: Operand,
         grid: usize,
+        trips: usize,
     ) -> Result<KernelCall, ShapeError> {
         let [bias, scale, shift] = self.optional();
         let made_of = [checked.span.in_channels, usize::from(self.bias)];
@@ -107,6 +108,7 @@ impl SpanInvolution {
                 ("out", Operand::Output),
             ],
             grid: Grid::Invocations(grid),
+            trips,
         })
     }
 
@@ -162,7 +164,9 @@ impl SpanInvolution {
         let blocks = group_channels.div_ceil(tile[0].1 as usize);
         let grid = [x[0], self.involution.groups, blocks, output[0], output[1]];
         let grid = product("the grid", &grid)?;
-        let call = self.call(checked, (&SPAN_INVOLUTION, tile), Operand::Input(2), grid)?;
+        let [rows, taps] = self.involution.window.kernel_size;
+        let trips = nested(&[rows, taps, span.in_channels]);
+        let call = self.call(checked, (&SPAN_INVOLUTION, tile), Operand::Input(2), grid, trips)?;
         let general = vec![Candidate::single(call)];
         // Channels of a second tile would make the taps again.
         let suits = span.in_channels.is_multiple_of(2) && group_channels <= HELD_CHANNELS;
@@ -184,9 +188,12 @@ impl SpanInvolution {
                 ])?,
                 bindings: vec![("weight", Operand::Input(2)), ("out", packed)],
                 grid: Grid::Invocations(lanes),
+                trips: 0,
             };
             let grid = self.involution.held_grid(*x, *output, kernel.1)?;
-            let call = self.call(checked, kernel, packed, grid)?;
+            // The taps of two rows are made before.
+            let trips = HELD_TRIPS.saturating_add(span.in_channels);
+            let call = self.call(checked, kernel, packed, grid, trips)?;
             held.push(Candidate {
                 name: call_name(&call),
                 scratch: vec![product("the packed weight", &[lanes, PACKED_ROWS])?],

@@ -7,7 +7,7 @@
 use super::conv2d::PIXELS;
 use super::{Candidate, Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
+use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, nested, product};
 use crate::shape::{Shape, Window};
 
 static UNFOLD: Kernel = crate::kernel!("unfold", [&[]]);
@@ -57,6 +57,7 @@ impl Op for Unfold {
     fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
         let (x, output) = self.checked(inputs)?;
         let columns = output[1].div_ceil(PIXELS);
+        let [kernel_height, kernel_width] = self.window.kernel_size;
         Ok(vec![Candidate::single(KernelCall {
             kernel: &UNFOLD,
             tile: UNFOLD.tiles[0],
@@ -64,8 +65,9 @@ impl Op for Unfold {
             bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
             grid: Grid::Invocations(product(
                 "the grid",
-                &[x[0], x[1], self.window.kernel_size[0], output[0], columns],
+                &[x[0], x[1], kernel_height, output[0], columns],
             )?),
+            trips: nested(&[kernel_width, PIXELS]),
         })])
     }
 }

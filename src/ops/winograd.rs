@@ -47,6 +47,10 @@ const LEAST_TILES: usize = 49;
 /// The same where the products hold their inputs.
 const LEAST_TILES_HELD: usize = 16;
 
+/// Iterations of an invocation of the transforms, at most, whatever the sizes: the output's goes through six columns, and
+/// through four rows of four times four values.
+const TRIPS: usize = 6 + 4 * (1 + 4 * 4);
+
 /// The part of a call that is done at a time.
 struct Part {
     first_sample: usize,
@@ -108,6 +112,7 @@ pub(super) fn way(
             ])?,
             bindings: vec![("weight", weight), ("out", packed)],
             grid: Grid::Invocations(grid),
+            trips: TRIPS,
         })
     };
     let mut calls = Vec::new();
@@ -134,6 +139,7 @@ pub(super) fn way(
             params: place.clone().size("channels", in_channels)?.size("inputs", SIDE + 2)?,
             bindings: vec![("x", Operand::Input(0)), ("out", spread)],
             grid: Grid::Invocations(product("the grid", &[samples, in_channels, quads])?),
+            trips: TRIPS,
         });
         let products = between(geometry, part)?;
         let call = if by_rows { held::call } else { pointwise::call };
@@ -155,6 +161,7 @@ pub(super) fn way(
                 ("out", Operand::Output),
             ],
             grid: Grid::Invocations(product("the grid", &[samples, out_channels, quads])?),
+            trips: TRIPS,
         });
     }
     let values = |channels| {

@@ -124,6 +124,7 @@ pub fn measure(
         shapes: shapes.clone(),
         seed: settings.seed,
         scale: 1.0,
+        positive: false,
         story: "",
     };
     let inputs = case.inputs();

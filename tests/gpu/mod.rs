@@ -11,6 +11,7 @@ mod pipelines;
 mod pool;
 mod special;
 mod threads;
+mod trips;
 mod warm_up;
 
 use involution::gpu::{Choice, Gpu};

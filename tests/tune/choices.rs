@@ -21,8 +21,14 @@ fn with_choice(gpu: &Gpu, name: &str, op: &Operator, shapes: &[Shape], kernel: &
 }
 
 fn uploaded(gpu: &Gpu, op: &Operator, shapes: &[Shape]) -> (Vec<Tensor>, String, Tensor) {
-    let case =
-        Case { operator: op.clone(), shapes: shapes.to_vec(), seed: 5, scale: 1.0, story: "" };
+    let case = Case {
+        operator: op.clone(),
+        shapes: shapes.to_vec(),
+        seed: 5,
+        scale: 1.0,
+        positive: false,
+        story: "",
+    };
     let inputs = case.inputs();
     let tensors: Vec<_> = inputs.iter().map(|input| gpu.upload(input).unwrap()).collect();
     let prepared =

@@ -169,6 +169,7 @@ fn what_was_tuned_stays_within_the_bound() {
                 shapes: shapes.clone(),
                 seed: 11,
                 scale: 1.0,
+                positive: false,
                 story: "",
             };
             let inputs = case.inputs();

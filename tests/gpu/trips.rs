@@ -1,0 +1,146 @@
+//! Loops: no kernel makes more iterations than its call says, and none that would make more than a device allows is run.
+
+use std::collections::BTreeSet;
+
+use involution::check::verify::{Report, Settings, verify};
+use involution::gpu::shader::{self, Fours};
+use involution::gpu::{Choice, Fault};
+use involution::ops::{self, Conv2d, Linear, Op, Operator, Softmax};
+use involution::{Error, Gpu, Limit, Shape, Tensor};
+
+use crate::adapters;
+
+/// Faults that end the loops of an invocation by force after so many iterations, as some drivers do. Loops whose length
+/// stands in the shader are not counted.
+fn ended_after(trips: usize) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for kernel in ops::kernels() {
+        let text = shader::load(kernel, kernel.tiles[0], Fours::Floats).unwrap().wgsl;
+        let mut replace = |from: &str, to: String| {
+            faults.push(Fault { kernel: kernel.name.to_owned(), from: from.to_owned(), to });
+        };
+        let heads = text.match_indices("for (var ").map(|(at, _)| {
+            let (head, _) = text[at..].split_once(") {").unwrap();
+            head
+        });
+        for head in heads.collect::<BTreeSet<_>>() {
+            let [start, bound, step] = *head.split("; ").collect::<Vec<_>>() else {
+                panic!("{}: {head}", kernel.name);
+            };
+            let end = bound.split(" < ").nth(1).unwrap_or("0u").trim_end_matches('u');
+            let fixed = end.parse::<u32>().is_ok() || end.chars().all(|c| c.is_ascii_uppercase());
+            if !fixed {
+                replace(head, format!("{start}; ({bound}) && may_go_on(); {step}"));
+            }
+        }
+        let counter = format!(
+            "var<private> trips_left: u32 = {trips}u;\n\
+             fn may_go_on() -> bool {{\n\
+                 let more = trips_left > 0u;\n\
+                 trips_left -= select(0u, 1u, more);\n\
+                 return more;\n\
+             }}\n\
+             @compute"
+        );
+        replace("@compute", counter);
+    }
+    faults
+}
+
+/// What `verify` finds on a device whose loops end after so many iterations, and that says so or not.
+fn verified(gpu: &Gpu, trips: usize, known: bool, operators: &[&str]) -> Report {
+    let gpu = adapters::fresh(gpu, |options| {
+        options.faults = ended_after(trips);
+        options.max_trips = known.then_some(trips);
+    });
+    let operators = operators.iter().map(|&name| name.to_owned()).collect();
+    let settings = Settings { operators, seed: 5, cases: 12 };
+    verify(Some(&gpu), &settings, &mut |_, _| ()).unwrap()
+}
+
+#[test]
+fn no_call_makes_more_iterations_than_it_says() {
+    adapters::each(|gpu| {
+        let mut ran = BTreeSet::new();
+        for trips in [40, 700] {
+            let report = verified(gpu, trips, true, &[]);
+            assert_eq!(report.failures, [], "after {trips}");
+            ran.extend(report.rows.into_iter().map(|row| row.kernel));
+        }
+        assert!(ran.len() > 30, "{ran:?}");
+    });
+}
+
+#[test]
+fn a_device_that_ends_loops_and_does_not_say_so_is_caught() {
+    let operators = ["linear", "avg_pool2d", "softmax", "involution"];
+    adapters::each(|gpu| {
+        let report = verified(gpu, 20, false, &operators);
+        for operator in operators {
+            let caught = report.failures.iter().any(|failure| failure.case.starts_with(operator));
+            assert!(caught, "{operator}");
+        }
+    });
+}
+
+/// How a device of so many iterations refuses a kernel, and the kernel that it prefers to it.
+fn refused(
+    gpu: &Gpu,
+    trips: usize,
+    op: &Operator,
+    shapes: &[&[usize]],
+    kernel: &str,
+) -> (Error, String) {
+    let gpu = adapters::fresh(gpu, |options| options.max_trips = Some(trips));
+    assert!(gpu.max_trips() <= Some(trips));
+    let inputs: Vec<Tensor> =
+        shapes.iter().map(|&dims| Tensor::filled(Shape::new(dims), 1.0).unwrap()).collect();
+    let inputs: Vec<&Tensor> = inputs.iter().collect();
+    let choice = Choice::Named(kernel.to_owned());
+    let refusal = gpu.run_guarded(op, &inputs, &choice).unwrap_err();
+    let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+    let preferred = gpu.candidates(op, &shapes).unwrap().pop().unwrap();
+    let fits = preferred.calls.iter().all(|call| call.trips <= trips);
+    assert_eq!(gpu.check(op, &shapes).is_ok(), fits);
+    (refusal, preferred.name)
+}
+
+#[test]
+fn what_needs_more_iterations_than_there_are_is_refused_by_name() {
+    let softmax = Softmax::default().into();
+    let linear = Linear::default().into();
+    let limit = |op, kernel: &str, needed, allowed| Error::Limit {
+        op,
+        what: format!("the kernel {kernel}"),
+        limit: Limit::Trips,
+        needed,
+        allowed,
+        cure: "use a shorter sum, a smaller window or image, or a newer driver",
+    };
+    adapters::each(|gpu| {
+        let (error, instead) = refused(gpu, 100, &softmax, &[&[1, 1000]], "softmax");
+        assert_eq!(error, limit("softmax", "softmax", 3000, 100));
+        assert_eq!(instead, "softmax/row");
+        let (error, _) = refused(gpu, 40, &softmax, &[&[1, 1000]], "softmax/row");
+        assert_eq!(error, limit("softmax", "softmax/row", 48, 40));
+        let shapes: [&[usize]; 2] = [&[1, 640], &[5, 640]];
+        let (error, instead) = refused(gpu, 12, &linear, &shapes, "linear[T=8]");
+        assert_eq!(error, limit("linear", "linear", 640, 12));
+        assert_eq!(instead, "linear/reduce");
+    });
+}
+
+/// A sum over input channels that is split gives what its parts have left, whichever of the two buffers is first.
+#[test]
+fn the_general_convolution_is_split_over_dispatches() {
+    let conv = Conv2d { groups: 2, ..Conv2d::default() };
+    for (channels, dispatches) in [(574, 1), (575, 2), (1149, 3)] {
+        let x = Shape::from([1, 2 * channels, 7, 7]);
+        let weight = Shape::from([2, channels, 7, 7]);
+        let candidates = Operator::from(conv).candidates(&[&x, &weight]).unwrap();
+        let general = &candidates[0];
+        assert_eq!(general.calls.len(), dispatches, "{channels}");
+        assert!(general.calls.iter().all(|call| call.trips <= 1 << 15));
+        assert_eq!(general.scratch.len(), usize::from(dispatches > 1));
+    }
+}
