@@ -139,19 +139,26 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         }
         (path, _) => path.clone(),
     };
-    let mut cache = match path.as_deref().map(|path| (path, Cache::load(path, &identity))) {
+    let mut found = Cache::new(identity);
+    let save = |found: &Cache| match &path {
+        Some(path) if !args.dry_run => {
+            found.save(path).with_context(|| format!("cannot write {}", path.display()))?;
+            Ok(true)
+        }
+        _ => anyhow::Ok(false),
+    };
+    let earlier = match path.as_deref().map(|path| (path, Cache::load(path, &found.identity))) {
         Some((_, Ok(cache))) => cache,
         Some((path, Err(why))) if why != Ignored::Missing => {
-            eprintln!("warning: {} is written anew: {why}", path.display());
-            Cache::new(identity)
+            output::say(format!("warning: {} is written anew: {why}", path.display()));
+            found.clone()
         }
-        _ => Cache::new(identity),
+        _ => found.clone(),
     };
-    measure_all(gpu, &calls, &mut cache, &mut report)?;
-    if let Some(path) = path.filter(|_| !args.dry_run) {
-        cache.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        report.written = true;
-    }
+    // Where it cannot be written, that is better known before a minute of measuring than after.
+    save(&found)?;
+    measure_all(gpu, &calls, &earlier, &mut found, &mut report)?;
+    report.written = save(&found)?;
     report.seconds = start.elapsed().as_secs_f64();
     output::print(&if json { output::json(&report)? } else { text(&report) })?;
     let failed = report.calls.iter().any(Row::failed);
@@ -176,22 +183,28 @@ fn calls_of(args: &Args) -> Result<(Vec<Call>, Shape)> {
     }
 }
 
-fn measure_all(gpu: &Gpu, calls: &[Call], cache: &mut Cache, report: &mut Report) -> Result<()> {
+fn measure_all(
+    gpu: &Gpu,
+    calls: &[Call],
+    earlier: &Cache,
+    found: &mut Cache,
+    report: &mut Report,
+) -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("interrupted: keeping what was measured; once more gives up");
+        output::say("interrupted: keeping what was measured; once more gives up");
     })
     .context("Ctrl-C")?;
     let bar = output::progress("tuning");
     bar.set_length(calls.len() as u64);
     for call in calls {
         bar.set_message(format!("{} {}", call.step, call.key.op));
-        let earlier = cache.get(&call.key).map(|entry| entry.kernel.clone());
+        let earlier = earlier.get(&call.key).map(|entry| entry.kernel.clone());
         match measure(gpu, call, earlier.as_deref(), &Settings::default()) {
             Ok(measured) => {
-                measured.entry().into_iter().for_each(|entry| cache.insert(entry));
+                measured.entry().into_iter().for_each(|entry| found.insert(entry));
                 report.calls.push(Row::new(call, &measured));
             }
             Err(lost @ Error::DeviceLost { .. }) => return Err(lost.into()),
