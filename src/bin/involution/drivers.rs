@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub use involution::store::variable;
 use serde::Serialize;
 
 /// A system and how to get a driver there.
@@ -86,11 +87,6 @@ pub fn overridden() -> Option<(&'static str, String)> {
     let (name, value) = names.find_map(|name| Some((name, variable(name)?)))?;
     let found = std::env::split_paths(&value).any(|path| !listed(&path).is_empty());
     (!found).then_some((name, value))
-}
-
-/// An environment variable that is set to something.
-pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// A file that tells the Vulkan loader of a driver.

@@ -1,7 +1,7 @@
 //! Files that are read, and what stands for stdin and stdout among them.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -45,32 +45,29 @@ pub fn descriptor(path: &Path) -> Option<u32> {
 }
 
 /// The bytes of a file or of stdin: all of them, or one more than `most`.
-pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let most = most.saturating_add(1);
-    let read = match is_stdin(path) {
+    match is_stdin(path) {
         true if STDIN_READ.swap(true, Ordering::Relaxed) => {
-            let path = path.display();
-            return Err(bad_use(format!(
-                "{path} cannot be read: stdin was given before, for another file"
-            )));
+            return Err(io::Error::other("stdin is another input already: name a file"));
         }
-        true => std::io::stdin().lock().take(most).read_to_end(&mut bytes),
-        false => File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)),
+        true => io::stdin().lock().take(most).read_to_end(&mut bytes)?,
+        false => File::open(path)?.take(most).read_to_end(&mut bytes)?,
     };
-    read.map_err(|error| bad_use(format!("{} cannot be read: {error}", path.display())))?;
     Ok(bytes)
 }
 
 /// The text of a file or of stdin.
 pub fn text(path: &Path) -> Result<String> {
-    let bytes = read(path, MOST_TEXT)?;
-    if bytes.len() as u64 > MOST_TEXT {
-        return Err(bad_use(format!(
-            "{} cannot be read: it is too large for a text",
-            path.display()
-        )));
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| bad_use(format!("{} cannot be read: it is not text in UTF-8", path.display())))
+    let read = read(path, MOST_TEXT).and_then(|bytes| match bytes.len() as u64 > MOST_TEXT {
+        true => Err(io::Error::other("it is too large for a text")),
+        false => String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text in UTF-8")),
+    });
+    read.map_err(|error| unread(path, &error))
+}
+
+/// The error for a file that cannot be read.
+pub fn unread(path: &Path, error: &io::Error) -> anyhow::Error {
+    bad_use(format!("{} cannot be read: {error}", path.display()))
 }

@@ -14,7 +14,8 @@ pub fn load(path: &Path) -> Result<Loaded> {
     let loaded = match files::is_stdin(path) {
         true => {
             let limits = Limits::default();
-            weights::read(&files::read(path, limits.file_bytes)?, &limits)
+            let bytes = files::read(path, limits.file_bytes);
+            weights::read(&bytes.map_err(|error| files::unread(path, &error))?, &limits)
         }
         false => weights::load(path),
     };

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use involution::models::{self, MODELS};
 use involution::ops::NAMES;
+use involution::store;
 use involution::tune::{Call, Measured, Settings, Time, calls, measure};
 use involution::tuned::{Cache, Ignored, file};
 use involution::{Error, Gpu, Shape};
@@ -139,14 +140,14 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         }
         (path, _) => path.clone(),
     };
+    let writes = path.as_deref().filter(|_| !args.dry_run);
+    let failed = |path: &Path| format!("cannot write {}", path.display());
+    if let Some(path) = writes {
+        // Better known before a minute of measuring than after.
+        let tried = store::lock(path).and_then(|_lock| store::writable(path));
+        tried.with_context(|| failed(path))?;
+    }
     let mut found = Cache::new(identity);
-    let save = |found: &Cache| match &path {
-        Some(path) if !args.dry_run => {
-            found.save(path).with_context(|| format!("cannot write {}", path.display()))?;
-            Ok(true)
-        }
-        _ => anyhow::Ok(false),
-    };
     let earlier = match path.as_deref().map(|path| (path, Cache::load(path, &found.identity))) {
         Some((_, Ok(cache))) => cache,
         Some((path, Err(why))) if why != Ignored::Missing => {
@@ -155,10 +156,11 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         }
         _ => found.clone(),
     };
-    // Where it cannot be written, that is better known before a minute of measuring than after.
-    save(&found)?;
     measure_all(gpu, &calls, &earlier, &mut found, &mut report)?;
-    report.written = save(&found)?;
+    if let Some(path) = writes {
+        found.save(path).with_context(|| failed(path))?;
+        report.written = true;
+    }
     report.seconds = start.elapsed().as_secs_f64();
     output::print(&if json { output::json(&report)? } else { text(&report) })?;
     let failed = report.calls.iter().any(Row::failed);
