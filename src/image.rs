@@ -5,6 +5,8 @@
 
 mod resize;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageReader};
@@ -33,17 +35,43 @@ impl Pixels {
     }
 }
 
-fn failed(path: &Path) -> impl Fn(String) -> Error {
-    move |message| Error::Image { image: path.display().to_string(), message }
+/// What reading a picture may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that the decoder may allocate; 512 MiB unless set.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { bytes: 512 << 20 }
+    }
 }
 
 /// Reads a picture from a file, whatever its name says it is; turned as its EXIF data wants it. Transparency
 /// is dropped.
 pub fn open(path: &Path, channels: Channels) -> Result<Pixels> {
-    let failed = failed(path);
-    let reader = ImageReader::open(path).map_err(|error| failed(error.to_string()))?;
-    // The reader's own limits stand: a small file cannot ask for more than half a gigabyte.
-    let reader = reader.with_guessed_format().map_err(|error| failed(error.to_string()))?;
+    let name = path.display().to_string();
+    let failed =
+        |error: std::io::Error| Error::Image { image: name.clone(), message: error.to_string() };
+    let file = File::open(path).map_err(failed)?;
+    read(&name, BufReader::new(file), channels, &Limits::default())
+}
+
+/// Reads a picture from any source that can be read twice; errors call it by the name.
+pub fn read(
+    name: &str,
+    source: impl BufRead + Seek,
+    channels: Channels,
+    limits: &Limits,
+) -> Result<Pixels> {
+    let failed = |message| Error::Image { image: name.to_owned(), message };
+    let mut reader = ImageReader::new(source)
+        .with_guessed_format()
+        .map_err(|error| failed(error.to_string()))?;
+    let mut own = image::Limits::default();
+    own.max_alloc = Some(limits.bytes);
+    reader.limits(own);
     let mut decoder = reader.into_decoder().map_err(|error| failed(error.to_string()))?;
     let orientation = decoder.orientation().map_err(|error| failed(error.to_string()))?;
     let decoded = DynamicImage::from_decoder(decoder);

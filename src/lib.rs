@@ -144,7 +144,8 @@ pub mod reference;
 pub mod shape;
 pub mod state_dict;
 #[cfg(any(feature = "tune", feature = "pipeline-cache"))]
-mod store;
+#[doc(hidden)] // the command line writes its files by it, too
+pub mod store;
 pub mod tensor;
 #[cfg(feature = "tune")]
 pub mod tune;

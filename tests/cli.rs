@@ -4,6 +4,8 @@ mod bench;
 mod bench_adapters;
 mod bench_files;
 mod bench_peers;
+mod homes;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

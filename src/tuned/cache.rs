@@ -107,9 +107,18 @@ impl Cache {
         serde_json::to_string_pretty(&written).unwrap_or_default() + "\n"
     }
 
-    /// Writes the file beside its place and moves it there when it is complete; makes its folder.
+    /// Adds the entries to a file, in place of its own for the same calls; what it holds of other calls for the same
+    /// identity stays, even where other processes write at the same time. Whoever reads it meanwhile finds it whole.
+    /// Makes its folder, and leaves a file beside it that serves as the lock.
     pub fn save(&self, path: &Path) -> std::io::Result<()> {
-        store::write(path, self.to_json().as_bytes())
+        let _lock = store::lock(path)?;
+        let mut merged = match Cache::load(path, &self.identity) {
+            Ok(there) => there,
+            // Nothing of what may lie there is worth keeping.
+            Err(_) => Cache::new(self.identity.clone()),
+        };
+        merged.entries.extend(self.entries.clone());
+        store::write(path, merged.to_json().as_bytes())
     }
 
     /// Adds an entry in place of an earlier one for the same call.

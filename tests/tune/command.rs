@@ -34,8 +34,10 @@ fn involution(folder: &Path, tune: &str, arguments: &[&str]) -> Ran {
     ran
 }
 
+/// The files of choices there; those that are locked while they are written stay beside them.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect()
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.filter(|file| file.extension().is_none_or(|it| it != "lock")).collect()
 }
 
 const TUNE: [&str; 5] = ["tune", "--model", "rednet_digits", "--ops", "softmax,add,linear"];

@@ -45,8 +45,65 @@ fn what_is_written_is_read_again() {
     assert_eq!(read, more);
     let key = entry(&op, &shapes, "").key;
     assert_eq!(read.get(&key).unwrap().kernel, "conv2d/pointwise[T=8]");
-    // Nothing is left beside it.
-    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    // Nothing is left beside it but its lock.
+    let mut left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+    left.retain(|file| file.as_ref().unwrap().file_name() != ".tuned.json.lock");
+    assert_eq!(left.len(), 1);
+}
+
+/// What others wrote meanwhile stays, but for the calls that are written anew; what is for something else goes.
+#[test]
+fn what_the_file_holds_of_other_calls_stays() {
+    let path = folder("merged").join("tuned.json");
+    let (op, shapes) = pointwise();
+    let wider = [involution::Shape::from([1, 8, 40, 40]), shapes[1].clone()];
+    let one = |shapes: &[involution::Shape], kernel: &str| {
+        let mut cache = Cache::new(identity());
+        cache.insert(entry(&op, shapes, kernel));
+        cache
+    };
+    one(&shapes, "first").save(&path).unwrap();
+    one(&wider, "second").save(&path).unwrap();
+    one(&shapes, "third").save(&path).unwrap();
+    Cache::new(identity()).save(&path).unwrap();
+    let read = Cache::load(&path, &identity()).unwrap();
+    let kernels: Vec<&str> = read.entries().map(|entry| entry.kernel.as_str()).collect();
+    assert_eq!(kernels, ["second", "third"]);
+    let other = Identity { driver_info: "4.6".to_owned(), ..identity() };
+    Cache::new(other.clone()).save(&path).unwrap();
+    assert_eq!(Cache::load(&path, &other).unwrap().entries().len(), 0);
+    fs::write(&path, "{").unwrap();
+    one(&wider, "second").save(&path).unwrap();
+    assert_eq!(Cache::load(&path, &identity()).unwrap(), one(&wider, "second"));
+}
+
+/// Ten that write at the same time, twenty times: nothing is lost, and whoever reads finds a whole file.
+#[test]
+fn writers_at_the_same_time_lose_nothing() {
+    let folder = folder("at_once");
+    let (op, shapes) = pointwise();
+    let start = std::sync::Barrier::new(10);
+    for round in 0..20 {
+        let path = folder.join(format!("{round}.json"));
+        std::thread::scope(|scope| {
+            for writer in 0..10 {
+                let (op, path, start, weight) = (&op, &path, &start, shapes[1].clone());
+                scope.spawn(move || {
+                    let shapes = [involution::Shape::from([1 << writer, 8, 12, 12]), weight];
+                    let mut cache = Cache::new(identity());
+                    cache.insert(entry(op, &shapes, "conv2d[T=2]"));
+                    start.wait();
+                    cache.save(path).unwrap();
+                    let read = Cache::load(path, &identity()).unwrap();
+                    assert!(
+                        read.entries().len() <= 10
+                            && read.get(&cache.entries().next().unwrap().key).is_some()
+                    );
+                });
+            }
+        });
+        assert_eq!(Cache::load(&path, &identity()).unwrap().entries().len(), 10, "{round}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use involution::gpu::{AdapterChoice, Options, PipelineFile};
 use involution::{Error, Gpu};
 
-use crate::{bad_use, drivers};
+use crate::{bad_use, drivers, output};
 
 /// The name of the reference, as results give it.
 pub const REFERENCE: &str = "CPU reference";
@@ -99,7 +99,10 @@ impl Flags {
     pub fn open(&self) -> Result<Runner> {
         let (runner, fallback) = self.resolve()?;
         if let Some(reason) = fallback {
-            eprintln!("warning: {reason}; running on the CPU reference. {}", drivers::cure());
+            output::say(format!(
+                "warning: {reason}; running on the CPU reference. {}",
+                drivers::cure()
+            ));
         }
         Ok(runner)
     }

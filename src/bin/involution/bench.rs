@@ -40,7 +40,7 @@ use clap::builder::PossibleValuesParser;
 use involution::ops::NAMES;
 
 use crate::adapter::{Flags, Runner};
-use crate::{Outcome, bad_use, output};
+use crate::{Outcome, bad_use, files, output};
 use findings::Findings;
 use record::Run;
 
@@ -108,10 +108,10 @@ struct Forms {
     /// Write the rows as JSON to a file, beside the table, or to stdout instead of it (-, the default)
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
-    /// Write the rows as comma-separated values
+    /// Write the rows as comma-separated values, in the same way
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write the rows as a table of Markdown
+    /// Write the rows as a table of Markdown, in the same way
     #[arg(long, value_name = "FILE")]
     md: Option<PathBuf>,
     /// Write a page with drawings of the rows, in one file that needs no other
@@ -212,20 +212,26 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 
 fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let json = args.forms.json.clone().or_else(|| json.then(|| PathBuf::from("-")));
-    let file = json.as_deref().filter(|&path| path != Path::new("-"));
-    for file in args.forms.files().map(|(file, _)| file).chain(file) {
-        output::check_folder(file)?;
+    let files: Vec<&Path> =
+        args.forms.files().map(|(file, _)| file).chain(json.as_deref()).collect();
+    files.iter().try_for_each(|file| output::check(file))?;
+    let to_stdout = files.iter().filter(|file| files::is_stdout(file)).count();
+    if to_stdout > 1 {
+        let all = "--json, --csv, --md, --html and --trace";
+        return Err(bad_use(format!(
+            "one of {all} alone can go to stdout: name files for the others"
+        )));
     }
+    let stdout_is_file = to_stdout == 1;
     // Whatever is wrong with the call is said before a device is opened.
     let mut suite = Some(prepare(args)?);
     let runners = flags.open_each()?;
     if args.suite != Suite::Ops {
         runners.iter().try_for_each(|runner| device(runner, args).map(|_| ()))?;
     }
-    let stdout_is_json = json.is_some() && file.is_none();
     let mut all: Vec<Box<dyn Findings>> = Vec::new();
     for (runner, place) in runners.iter().zip(0..) {
-        if !stdout_is_json {
+        if !stdout_is_file {
             output::print(&format!("{}{runner}\n", adapters::heading(runners.len(), place)))?;
         }
         let suite = suite.take().map_or_else(|| prepare(args), Ok)?;
@@ -238,12 +244,12 @@ fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         all.iter().map(|findings| findings.json()).collect::<Result<_>>()?;
     let document = adapters::json(&documents);
     let runs = || documents.iter().map(|document| Run::parse(document)).collect::<Result<Vec<_>>>();
-    match all.as_slice() {
-        _ if stdout_is_json => output::print(&document)?,
-        [findings] => output::print(&findings.text())?,
-        _ => output::print(&adapters::text(&runs()?))?,
-    }
-    if let Some(file) = file {
+    let printed = match all.as_slice() {
+        _ if stdout_is_file => Ok(()),
+        [findings] => output::print(&findings.text()),
+        _ => output::print(&adapters::text(&runs()?)),
+    };
+    if let Some(file) = &json {
         output::write(file, document.as_bytes())?;
     }
     if args.forms.files().next().is_some() {
@@ -252,6 +258,8 @@ fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
             output::write(file, form(&runs).as_bytes())?;
         }
     }
+    // The files are written even where stdout takes nothing.
+    printed?;
     let whole = all.len() == runners.len();
     Ok(Outcome::of(whole && all.iter().all(|findings| findings.passed())))
 }

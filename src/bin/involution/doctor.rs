@@ -11,7 +11,7 @@ use involution::{Gpu, Tensor, Window};
 use serde::Serialize;
 
 use crate::adapter::{Flags, REFERENCE};
-use crate::{Outcome, drivers, is_bad_use, output};
+use crate::{Outcome, drivers, environment, is_bad_use, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,6 +46,9 @@ const VARIABLES: &[&str] = &[
     "VK_LOADER_DRIVERS_DISABLE",
     "VK_INSTANCE_LAYERS",
     "VK_LOADER_LAYERS_ENABLE",
+    "VK_LOADER_LAYERS_DISABLE",
+    "NODEVICE_SELECT",
+    "MESA_VK_DEVICE_SELECT",
     "LD_LIBRARY_PATH",
     "LP_NUM_THREADS",
     "XDG_CONFIG_DIRS",
@@ -69,6 +72,8 @@ struct Report {
     loader: Option<String>,
     manifests: Vec<drivers::Manifest>,
     environment: BTreeMap<&'static str, String>,
+    /// What the command changed of the environment for itself.
+    changed: &'static [environment::Change],
     install: Vec<drivers::Install>,
 }
 
@@ -110,7 +115,10 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         Err(error) if is_bad_use(&error) => return Err(error),
         Err(error) => (None, Some(error.to_string())),
     };
-    let environment = VARIABLES.iter().filter_map(|&name| Some((name, drivers::variable(name)?)));
+    let changed = environment::changes();
+    let ours = |name: &str| changed.iter().any(|change| change.variable == name);
+    let environment = VARIABLES.iter().filter(|name| !ours(name));
+    let environment = environment.filter_map(|&name| Some((name, drivers::variable(name)?)));
     let report = Report {
         involution: env!("CARGO_PKG_VERSION"),
         wgpu: wgpu_version(),
@@ -121,6 +129,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         loader: drivers::loader().map(|path| path.display().to_string()),
         manifests: drivers::manifests(),
         environment: environment.collect(),
+        changed,
         install: drivers::install(),
     };
     output::print(&if json || args.json { output::json(&report)? } else { report.text() })?;
@@ -168,6 +177,13 @@ impl Adapter {
         let software = if self.software { ", software: times are those of the CPU" } else { "" };
         let driver = format!("{} {}", self.driver, self.version);
         let driver = if driver.trim().is_empty() { "not named" } else { driver.trim() };
+        let old = self.software && self.version.starts_with("Mesa 22.");
+        let slow = match old {
+            true => {
+                "\n            right, but slow: a newer Mesa is several times as fast, see below"
+            }
+            false => "",
+        };
         let timestamps = if self.features.timestamps { "timestamps" } else { "no timestamps" };
         let subgroups = match self.features.subgroup_size {
             0 => "no subgroups".to_owned(),
@@ -179,7 +195,7 @@ impl Adapter {
         };
         format!(
             "adapter {}{}\n  name      {}\n  backend   {}\n  type      {}{software}\n  driver    \
-             {driver}\n  limits    buffers {buffers}, bindings {bindings}, workgroup memory {memory},\n\
+             {driver}{slow}\n  limits    buffers {buffers}, bindings {bindings}, workgroup memory {memory},\n\
              \x20           {max_workgroups} workgroups a dimension of {max_workgroup_size} invocations\n  \
              features  {timestamps}, {subgroups}\n  test      {test}\n\n",
             self.index,
@@ -246,10 +262,20 @@ impl Report {
             }
             text += "\n";
         }
+        for environment::Change { variable, before, now, why } in self.changed {
+            let was = before.as_deref().unwrap_or_default();
+            let _ = match now {
+                Some(now) => writeln!(text, "set for this command\n  {variable}={now}: {why}\n"),
+                None => writeln!(text, "ignored\n  {variable}={was}: {why}\n"),
+            };
+        }
         text += if none { "install a driver\n" } else { "drivers for other machines\n" };
         for line in &self.install {
             let here = if line.this_system { " (this system)" } else { "" };
             let _ = writeln!(text, "  {:<30}{}", format!("{}{here}", line.system), line.how);
+            for note in line.note.unwrap_or_default().lines() {
+                let _ = writeln!(text, "      {note}");
+            }
         }
         text
     }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub use involution::store::variable;
 use serde::Serialize;
 
 /// A system and how to get a driver there.
@@ -12,11 +13,21 @@ pub struct Install {
     pub system: &'static str,
     /// The command, or why none is needed.
     pub how: &'static str,
+    /// What else there is to know.
+    pub note: Option<&'static str>,
     /// Whether this machine is such a system.
     pub this_system: bool,
 }
 
-const INSTALL: [(&str, &str); 5] = [
+const BACKPORTS: &str = "sudo apt install -t bookworm-backports mesa-vulkan-drivers";
+
+const BACKPORTS_NOTE: &str = "\
+with this line in /etc/apt/sources.list.d/backports.list, then sudo apt update:
+deb http://deb.debian.org/debian bookworm-backports main
+Mesa 22.3 of Debian 12 itself is right, but takes seconds to start and several times as long";
+
+const INSTALL: [(&str, &str); 6] = [
+    ("Debian 12", BACKPORTS),
     ("Debian, Ubuntu", "sudo apt install mesa-vulkan-drivers"),
     ("Fedora", "sudo dnf install mesa-vulkan-drivers"),
     ("Arch", "sudo pacman -S vulkan-swrast"),
@@ -30,7 +41,8 @@ pub fn install() -> Vec<Install> {
     let here = place(std::env::consts::OS, &release);
     let line = |index: usize| {
         let (system, how) = INSTALL[index];
-        Install { system, how, this_system: here == Some(index) }
+        let note = (how == BACKPORTS).then_some(BACKPORTS_NOTE);
+        Install { system, how, note, this_system: here == Some(index) }
     };
     let others = (0..INSTALL.len()).filter(|&index| here != Some(index));
     here.into_iter().chain(others).map(line).collect()
@@ -38,17 +50,19 @@ pub fn install() -> Vec<Install> {
 
 /// Which line of [`INSTALL`] is for the system of this name with this `/etc/os-release`.
 fn place(system: &str, release: &str) -> Option<usize> {
+    let is = |line: &str| release.lines().any(|found| found == line);
     let families = release
         .lines()
         .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
         .flat_map(|value| value.trim_matches(['"', '\'']).split_whitespace());
     match system {
-        "macos" => Some(3),
-        "windows" => Some(4),
+        "macos" => Some(4),
+        "windows" => Some(5),
+        _ if is("ID=debian") && is("VERSION_CODENAME=bookworm") => Some(0),
         _ => families.into_iter().find_map(|family| match family {
-            "debian" | "ubuntu" => Some(0),
-            "fedora" | "rhel" => Some(1),
-            "arch" => Some(2),
+            "debian" | "ubuntu" => Some(1),
+            "fedora" | "rhel" => Some(2),
+            "arch" => Some(3),
             _ => None,
         }),
     }
@@ -73,11 +87,6 @@ pub fn overridden() -> Option<(&'static str, String)> {
     let (name, value) = names.find_map(|name| Some((name, variable(name)?)))?;
     let found = std::env::split_paths(&value).any(|path| !listed(&path).is_empty());
     (!found).then_some((name, value))
-}
-
-/// An environment variable that is set to something.
-pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// A file that tells the Vulkan loader of a driver.
@@ -195,12 +204,14 @@ mod tests {
 
     #[test]
     fn systems_are_told_by_their_families() {
-        assert_eq!(place("linux", "NAME=x\nID=debian\n"), Some(0));
-        assert_eq!(place("linux", "ID=pop\nID_LIKE=\"ubuntu debian\"\n"), Some(0));
-        assert_eq!(place("linux", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n"), Some(1));
-        assert_eq!(place("linux", "ID=arch\n"), Some(2));
+        assert_eq!(place("linux", "VERSION_CODENAME=bookworm\nID=debian\n"), Some(0));
+        assert_eq!(place("linux", "VERSION_CODENAME=trixie\nID=debian\n"), Some(1));
+        assert_eq!(place("linux", "NAME=x\nID=debian\n"), Some(1));
+        assert_eq!(place("linux", "ID=pop\nID_LIKE=\"ubuntu debian\"\n"), Some(1));
+        assert_eq!(place("linux", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n"), Some(2));
+        assert_eq!(place("linux", "ID=arch\n"), Some(3));
         assert_eq!(place("linux", "ID=void\n"), None);
-        assert_eq!(place("macos", ""), Some(3));
-        assert_eq!(place("windows", ""), Some(4));
+        assert_eq!(place("macos", ""), Some(4));
+        assert_eq!(place("windows", ""), Some(5));
     }
 }

@@ -27,10 +27,10 @@ pub struct Args {
     /// File of weights: safetensors, or what torch.save wrote
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// File with the tensor `x`
+    /// File with the tensor `x`, - for stdin
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
-    /// safetensors file to write
+    /// safetensors file to write, - for stdout
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     /// Results to write, instead of logits and c2 to c5
@@ -59,7 +59,7 @@ struct OutputRow<'a> {
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
-    output::check_folder(&args.output)?;
+    output::check(&args.output)?;
     let mut network = network::load(Some(&args.model), args.weights.as_deref())?;
     if args.any_size {
         network.model = network.model.any_size();
@@ -83,7 +83,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         .iter()
         .map(|(name, tensor)| OutputRow { name, shape: tensor.shape().dims() })
         .collect();
-    output::print(&if json || args.json {
+    let text = if json || args.json {
         let adapter = runner.name();
         output::json(&Report {
             network: &network.name,
@@ -95,6 +95,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         let list: Vec<String> =
             rows.iter().map(|row| format!("{} {:?}", row.name, row.shape)).collect();
         format!("{}: {} by {} on {runner}\n", args.output.display(), list.join(", "), network.name)
-    })?;
+    };
+    output::report(&args.output, &text)?;
     Ok(Outcome::Passed)
 }

@@ -14,7 +14,7 @@ use crate::{Outcome, output, tensors};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// File of weights: safetensors, or what torch.save wrote
+    /// File of weights: safetensors, or what torch.save wrote; - for stdin
     file: PathBuf,
     /// List every tensor, however many there are
     #[arg(long)]

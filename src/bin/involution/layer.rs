@@ -22,10 +22,10 @@ pub struct Args {
     /// File of weights under their PyTorch names: safetensors, or what torch.save wrote
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// File with the tensor `x`
+    /// File with the tensor `x`, - for stdin
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
-    /// safetensors file to write, with the tensor `out`
+    /// safetensors file to write, - for stdout; with the tensor `out`
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     /// Write what the layer gives beside its result, too: the kernels of an involution, the attention of a
@@ -67,7 +67,7 @@ struct Report<'a> {
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
-    output::check_folder(&args.output)?;
+    output::check(&args.output)?;
     let weights = tensors::load(&args.weights)?.tensors;
     let inputs = tensors::read(&args.input)?;
     let Some(x) = inputs.get("x") else {
@@ -92,7 +92,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     tensors::write(&args.output, results.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
     let out = results.iter().find(|(name, _)| name == main);
     let shape = out.map(|(_, tensor)| tensor.shape().dims()).unwrap_or_default();
-    output::print(&if json || args.json {
+    let text = if json || args.json {
         let (layer, adapter, output) = (args.name.as_str(), runner.name(), args.output.as_path());
         output::json(&Report { layer, adapter, shape, parameters, macs, output })?
     } else {
@@ -102,6 +102,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
             args.name,
             macs as f64 / 1e6
         )
-    })?;
+    };
+    output::report(&args.output, &text)?;
     Ok(Outcome::Passed)
 }

@@ -4,13 +4,12 @@
 //! Results go to stdout, everything else to stderr. Exit code 0 says that all went well, 1 that a check or
 //! a run failed, 2 that the command was used wrongly.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 mod adapter;
 mod bench;
-
 mod doctor;
 mod drivers;
+mod environment;
+mod files;
 mod forward;
 mod inspect;
 mod layer;
@@ -25,7 +24,7 @@ mod verify;
 mod workloads;
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -149,8 +148,24 @@ fn describe(error: &anyhow::Error) -> String {
     })
 }
 
+/// Prints a help or version, or what is wrong with the arguments; gives the exit code.
+fn answer(error: &clap::Error) -> ExitCode {
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        Err(failed) if !error.use_stderr() && failed.kind() != ErrorKind::BrokenPipe => {
+            output::say(format!("error: stdout: {failed}"));
+            ExitCode::from(1)
+        }
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+    }
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    environment::settle();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return answer(&error),
+    };
     let colours = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let level = LevelFilter::WARN.into();
@@ -160,6 +175,8 @@ fn main() -> ExitCode {
         .without_time()
         .with_target(false)
         .with_ansi(colours)
+        // Where stderr takes nothing, there is nobody to be told.
+        .log_internal_errors(false)
         .init();
     let outcome = match cli.command {
         None => bench::at_a_glance(&cli.adapter, cli.json),
@@ -178,7 +195,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Passed) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("error: {}", describe(&error));
+            output::say(format!("error: {}", describe(&error)));
             ExitCode::from(if is_bad_use(&error) { 2 } else { 1 })
         }
     }

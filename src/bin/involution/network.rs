@@ -92,7 +92,7 @@ impl Ready {
         prepared?;
         // For want of it, the next command waits as long as this one did.
         if let Err(error) = network.gpu().save_pipeline_cache() {
-            eprintln!("warning: {error}");
+            output::say(format!("warning: {error}"));
         }
         Ok(())
     }

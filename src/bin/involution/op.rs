@@ -23,10 +23,10 @@ pub struct Args {
     /// An attribute, such as stride=2; may be repeated
     #[arg(long = "attr", value_name = "KEY=VALUE")]
     attributes: Vec<String>,
-    /// safetensors file with the operator's tensors, single precision, by their names
+    /// safetensors file with the operator's tensors, single precision, by their names; - for stdin
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// safetensors file to write, with one tensor named `out`
+    /// safetensors file to write, - for stdout; with one tensor named `out`
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Kernel to use instead of the preferred one; a wrong name lists those there are
@@ -85,7 +85,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let Some(path) = args.output.as_deref() else {
         return Err(bad_use("--output FILE is missing: where the result goes, as tensor 'out'"));
     };
-    output::check_folder(path)?;
+    output::check(path)?;
     let tensors = tensors::read(input)?;
     let (op, inputs) = build(name, &args.attributes, &tensors)?;
     let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
@@ -108,7 +108,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     };
     tensors::write(path, [("out", &result)])?;
     let shape = result.shape();
-    output::print(&if json || args.json {
+    let text = if json || args.json {
         output::json(&Output {
             op: op.name(),
             adapter: runner.name(),
@@ -123,7 +123,8 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
             Runner::Reference => format!("the {runner}"),
         };
         format!("{}: out {shape} by {by}\n", path.display())
-    })?;
+    };
+    output::report(path, &text)?;
     Ok(Outcome::Passed)
 }
 

@@ -1,8 +1,9 @@
 //! Where results go: stdout, JSON, tables, and files that are whole or not there.
 
 use std::fmt;
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use comfy_table::{
@@ -10,9 +11,10 @@ use comfy_table::{
     TableStyle,
 };
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use involution::store;
 use serde::Serialize;
 
-use crate::bad_use;
+use crate::{bad_use, files};
 
 /// Columns of a table where stdout is not a terminal.
 const WIDTH: u16 = 100;
@@ -24,10 +26,30 @@ const STYLE: TableStyle = TableStyle::new()
 
 /// Writes text to stdout. A reader that has left, as `head` does, is no error.
 pub fn print(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("stdout"),
+    to_stdout(text.as_bytes()).context("stdout")
+}
+
+fn to_stdout(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Writes a line to stderr. Where that fails there is nobody left to be told.
+pub fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Writes what is to be said of a file that was written: to stdout, or to stderr where stdout is that file.
+pub fn report(file: &Path, text: &str) -> Result<()> {
+    match files::is_stdout(file) {
+        false => print(text),
+        true => {
+            say(text.trim_end());
+            Ok(())
+        }
     }
 }
 
@@ -77,44 +99,41 @@ pub fn progress(what: &str) -> ProgressBar {
     bar.with_style(style).with_prefix(what.to_owned())
 }
 
-/// An error where the folder of a file to be written does not exist: found out before the work is done.
-pub fn check_folder(path: &Path) -> Result<()> {
-    let folder = folder_of(path);
+/// An error where a file cannot be written: found out before the work is done.
+pub fn check(path: &Path) -> Result<()> {
+    match files::descriptor(path) {
+        _ if files::is_stdout(path) => return Ok(()),
+        Some(2) => return Ok(()),
+        Some(_) => return open(path).map(drop).with_context(|| wrong(path)),
+        None => {}
+    }
+    let target = store::target(path).with_context(|| wrong(path))?;
+    let folder = store::folder_of(&target);
     match folder.is_dir() {
-        true if path.is_dir() => Err(bad_use(format!("{} is a folder", path.display()))),
-        true => Ok(()),
-        false => Err(bad_use(format!(
-            "cannot write {}: there is no folder {}",
-            path.display(),
-            folder.display()
-        ))),
+        true if target.is_dir() => Err(bad_use(format!("{} is a folder", path.display()))),
+        true => store::writable(&target).with_context(|| wrong(path)),
+        false => Err(bad_use(format!("{}: there is no folder {}", wrong(path), folder.display()))),
     }
 }
 
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
+/// A file that somebody else has open, and may have written to: what it holds stays.
+fn open(path: &Path) -> io::Result<File> {
+    File::options().append(true).open(path)
 }
 
-/// Writes a file beside its place and moves it there when it is complete.
+fn wrong(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
+
+/// Writes a file that is whole or not there, or to a file that is open already.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let wrong = || format!("cannot write {}", path.display());
-    // A pipe or a device is written to, not replaced.
-    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        return std::fs::write(path, bytes).with_context(wrong);
-    }
-    // A link stays one: what it points to is replaced.
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".involution-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder_of(&target)).with_context(wrong)?;
-    file.write_all(bytes).with_context(wrong)?;
-    file.as_file().sync_all().with_context(wrong)?;
-    file.persist(&target).map(drop).map_err(|error| error.error).with_context(wrong)
+    let written = match files::descriptor(path) {
+        _ if files::is_stdout(path) => to_stdout(bytes),
+        Some(2) => io::stderr().write_all(bytes),
+        Some(_) => open(path).and_then(|mut file| file.write_all(bytes)),
+        None => store::write(path, bytes),
+    };
+    written.with_context(|| wrong(path))
 }
 
 /// Bytes as MiB.

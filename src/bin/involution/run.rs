@@ -1,16 +1,18 @@
 //! `involution run`: images in, labels out.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use involution::models::Preprocessing;
-use involution::{Tensor, image};
+use involution::image::{self, Pixels};
+use involution::models::{Channels, Preprocessing};
+use involution::{Error, Tensor};
 use serde::Serialize;
 
 use crate::adapter::Flags;
 use crate::network::{self, Ready};
-use crate::{Outcome, bad_use, output};
+use crate::{Outcome, bad_use, files, output};
 
 const HELP: &str = "\
 Without --model and --weights, the small network for handwritten digits runs that comes with the crate.
@@ -22,10 +24,13 @@ Examples:
   involution run --model mobilenet_v2 --weights mobilenet_v2-b0353104.pth cat.jpg
   involution run --weights rednet50.pth --batch 8 --json photos/*.jpg > labels.json";
 
+/// Bytes that are read of an image in a pipe.
+const MOST_BYTES: u64 = 1 << 30;
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub struct Args {
-    /// Images: PNG, JPEG, WebP or BMP
+    /// Images: PNG, JPEG, WebP or BMP; - for stdin
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// The network: see `involution plan --help`
@@ -145,7 +150,7 @@ fn classify(
     args: &Args,
 ) -> Vec<Row> {
     let prepare = |path: &PathBuf| {
-        let pixels = image::open(path, recipe.channels)?;
+        let pixels = picture(path, recipe.channels)?;
         let pixels = if args.invert { pixels.inverted() } else { pixels };
         image::prepare(&pixels, recipe)
     };
@@ -184,6 +189,17 @@ fn classify(
     paths.iter().zip(prepared).map(row).collect()
 }
 
+/// The picture in a file. Decoders go back and forth in it: what comes through a pipe is read as a whole first.
+fn picture(path: &Path, channels: Channels) -> involution::Result<Pixels> {
+    if !files::is_stdin(path) && path.metadata().is_ok_and(|it| it.is_file()) {
+        return image::open(path, channels);
+    }
+    let name = path.display().to_string();
+    let bytes = files::read(path, MOST_BYTES)
+        .map_err(|error| Error::Image { image: name.clone(), message: error.to_string() })?;
+    image::read(&name, Cursor::new(bytes), channels, &image::Limits::default())
+}
+
 /// The logits of each image.
 fn logits(ready: &Ready, images: &[Tensor]) -> Result<Vec<Vec<f32>>> {
     let results = ready.run(&image::batch(images)?, &["logits"])?;
@@ -216,8 +232,7 @@ fn labels(
     let Some(file) = file else {
         return Ok(own.unwrap_or_default().into_iter().map(str::to_owned).collect());
     };
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| bad_use(format!("cannot read {}: {error}", file.display())))?;
+    let text = files::text(file)?;
     let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     if labels.len() != classes {
         return Err(bad_use(format!(

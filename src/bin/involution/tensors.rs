@@ -4,14 +4,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use involution::weights::{self, Loaded};
+use involution::weights::{self, Limits, Loaded};
 use involution::{StateDict, Tensor, WeightsError};
 
-use crate::{bad_use, output};
+use crate::{bad_use, files, output};
 
 /// The tensors of a file, in any format that weights come in.
 pub fn load(path: &Path) -> Result<Loaded> {
-    weights::load(path).map_err(|error| match error {
+    let loaded = match files::is_stdin(path) {
+        true => {
+            let limits = Limits::default();
+            let bytes = files::read(path, limits.file_bytes);
+            weights::read(&bytes.map_err(|error| files::unread(path, &error))?, &limits)
+        }
+        false => weights::load(path),
+    };
+    loaded.map_err(|error| match error {
         // Names the file by itself.
         WeightsError::Io { .. } => bad_use(error.to_string()),
         _ => bad_use(format!("cannot read {}: {error}", path.display())),

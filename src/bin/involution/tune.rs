@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use involution::models::{self, MODELS};
 use involution::ops::NAMES;
+use involution::store;
 use involution::tune::{Call, Measured, Settings, Time, calls, measure};
 use involution::tuned::{Cache, Ignored, file};
 use involution::{Error, Gpu, Shape};
@@ -139,17 +140,25 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         }
         (path, _) => path.clone(),
     };
-    let mut cache = match path.as_deref().map(|path| (path, Cache::load(path, &identity))) {
+    let writes = path.as_deref().filter(|_| !args.dry_run);
+    let failed = |path: &Path| format!("cannot write {}", path.display());
+    if let Some(path) = writes {
+        // Better known before a minute of measuring than after.
+        let tried = store::lock(path).and_then(|_lock| store::writable(path));
+        tried.with_context(|| failed(path))?;
+    }
+    let mut found = Cache::new(identity);
+    let earlier = match path.as_deref().map(|path| (path, Cache::load(path, &found.identity))) {
         Some((_, Ok(cache))) => cache,
         Some((path, Err(why))) if why != Ignored::Missing => {
-            eprintln!("warning: {} is written anew: {why}", path.display());
-            Cache::new(identity)
+            output::say(format!("warning: {} is written anew: {why}", path.display()));
+            found.clone()
         }
-        _ => Cache::new(identity),
+        _ => found.clone(),
     };
-    measure_all(gpu, &calls, &mut cache, &mut report)?;
-    if let Some(path) = path.filter(|_| !args.dry_run) {
-        cache.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    measure_all(gpu, &calls, &earlier, &mut found, &mut report)?;
+    if let Some(path) = writes {
+        found.save(path).with_context(|| failed(path))?;
         report.written = true;
     }
     report.seconds = start.elapsed().as_secs_f64();
@@ -176,22 +185,28 @@ fn calls_of(args: &Args) -> Result<(Vec<Call>, Shape)> {
     }
 }
 
-fn measure_all(gpu: &Gpu, calls: &[Call], cache: &mut Cache, report: &mut Report) -> Result<()> {
+fn measure_all(
+    gpu: &Gpu,
+    calls: &[Call],
+    earlier: &Cache,
+    found: &mut Cache,
+    report: &mut Report,
+) -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("interrupted: keeping what was measured; once more gives up");
+        output::say("interrupted: keeping what was measured; once more gives up");
     })
     .context("Ctrl-C")?;
     let bar = output::progress("tuning");
     bar.set_length(calls.len() as u64);
     for call in calls {
         bar.set_message(format!("{} {}", call.step, call.key.op));
-        let earlier = cache.get(&call.key).map(|entry| entry.kernel.clone());
+        let earlier = earlier.get(&call.key).map(|entry| entry.kernel.clone());
         match measure(gpu, call, earlier.as_deref(), &Settings::default()) {
             Ok(measured) => {
-                measured.entry().into_iter().for_each(|entry| cache.insert(entry));
+                measured.entry().into_iter().for_each(|entry| found.insert(entry));
                 report.calls.push(Row::new(call, &measured));
             }
             Err(lost @ Error::DeviceLost { .. }) => return Err(lost.into()),

@@ -126,7 +126,7 @@ pub fn run(args: &Args, json: bool) -> Result<Outcome> {
     let report = compare(&read(&args.before)?, &read(&args.after)?, args.fail_over, args.clock)?;
     output::print(&if json || args.json { report.json()? } else { report.text() })?;
     if !report.passed() {
-        eprintln!("error: {}", report.verdict());
+        output::say(format!("error: {}", report.verdict()));
     }
     Ok(Outcome::of(report.passed()))
 }

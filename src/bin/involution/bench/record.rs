@@ -14,7 +14,7 @@ use super::peers::{Against, Compared};
 use super::rounds::Probed;
 use super::stats::Stats;
 use super::subject::Step;
-use crate::bad_use;
+use crate::{bad_use, files};
 
 /// A file of `--json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -94,8 +94,7 @@ impl Run {
     /// The run that a file tells of.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |error: anyhow::Error| bad_use(format!("{}: {error:#}", path.display()));
-        let text = std::fs::read_to_string(path).context("cannot be read").map_err(wrong)?;
-        Run::parse(&text).map_err(wrong)
+        Run::parse(&files::text(path)?).map_err(wrong)
     }
 }
 

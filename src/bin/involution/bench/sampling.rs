@@ -9,6 +9,7 @@ use super::Args;
 use super::machine::{Watch, cpu_time};
 use super::rounds::Probed;
 use super::stats::Stats;
+use crate::output;
 
 /// Samples of a row, and of one of a quick run.
 const SAMPLES: usize = 15;
@@ -50,7 +51,7 @@ pub fn listen() -> Result<()> {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("interrupted: checking what was measured; once more gives up");
+        output::say("interrupted: checking what was measured; once more gives up");
     })
     .context("Ctrl-C")
 }

@@ -16,7 +16,7 @@ use super::super::workload::Workload;
 use super::against::Against;
 use super::export;
 use super::worker::{Entry, Reply, Request, Worker};
-use crate::bad_use;
+use crate::{bad_use, files};
 
 /// Before each turn: idle threads of the one before may still spin.
 const SETTLE: Duration = Duration::from_millis(30);
@@ -65,7 +65,7 @@ impl Field {
     /// The peers of a file.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |error: anyhow::Error| bad_use(format!("{}: {error:#}", path.display()));
-        let text = fs::read_to_string(path).context("cannot be read").map_err(wrong)?;
+        let text = files::text(path)?;
         let list: List = serde_json::from_str(&text).context("no list of peers").map_err(wrong)?;
         let peer =
             |entry| Peer { worker: Worker::new(entry, &list.folder), row: Progress::default() };
