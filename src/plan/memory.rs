@@ -449,10 +449,10 @@ mod tests {
     #[test]
     fn scratch_that_was_tampered_with_is_refused() {
         let plan = example(3);
-        // Of the three buffers of `b` two find room, where c and the last result will be.
+        // Of the three buffers of `b`, beside packed weights, two find room: where c and the last result will be.
         let ways = |op: &Operator, _: &[&Shape]| {
-            let scratch = if *op == SIGMOID.into() { vec![64, 65, 129] } else { Vec::new() };
-            Ok(vec![Candidate { name: String::new(), scratch, calls: Vec::new(), once: 0 }])
+            let scratch = if *op == SIGMOID.into() { vec![999, 64, 65, 129] } else { Vec::new() };
+            Ok(vec![Candidate { name: String::new(), scratch, calls: Vec::new(), once: 1 }])
         };
         let memory = plan.memory_by(u64::MAX, &ways).unwrap();
         assert_eq!(memory.check_by(&plan, &ways), Ok(()));

@@ -156,6 +156,7 @@ fn windows_with_unequal_axes_are_right_with_every_candidate() {
         (conv([1, 2], symmetric(1, 1), [1, 1]), [3, 3], 15),
         (conv([1, 1], symmetric(2, 1), [2, 1]), [3, 3], 16),
         (conv([1, 1], symmetric(1, 2), [1, 2]), [3, 3], 16),
+        (conv([1, 1], symmetric(1, 1), [1, 2]), [3, 3], 15),
         (conv([1, 1], symmetric(0, 1), [1, 1]), [3, 3], 16),
         (conv([1, 1], symmetric(1, 0), [1, 1]), [3, 3], 18),
         (conv([1, 1], lopsided, [1, 1]), [3, 3], 9),
