@@ -3,7 +3,9 @@
 use involution::check::verify::{Settings, check_candidate, verify};
 use involution::check::{Case, Comparison, Expected, compare, expected};
 use involution::gpu::Fault;
-use involution::ops::{Activate, Activation, Involution, Operator};
+use involution::ops::{
+    Activate, Activation, Candidate, Conv2d, DynamicConv2d, Involution, Operator,
+};
 use involution::reference::{self, Array};
 use involution::{Error, Tensor, Window};
 
@@ -165,6 +167,11 @@ fn guarded(gpu: &involution::Gpu, from: &str, to: &str) -> Result<Comparison, St
 
 const STORE: &str = "out[index] =";
 
+/// What the guard says where so many elements of the slack were written.
+fn disturbed(elements: usize) -> String {
+    format!("{elements} elements beside the output or the scratch were written")
+}
+
 /// A store that a kernel leaves out is found although an older result may lie there.
 #[test]
 fn unwritten_elements_are_flagged() {
@@ -184,8 +191,67 @@ fn disturbed_slack_is_flagged() {
             (STORE, "out[params.elements + 7u] = 1.0; out[index] =", 1),
         ] {
             let outcome = guarded(gpu, from, to);
-            assert_eq!(outcome, Err(format!("{elements} elements beside the output were written")));
+            assert_eq!(outcome, Err(disturbed(elements)));
         }
+    });
+}
+
+/// What the guard says of the first way of an operator that calls a kernel, with a fault in that.
+fn guarded_scratch(
+    gpu: &involution::Gpu,
+    case: &Case,
+    kernel: &str,
+    [from, to]: [&str; 2],
+) -> Result<Comparison, String> {
+    let faulty = adapters::fresh(gpu, |options| {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        options.faults.push(Fault { kernel: kernel.to_owned(), from, to });
+    });
+    let inputs = case.inputs();
+    let inputs = harness::views(&inputs);
+    let want = expected(&case.operator, &inputs).unwrap();
+    let ways = faulty.candidates(&case.operator, &harness::shapes(&inputs)).unwrap();
+    let calls = |way: &&Candidate| way.calls.iter().any(|call| call.kernel.name == kernel);
+    let name = &ways.iter().find(calls).unwrap().name;
+    check_candidate(&faulty, &case.operator, &inputs, &want, name).unwrap()
+}
+
+/// WebGPU would drop what is written past the end of a buffer: no kernel may lean on that.
+#[test]
+fn disturbed_slack_of_scratch_is_flagged() {
+    let mixed = Case::new(
+        "three samples of twelve weights, of which four are mixed together",
+        DynamicConv2d::default(),
+        &[&[3, 3, 4, 4], &[3, 2], &[2, 4, 3, 1, 1]],
+    );
+    let gathered = Case::new(
+        "eight planes of three fours",
+        Conv2d { stride: [2, 2], ..Conv2d::default() },
+        &[&[1, 8, 5, 5], &[16, 8, 1, 1]],
+    );
+    let transformed = Case::new(
+        "two channels of thirteen fours of tiles",
+        Conv2d { padding: 1.into(), ..Conv2d::default() },
+        &[&[1, 2, 25, 25], &[16, 2, 3, 3]],
+    );
+    let planes = ["plane >= params.planes", "plane > params.planes"];
+    let tiles = ["sample >= params.samples", "sample > params.samples"];
+    adapters::each(|gpu| {
+        for (case, kernel, fault, elements) in [
+            (&mixed, "dynamic_conv2d", ["first + s < params", "first + s <= params"], 12),
+            (&gathered, "conv2d/gather", planes, 12),
+            // As many as there are to be seen.
+            (&transformed, "conv2d/winograd_input_singles", tiles, 64),
+        ] {
+            let found = guarded_scratch(gpu, case, kernel, fault);
+            assert_eq!(found, Err(disturbed(elements)), "{kernel}");
+            let right = guarded_scratch(gpu, case, kernel, [fault[0]; 2]);
+            assert!(right.unwrap().passed(), "{kernel}");
+        }
+        // What is left out holds nothing that could be right by chance.
+        let unwritten = ["place[i] < params.elements", "place[i] + 1u < params.elements"];
+        let found = guarded_scratch(gpu, &mixed, "dynamic_conv2d", unwritten).unwrap();
+        assert!(found.worst_over_bound == f64::MAX, "{found:?}");
     });
 }
 

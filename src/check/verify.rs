@@ -229,7 +229,10 @@ pub fn check_candidate(
         return Ok(Err(format!("{} elements of the output were never written", run.unwritten)));
     }
     if run.disturbed > 0 {
-        return Ok(Err(format!("{} elements beside the output were written", run.disturbed)));
+        return Ok(Err(format!(
+            "{} elements beside the output or the scratch were written",
+            run.disturbed
+        )));
     }
     Ok(Ok(match kernel.ends_with(winograd::NAME) {
         true => compare_transformed(op, inputs, want, &run.output),

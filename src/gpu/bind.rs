@@ -41,8 +41,9 @@ pub(crate) struct Call<'a> {
     pub chunks: &'a [Chunk],
     /// Empty where the weights are not packed yet.
     pub ready: &'a [Packed],
-    /// Where the first of the scratch buffers behind those may lie.
-    pub room: &'a [Window],
+    /// By chunk, where the first of the scratch buffers behind those may lie; the chunks behind the last of these have its
+    /// room.
+    pub room: &'a [Vec<Window>],
 }
 
 /// Bytes of a buffer: the lease, where they begin, and how many.
@@ -101,9 +102,10 @@ impl<'a> Binder<'a> {
         }
         let batched = op.batched(shapes);
         let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
-        for chunk in chunks {
+        for (index, chunk) in chunks.iter().enumerate() {
             let Candidate { scratch, calls, once, .. } = &chunk.candidate;
-            let scratch = self.scratch(op.name(), scratch, ready, room)?;
+            let room = room.get(index).or(room.last()).map_or(&[][..], Vec::as_slice);
+            let scratch = self.scratch(op.name(), scratch, ready, room, output.slack)?;
             let tensor = |tensor: &GpuTensor, batched: bool| {
                 let cut = batched && chunks.len() > 1;
                 let sample = if cut { tensor.bytes() / batch as u64 } else { tensor.bytes() };
@@ -150,14 +152,15 @@ impl<'a> Binder<'a> {
         Ok(())
     }
 
-    /// Scratch buffers of these sizes: the first are `ready`, the next lie where there is `room`, and of the
-    /// others those of earlier calls are used where they are large enough.
+    /// Scratch buffers of these sizes: the first are `ready`, the next lie where there is `room`, with so many elements
+    /// of slack behind them, and of the others those of earlier calls are used where they are large enough.
     fn scratch(
         &mut self,
         op: &'static str,
         elements: &[usize],
         ready: &[Packed],
         room: &[Window],
+        slack: u64,
     ) -> Result<Vec<Window>> {
         let mut windows: Vec<Window> =
             ready.iter().map(|(lease, bytes)| (lease.clone(), 0, *bytes)).collect();
@@ -165,7 +168,7 @@ impl<'a> Binder<'a> {
         for (place, &elements) in elements.iter().skip(ready.len()).enumerate() {
             let bytes = 4 * elements as u64;
             if let Some((lease, offset, _)) = room.get(place).filter(|(.., size)| *size >= bytes) {
-                windows.push((lease.clone(), *offset, bytes));
+                windows.push((lease.clone(), *offset, bytes + 4 * slack));
                 continue;
             }
             // Those of this call lie beside each other.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::bind::{Binder, Bound, Call};
+use super::bind::{Binder, Bound, Call, Window};
 use super::buffers::{Lease, Use};
 use super::pipelines::Pipeline;
 use super::profile::Queries;
@@ -165,22 +165,23 @@ impl Gpu {
         let chunks = self.chunks(op, &shapes, choice)?;
         let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
         let output = self.empty(&shape, op.name(), "the output")?;
-        self.bind(op, inputs, output, &chunks)
+        self.bind(op, inputs, output, &chunks, &[])
     }
 
-    /// Binds the chunks of a call to its tensors.
+    /// Binds the chunks of a call to its tensors, and by chunk to room for its scratch where there is some.
     pub(crate) fn bind(
         &self,
         op: &Operator,
         inputs: &[&GpuTensor],
         output: GpuTensor,
         chunks: &[Chunk],
+        room: &[Vec<Window>],
     ) -> Result<Prepared> {
         let mut binder = Binder::new(self, op.name())?;
         let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
         let inputs: Vec<Option<&GpuTensor>> = inputs.iter().map(|&input| Some(input)).collect();
         let (shapes, inputs) = (shapes.as_slice(), inputs.as_slice());
-        binder.push(Call { op, shapes, inputs, output: &output, chunks, ready: &[], room: &[] })?;
+        binder.push(Call { op, shapes, inputs, output: &output, chunks, ready: &[], room })?;
         let candidate = chunks.first().map_or_else(String::new, |c| c.candidate.name.clone());
         let Bound { dispatches, leases, .. } = binder.finish()?;
         Ok(Prepared { dispatches, op: op.name(), candidate, output, _leases: leases })
@@ -334,4 +335,47 @@ pub(crate) fn fold(
         });
     }
     Ok([columns as u32, rows as u32, 1])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crate::ops::Activate;
+
+    /// What `fold` makes of so many workgroups of a size.
+    fn folded(groups: usize, workgroup_size: u32) -> Result<[u32; 3]> {
+        let ways = Activate::default().candidates(&[&Shape::from([1])]).unwrap();
+        let call = KernelCall { grid: Grid::Workgroups(groups), ..ways[0].calls[0].clone() };
+        fold(&call, workgroup_size, &wgpu::Limits::default())
+    }
+
+    fn allowed(error: Error) -> u64 {
+        let Error::Limit { limit: Limit::Workgroups, allowed, .. } = error else {
+            panic!("{error}")
+        };
+        allowed
+    }
+
+    /// A dimension has 65,535 workgroups at the most.
+    #[test]
+    fn grids_fold_where_one_dimension_is_too_short() {
+        assert_eq!(folded(1, 64), Ok([1, 1, 1]));
+        assert_eq!(folded(65_535, 64), Ok([65_535, 1, 1]));
+        assert_eq!(folded(65_536, 64), Ok([32_768, 2, 1]));
+        assert_eq!(folded(65_537, 64), Ok([32_769, 2, 1]));
+        assert_eq!(folded(65_535 * 65_535, 1), Ok([65_535, 65_535, 1]));
+        assert_eq!(allowed(folded(65_535 * 65_535 + 1, 1).unwrap_err()), 65_535 * 65_535);
+    }
+
+    /// Kernels count invocations in 32 bits, also those of the last row that have nothing to do.
+    #[test]
+    fn no_more_invocations_are_launched_than_can_be_counted() {
+        let most = u64::from(u32::MAX / 256);
+        assert_eq!(folded(256 * 65_535, 256), Ok([65_535, 256, 1]));
+        // One more makes 257 rows of 65,281, which are too many.
+        assert_eq!(allowed(folded(256 * 65_535 + 1, 256).unwrap_err()), most);
+        assert_eq!(allowed(folded(1 << 32, 256).unwrap_err()), most);
+    }
 }

@@ -1,7 +1,8 @@
-//! Runs that catch stray accesses: outputs and the slack around every tensor hold a NaN pattern first.
-//! Afterwards none of it may be left inside the output, none disturbed outside, and a read past an input
-//! shows as NaN in the result.
+//! Runs that catch stray accesses: outputs, scratch and the slack around every tensor hold a NaN pattern first.
+//! Then none of it may be left inside the output, none disturbed outside of output and scratch, and a read past an
+//! input, or of scratch that was not written, shows as NaN in the result.
 
+use super::bind::Window;
 use super::execute::GpuTensor;
 use super::{Choice, Gpu};
 use crate::error::{Error, Result};
@@ -9,10 +10,11 @@ use crate::ops::{Op, Operator};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Quiet NaNs that no arithmetic produces by itself: around inputs, and in and around the output. They
-/// differ, so that a stray read that is passed on to a stray write shows as one.
+/// Quiet NaNs that no arithmetic produces by itself: around inputs, in and around the output, and in and around
+/// scratch. They differ, so that a stray read that is passed on to a stray write shows as one.
 const INPUT_POISON: u32 = 0x7fda_5a5a;
 const OUTPUT_POISON: u32 = 0x7fdb_5b5b;
+const SCRATCH_POISON: u32 = 0x7fdc_5c5c;
 
 /// Elements of slack on each side of a tensor; a multiple of every alignment that WebGPU allows.
 const SLACK: u64 = 64;
@@ -26,7 +28,7 @@ pub struct Guarded {
     pub candidate: String,
     /// Elements of the output that were never written.
     pub unwritten: usize,
-    /// Elements of the slack that were written.
+    /// Elements of the slack around the output and the scratch buffers that were written.
     pub disturbed: usize,
 }
 
@@ -47,21 +49,40 @@ impl Gpu {
         let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
         let output = self.poisoned(&shape, &[], OUTPUT_POISON, op.name())?;
         let inputs: Vec<&GpuTensor> = guarded.iter().collect();
-        let prepared = self.bind(op, &inputs, output.clone(), &chunks)?;
+        // A part has scratch of its own: what a smaller one leaves alone must not be what a larger one wrote.
+        let mut scratch: Vec<Vec<GpuTensor>> = Vec::new();
+        for chunk in &chunks {
+            let sizes = chunk.candidate.scratch.iter().map(|&elements| Shape::from([elements]));
+            let buffers = sizes.map(|shape| self.poisoned(&shape, &[], SCRATCH_POISON, op.name()));
+            scratch.push(buffers.collect::<Result<_>>()?);
+        }
+        let window = |buffer: &GpuTensor| (buffer.lease.clone(), buffer.offset, buffer.bytes());
+        let room: Vec<Vec<Window>> =
+            scratch.iter().map(|buffers| buffers.iter().map(window).collect()).collect();
+        let prepared = self.bind(op, &inputs, output.clone(), &chunks, &room)?;
         self.submit(&prepared)?;
 
-        let whole = output.offset + output.bytes() + 4 * output.slack;
-        let words: Vec<f32> = self.read(&output.lease, 0, whole, "guard")?;
-        let (before, rest) = words.split_at(words.len().min(SLACK as usize));
-        let (data, after) = rest.split_at(rest.len().saturating_sub(SLACK as usize));
-        let poisoned = |value: &&f32| value.to_bits() == OUTPUT_POISON;
-        let slack = before.len() + after.len();
+        let (data, mut disturbed) = self.seen(&output, OUTPUT_POISON)?;
+        for buffer in scratch.iter().flatten() {
+            disturbed += self.seen(buffer, SCRATCH_POISON)?.1;
+        }
         Ok(Guarded {
-            unwritten: data.iter().filter(poisoned).count(),
-            disturbed: slack - before.iter().chain(after).filter(poisoned).count(),
-            output: Tensor::new(shape, data.to_vec()).map_err(Error::at(op.name()))?,
+            unwritten: data.iter().filter(|value| value.to_bits() == OUTPUT_POISON).count(),
+            disturbed,
+            output: Tensor::new(shape, data).map_err(Error::at(op.name()))?,
             candidate: prepared.candidate().to_owned(),
         })
+    }
+
+    /// The values of a guarded tensor, and how many elements of its slack are no longer poison.
+    fn seen(&self, tensor: &GpuTensor, poison: u32) -> Result<(Vec<f32>, usize)> {
+        let whole = tensor.offset + tensor.bytes() + 4 * tensor.slack;
+        let words: Vec<f32> = self.read(&tensor.lease, 0, whole, "guard")?;
+        let (before, rest) = words.split_at(words.len().min(SLACK as usize));
+        let (data, after) = rest.split_at(rest.len().saturating_sub(SLACK as usize));
+        let slack = before.iter().chain(after);
+        let disturbed = slack.filter(|value| value.to_bits() != poison).count();
+        Ok((data.to_vec(), disturbed))
     }
 
     /// A tensor with these values, or poison where there are none, between poisoned slack.

@@ -324,7 +324,7 @@ impl Network {
                 let scratch = memory.scratch_places(index).iter();
                 let scratch = scratch
                     .filter_map(|at| Some((slots.get(at.slot)?.clone(), at.offset, at.bytes)));
-                let room = &scratch.collect::<Vec<_>>();
+                let room = &[scratch.collect()];
                 let call =
                     Call { op, shapes: &shapes, inputs, output: &output, chunks, ready, room };
                 binder.push(call).map_err(|error| in_layer(&step.name, error))?;

@@ -1,6 +1,6 @@
 //! Parameters and arithmetic of a plan.
 
-use super::{Action, Plan, Step};
+use super::{Action, Plan, Step, Value};
 use crate::error::{Error, Result};
 use crate::ops::{Activation, Op, Operator};
 
@@ -9,6 +9,12 @@ impl Plan {
     pub fn parameters(&self) -> u64 {
         let learnt = self.weights.iter().filter(|weight| weight.parameter);
         learnt.map(|weight| count(weight.shape.elements().unwrap_or(0))).sum()
+    }
+
+    /// Bytes of a value.
+    pub fn bytes(&self, value: Value) -> Result<u64> {
+        let elements = self.shape(value).elements().map_err(Error::at("plan"))?;
+        Ok(4 * count(elements))
     }
 
     /// Multiply-adds of the convolutions, involutions and linear layers, as papers count them.

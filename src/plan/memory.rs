@@ -79,17 +79,6 @@ struct Placed {
 const UNIT: u64 = 256;
 
 impl Plan {
-    /// The value whose memory a value lies in: itself, but for one that is another in a new shape.
-    pub fn root(&self, value: Value) -> Value {
-        let maker = self.steps.iter().find(|step| step.output == value);
-        match maker {
-            Some(step) if step.action == Action::Reshape => {
-                step.inputs.first().map_or(value, |&input| self.root(input))
-            }
-            _ => value,
-        }
-    }
-
     /// The root of every value, in one go.
     fn roots(&self) -> Vec<Value> {
         let mut roots: Vec<Value> = (0..self.values.len()).map(Value).collect();
@@ -127,12 +116,6 @@ impl Plan {
         spans
     }
 
-    /// Bytes of a value.
-    pub fn bytes(&self, value: Value) -> Result<u64> {
-        let elements = self.shape(value).elements().map_err(Error::at("plan"))?;
-        Ok(4 * elements as u64)
-    }
-
     /// Lays the values out in buffers of any size.
     pub fn memory(&self) -> Result<Memory> {
         self.memory_within(u64::MAX)
@@ -140,9 +123,7 @@ impl Plan {
 
     /// Lays the values out, in buffers of at most so many bytes unless a value is larger.
     pub fn memory_within(&self, max_buffer: u64) -> Result<Memory> {
-        let ways =
-            |op: &Operator, shapes: &[&Shape]| op.candidates(shapes).map_err(Error::at(op.name()));
-        self.memory_by(max_buffer, &ways)
+        self.memory_by(max_buffer, &candidates)
     }
 
     /// The same where the last of these ways carries out each call: the largest first, each where it makes a slot least
@@ -260,6 +241,11 @@ impl Plan {
     }
 }
 
+/// The ways of an operator by itself, without a device.
+fn candidates(op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
+    op.candidates(shapes).map_err(Error::at(op.name()))
+}
+
 /// The lowest place of a slot that nobody needs meanwhile, past its end if need be.
 fn lowest(placed: &[Placed], slot: usize, bytes: u64, span: Span) -> Place {
     let mut taken: Vec<Place> = placed
@@ -309,11 +295,18 @@ impl Memory {
         self.activations() + self.constants + self.scratch
     }
 
-    /// Proves the layout: every value has a place that it fits into and nobody else needs meanwhile, and no step
-    /// writes a slot that it reads. The error is the first pair that shares what it must not, or the one without
-    /// a place.
+    /// Proves the layout of [`Plan::memory`].
     pub fn check(&self, plan: &Plan) -> std::result::Result<(), String> {
+        self.check_by(plan, &candidates)
+    }
+
+    /// Proves the layout where the last of these ways carries out each call: every value has a place that it fits into
+    /// and nobody else needs meanwhile, so has scratch that lies between the values, what does not is counted, and no step
+    /// writes a slot that it reads, or two scratch buffers in one. The error is the first pair that shares what it must
+    /// not, or the one without a place.
+    pub fn check_by(&self, plan: &Plan, ways: Ways<'_>) -> std::result::Result<(), String> {
         let mut placed: Vec<(String, Placed)> = Vec::new();
+        let mut scratch = 0;
         let fits = |name: &str, place: &Place, bytes: u64| {
             let inside = self.slots.get(place.slot).is_some_and(|&size| place.end() <= size);
             let fits = inside && bytes <= place.bytes && place.offset.is_multiple_of(UNIT);
@@ -328,11 +321,19 @@ impl Memory {
         }
         for (index, step) in plan.steps().iter().enumerate() {
             let span = Span { first: index + 1, last: index + 1 };
-            for &place in self.scratch_places(index) {
-                let name = format!("scratch of {}", step.name);
-                fits(&name, &place, place.bytes)?;
+            let sizes = plan.scratch(index, ways).map_err(|error| error.to_string())?;
+            for (at, &place) in self.scratch_places(index).iter().enumerate() {
+                let name = format!("scratch {at} of {}", step.name);
+                fits(&name, &place, *sizes.get(at).ok_or_else(|| format!("there is no {name}"))?)?;
                 placed.push((name, Placed { place, span }));
             }
+            scratch = scratch.max(sizes.iter().skip(self.scratch_places(index).len()).sum());
+        }
+        if scratch != self.scratch {
+            return Err(format!(
+                "{scratch} bytes of scratch are outside, {} counted",
+                self.scratch
+            ));
         }
         for (index, (a, one)) in placed.iter().enumerate() {
             for (b, other) in &placed[index + 1..] {
@@ -369,23 +370,29 @@ mod tests {
     use crate::plan::Builder;
     use crate::shape::Shape;
 
-    /// x, a = relu(x), b = relu(a), c = a + b, with c and a view of x as results.
-    fn example() -> Plan {
+    const SIGMOID: Activate = Activate { activation: Activation::Sigmoid };
+
+    /// x, a = relu(x), b = sigmoid(a), c = a + b, with c, so many relu(c), and a view of x as results.
+    fn example(more: usize) -> Plan {
         let mut plan = Builder::new("example");
         let relu = Activate { activation: Activation::Relu };
         let x = plan.input("x", &Shape::from([100]));
         let view = plan.reshape(x, [10, 10]).unwrap();
         let a = plan.apply("a", relu, &[x]).unwrap();
-        let b = plan.apply("b", relu, &[a]).unwrap();
+        let b = plan.apply("b", SIGMOID, &[a]).unwrap();
         let c = plan.apply("c", Add::default(), &[a, b]).unwrap();
         plan.output("c", c);
+        for _ in 0..more {
+            let result = plan.apply("more", relu, &[c]).unwrap();
+            plan.output("more", result);
+        }
         plan.output("view", view);
         plan.finish()
     }
 
     #[test]
     fn a_layout_that_was_tampered_with_is_refused() {
-        let plan = example();
+        let plan = example(0);
         let memory = plan.memory().unwrap();
         assert_eq!(memory.check(&plan), Ok(()));
         let spans = plan.spans();
@@ -430,7 +437,7 @@ mod tests {
     /// Beside each other in one buffer two values may be needed at once, but not read and written at once.
     #[test]
     fn a_step_that_reads_and_writes_a_slot_is_refused() {
-        let plan = example();
+        let plan = example(0);
         let mut memory = plan.memory().unwrap();
         let [a, b] = [2, 3].map(|value| plan.memory().unwrap().places[value].unwrap());
         assert_ne!(a.slot, b.slot);
@@ -440,12 +447,51 @@ mod tests {
     }
 
     #[test]
-    fn values_are_needed_from_the_step_that_writes_them_to_the_last_that_reads_them() {
-        let plan = example();
-        let span = |first, last| Some(Span { first, last });
-        // The view is x, from before the first of four steps to after the last.
-        assert_eq!(plan.spans(), [span(0, 5), None, span(2, 4), span(3, 4), span(4, 5)]);
-        assert!(!Span { first: 0, last: 2 }.meets(&Span { first: 3, last: 4 }));
-        assert!(Span { first: 0, last: 3 }.meets(&Span { first: 3, last: 4 }));
+    fn scratch_that_was_tampered_with_is_refused() {
+        let plan = example(3);
+        // Of the three buffers of `b`, beside packed weights, two find room: where c and the last result will be.
+        let ways = |op: &Operator, _: &[&Shape]| {
+            let scratch = if *op == SIGMOID.into() { vec![999, 64, 65, 129] } else { Vec::new() };
+            Ok(vec![Candidate { name: String::new(), scratch, calls: Vec::new(), once: 1 }])
+        };
+        let memory = plan.memory_by(u64::MAX, &ways).unwrap();
+        assert_eq!(memory.check_by(&plan, &ways), Ok(()));
+        let [one, other] = memory.scratch_places(2)[..] else { panic!("{memory:?}") };
+        assert_eq!((one.bytes, other.bytes, memory.scratch), (256, 512, 768));
+        let [x, a, b] = [0, 2, 3].map(|value| memory.places[value].unwrap().slot);
+        let beyond = memory.slots.len();
+        let mut wrong = memory.clone();
+        wrong.slots.iter_mut().for_each(|bytes| *bytes = 1024);
+        for (slot, offset, bytes, told) in [
+            (one.slot, 0, 252, "scratch 0 of b does not fit"),
+            (one.slot, 4, 256, "scratch 0 of b does not fit"),
+            (one.slot, 1024, 256, "scratch 0 of b does not fit"),
+            (beyond, 0, 256, "scratch 0 of b does not fit"),
+            (x, 256, 256, "x and scratch 0 of b share slot"),
+            (a, 0, 256, "a and scratch 0 of b share slot"),
+            (b, 0, 256, "b and scratch 0 of b share slot"),
+            (other.slot, 0, 256, "scratch 0 of b and scratch 1 of b share slot"),
+            (a, 512, 256, "b reads and writes slot"),
+            (b, 512, 256, "b reads and writes slot"),
+            (other.slot, 512, 256, "b reads and writes slot"),
+        ] {
+            wrong.scratch_places[2][0] = Place { slot, offset, bytes };
+            let answer = wrong.check_by(&plan, &ways).unwrap_err();
+            assert!(answer.starts_with(told), "{answer}, not {told}");
+        }
+        for (step, told) in [(3, "there is no scratch 0 of c"), (2, "768 bytes of scratch are")] {
+            let mut wrong = Memory { scratch: 0, ..memory.clone() };
+            wrong.scratch_places[step].resize(2, one);
+            assert!(wrong.check_by(&plan, &ways).unwrap_err().starts_with(told));
+        }
+    }
+
+    /// Whatever the order in which they were placed.
+    #[test]
+    fn the_lowest_place_is_behind_all_that_are_needed_meanwhile() {
+        let span = Span { first: 1, last: 1 };
+        let at = |offset, bytes| Placed { place: Place { slot: 0, offset, bytes }, span };
+        let place = lowest(&[at(512, 256), at(256, 256), at(0, 256)], 0, 256, span);
+        assert_eq!(place, Place { slot: 0, offset: 768, bytes: 256 });
     }
 }

@@ -116,6 +116,17 @@ impl Plan {
         &self.value(value).shape
     }
 
+    /// The value whose memory a value lies in: itself, but for one that is another in a new shape.
+    pub fn root(&self, value: Value) -> Value {
+        let maker = self.steps.iter().find(|step| step.output == value);
+        match maker {
+            Some(step) if step.action == Action::Reshape => {
+                step.inputs.first().map_or(value, |&input| self.root(input))
+            }
+            _ => value,
+        }
+    }
+
     /// The steps in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps

@@ -6,7 +6,7 @@ use involution::check::{compare, expected};
 use involution::gpu::Choice;
 use involution::models::RedNet;
 use involution::ops::{Conv2d, Op, Operator};
-use involution::{Gpu, Layer, Tensor};
+use involution::{Gpu, Layer, Shape, Tensor};
 
 use super::limits::batched;
 use super::{run, some_work};
@@ -62,10 +62,12 @@ fn the_budget_says_how_many_parts() {
     adapters::each(|gpu| {
         let conv = Operator::from(Conv2d { padding: 1.into(), ..Conv2d::default() });
         let tensor = |dims: &[usize], seed| input(dims, seed);
-        let (x, weight) = (tensor(&[16, 8, 16, 16], 1), tensor(&[8, 8, 3, 3], 2));
+        let (x, weight) = (tensor(&[16, 32, 16, 16], 1), tensor(&[32, 32, 3, 3], 2));
         let whole = conv.cost(&[x.shape(), weight.shape()]).unwrap();
-        // As slow a device as is thought possible.
-        let seconds = (whole.flops as f64 / 50e9).max(whole.bytes as f64 / 5e9);
+        // As slow a device as is thought possible: of a convolution of so many channels, its operations decide.
+        let [flops, bytes] = [whole.flops as f64 / 50e9, whole.bytes as f64 / 5e9];
+        assert!(flops > 5.0 * bytes, "{whole:?}");
+        let seconds = flops;
         let mut parts = Vec::new();
         for share in [1.01, 0.51, 0.26, 0.13] {
             let budget = Duration::from_secs_f64(share * seconds);
@@ -74,8 +76,46 @@ fn the_budget_says_how_many_parts() {
             assert!(compare(&expected(&conv, &[&x, &weight]).unwrap(), &found.unwrap()).passed());
             parts.push(count);
         }
-        assert_eq!(parts[0], 1);
-        assert!(parts.windows(2).all(|pair| pair[0] < pair[1]), "{parts:?}");
+        assert_eq!(parts, [1, 2, 4, 8]);
+    });
+}
+
+/// With fewer samples a kernel may be preferred that needs more than the device can bind: then there are no fewer.
+#[cfg(feature = "tune")]
+#[test]
+fn a_call_is_not_cut_into_parts_that_do_not_fit() {
+    use crate::tune::{entry, folder, views};
+    let conv = Operator::from(Conv2d { padding: 1.into(), ..Conv2d::default() });
+    let weight = [16, 16, 3, 3];
+    let shapes = |batch| vec![Shape::from([batch, 16, 4, 4]), Shape::from(weight)];
+    // The weights have 9 KiB; packed, with as many channels as a tile has, they have 18.
+    let (packed, allowed) = ("conv2d/subgroup", 12 << 10);
+    let inputs = [input(&[4, 16, 4, 4], 1), input(&weight, 2)];
+    let inputs = harness::views(&inputs);
+    let want = expected(&conv, &inputs).unwrap();
+    adapters::each(|gpu| {
+        let named = gpu.candidates(&conv, &views(&shapes(4))).unwrap();
+        if !named.iter().any(|candidate| candidate.name == packed) {
+            return; // its lanes cannot hear each other
+        }
+        assert!(named.last().unwrap().scratch.is_empty());
+        let mut cache = involution::tuned::Cache::new(gpu.adapter().identity());
+        for batch in [1, 2] {
+            cache.insert(entry(&conv, &shapes(batch), packed));
+        }
+        let path = folder("parts").join("tuned.json");
+        cache.save(&path).unwrap();
+        let hasty = adapters::fresh(gpu, |options| {
+            options.tuned = involution::tuned::Tuned::File(path);
+            options.submission_budget = Some(Duration::from_nanos(1));
+            options.max_binding_size = Some(allowed);
+        });
+        let preferred = hasty.candidates(&conv, &views(&shapes(2))).unwrap().pop().unwrap();
+        assert_eq!(preferred.name, packed);
+        assert!(preferred.scratch.iter().any(|&elements| 4 * elements as u64 > allowed));
+        let (count, found) = submissions(&hasty, || hasty.run(conv.clone(), &inputs));
+        assert!(compare(&want, &found.unwrap()).passed());
+        assert_eq!(count, 1);
     });
 }
 

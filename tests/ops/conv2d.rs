@@ -1,8 +1,11 @@
+use involution::check::verify::check_candidate;
+use involution::check::{Case, expected};
 use involution::ops::{Activation, Conv2d, Op, Unfold};
 use involution::reference::Array;
 use involution::{Padding, Shape, ShapeError, Window};
 
-use crate::harness::{assert_same, evaluate, every_operator, numbers, refuses};
+use crate::adapters;
+use crate::harness::{assert_same, candidates, evaluate, every_operator, numbers, refuses, views};
 
 every_operator!("conv2d");
 
@@ -135,6 +138,50 @@ fn parameters_have_a_meaning() {
     let dilated = Conv2d { dilation: [(1 << 31) - 1, 1], ..plain() };
     refuses!(dilated, [X, WEIGHT], ShapeError::Overflow { what: "kernel_size with dilation", .. });
     refuses!(plain(), [X, [usize::MAX, 6, 3, 2]], ShapeError::Overflow { .. });
+}
+
+/// Kernels that are made for square windows are offered where the two axes agree, and for nothing else.
+#[test]
+fn windows_with_unequal_axes_are_right_with_every_candidate() {
+    let symmetric = Padding::symmetric;
+    let lopsided = Padding::Explicit { top: 1, left: 1, bottom: 1, right: 0 };
+    let conv = |stride, padding, dilation| Conv2d { stride, padding, dilation, ..plain() };
+    // The window, its taps, and the width of x.
+    let cases = [
+        (conv([1, 1], symmetric(2, 1), [1, 1]), [5, 3], 16),
+        (conv([1, 1], symmetric(1, 2), [1, 1]), [3, 5], 16),
+        (conv([1, 1], symmetric(2, 1), [1, 1]), [5, 3], 15),
+        (conv([1, 2], symmetric(1, 1), [1, 1]), [3, 3], 16),
+        (conv([2, 1], symmetric(1, 1), [1, 1]), [3, 3], 16),
+        (conv([1, 2], symmetric(1, 1), [1, 1]), [3, 3], 15),
+        (conv([1, 1], symmetric(2, 1), [2, 1]), [3, 3], 16),
+        (conv([1, 1], symmetric(1, 2), [1, 2]), [3, 3], 16),
+        (conv([1, 1], symmetric(1, 1), [1, 2]), [3, 3], 15),
+        (conv([1, 1], symmetric(0, 1), [1, 1]), [3, 3], 16),
+        (conv([1, 1], symmetric(1, 0), [1, 1]), [3, 3], 18),
+        (conv([1, 1], lopsided, [1, 1]), [3, 3], 9),
+        (conv([1, 1], lopsided, [1, 1]), [3, 3], 17),
+        (conv([2, 2], lopsided, [1, 1]), [3, 3], 9),
+    ];
+    adapters::each(|gpu| {
+        for (conv, [rows, columns], width) in cases {
+            for (groups, channels) in [(1, 4), (4, 1)] {
+                let op = Conv2d { groups, ..conv };
+                let shapes: [&[usize]; 2] = [&[2, 4, 9, width], &[16, channels, rows, columns]];
+                let case = Case::new("unequal axes", op, &shapes);
+                let inputs = case.inputs();
+                let inputs = views(&inputs);
+                let want = expected(&case.operator, &inputs).unwrap();
+                for name in candidates(gpu, &case.operator, &inputs).unwrap() {
+                    let found = check_candidate(gpu, &case.operator, &inputs, &want, &name);
+                    let found =
+                        found.unwrap().unwrap_or_else(|why| panic!("{name}: {case}: {why}"));
+                    assert!(found.passed(), "{name}: {case}: {found:?}");
+                    adapters::count(1);
+                }
+            }
+        }
+    });
 }
 
 /// The number of terms, twice, for each output value, and one more for a bias.

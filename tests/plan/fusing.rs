@@ -1,8 +1,8 @@
 //! What is fused, and what must not be.
 
-use involution::ops::{Activation, AvgPool2d, BatchNorm, Conv2d, Involution};
+use involution::ops::{Activation, Add, AvgPool2d, BatchNorm, Conv2d, Involution};
 use involution::plan::{Builder, Constant, Source, Value};
-use involution::{Plan, Shape, Window, reference};
+use involution::{Padding, Plan, Shape, Window, reference};
 
 use super::{activate, conv, norm, ops, steps};
 use crate::networks::{assert_all_close, input, state_of};
@@ -116,6 +116,109 @@ fn a_kernel_that_others_need_or_that_is_no_plain_convolution_is_stored() {
         });
         assert_eq!(steps(&fused).len() == 1, is_fused, "{what}: {:?}", ops(&fused));
     }
+}
+
+/// Each attribute of the convolution alone, with an involution that takes the kernel it makes.
+#[test]
+fn a_kernel_that_another_1x1_convolution_makes_is_stored() {
+    let window = Window::new([3, 3]);
+    let plain = Conv2d::default();
+    let relu = Activation::Relu;
+    let cases: [(&str, bool, Conv2d, [usize; 4], Window); 8] = [
+        ("plain", true, plain, [9, 3, 1, 1], window.padding(1)),
+        (
+            "a stride down",
+            false,
+            Conv2d { stride: [2, 1], ..plain },
+            [9, 3, 1, 1],
+            window.padding(1).stride([2, 1]),
+        ),
+        (
+            "a stride along",
+            false,
+            Conv2d { stride: [1, 2], ..plain },
+            [9, 3, 1, 1],
+            window.padding(1).stride([1, 2]),
+        ),
+        ("groups", false, Conv2d { groups: 3, ..plain }, [9, 1, 1, 1], window.padding(1)),
+        (
+            "padding",
+            false,
+            Conv2d { padding: Padding::symmetric(0, 1), ..plain },
+            [9, 3, 1, 1],
+            window.padding(Padding::symmetric(1, 2)),
+        ),
+        ("3x1", false, plain, [9, 3, 3, 1], window.padding(Padding::symmetric(0, 1))),
+        ("1x3", false, plain, [9, 3, 1, 3], window.padding(Padding::symmetric(1, 0))),
+        (
+            "an activation",
+            false,
+            Conv2d { activation: relu, ..plain },
+            [9, 3, 1, 1],
+            window.padding(1),
+        ),
+    ];
+    for (what, is_fused, conv, weight, window) in cases {
+        let (_, fused) = fused(|plan, x| {
+            let weight = plan.weight("span.weight", weight);
+            let kernel = plan.apply("span", conv, &[x, weight]).unwrap();
+            let op = Involution::new(window, 1);
+            let y = plan.apply("involution", op, &[x, kernel]).unwrap();
+            plan.output("y", y);
+        });
+        assert_eq!(steps(&fused).len() == 1, is_fused, "{what}: {:?}", ops(&fused));
+    }
+    // A residual: what is added to the kernel would be lost.
+    let (_, added) = fused(|plan, x| {
+        let kernel = conv(plan, "span", x, 9, 1, true);
+        let other = conv(plan, "other", x, 9, 1, true);
+        let other = activate(plan, "act", other, relu);
+        let kernel = plan.apply("sum", Add::default(), &[kernel, other]).unwrap();
+        let op = Involution::new(window.padding(1), 1);
+        let y = plan.apply("involution", op, &[x, kernel]).unwrap();
+        plan.output("y", y);
+    });
+    assert_eq!(steps(&added), ["other", "span", "involution"]);
+}
+
+/// Normalisations with an activation of their own, and behind steps that have one: no layer makes these, but whoever
+/// builds a plan can.
+#[test]
+fn a_norm_that_is_folded_hands_its_activation_on() {
+    // A normalisation that ends with relu, behind a step that ends with this.
+    let normed = |activation: Activation, involution: bool| {
+        fused(|plan, x| {
+            let y = if involution {
+                let kernel = conv(plan, "span", x, 9, 1, true);
+                let window = Window::new([3, 3]).padding(1);
+                let op = Involution { activation, ..Involution::new(window, 1) };
+                plan.apply("involution", op, &[x, kernel]).unwrap()
+            } else {
+                let weight = plan.weight("weight", [3, 3, 1, 1]);
+                let op = Conv2d { activation, ..Conv2d::default() };
+                plan.apply("conv", op, &[x, weight]).unwrap()
+            };
+            let inputs = [
+                y,
+                plan.statistic("mean", [3]),
+                plan.statistic("running_var", [3]),
+                plan.weight("gamma", [3]),
+                plan.weight("beta", [3]),
+            ];
+            let op = BatchNorm { activation: Activation::Relu, ..BatchNorm::default() };
+            let y = plan.apply("norm", op, &inputs).unwrap();
+            plan.output("y", y);
+        })
+        .1
+    };
+    let span = "span_involution kernel_size=3 padding=1 + bias";
+    assert_eq!(ops(&normed(Activation::None, false)), ["conv2d + bias + relu"]);
+    assert_eq!(ops(&normed(Activation::None, true)), [format!("{span} + scale, shift + relu")]);
+    // An activation in between stays there, and the norm behind it.
+    let conv = ops(&normed(Activation::Sigmoid, false));
+    assert_eq!(conv, ["conv2d + sigmoid", "batch_norm + relu"]);
+    let involution = ops(&normed(Activation::Sigmoid, true));
+    assert_eq!(involution, [format!("{span} + sigmoid"), "batch_norm + relu".to_owned()]);
 }
 
 /// Chains of several, one after the other, and both at once behind a branch.

@@ -2,6 +2,7 @@
 
 mod constants;
 mod fusing;
+mod memory;
 mod random;
 
 use involution::ops::{

@@ -14,7 +14,7 @@ use involution::tuned::{Entry, Key};
 use involution::{Gpu, Shape};
 
 /// An empty folder of this name below the build products.
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tune").join(name);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
@@ -27,7 +27,7 @@ fn pointwise() -> (Operator, Vec<Shape>) {
     (conv.into(), vec![Shape::from([1, 8, 12, 12]), Shape::from([16, 4, 1, 1])])
 }
 
-fn views(shapes: &[Shape]) -> Vec<&Shape> {
+pub fn views(shapes: &[Shape]) -> Vec<&Shape> {
     shapes.iter().collect()
 }
 
@@ -43,7 +43,7 @@ fn names(gpu: &Gpu, op: &Operator, shapes: &[Shape]) -> (Vec<String>, Vec<String
 }
 
 /// An entry that prefers a kernel for a call.
-fn entry(op: &Operator, shapes: &[Shape], kernel: &str) -> Entry {
+pub fn entry(op: &Operator, shapes: &[Shape], kernel: &str) -> Entry {
     Entry {
         key: Key::of(op, &views(shapes)),
         kernel: kernel.to_owned(),
