@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use involution::check::{Case, compare, expected};
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters, backends};
-use involution::ops::Involution;
+use involution::ops::{Involution, Softmax};
 use involution::{Gpu, Tensor, Window};
 use serde::Serialize;
 
@@ -100,6 +100,8 @@ struct Limits {
     max_workgroups: u32,
     max_workgroup_size: u32,
     max_workgroup_memory: u32,
+    /// Iterations of the loops of one invocation; none where the driver sets no limit.
+    max_trips: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -147,7 +149,8 @@ fn wgpu_version() -> &'static str {
 
 impl Adapter {
     fn examine(info: AdapterInfo) -> Self {
-        let problem = works(info.index).err().map(|error| error.to_string());
+        let works = works(info.index);
+        let problem = works.as_ref().err().map(ToString::to_string);
         Adapter {
             limits: Limits {
                 max_buffer_size: info.max_buffer_size,
@@ -155,6 +158,7 @@ impl Adapter {
                 max_workgroups: info.max_workgroups,
                 max_workgroup_size: info.max_workgroup_size,
                 max_workgroup_memory: info.max_workgroup_memory,
+                max_trips: works.ok().flatten(),
             },
             features: Features { timestamps: info.timestamps, subgroup_size: info.subgroup_size },
             index: info.index,
@@ -184,6 +188,10 @@ impl Adapter {
             }
             false => "",
         };
+        let trips = match self.limits.max_trips {
+            Some(trips) => format!(",\n            loops of {trips} iterations"),
+            None => String::new(),
+        };
         let timestamps = if self.features.timestamps { "timestamps" } else { "no timestamps" };
         let subgroups = match self.features.subgroup_size {
             0 => "no subgroups".to_owned(),
@@ -196,7 +204,7 @@ impl Adapter {
         format!(
             "adapter {}{}\n  name      {}\n  backend   {}\n  type      {}{software}\n  driver    \
              {driver}{slow}\n  limits    buffers {buffers}, bindings {bindings}, workgroup memory {memory},\n\
-             \x20           {max_workgroups} workgroups a dimension of {max_workgroup_size} invocations\n  \
+             \x20           {max_workgroups} workgroups a dimension of {max_workgroup_size} invocations{trips}\n  \
              features  {timestamps}, {subgroups}\n  test      {test}\n\n",
             self.index,
             if used { " (used)" } else { "" },
@@ -207,21 +215,25 @@ impl Adapter {
     }
 }
 
-/// Runs a small involution on the adapter with this index.
-fn works(index: usize) -> Result<()> {
+/// Runs a small involution and a long sum on the adapter with this index; gives the limit of its loops.
+fn works(index: usize) -> Result<Option<usize>> {
     let adapter = AdapterChoice::Matching(index.to_string());
     let gpu = Gpu::open(&Options { adapter, ..Options::default() })?;
     let window = Window::new([3, 3]).padding(1);
     let shapes: [&[usize]; 2] = [&[1, 4, 6, 5], &[1, 18, 6, 5]];
-    let case = Case::new("doctor", Involution::new(window, 2), &shapes);
-    let inputs = case.inputs();
-    let inputs: Vec<&Tensor> = inputs.iter().collect();
-    let result = gpu.run(case.operator.clone(), &inputs)?;
-    let comparison = compare(&expected(&case.operator, &inputs)?, &result);
-    match comparison.misses {
-        0 => Ok(()),
-        misses => anyhow::bail!("{misses} of {} elements are wrong", result.data().len()),
+    for case in [
+        Case::new("doctor", Involution::new(window, 2), &shapes),
+        Case::new("doctor", Softmax::default(), &[&[1, 70_000]]),
+    ] {
+        let inputs = case.inputs();
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let result = gpu.run(case.operator.clone(), &inputs)?;
+        let misses = compare(&expected(&case.operator, &inputs)?, &result).misses;
+        if misses > 0 {
+            anyhow::bail!("{misses} of {} elements of {case} are wrong", result.data().len());
+        }
     }
+    Ok(gpu.max_trips())
 }
 
 /// Bytes as people say them.

@@ -22,8 +22,8 @@ pub struct Install {
 const BACKPORTS: &str = "sudo apt install -t bookworm-backports mesa-vulkan-drivers";
 
 const BACKPORTS_NOTE: &str = "\
-with this line in /etc/apt/sources.list.d/backports.list, then sudo apt update:
-deb http://deb.debian.org/debian bookworm-backports main
+with bookworm-backports among the suites of apt's sources, then sudo apt update:
+sudo sed -i 's/^Suites: bookworm /&bookworm-backports /' /etc/apt/sources.list.d/debian.sources
 Mesa 22.3 of Debian 12 itself is right, but takes seconds to start and several times as long";
 
 const INSTALL: [(&str, &str); 6] = [
