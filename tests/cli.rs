@@ -4,6 +4,7 @@ mod bench;
 mod bench_adapters;
 mod bench_files;
 mod bench_peers;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,7 @@ fn involution_with<S: AsRef<std::ffi::OsStr>>(arguments: &[S], variables: &[(&st
 macro_rules! arguments {
     ($($argument:expr),* $(,)?) => { [$(Path::new(&$argument).as_os_str()),*] };
 }
+use arguments;
 
 /// The command fails with code 2, and the message names all of `parts`.
 fn misused(ran: &Ran, parts: &[&str]) {

@@ -96,6 +96,7 @@ pub fn verify(
     let Some(gpu) = gpu else {
         for (done, operator) in operators.iter().enumerate() {
             report.known(None, operator)?;
+            report.has_some(operator);
             progress(done + 1, operators.len());
         }
         return Ok(report);
@@ -110,6 +111,7 @@ pub fn verify(
             done += 1;
             progress(done, total);
         }
+        report.has_some(operator);
     }
     Ok(report)
 }
@@ -139,6 +141,14 @@ impl Report {
             }
         }
         Ok(())
+    }
+
+    /// A miss where nothing was held against this operator: what was not checked is not right.
+    fn has_some(&mut self, operator: &'static str) {
+        if !self.rows.iter().any(|row| row.op == operator) {
+            let missing = "there is no case of this operator: src/check makes none".to_owned();
+            self.record(operator, operator, Err(missing), &|| operator.to_owned());
+        }
     }
 
     fn case(&mut self, gpu: &Gpu, case: &Case) -> Result<()> {
@@ -232,4 +242,19 @@ pub fn check_candidate(
         true => compare_transformed(op, inputs, want, &run.output),
         false => compare(want, &run.output),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_without_cases_is_a_miss() {
+        let mut report = Report::default();
+        report.has_some("fold");
+        assert_eq!(report.failures.len(), 1);
+        assert!(report.failures[0].reason.contains("no case of this operator"));
+        report.has_some("fold");
+        assert_eq!(report.failures.len(), 1);
+    }
 }

@@ -93,7 +93,7 @@ impl Gpu {
     pub async fn open_async(options: &Options) -> Result<Self> {
         let context = Context::open(options).await?;
         Ok(Gpu(Arc::new(Inner {
-            tuned: Choices::load(&options.tuned, &context.info.identity()),
+            tuned: Choices::load(&options.tuned, &context.info.identity())?,
             pipelines: pipelines::Pipelines::new(pipeline_cache::open(
                 &context,
                 &options.pipeline_cache,

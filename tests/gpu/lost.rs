@@ -97,7 +97,7 @@ fn a_tensor_of_another_device_is_refused_by_name() {
 
 #[test]
 fn an_adapter_that_is_not_there_is_an_error_that_lists_those_that_are() {
-    let there = found_adapters();
+    let there = found_adapters().unwrap();
     for wanted in ["no such adapter", "99"] {
         let adapter = AdapterChoice::Matching(wanted.to_owned());
         let error = Gpu::open(&Options { adapter, ..Options::default() }).unwrap_err();

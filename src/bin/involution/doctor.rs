@@ -19,7 +19,7 @@ Examples:
   involution doctor --json | jq '.adapters[].name'
   involution doctor --require-gpu   exits with 1 where there is no adapter
 
-Each adapter runs one small involution and is compared with the reference. Exits with 1 where the
+Each adapter runs one small involution and is compared with the reference. Exits with 1 where the \
 adapter that would be used fails at that.";
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,7 @@ const VARIABLES: &[&str] = &[
     "INVOLUTION_TUNE",
     "WGPU_ADAPTER_NAME",
     "WGPU_BACKEND",
-    "WGPU_POWER_PREFERENCE",
+    "WGPU_POWER_PREF",
     "VK_DRIVER_FILES",
     "VK_ADD_DRIVER_FILES",
     "VK_ICD_FILENAMES",
@@ -114,10 +114,10 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let report = Report {
         involution: env!("CARGO_PKG_VERSION"),
         wgpu: wgpu_version(),
-        backends: backends(),
+        backends: backends()?,
         used,
         error,
-        adapters: adapters().into_iter().map(Adapter::examine).collect(),
+        adapters: adapters()?.into_iter().map(Adapter::examine).collect(),
         loader: drivers::loader().map(|path| path.display().to_string()),
         manifests: drivers::manifests(),
         environment: environment.collect(),

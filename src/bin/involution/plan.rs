@@ -16,12 +16,12 @@ pub struct Args {
     /// The network
     model: String,
     /// Images in a batch
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     batch: usize,
     /// Height and width of the images, such as 224 or 480x640 [default: the network's own]
     #[arg(long, value_name = "HxW")]
     size: Option<String>,
-    /// Kernel size of RedNet's stem: 7 (as published) or 3
+    /// Kernel size of RedNet's stem, an odd number: 7 (as published) or 3 [default: 7]
     #[arg(long, value_name = "K")]
     stem: Option<usize>,
     /// Take images of any size: pool a RedNet's kernels to the size that is needed
@@ -41,8 +41,8 @@ pub struct Args {
 fn help() -> String {
     format!(
         "Networks: {}\n
-Needs neither weights nor a device. MiB moved: what a step must read and write. Values that are never
-needed at the same time share a slot.
+Needs neither weights nor a device. MiB moved: what a step must read and write. Values that are \
+never needed at the same time share a slot.
 
 Examples:
   involution plan rednet50

@@ -53,8 +53,9 @@ pub fn disagreements<'a>(rows: impl Iterator<Item = &'a Clocks>) -> String {
     match rows.filter(|clocks| clocks.disagreement.is_some()).count() {
         0 => String::new(),
         rows => format!(
-            "Timestamps and wall clock of {rows} rows are more than {:.0} % apart. JSON says which.\n",
-            100.0 * APART
+            "Timestamps and wall clock more than {:.0} % apart: {}. JSON says which.\n",
+            100.0 * APART,
+            crate::output::count(rows, "row")
         ),
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::findings::{number, rate};
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::peers::{Against, Compared};
 use super::rounds::Probed;
 use super::stats::Stats;
@@ -117,7 +117,7 @@ impl Row {
             number(times.map(|times| times.p95), 3),
             rate(self.gflops.filter(|&rate| rate > 0.0)),
             rate(self.gbps),
-            self.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
+            limits::percent(self.of_floor),
             self.bound.clone().unwrap_or_else(|| "-".to_owned()),
         ]
     }
