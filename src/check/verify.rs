@@ -208,12 +208,17 @@ impl Report {
                 if comparison.passed() {
                     return;
                 }
+                let worst = match comparison.worst_error {
+                    f64::MAX => "the worst no number: perhaps it read past an input".to_owned(),
+                    error => format!(
+                        "the worst by {error:.3e}, {:.3e} times its bound",
+                        comparison.worst_over_bound
+                    ),
+                };
                 format!(
-                    "{} elements beyond their bound, the first at {}, the worst by {:.3e}, {:.3e} times its bound",
+                    "{} elements beyond their bound, the first at {}, {worst}",
                     comparison.misses,
-                    comparison.first_miss.unwrap_or(0),
-                    comparison.worst_error,
-                    comparison.worst_over_bound
+                    comparison.first_miss.unwrap_or(0)
                 )
             }
             Err(reason) => reason,

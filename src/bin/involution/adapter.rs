@@ -167,7 +167,8 @@ impl Flags {
             false => PipelineFile::Off,
         };
         let low_memory = self.low_memory;
-        let opened = Gpu::open(&Options { adapter, low_memory, pipeline_cache, ..Options::default() });
+        let opened =
+            Gpu::open(&Options { adapter, low_memory, pipeline_cache, ..Options::default() });
         // An adapter that was named is not replaced by the reference.
         let name = asked.clone().or_else(|| named.clone().map(|(_, name)| name));
         let opened = opened.map_err(|error| match (error, name) {

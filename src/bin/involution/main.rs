@@ -161,7 +161,10 @@ impl Command {
 fn listen() -> anyhow::Result<()> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env();
     let filter = filter.map_err(|error| {
-        bad_use(format!("RUST_LOG must be such as info or involution=debug: {error}"))
+        let value = drivers::variable("RUST_LOG").unwrap_or_default();
+        bad_use(format!(
+            "RUST_LOG must be such as info or involution=debug, it is '{value}': {error}"
+        ))
     })?;
     tracing_subscriber::fmt()
         .event_format(messages::Lines::new())

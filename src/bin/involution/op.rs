@@ -39,7 +39,8 @@ pub struct Args {
 
 /// The operators with their tensors and attributes, and how to call them.
 fn help() -> String {
-    let mut help = "Operators, their tensors, and their attributes with their defaults:\n".to_owned();
+    let mut help =
+        "Operators, their tensors, and their attributes with their defaults:\n".to_owned();
     for name in NAMES {
         let required = Operator::required_tensor_names(name).unwrap_or_default();
         let tensor = |tensor: &&str| match required.contains(tensor) {
@@ -112,10 +113,12 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let Some(name) = args.name.as_deref() else {
         return Err(bad_use(format!("which operator? There are: {}", NAMES.join(", "))));
     };
-    let tensors = Operator::tensor_names(name)?.join(", ");
+    let tensors = Operator::tensor_names(name)?;
+    let word = if tensors.len() == 1 { "tensor" } else { "tensors" };
     let Some(input) = args.input.as_deref() else {
         return Err(bad_use(format!(
-            "--input FILE is missing; {name} takes the tensors {tensors}"
+            "--input FILE is missing; {name} takes the {word} {}",
+            tensors.join(", ")
         )));
     };
     let Some(path) = args.output.as_deref() else {

@@ -134,7 +134,9 @@ pub fn list<S: AsRef<str>>(words: &[S], indent: usize) -> String {
         let word = format!("{}{}", word.as_ref(), if place < words.len() { "," } else { "" });
         match lines.last_mut() {
             Some(line) if line.is_empty() => *line = word,
-            Some(line) if indent + line.len() + 1 + word.len() <= 80 => *line += &format!(" {word}"),
+            Some(line) if indent + line.len() + 1 + word.len() <= 80 => {
+                *line += &format!(" {word}")
+            }
             _ => lines.push(word),
         }
     }

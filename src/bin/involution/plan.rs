@@ -1,8 +1,7 @@
 //! `involution plan`: the steps of a network, where its values lie, and what it costs.
 
 use anyhow::Result;
-use involution::models::{self, MODELS};
-use involution::nn::PoolTo;
+use involution::models::{self, MODELS, Model};
 use involution::plan::{Table, TableRow};
 use involution::{Layer, Shape};
 use serde::Serialize;
@@ -140,18 +139,19 @@ fn network(args: &Args) -> Result<(Box<dyn Layer>, Shape)> {
     if let Some(stem) = args.stem.filter(|stem| stem % 2 == 0) {
         return Err(bad_use(format!("--stem must be odd, such as 7 or 3, it is {stem}")));
     }
-    if let Some(Ok(model)) = depth.map(models::RedNet::new) {
-        let pool_to = if args.any_size { PoolTo::Output } else { PoolTo::Stride };
-        let model = model.stem_kernel(args.stem.unwrap_or(7)).pool_to(pool_to);
-        let shape = model.example_input();
-        return Ok((Box::new(model), shape));
-    }
-    let model = models::by_name(name, None)?;
-    if args.stem.is_some() {
+    let rednet = depth.map(models::RedNet::new);
+    let mut model: Box<dyn Model> = match (rednet, args.stem) {
+        (Some(Ok(model)), Some(stem)) => Box::new(model.stem_kernel(stem)),
+        _ => models::by_name(name, None)?,
+    };
+    if args.stem.is_some() && depth.is_none() {
         return Err(bad_use(format!("--stem is for rednet26 to rednet152, not for {name}")));
     }
+    if args.any_size && !name.starts_with("rednet") {
+        return Err(bad_use(format!("--any-size is for RedNets: {name} takes any size as it is")));
+    }
     if args.any_size {
-        return Err(bad_use(format!("--any-size is for rednet26 to rednet152, not for {name}")));
+        model = model.any_size();
     }
     let shape = model.example_input();
     Ok((model, shape))
