@@ -155,6 +155,8 @@ fn variables_with_unknown_values_are_refused_with_the_known_ones() {
     let image = digits("7.png");
     let commands: [&[&std::ffi::OsStr]; 2] =
         [&arguments!["run", image], &arguments!["--adapter", "cpu", "verify", "linear"]];
+    // The tests may ask for a GPU.
+    let auto = ("INVOLUTION_GPU", Path::new("auto"));
     let refused: [(&str, &str, &[&str]); 8] = [
         ("WGPU_BACKEND", "quantum", &["vulkan", "metal", "dx12", "gl"]),
         ("WGPU_BACKEND", "vulkan,quantum", &["vulkan", "metal", "dx12", "gl"]),
@@ -167,7 +169,7 @@ fn variables_with_unknown_values_are_refused_with_the_known_ones() {
     ];
     for (name, value, known) in refused {
         for command in commands {
-            let ran = involution_with(command, &[(name, Path::new(value))]);
+            let ran = involution_with(command, &[auto, (name, Path::new(value))]);
             misused(&ran, &[&[name, value.split(',').next_back().unwrap()], known].concat());
             assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
         }
@@ -179,7 +181,7 @@ fn variables_with_unknown_values_are_refused_with_the_known_ones() {
         ("INVOLUTION_TUNE", "0"),
         ("RUST_LOG", "involution=error"),
     ] {
-        let ran = involution_with(commands[1], &[(name, Path::new(value))]);
+        let ran = involution_with(commands[1], &[auto, (name, Path::new(value))]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{name}={value}");
     }
     // An adapter that is not there, whoever names it.

@@ -126,10 +126,7 @@ fn header(run: &Run) -> String {
         )),
         (failed, _) => notes.push((
             "bad",
-            format!(
-                "FAILED, and without times: {failed} of {}.",
-                output::count(run.rows.len(), "row")
-            ),
+            format!("{failed} of {} FAILED, without times.", output::count(run.rows.len(), "row")),
         )),
     }
     let doubtful = count(|row| row.warning.is_some());
