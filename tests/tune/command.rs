@@ -91,6 +91,7 @@ fn tune_writes_what_it_measured_and_keeps_what_is_there() {
         let ran = tune(&[]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("written anew"), "{}", ran.stderr);
+        assert_eq!(ran.stderr.matches("damaged").count(), 1, "{}", ran.stderr);
         assert_eq!(Cache::load(&path, &identity).unwrap().entries().len(), timed);
     });
 }

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use involution::gpu::{self, AdapterChoice, Options, PipelineFile};
-use involution::{Error, Gpu, tuned};
+use involution::tuned::{Tuned, switched_off};
+use involution::{Error, Gpu};
 
 use crate::{bad_use, drivers};
 
@@ -99,7 +100,12 @@ impl Mode {
 impl Flags {
     /// Opens what was asked for; says on stderr when that is the reference for want of a GPU.
     pub fn open(&self) -> Result<Runner> {
-        let (runner, fallback) = self.resolve()?;
+        self.open_with(Tuned::FromEnv)
+    }
+
+    /// The same, where kernels go by these measured choices.
+    pub fn open_with(&self, tuned: Tuned) -> Result<Runner> {
+        let (runner, fallback) = self.resolve(tuned)?;
         if let Some(reason) = fallback {
             eprintln!("warning: {reason}; running on the CPU reference. {}", drivers::cure());
         }
@@ -125,7 +131,7 @@ impl Flags {
     }
 
     /// Opens what was asked for; the text says why it is the reference where a GPU was wanted.
-    pub fn resolve(&self) -> Result<(Runner, Option<String>)> {
+    pub fn resolve(&self, tuned: Tuned) -> Result<(Runner, Option<String>)> {
         let asked = match self.adapter.as_slice() {
             [] => None,
             [one] => Some(one.clone()),
@@ -134,7 +140,7 @@ impl Flags {
         let mode = Mode::from_env()?;
         // A value that is not known is refused whatever runs.
         gpu::backends()?;
-        tuned::switched_off()?;
+        switched_off()?;
         let required = self.require_gpu || mode == Mode::Require;
         let is_cpu = |name: &str| name.eq_ignore_ascii_case("cpu");
         if self.require_gpu && mode == Mode::Off {
@@ -167,8 +173,13 @@ impl Flags {
             false => PipelineFile::Off,
         };
         let low_memory = self.low_memory;
-        let opened =
-            Gpu::open(&Options { adapter, low_memory, pipeline_cache, ..Options::default() });
+        let opened = Gpu::open(&Options {
+            adapter,
+            low_memory,
+            pipeline_cache,
+            tuned,
+            ..Options::default()
+        });
         // An adapter that was named is not replaced by the reference.
         let name = asked.clone().or_else(|| named.clone().map(|(_, name)| name));
         let opened = opened.map_err(|error| match (error, name) {

@@ -7,6 +7,7 @@ use anyhow::Result;
 use involution::check::{Case, compare, expected};
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters, backends};
 use involution::ops::Involution;
+use involution::tuned::Tuned;
 use involution::{Gpu, Tensor, Window};
 use serde::Serialize;
 
@@ -105,7 +106,7 @@ struct Features {
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
-    let (used, error) = match flags.resolve() {
+    let (used, error) = match flags.resolve(Tuned::FromEnv) {
         Ok((runner, _)) => (runner.gpu().map(|gpu| gpu.adapter().index), None),
         Err(error) if is_bad_use(&error) => return Err(error),
         Err(error) => (None, Some(error.to_string())),

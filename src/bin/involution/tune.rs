@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 use involution::models::{self, MODELS};
 use involution::ops::NAMES;
 use involution::tune::{Call, Measured, Settings, Time, calls, measure};
-use involution::tuned::{Cache, Ignored, file};
+use involution::tuned::{Cache, Ignored, Tuned, file};
 use involution::{Error, Gpu, Shape};
 use serde::Serialize;
 
@@ -106,7 +106,8 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let start = Instant::now();
     let (calls, input) = calls_of(args)?;
-    let runner = flags.open()?;
+    // What is known so far is read below.
+    let runner = flags.open_with(Tuned::Off)?;
     let json = json || args.json;
     let mut report = Report {
         involution: env!("CARGO_PKG_VERSION"),

@@ -132,7 +132,7 @@ fn header(run: &Run) -> String {
     let doubtful = count(|row| row.warning.is_some());
     if doubtful > 0 {
         let why = "the samples spread, or the machine was busy";
-        notes.push(("doubt", format!("Unsafe (~): {}; {why}.", output::count(doubtful, "row"))));
+        notes.push(("doubt", format!("~ {} unsafe: {why}.", output::count(doubtful, "row"))));
     }
     if run.interrupted {
         notes.push(("bad", "Interrupted: the rest was not measured.".to_owned()));
