@@ -18,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum ShapeError {
     /// The number of input tensors differs from what the operator takes.
-    #[error("takes {} tensors ({}), got {found}", expected.len(), expected.join(", "))]
+    #[error("takes {} ({}), got {found}", count(expected.len(), "tensor"), expected.join(", "))]
     InputCount {
         /// Names of the tensors the operator takes, in order.
         expected: Vec<&'static str>,
@@ -136,7 +136,7 @@ pub enum ShapeError {
         value: String,
     },
     /// The number of values does not belong to the shape.
-    #[error("{shape} holds {expected} values, got {found}")]
+    #[error("{shape} holds {}, got {found}", count(*expected, "value"))]
     DataLength {
         /// The shape.
         shape: Shape,
@@ -405,6 +405,11 @@ impl Error {
     pub fn at(op: &'static str) -> impl Fn(ShapeError) -> Error {
         move |source| Error::Shape { op, source }
     }
+}
+
+/// So many of what this word names: `1 value`, `2 values`.
+pub(crate) fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 fn list_or_none(found: &[String]) -> String {

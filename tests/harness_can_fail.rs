@@ -170,7 +170,7 @@ const STORE: &str = "out[index] =";
 fn unwritten_elements_are_flagged() {
     adapters::each(|gpu| {
         let outcome = guarded(gpu, "if index < params.elements", "if index + 3u < params.elements");
-        assert_eq!(outcome, Err("3 elements of the output were never written".to_owned()));
+        assert_eq!(outcome, Err("3 elements of the output never written".to_owned()));
     });
 }
 
@@ -184,7 +184,8 @@ fn disturbed_slack_is_flagged() {
             (STORE, "out[params.elements + 7u] = 1.0; out[index] =", 1),
         ] {
             let outcome = guarded(gpu, from, to);
-            assert_eq!(outcome, Err(format!("{elements} elements beside the output were written")));
+            let word = if elements == 1 { "element" } else { "elements" };
+            assert_eq!(outcome, Err(format!("{elements} {word} beside the output written")));
         }
     });
 }

@@ -5,7 +5,7 @@ use super::compare::{Comparison, compare};
 use super::fixed::{fixed, known_answers};
 use super::winograd::compare_transformed;
 use super::{Expected, expected};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::gpu::{Choice, Gpu};
 use crate::ops::{Candidate, NAMES, Op, Operator, winograd};
 use crate::reference::{self, Array};
@@ -216,8 +216,8 @@ impl Report {
                     ),
                 };
                 format!(
-                    "{} elements beyond their bound, the first at {}, {worst}",
-                    comparison.misses,
+                    "{} beyond the bound, the first at {}, {worst}",
+                    count(comparison.misses, "element"),
                     comparison.first_miss.unwrap_or(0)
                 )
             }
@@ -238,10 +238,10 @@ pub fn check_candidate(
 ) -> Result<Result<Comparison, String>> {
     let run = gpu.run_guarded(op, inputs, &Choice::Named(kernel.to_owned()))?;
     if run.unwritten > 0 {
-        return Ok(Err(format!("{} elements of the output were never written", run.unwritten)));
+        return Ok(Err(format!("{} of the output never written", count(run.unwritten, "element"))));
     }
     if run.disturbed > 0 {
-        return Ok(Err(format!("{} elements beside the output were written", run.disturbed)));
+        return Ok(Err(format!("{} beside the output written", count(run.disturbed, "element"))));
     }
     Ok(Ok(match kernel.ends_with(winograd::NAME) {
         true => compare_transformed(op, inputs, want, &run.output),

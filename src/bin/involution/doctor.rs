@@ -205,7 +205,9 @@ fn works(index: usize) -> Result<()> {
     let comparison = compare(&expected(&case.operator, &inputs)?, &result);
     match comparison.misses {
         0 => Ok(()),
-        misses => anyhow::bail!("{misses} of {} elements are wrong", result.data().len()),
+        misses => {
+            anyhow::bail!("{misses} of {} wrong", output::count(result.data().len(), "element"))
+        }
     }
 }
 

@@ -199,9 +199,9 @@ fn text(name: &str, shape: &Shape, plan: &Table, flops: u64) -> String {
         output::render(&table),
         counts(plan.parameters, plan.macs, flops),
         format_args!(
-            "device memory at the peak {:.1} MiB: {} slots {:.1} (least possible {:.1}), weights {:.1}, scratch {:.1}",
+            "device memory at the peak {:.1} MiB: {} {:.1} (least possible {:.1}), weights {:.1}, scratch {:.1}",
             mib(memory.peak()),
-            memory.slots().len(),
+            output::count(memory.slots().len(), "slot"),
             mib(memory.activations()),
             mib(memory.live),
             mib(memory.constants),

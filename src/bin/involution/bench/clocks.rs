@@ -130,7 +130,7 @@ mod tests {
             "{text}"
         );
         let apart = Clocks { disagreement: Some(String::new()), ..Clocks::default() };
-        assert!(disagreements([&apart, &Clocks::default()].into_iter()).contains("of 1 rows"));
+        assert!(disagreements([&apart, &Clocks::default()].into_iter()).contains("apart: 1 row."));
         assert_eq!(disagreements(std::iter::once(&Clocks::default())), "");
     }
 

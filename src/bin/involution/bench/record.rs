@@ -14,7 +14,7 @@ use super::peers::{Against, Compared};
 use super::rounds::Probed;
 use super::stats::Stats;
 use super::subject::Step;
-use crate::bad_use;
+use crate::{bad_use, output};
 
 /// A file of `--json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -128,7 +128,7 @@ impl Row {
             (Some(one), _) => one.clone(),
             (None, [one]) => one.clone(),
             (None, []) => "-".to_owned(),
-            (None, _) => format!("{} dispatches", self.dispatches),
+            (None, _) => output::count(self.dispatches, "dispatch"),
         }
     }
 
