@@ -18,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum ShapeError {
     /// The number of input tensors differs from what the operator takes.
-    #[error("takes {} tensors ({}), got {found}", expected.len(), expected.join(", "))]
+    #[error("takes {} ({}), got {found}", count(expected.len(), "tensor"), expected.join(", "))]
     InputCount {
         /// Names of the tensors the operator takes, in order.
         expected: Vec<&'static str>,
@@ -94,10 +94,11 @@ pub enum ShapeError {
         /// The size of the window along that axis.
         window: usize,
     },
-    /// A strided involution makes kernels for fewer or more positions than it has.
+    /// A strided involution makes kernels for fewer or more positions than it has;
+    /// [`PoolTo::Output`](crate::nn::PoolTo::Output) pools them to what is needed.
     #[error(
         "kernels would be made for {}x{} positions where the output has {}x{}: give an input that the \
-         stride divides, or pool to the output's size (PoolTo::Output, force_shape_match=true)",
+         stride divides, or have the kernels pooled to the output's size",
         kernels[0], kernels[1], positions[0], positions[1]
     )]
     KernelPositions {
@@ -135,7 +136,7 @@ pub enum ShapeError {
         value: String,
     },
     /// The number of values does not belong to the shape.
-    #[error("{shape} holds {expected} values, got {found}")]
+    #[error("{shape} holds {}, got {found}", count(*expected, "value"))]
     DataLength {
         /// The shape.
         shape: Shape,
@@ -292,6 +293,16 @@ pub enum Error {
         /// The adapters there are.
         found: Vec<String>,
     },
+    /// An environment variable has a value that nothing is known by.
+    #[error("{name} must be {must}, it is '{value}'")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What it must be.
+        must: &'static str,
+        /// What it is.
+        value: String,
+    },
     /// The adapter cannot run compute shaders as this crate needs them.
     #[error("adapter '{adapter}' cannot be used: {reason}")]
     UnusableAdapter {
@@ -300,17 +311,18 @@ pub enum Error {
         /// What it lacks or answered.
         reason: String,
     },
-    /// The device is gone: driver reset, removal or explicit destruction. `Gpu::recreate` makes a new one.
+    /// The device is gone: driver reset, removal or explicit destruction.
+    /// [`Gpu::recreate`](crate::Gpu::recreate) opens it anew.
     #[error(
-        "the device was lost ({reason}); every buffer on it is gone, Gpu::recreate() opens it anew"
+        "the device was lost ({reason}): every buffer on it is gone, and it has to be opened anew"
     )]
     DeviceLost {
         /// What the driver said.
         reason: String,
     },
-    /// The device has no memory left for an allocation.
+    /// The device has no memory left for an allocation; [`Gpu::trim`](crate::Gpu::trim) gives back what nobody uses.
     #[error(
-        "the device is out of memory at {what} ({bytes} bytes); free tensors, call trim(), or use a smaller batch"
+        "the device is out of memory at {what} ({bytes} bytes): use a smaller batch or image, or free tensors"
     )]
     OutOfMemory {
         /// What was being allocated or done.
@@ -382,7 +394,7 @@ pub enum Error {
         known: String,
     },
     /// A tensor of one device was given to another.
-    #[error("{op}: {tensor} lives on another device; copy it with download() and upload()")]
+    #[error("{op}: {tensor} lives on another device; copy it there by way of the host")]
     ForeignTensor {
         /// The operator.
         op: &'static str,
@@ -396,6 +408,11 @@ impl Error {
     pub fn at(op: &'static str) -> impl Fn(ShapeError) -> Error {
         move |source| Error::Shape { op, source }
     }
+}
+
+/// So many of what this word names: `1 value`, `2 values`.
+pub(crate) fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 fn list_or_none(found: &[String]) -> String {

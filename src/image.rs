@@ -33,6 +33,19 @@ impl Pixels {
         self.data.iter_mut().for_each(|value| *value = 255 - *value);
         self
     }
+
+    /// The same picture in grey: the lightness of ITU-R 601, as Pillow takes it.
+    pub fn grey(self) -> Self {
+        if self.channels == Channels::Grey {
+            return self;
+        }
+        let lightness = |pixel: &[u8; 3]| {
+            let [r, g, b] = pixel.map(u32::from);
+            ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8
+        };
+        let data = self.data.as_chunks::<3>().0.iter().map(lightness).collect();
+        Pixels { channels: Channels::Grey, data, ..self }
+    }
 }
 
 /// What reading a picture may ask for.
@@ -80,7 +93,7 @@ pub fn read(
     Ok(pixels(&picture, channels))
 }
 
-/// The pixels of a picture; grey is the lightness of ITU-R 601, as Pillow takes it.
+/// The pixels of a picture.
 pub fn pixels(picture: &DynamicImage, channels: Channels) -> Pixels {
     let size = [picture.height() as usize, picture.width() as usize];
     let rgb = match picture {
@@ -93,19 +106,8 @@ pub fn pixels(picture: &DynamicImage, channels: Channels) -> Pixels {
         }
         _ => picture.to_rgb8().into_raw(),
     };
-    let data = match channels {
-        Channels::Rgb => rgb,
-        Channels::Grey => rgb
-            .as_chunks::<3>()
-            .0
-            .iter()
-            .map(|pixel| {
-                let [r, g, b] = pixel.map(u32::from);
-                ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8
-            })
-            .collect(),
-    };
-    Pixels { size, channels, data }
+    let pixels = Pixels { size, channels: Channels::Rgb, data: rgb };
+    if channels == Channels::Grey { pixels.grey() } else { pixels }
 }
 
 /// The input of a network made of a picture: `[1, C, H, W]`.

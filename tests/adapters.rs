@@ -59,7 +59,7 @@ fn open() -> Result<Vec<Gpu>, String> {
     if wanted.as_deref() == Some("cpu") && !required {
         return Ok(Vec::new());
     }
-    let found = adapters();
+    let found = adapters().map_err(|error| error.to_string())?;
     let chosen = found.iter().filter(|adapter| match &wanted {
         None => true,
         Some(wanted) => match wanted.parse::<usize>() {

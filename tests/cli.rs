@@ -6,6 +6,7 @@ mod bench_files;
 mod bench_peers;
 mod homes;
 mod streams;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,7 @@ fn involution_with<S: AsRef<std::ffi::OsStr>>(arguments: &[S], variables: &[(&st
 macro_rules! arguments {
     ($($argument:expr),* $(,)?) => { [$(Path::new(&$argument).as_os_str()),*] };
 }
+use arguments;
 
 /// The command fails with code 2, and the message names all of `parts`.
 fn misused(ran: &Ran, parts: &[&str]) {
@@ -170,7 +172,7 @@ fn run_takes_labels_and_weights() {
     assert_eq!(ran.json()["images"][0]["predictions"][0]["label"], "eight");
     std::fs::write(&labels, names[..9].join("\n")).unwrap();
     let ran = involution(&arguments!["run", "--labels", labels, digits("8.png")]);
-    misused(&ran, &["labels.txt", "9 lines", "10 classes"]);
+    misused(&ran, &["labels.txt", "9 names", "10 classes"]);
     let ran = involution(&arguments!["run", "--labels", folder.join("none"), digits("8.png")]);
     misused(&ran, &["none"]);
     misused(&involution(&arguments!["run", "--batch", "0", digits("8.png")]), &["--batch"]);
@@ -284,7 +286,7 @@ fn plan_adds_up() {
     let text = involution(&["plan", "rednet26"]);
     assert!(text.stdout.contains("1.73 G FLOPs") && text.stdout.contains("layer4.0.conv3"));
     misused(&involution(&["plan", "rednet27"]), &["rednet27", "rednet26"]);
-    misused(&involution(&["plan", "rednet26", "--size", "65"]), &["PoolTo::Output"]);
+    misused(&involution(&["plan", "rednet26", "--size", "65"]), &["--any-size"]);
     assert_eq!(involution(&["plan", "rednet26", "--size", "65", "--any-size"]).code, 0);
     misused(&involution(&["plan", "rednet26", "--size", "1x"]), &["--size"]);
     misused(&involution(&["plan", "rednet26", "--batch", "0"]), &["empty"]);

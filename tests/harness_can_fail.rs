@@ -169,7 +169,8 @@ const STORE: &str = "out[index] =";
 
 /// What the guard says where so many elements of the slack were written.
 fn disturbed(elements: usize) -> String {
-    format!("{elements} elements beside the output or the scratch were written")
+    let word = if elements == 1 { "element" } else { "elements" };
+    format!("{elements} {word} beside the output or the scratch written")
 }
 
 /// A store that a kernel leaves out is found although an older result may lie there.
@@ -177,7 +178,7 @@ fn disturbed(elements: usize) -> String {
 fn unwritten_elements_are_flagged() {
     adapters::each(|gpu| {
         let outcome = guarded(gpu, "if index < params.elements", "if index + 3u < params.elements");
-        assert_eq!(outcome, Err("3 elements of the output were never written".to_owned()));
+        assert_eq!(outcome, Err("3 elements of the output never written".to_owned()));
     });
 }
 

@@ -28,7 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("models", &["state_dict", "shape", "error", "ops", "plan", "nn", "weights"]),
     ("image", &["tensor", "shape", "error", "models"]),
     ("store", &[]),
-    ("tuned", &["shape", "ops", "store"]),
+    ("tuned", &["shape", "error", "ops", "store"]),
     (
         "gpu",
         &[
@@ -342,5 +342,28 @@ fn no_file_is_too_long() {
     }
     for (file, why) in LONG {
         assert!(root.join(file).is_file() && !why.is_empty(), "{file}");
+    }
+}
+
+/// Whoever reads a message may not know the names of this library: a command says the same in its flags.
+#[test]
+fn no_message_of_an_error_names_items_of_the_library() {
+    for file in ["src/error.rs", "src/error/weights.rs", "src/store.rs"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        for attribute in text.split("#[error(").skip(1) {
+            let message = attribute.split(")]\n").next().unwrap();
+            if message == "transparent" {
+                continue;
+            }
+            let quoted: Vec<&str> = message.split('"').skip(1).step_by(2).collect();
+            assert!(!quoted.is_empty(), "{file}: {message}");
+            for part in quoted {
+                assert!(!part.contains("::") && !part.contains("Options"), "{file}: {part}");
+                // PyTorch's are what files are saved with.
+                let calls = part.replace("state_dict()", "").replace(".float()", "");
+                let calls = calls.replace(".contiguous()", "");
+                assert!(!calls.contains("()"), "{file}: {part}");
+            }
+        }
     }
 }

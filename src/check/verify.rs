@@ -5,7 +5,7 @@ use super::compare::{Comparison, compare};
 use super::fixed::{fixed, known_answers};
 use super::winograd::compare_transformed;
 use super::{Expected, expected};
-use crate::error::{Error, Limit, Result};
+use crate::error::{Error, Limit, Result, count};
 use crate::gpu::{Choice, Gpu};
 use crate::ops::{Candidate, NAMES, Op, Operator, winograd};
 use crate::reference::{self, Array};
@@ -96,6 +96,7 @@ pub fn verify(
     let Some(gpu) = gpu else {
         for (done, operator) in operators.iter().enumerate() {
             report.known(None, operator)?;
+            report.has_some(operator);
             progress(done + 1, operators.len());
         }
         return Ok(report);
@@ -110,6 +111,7 @@ pub fn verify(
             done += 1;
             progress(done, total);
         }
+        report.has_some(operator);
     }
     Ok(report)
 }
@@ -139,6 +141,14 @@ impl Report {
             }
         }
         Ok(())
+    }
+
+    /// A miss where nothing was held against this operator: what was not checked is not right.
+    fn has_some(&mut self, operator: &'static str) {
+        if !self.rows.iter().any(|row| row.op == operator) {
+            let missing = "there is no case of this operator: src/check makes none".to_owned();
+            self.record(operator, operator, Err(missing), &|| operator.to_owned());
+        }
     }
 
     fn case(&mut self, gpu: &Gpu, case: &Case) -> Result<()> {
@@ -201,12 +211,17 @@ impl Report {
                 if comparison.passed() {
                     return;
                 }
+                let worst = match comparison.worst_error {
+                    f64::MAX => "the worst no number: perhaps it read past an input".to_owned(),
+                    error => format!(
+                        "the worst by {error:.3e}, {:.3e} times its bound",
+                        comparison.worst_over_bound
+                    ),
+                };
                 format!(
-                    "{} elements beyond their bound, the first at {}, the worst by {:.3e}, {:.3e} times its bound",
-                    comparison.misses,
-                    comparison.first_miss.unwrap_or(0),
-                    comparison.worst_error,
-                    comparison.worst_over_bound
+                    "{} beyond the bound, the first at {}, {worst}",
+                    count(comparison.misses, "element"),
+                    comparison.first_miss.unwrap_or(0)
                 )
             }
             Err(reason) => reason,
@@ -226,16 +241,29 @@ pub fn check_candidate(
 ) -> Result<Result<Comparison, String>> {
     let run = gpu.run_guarded(op, inputs, &Choice::Named(kernel.to_owned()))?;
     if run.unwritten > 0 {
-        return Ok(Err(format!("{} elements of the output were never written", run.unwritten)));
+        return Ok(Err(format!("{} of the output never written", count(run.unwritten, "element"))));
     }
     if run.disturbed > 0 {
-        return Ok(Err(format!(
-            "{} elements beside the output or the scratch were written",
-            run.disturbed
-        )));
+        let elements = count(run.disturbed, "element");
+        return Ok(Err(format!("{elements} beside the output or the scratch written")));
     }
     Ok(Ok(match kernel.ends_with(winograd::NAME) {
         true => compare_transformed(op, inputs, want, &run.output),
         false => compare(want, &run.output),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_without_cases_is_a_miss() {
+        let mut report = Report::default();
+        report.has_some("fold");
+        assert_eq!(report.failures.len(), 1);
+        assert!(report.failures[0].reason.contains("no case of this operator"));
+        report.has_some("fold");
+        assert_eq!(report.failures.len(), 1);
+    }
 }

@@ -158,10 +158,10 @@ pub enum WeightsError {
         /// How many there are.
         present: u64,
     },
-    /// The file asks for more than is allowed; nothing was allocated for it.
+    /// The file asks for more than [`weights::Limits`](crate::weights::Limits) allow; nothing was allocated for it.
     #[error(
         "{what} needs {needed} {limit}, {allowed} are allowed; where the file can be trusted, read \
-         it with larger weights::Limits"
+         it with larger limits"
     )]
     Limit {
         /// What asks for it.

@@ -15,7 +15,7 @@ use crate::tuned::Tuned;
 /// Which adapter to open.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum AdapterChoice {
-    /// `INVOLUTION_ADAPTER`, else `WGPU_ADAPTER_NAME`, else the best one under `WGPU_POWER_PREFERENCE`
+    /// `INVOLUTION_ADAPTER`, else `WGPU_ADAPTER_NAME`, else the best one under `WGPU_POWER_PREF`
     /// (the fast one where that is not set).
     #[default]
     Auto,
@@ -110,18 +110,66 @@ impl fmt::Display for AdapterInfo {
 }
 
 /// Lists the adapters of the interfaces that `WGPU_BACKEND` names, or of all.
-pub fn adapters() -> Vec<AdapterInfo> {
-    let Some(instance) = instance() else { return Vec::new() };
-    let found = pollster::block_on(enumerate(&instance));
-    found.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect()
+pub fn adapters() -> Result<Vec<AdapterInfo>> {
+    let wanted = Wanted::from_env()?;
+    let Some(instance) = instance(&wanted) else { return Ok(Vec::new()) };
+    let found = pollster::block_on(instance.enumerate_adapters(wanted.backends));
+    Ok(found.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect())
 }
 
 /// The interfaces that are searched for adapters: those compiled in that `WGPU_BACKEND` does not rule out.
-pub fn backends() -> String {
-    let wanted = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all());
-    let searched = wanted & wgpu::Instance::enabled_backend_features();
-    let names: Vec<&str> = searched.iter_names().map(|(name, _)| name).collect();
-    if names.is_empty() { "(none compiled in)".to_owned() } else { names.join(" or ") }
+pub fn backends() -> Result<String> {
+    Ok(Wanted::from_env()?.searched())
+}
+
+/// What the environment asks of adapters.
+struct Wanted {
+    backends: wgpu::Backends,
+    power: wgpu::PowerPreference,
+}
+
+impl Wanted {
+    /// Of `WGPU_BACKEND` and `WGPU_POWER_PREF`. wgpu passes over what it does not know; here it is an error.
+    fn from_env() -> Result<Self> {
+        let refuse = |name, must, value| Err(Error::Variable { name, must, value });
+        let backends = match variable("WGPU_BACKEND") {
+            None => wgpu::Backends::all(),
+            Some(value) if value.split(',').all(is_backend) => {
+                wgpu::Backends::from_comma_list(&value)
+            }
+            Some(value) => {
+                let must = "vulkan, metal, dx12 or gl, or several of them as in vulkan,gl";
+                return refuse("WGPU_BACKEND", must, value);
+            }
+        };
+        let power = match variable("WGPU_POWER_PREF") {
+            None => wgpu::PowerPreference::HighPerformance,
+            Some(value) => match wgpu::PowerPreference::from_env() {
+                Some(known) => known,
+                None => return refuse("WGPU_POWER_PREF", "low, high or none", value),
+            },
+        };
+        Ok(Wanted { backends, power })
+    }
+
+    /// The names of the interfaces that are searched.
+    fn searched(&self) -> String {
+        let compiled_in = wgpu::Instance::enabled_backend_features();
+        let names = |backends: wgpu::Backends| {
+            backends.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(" or ")
+        };
+        match self.backends & compiled_in {
+            _ if compiled_in.is_empty() => "(none compiled in)".to_owned(),
+            none if none.is_empty() => format!("{} (not compiled in)", names(self.backends)),
+            searched => names(searched),
+        }
+    }
+}
+
+/// Whether an interface has this name, or this other name that wgpu knows it by.
+fn is_backend(name: &str) -> bool {
+    let known = ["vulkan", "vk", "metal", "mtl", "dx12", "d3d12", "gl", "gles", "opengl"];
+    known.contains(&name.trim().to_lowercase().as_str())
 }
 
 /// The optional features that are asked for where an adapter has them.
@@ -163,8 +211,10 @@ struct Reports {
 
 impl Context {
     pub async fn open(options: &Options) -> Result<Self> {
-        let instance = instance().ok_or_else(|| Error::NoAdapter { backends: backends() })?;
-        let (index, adapter) = choose(&instance, &options.adapter).await?;
+        let wanted = Wanted::from_env()?;
+        let none = || Error::NoAdapter { backends: wanted.searched() };
+        let instance = instance(&wanted).ok_or_else(none)?;
+        let (index, adapter) = choose(&instance, &wanted, &options.adapter).await?;
         let info = describe(index, &adapter);
         let unusable =
             |reason: String| Error::UnusableAdapter { adapter: info.name.clone(), reason };
@@ -249,15 +299,11 @@ impl Context {
 }
 
 /// The way to the adapters; nothing where no interface of this platform is compiled in.
-fn instance() -> Option<wgpu::Instance> {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+fn instance(wanted: &Wanted) -> Option<wgpu::Instance> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = wanted.backends;
     let compiled_in = !wgpu::Instance::enabled_backend_features().is_empty();
     compiled_in.then(|| wgpu::Instance::new(descriptor))
-}
-
-async fn enumerate(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
-    let backends = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all());
-    instance.enumerate_adapters(backends).await
 }
 
 /// An environment variable that is set to something.
@@ -267,25 +313,24 @@ fn variable(name: &str) -> Option<String> {
 
 async fn choose(
     instance: &wgpu::Instance,
+    wanted: &Wanted,
     choice: &AdapterChoice,
 ) -> Result<(usize, wgpu::Adapter)> {
-    let mut found = enumerate(instance).await;
+    let mut found = instance.enumerate_adapters(wanted.backends).await;
     if found.is_empty() {
-        return Err(Error::NoAdapter { backends: backends() });
+        return Err(Error::NoAdapter { backends: wanted.searched() });
     }
-    let wanted = match choice {
+    let named = match choice {
         AdapterChoice::Matching(wanted) => Some(wanted.clone()),
         AdapterChoice::Auto => {
             variable("INVOLUTION_ADAPTER").or_else(|| variable("WGPU_ADAPTER_NAME"))
         }
     };
-    let index = match wanted {
-        Some(wanted) => matching(&found, &wanted)?,
+    let index = match named {
+        Some(name) => matching(&found, &name)?,
         None => {
-            let preference =
-                wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance);
-            let options =
-                wgpu::RequestAdapterOptions { power_preference: preference, ..Default::default() };
+            let power_preference = wanted.power;
+            let options = wgpu::RequestAdapterOptions { power_preference, ..Default::default() };
             let best = instance.request_adapter(&options).await.ok().map(|best| best.get_info());
             let same = |adapter: &wgpu::Adapter| Some(adapter.get_info()) == best;
             found.iter().position(same).unwrap_or(0)

@@ -93,7 +93,7 @@ impl Gpu {
 
     /// Opens a device.
     pub async fn open_async(options: &Options) -> Result<Self> {
-        let gpu = Gpu::of(Context::open(options).await?, options, None);
+        let gpu = Gpu::of(Context::open(options).await?, options, None)?;
         let trips = limits::trips(&gpu).await?;
         // Nobody else has the device yet. What the test took does not count among what callers ask of it.
         let Some(Inner { context, .. }) = Arc::into_inner(gpu.0) else {
@@ -102,15 +102,15 @@ impl Gpu {
                 message: "the test of its loops is still at work".to_owned(),
             });
         };
-        Ok(Gpu::of(context, options, trips))
+        Gpu::of(context, options, trips)
     }
 
     /// A device with empty caches that gives so many iterations to the loops of an invocation.
-    fn of(context: Context, options: &Options, trips: Option<usize>) -> Self {
+    fn of(context: Context, options: &Options, trips: Option<usize>) -> Result<Self> {
         let unlimited = usize::MAX;
-        Gpu(Arc::new(Inner {
+        Ok(Gpu(Arc::new(Inner {
             max_trips: trips.unwrap_or(unlimited).min(options.max_trips.unwrap_or(unlimited)),
-            tuned: Choices::load(&options.tuned, &context.info.identity()),
+            tuned: Choices::load(&options.tuned, &context.info.identity())?,
             pipelines: pipelines::Pipelines::new(pipeline_cache::open(
                 &context,
                 &options.pipeline_cache,
@@ -121,7 +121,7 @@ impl Gpu {
             in_flight: execute::InFlight::default(),
             uploads: execute::InFlight::default(),
             submissions: AtomicU64::new(0),
-        }))
+        })))
     }
 
     /// Opens the same adapter anew, after [`Error::DeviceLost`](crate::Error::DeviceLost). Tensors of the old device

@@ -196,6 +196,11 @@ impl Operator {
         Ok(blank(name, true, true)?.inputs())
     }
 
+    /// Those of them that it cannot do without.
+    pub fn required_tensor_names(name: &str) -> Result<Vec<Name>> {
+        Ok(blank(name, false, false)?.inputs())
+    }
+
     /// The attributes that make this operator again, those left out that have their default.
     pub fn to_attributes(&self) -> Vec<(Name, String)> {
         let mut writer = Writer::default();

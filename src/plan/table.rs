@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Action, Memory, Plan};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::ops::{Activation, Op, Operator};
 
 /// One step in words and numbers.
@@ -134,9 +134,9 @@ impl fmt::Display for Table {
         writeln!(f, "parameters {}, {:.3} G MACs", self.parameters, self.macs as f64 / 1e9)?;
         write!(
             f,
-            "device memory {:.2} MiB at the peak: {} slots {:.2} (least possible {:.2}), weights {:.2}, scratch {:.2}",
+            "device memory {:.2} MiB at the peak: {} {:.2} (least possible {:.2}), weights {:.2}, scratch {:.2}",
             mib(memory.peak()),
-            memory.slots().len(),
+            count(memory.slots().len(), "slot"),
             mib(memory.activations()),
             mib(memory.live),
             mib(memory.constants),

@@ -17,6 +17,7 @@ mod place;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use crate::error::Result;
 use crate::ops::Operator;
 use crate::shape::Shape;
 
@@ -27,7 +28,7 @@ pub use crate::store::{Ignored, folder};
 pub use cache::{Cache, Entry, MAX_BYTES};
 pub use key::Key;
 #[cfg(feature = "tune")]
-pub use place::file;
+pub use place::{file, switched_off};
 
 /// Which measured choices a device goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -63,26 +64,27 @@ pub struct Identity {
 pub struct Choices(HashMap<Key, String>);
 
 impl Choices {
-    /// The choices that hold for a device. Whatever is wrong with the file is an event, not an error.
+    /// The choices that hold for a device. Whatever is wrong with the file is an event, not an error; a value of
+    /// `INVOLUTION_TUNE` that is not known is one.
     #[cfg(feature = "tune")]
-    pub fn load(tuned: &Tuned, identity: &Identity) -> Self {
+    pub fn load(tuned: &Tuned, identity: &Identity) -> Result<Self> {
         let file = match tuned {
             Tuned::Off => None,
             Tuned::File(file) => Some(file.clone()),
-            Tuned::FromEnv if place::switched_off() => None,
+            Tuned::FromEnv if switched_off()? => None,
             Tuned::FromEnv => place::file(identity),
         };
-        file.map_or_else(Choices::default, |file| cache::choices(&file, identity))
+        Ok(file.map_or_else(Choices::default, |file| cache::choices(&file, identity)))
     }
 
     /// The choices that hold for a device: none, as only the feature `tune` can read them.
     #[cfg(not(feature = "tune"))]
-    pub fn load(tuned: &Tuned, _: &Identity) -> Self {
+    pub fn load(tuned: &Tuned, _: &Identity) -> Result<Self> {
         if let Tuned::File(file) = tuned {
             let file = file.display();
             tracing::warn!("{file} is not read: this program is built without the feature `tune`");
         }
-        Choices::default()
+        Ok(Choices::default())
     }
 
     /// The kernel that was chosen for a call, by its name as a candidate.

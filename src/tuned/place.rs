@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 
 use super::Identity;
+use crate::error::{Error, Result};
 use crate::store::{self, variable};
 
-/// Whether `INVOLUTION_TUNE` asks for the fixed choices. So does what it has no meaning for, with a warning:
-/// whoever sets the variable most likely wants to be rid of something.
-pub(super) fn switched_off() -> bool {
-    match variable("INVOLUTION_TUNE").as_deref() {
-        None | Some("on" | "1") => false,
-        Some("off" | "0") => true,
-        Some(other) => {
-            tracing::warn!("INVOLUTION_TUNE must be on or off, it is {other:?}: taken as off");
-            true
-        }
+/// Whether `INVOLUTION_TUNE` asks for the fixed choices.
+pub fn switched_off() -> Result<bool> {
+    match variable("INVOLUTION_TUNE") {
+        None => Ok(false),
+        Some(value) => match value.as_str() {
+            "on" | "1" => Ok(false),
+            "off" | "0" => Ok(true),
+            _ => Err(Error::Variable { name: "INVOLUTION_TUNE", must: "on or off", value }),
+        },
     }
 }
 

@@ -146,7 +146,8 @@ fn a_batch_that_cannot_be_bound_is_cut() {
         let small = adapters::fresh(gpu, |options| options.max_binding_size = Some(allowed));
         let cases = batched();
         for name in NAMES {
-            assert!(cases.iter().any(|case| case.operator.name() == *name), "{name}");
+            let there = cases.iter().any(|case| case.operator.name() == *name);
+            assert!(there, "{name} needs a case in batched() of tests/gpu/limits.rs");
         }
         for case in cases {
             let shapes: Vec<&Shape> = case.shapes.iter().collect();

@@ -14,7 +14,7 @@ fn takes_one_tensor() {
     refuses!(plain(), [], ShapeError::InputCount { found: 0, .. });
     refuses!(plain(), [[1, 2, 5, 5], [1]], ShapeError::InputCount { found: 2, .. });
     let error = ShapeError::InputCount { expected: vec!["x"], found: 0 };
-    assert_eq!(error.to_string(), "takes 1 tensors (x), got 0");
+    assert_eq!(error.to_string(), "takes 1 tensor (x), got 0");
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn tune_writes_what_it_measured_and_keeps_what_is_there() {
         let ran = tune(&[]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("written anew"), "{}", ran.stderr);
+        assert_eq!(ran.stderr.matches("damaged").count(), 1, "{}", ran.stderr);
         assert_eq!(Cache::load(&path, &identity).unwrap().entries().len(), timed);
     });
 }
@@ -138,17 +139,14 @@ fn other_commands_run_the_measured_kernel_unless_it_is_off() {
             ];
             let ran = involution(&folder, tune, &arguments.concat());
             assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-            (ran.json()["kernel"].as_str().unwrap().to_owned(), ran.stderr)
+            ran.json()["kernel"].as_str().unwrap().to_owned()
         };
         for on in ["", "on", "1"] {
-            assert_eq!(kernel(on).0, *first, "INVOLUTION_TUNE={on}");
+            assert_eq!(kernel(on), *first, "INVOLUTION_TUNE={on}");
         }
         for off in ["off", "0"] {
-            assert_eq!(kernel(off).0, *last, "INVOLUTION_TUNE={off}");
+            assert_eq!(kernel(off), *last, "INVOLUTION_TUNE={off}");
         }
-        let (ran, said) = kernel("sometimes");
-        assert_eq!(ran, *last);
-        assert!(said.contains("INVOLUTION_TUNE must be on or off"), "{said}");
     });
 }
 

@@ -1,7 +1,8 @@
 //! What to run on: a GPU where there is one, the CPU reference otherwise, and never silently.
 
 use anyhow::Result;
-use involution::gpu::{AdapterChoice, Options, PipelineFile};
+use involution::gpu::{self, AdapterChoice, Options, PipelineFile};
+use involution::tuned::{Tuned, switched_off};
 use involution::{Error, Gpu};
 
 use crate::{bad_use, drivers, output};
@@ -9,18 +10,20 @@ use crate::{bad_use, drivers, output};
 /// The name of the reference, as results give it.
 pub const REFERENCE: &str = "CPU reference";
 
+/// Where help lists the flags that every command takes.
+const GLOBAL: &str = "Global options";
+
 /// Flags that every command takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Flags {
-    /// Adapter: its index, part of its name, or `cpu` for the reference; goes before INVOLUTION_ADAPTER; `bench` takes
-    /// several, each with a flag of its own
-    #[arg(long, global = true, value_name = "A")]
+    /// Adapter: its index, part of its name, or `cpu` for the reference; goes before INVOLUTION_ADAPTER
+    #[arg(long, global = true, value_name = "A", help_heading = GLOBAL)]
     adapter: Vec<String>,
     /// Fail where there is no GPU, instead of running on the CPU reference (also: INVOLUTION_GPU=require)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     require_gpu: bool,
     /// Never store the kernels of involutions: less memory, and slower on some adapters
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     low_memory: bool,
 }
 
@@ -97,7 +100,12 @@ impl Mode {
 impl Flags {
     /// Opens what was asked for; says on stderr when that is the reference for want of a GPU.
     pub fn open(&self) -> Result<Runner> {
-        let (runner, fallback) = self.resolve()?;
+        self.open_with(Tuned::FromEnv)
+    }
+
+    /// The same, where kernels go by these measured choices.
+    pub fn open_with(&self, tuned: Tuned) -> Result<Runner> {
+        let (runner, fallback) = self.resolve(tuned)?;
         if let Some(reason) = fallback {
             output::say(format!(
                 "warning: {reason}; running on the CPU reference. {}",
@@ -126,13 +134,16 @@ impl Flags {
     }
 
     /// Opens what was asked for; the text says why it is the reference where a GPU was wanted.
-    pub fn resolve(&self) -> Result<(Runner, Option<String>)> {
+    pub fn resolve(&self, tuned: Tuned) -> Result<(Runner, Option<String>)> {
         let asked = match self.adapter.as_slice() {
             [] => None,
             [one] => Some(one.clone()),
             _ => return Err(bad_use("several adapters are for `involution bench` alone")),
         };
         let mode = Mode::from_env()?;
+        // A value that is not known is refused whatever runs.
+        gpu::backends()?;
+        switched_off()?;
         let required = self.require_gpu || mode == Mode::Require;
         let is_cpu = |name: &str| name.eq_ignore_ascii_case("cpu");
         if self.require_gpu && mode == Mode::Off {
@@ -146,6 +157,11 @@ impl Flags {
                 return Err(bad_use(format!("--adapter {name} contradicts INVOLUTION_GPU=off")));
             }
         }
+        // What names an adapter where no flag does, as the library reads it.
+        let named = ["INVOLUTION_ADAPTER", "WGPU_ADAPTER_NAME"]
+            .into_iter()
+            .find_map(|name| Some((name, drivers::variable(name)?)))
+            .filter(|_| asked.is_none());
         let wanted = asked.clone().or_else(|| drivers::variable("INVOLUTION_ADAPTER"));
         if mode == Mode::Off || (!required && wanted.as_deref().is_some_and(is_cpu)) {
             return Ok((Runner::Reference, None));
@@ -160,17 +176,32 @@ impl Flags {
             false => PipelineFile::Off,
         };
         let low_memory = self.low_memory;
-        match Gpu::open(&Options { adapter, low_memory, pipeline_cache, ..Options::default() }) {
-            Ok(gpu) => Ok((Runner::Gpu(gpu), None)),
-            Err(error) if required => Err(error.into()),
-            Err(Error::NoAdapter { .. }) if asked.is_some() => {
-                let wanted = asked.unwrap_or_default();
-                Err(Error::UnknownAdapter { wanted, found: Vec::new() }.into())
+        let opened = Gpu::open(&Options {
+            adapter,
+            low_memory,
+            pipeline_cache,
+            tuned,
+            ..Options::default()
+        });
+        // An adapter that was named is not replaced by the reference.
+        let name = asked.clone().or_else(|| named.clone().map(|(_, name)| name));
+        let opened = opened.map_err(|error| match (error, name) {
+            (Error::NoAdapter { .. }, Some(wanted)) if !required => {
+                Error::UnknownAdapter { wanted, found: Vec::new() }
             }
+            (error, _) => error,
+        });
+        match opened {
+            Ok(gpu) => Ok((Runner::Gpu(gpu), None)),
+            Err(error @ Error::UnknownAdapter { .. }) => Err(match named {
+                Some((variable, _)) => anyhow::Error::new(error).context(variable),
+                None => error.into(),
+            }),
+            Err(error) if required => Err(error.into()),
             Err(Error::NoAdapter { backends }) => {
                 Ok((Runner::Reference, Some(format!("no {backends} adapter was found"))))
             }
-            Err(error @ Error::UnusableAdapter { .. }) if asked.is_none() => {
+            Err(error @ Error::UnusableAdapter { .. }) if asked.is_none() && named.is_none() => {
                 Ok((Runner::Reference, Some(error.to_string())))
             }
             Err(error) => Err(error.into()),

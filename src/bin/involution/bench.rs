@@ -46,23 +46,24 @@ use record::Run;
 
 const EXAMPLES: &str = "\
 Examples:
-  involution bench                         every distinct call of the networks, and more
-  involution bench --quick                 some calls of each operator, under a minute
-  involution bench --ops involution,conv2d two operators
+  involution bench                          every call of the networks, and more
+  involution bench --quick                  some of each, under a minute
+  involution bench --ops involution,conv2d  two operators
   involution bench --shapes 14x14 --batch 1,8
   involution bench --ops conv2d --candidates
-                                           every kernel, not just the preferred one
-  involution bench --json rows.json        the table on stdout, the rows in a file
+                                            not just the preferred kernel
+  involution bench --json rows.json         the table, and the rows in a file
   involution bench --quick --json - | jq '.rows[] | [.case, .wall_ms.median]'
-  involution bench --suite peers           from host to host, as other libraries are timed
+  involution bench --suite peers            as other libraries are timed
   involution bench --suite peers --filter W1,W7/rednet50_b1 --json ours.json
   involution bench sweep rednet50 --var batch=1..8 --var size=128..512
   involution bench diff before.json after.json
   involution bench --html page.html --csv rows.csv
   involution bench --adapter 0 --adapter cpu
+                                            two adapters side by side
 
-The output that was timed is compared with the reference: a row that misses has no time, and the
-exit code is 1. Ctrl-C ends the run and keeps the rows that were measured; the exit code is then 1
+The output that was timed is compared with the reference: a row that misses has no time, and the \
+exit code is 1. Ctrl-C ends the run and keeps the rows that were measured; the exit code is then 1 \
 as well.";
 
 #[derive(Debug, Default, clap::Args)]

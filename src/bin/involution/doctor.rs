@@ -7,6 +7,7 @@ use anyhow::Result;
 use involution::check::{Case, compare, expected};
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters, backends};
 use involution::ops::{Involution, Softmax};
+use involution::tuned::Tuned;
 use involution::{Gpu, Tensor, Window};
 use serde::Serialize;
 
@@ -19,7 +20,7 @@ Examples:
   involution doctor --json | jq '.adapters[].name'
   involution doctor --require-gpu   exits with 1 where there is no adapter
 
-Each adapter runs one small involution and is compared with the reference. Exits with 1 where the
+Each adapter runs one small involution and is compared with the reference. Exits with 1 where the \
 adapter that would be used fails at that.";
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ const VARIABLES: &[&str] = &[
     "INVOLUTION_TUNE",
     "WGPU_ADAPTER_NAME",
     "WGPU_BACKEND",
-    "WGPU_POWER_PREFERENCE",
+    "WGPU_POWER_PREF",
     "VK_DRIVER_FILES",
     "VK_ADD_DRIVER_FILES",
     "VK_ICD_FILENAMES",
@@ -112,7 +113,7 @@ struct Features {
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
-    let (used, error) = match flags.resolve() {
+    let (used, error) = match flags.resolve(Tuned::FromEnv) {
         Ok((runner, _)) => (runner.gpu().map(|gpu| gpu.adapter().index), None),
         Err(error) if is_bad_use(&error) => return Err(error),
         Err(error) => (None, Some(error.to_string())),
@@ -124,10 +125,10 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let report = Report {
         involution: env!("CARGO_PKG_VERSION"),
         wgpu: wgpu_version(),
-        backends: backends(),
+        backends: backends()?,
         used,
         error,
-        adapters: adapters().into_iter().map(Adapter::examine).collect(),
+        adapters: adapters()?.into_iter().map(Adapter::examine).collect(),
         loader: drivers::loader().map(|path| path.display().to_string()),
         manifests: drivers::manifests(),
         environment: environment.collect(),
@@ -230,7 +231,8 @@ fn works(index: usize) -> Result<Option<usize>> {
         let result = gpu.run(case.operator.clone(), &inputs)?;
         let misses = compare(&expected(&case.operator, &inputs)?, &result).misses;
         if misses > 0 {
-            anyhow::bail!("{misses} of {} elements of {case} are wrong", result.data().len());
+            let elements = output::count(result.data().len(), "element");
+            anyhow::bail!("{misses} of {elements} of {case} wrong");
         }
     }
     Ok(gpu.max_trips())

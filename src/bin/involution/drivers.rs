@@ -72,6 +72,10 @@ fn place(system: &str, release: &str) -> Option<usize> {
 pub fn cure() -> String {
     let unset = overridden()
         .map(|(name, value)| format!("{name}={value} names no driver: unset it, or "))
+        .or_else(|| {
+            let value = variable("WGPU_BACKEND")?;
+            Some(format!("WGPU_BACKEND={value} rules out the other interfaces: unset it, or "))
+        })
         .unwrap_or_default();
     match install().first() {
         Some(line) if line.this_system => {

@@ -10,13 +10,14 @@ use crate::network::{self, Ready};
 use crate::{Outcome, bad_use, output, tensors};
 
 const HELP: &str = "\
-The input file holds a tensor x [N, C, H, W], normalised as the network wants it. The output file gets
-logits and c2 to c5, the feature maps of strides 4 to 32, or what --outputs names: those, and the kernel
-of every involution, such as layer1.0.conv2.kernel.
+The input file holds a tensor x [N, C, H, W], normalised as the network wants it. The output file \
+gets logits and c2 to c5, the feature maps of strides 4 to 32, or what --outputs names: those, and \
+the kernel of every involution, such as layer1.0.conv2.kernel.
 
 Examples:
-  involution forward rednet50 --weights rednet50.pth --input x.safetensors --output out.safetensors
-  involution forward resnet50 --weights resnet50.safetensors --outputs c3,c5 \\
+  involution forward rednet50 --weights rednet50.pth \\
+      --input x.safetensors --output out.safetensors
+  involution forward resnet50 --weights resnet50.pth --outputs c3,c5 \\
       --input x.safetensors --output out.safetensors";
 
 #[derive(Debug, clap::Args)]

@@ -110,10 +110,10 @@ pub fn run(args: &Args, json: bool) -> Result<Outcome> {
 
 fn text(report: &Report<'_>, all: bool) -> String {
     let mut text = format!(
-        "{}: {}, {} tensors, {:.2} MiB in single precision\n",
+        "{}: {}, {}, {:.2} MiB in single precision\n",
         report.file.display(),
         report.format,
-        report.tensors.len(),
+        output::count(report.tensors.len(), "tensor"),
         mib(report.bytes)
     );
     for (key, value) in &report.metadata {
@@ -136,7 +136,8 @@ fn text(report: &Report<'_>, all: bool) -> String {
     match &report.network {
         None => text + "\nThese are the weights of no network that is known here.\n",
         Some(network) => {
-            let classes = network.classes.map_or("no head".to_owned(), |n| format!("{n} classes"));
+            let classes =
+                network.classes.map_or("no head".to_owned(), |n| output::count(n, "class"));
             text + &format!(
                 "\nnetwork: {}, {classes}, on {}\n{}\ndevice memory at the peak {:.1} MiB\n",
                 network.name,

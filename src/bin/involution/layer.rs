@@ -42,9 +42,7 @@ fn help() -> String {
     let mut help = "Layers and their attributes:\n".to_owned();
     for (name, attributes) in LAYERS {
         help += &format!("  {name}\n");
-        for line in attributes.chunks(6) {
-            help += &format!("      {}\n", line.join(", "));
-        }
+        help += &format!("      {}\n", output::list(attributes, 6));
     }
     help + "
 What the weights tell, such as in_channels, may be left out; given, it has to agree with them.
@@ -52,8 +50,9 @@ What the weights tell, such as in_channels, may be left out; given, it has to ag
 Examples:
   involution layer involution2d_dli14 --attr stride=2 --weights layer.pth \\
       --input x.safetensors --output out.safetensors
-  involution layer involution2d_reich --attr kernel_size=3x5 --attr padding=1x2 --attr groups=4 \\
-      --weights layer.pth --input x.safetensors --output out.safetensors"
+  involution layer involution2d_reich --attr kernel_size=3x5 \\
+      --attr padding=1x2 --attr groups=4 --weights layer.pth \\
+      --input x.safetensors --output out.safetensors"
 }
 
 #[derive(Debug, Serialize)]

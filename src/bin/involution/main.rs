@@ -13,6 +13,7 @@ mod files;
 mod forward;
 mod inspect;
 mod layer;
+mod messages;
 mod network;
 mod op;
 mod output;
@@ -24,7 +25,7 @@ mod verify;
 mod workloads;
 
 use std::fmt;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -33,19 +34,20 @@ use tracing_subscriber::filter::LevelFilter;
 
 const EXAMPLES: &str = "\
 Examples:
-  involution                            the quick benchmark, every row checked: under a minute
-  involution doctor                     adapters, drivers, and how to install one
+  involution                            the quick benchmark, under a minute
+  involution doctor                     adapters, drivers, how to install one
   involution run examples/digits/7.png  an image in, labels out
-  involution plan rednet50              the steps of a network, their memory and cost
+  involution plan rednet50              steps of a network, memory and cost
   involution verify involution conv2d   two operators against the reference
   involution bench --json - | jq .rows  all timings as JSON
-  involution --adapter cpu verify       the reference against answers known by hand
+  involution --adapter cpu verify       the reference against known answers
 
 Environment:
   INVOLUTION_ADAPTER  the adapter: its index, part of its name, or cpu
   INVOLUTION_GPU      require, auto or off
-  INVOLUTION_TUNE     off: without the choices that `involution tune` measured
-  RUST_LOG            what the library reports on stderr (default: warn)
+  INVOLUTION_TUNE     on, or off: without what `involution tune` measured
+  WGPU_BACKEND        interfaces to search: vulkan, metal, dx12, gl
+  RUST_LOG            what the library reports on stderr [default: warn]
   NO_COLOR            no colours
 
 Exit codes: 0 all went well, 1 a check or a run failed, 2 wrong use.";
@@ -131,21 +133,47 @@ fn is_bad_use(error: &anyhow::Error) -> bool {
                     | Error::UnknownOutput { .. }
                     | Error::UnknownKernel { .. }
                     | Error::UnknownAdapter { .. }
+                    | Error::Variable { .. }
             )
         );
         known || cause.is::<involution::ShapeError>() || cause.is::<BadUse>()
     })
 }
 
-/// The error with its causes, those left out that it quotes already.
-fn describe(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
-        match text.is_empty() || text.contains(&cause) {
-            true if text.is_empty() => cause,
-            true => text,
-            false => format!("{text}: {cause}"),
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Command::Doctor(_) => "doctor",
+            Command::Verify(_) => "verify",
+            Command::Run(_) => "run",
+            Command::Inspect(_) => "inspect",
+            Command::Plan(_) => "plan",
+            Command::Forward(_) => "forward",
+            Command::Layer(_) => "layer",
+            Command::Op(_) => "op",
+            Command::Bench(_) => "bench",
+            Command::Tune(_) => "tune",
         }
-    })
+    }
+}
+
+/// Shows the events of the library that `RUST_LOG` asks for on stderr.
+fn listen() -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env();
+    let filter = filter.map_err(|error| {
+        let value = drivers::variable("RUST_LOG").unwrap_or_default();
+        bad_use(format!(
+            "RUST_LOG must be such as info or involution=debug, it is '{value}': {error}"
+        ))
+    })?;
+    tracing_subscriber::fmt()
+        .event_format(messages::Lines::new())
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Where stderr takes nothing, there is nobody to be told.
+        .log_internal_errors(false)
+        .init();
+    Ok(())
 }
 
 /// Prints a help or version, or what is wrong with the arguments; gives the exit code.
@@ -166,19 +194,19 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return answer(&error),
     };
-    let colours = std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let level = LevelFilter::WARN.into();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().with_default_directive(level).from_env_lossy())
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .with_ansi(colours)
-        // Where stderr takes nothing, there is nobody to be told.
-        .log_internal_errors(false)
-        .init();
-    let outcome = match cli.command {
+    let name = cli.command.as_ref().map_or("bench", Command::name);
+    match listen().and_then(|()| run(cli)) {
+        Ok(Outcome::Passed) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::from(1),
+        Err(error) => {
+            output::say(format!("error: {}", messages::describe(&error, name)));
+            ExitCode::from(if is_bad_use(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    match cli.command {
         None => bench::at_a_glance(&cli.adapter, cli.json),
         Some(Command::Doctor(args)) => doctor::run(&cli.adapter, &args, cli.json),
         Some(Command::Verify(args)) => verify::run(&cli.adapter, &args, cli.json),
@@ -190,13 +218,5 @@ fn main() -> ExitCode {
         Some(Command::Op(args)) => op::run(&cli.adapter, &args, cli.json),
         Some(Command::Bench(args)) => bench::run(&cli.adapter, &args, cli.json),
         Some(Command::Tune(args)) => tune::run(&cli.adapter, &args, cli.json),
-    };
-    match outcome {
-        Ok(Outcome::Passed) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::from(1),
-        Err(error) => {
-            output::say(format!("error: {}", describe(&error)));
-            ExitCode::from(if is_bad_use(&error) { 2 } else { 1 })
-        }
     }
 }

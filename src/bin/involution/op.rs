@@ -39,27 +39,64 @@ pub struct Args {
 
 /// The operators with their tensors and attributes, and how to call them.
 fn help() -> String {
-    let mut help = "Operators, their tensors and their attributes:\n".to_owned();
+    let mut help =
+        "Operators, their tensors, and their attributes with their defaults:\n".to_owned();
     for name in NAMES {
-        let tensors = Operator::tensor_names(name).unwrap_or_default().join(", ");
-        let attributes = Operator::attribute_names(name).unwrap_or_default();
-        let attributes = if attributes.is_empty() { "none".into() } else { attributes.join(", ") };
-        help += &format!("  {name:<16} {tensors}\n{:19}{attributes}\n", "");
+        let required = Operator::required_tensor_names(name).unwrap_or_default();
+        let tensor = |tensor: &&str| match required.contains(tensor) {
+            true => (*tensor).to_owned(),
+            false => format!("[{tensor}]"),
+        };
+        let tensors: Vec<String> =
+            Operator::tensor_names(name).unwrap_or_default().iter().map(tensor).collect();
+        let attribute = |attribute: &&str| match default(name, attribute) {
+            Some(default) => format!("{attribute}={default}"),
+            None => (*attribute).to_owned(),
+        };
+        let attributes: Vec<String> =
+            Operator::attribute_names(name).unwrap_or_default().iter().map(attribute).collect();
+        help += &format!("  {name:<19} {}\n", output::list(&tensors, 22));
+        if !attributes.is_empty() {
+            help += &format!("{:22}{}\n", "", output::list(&attributes, 22));
+        }
     }
     let activations: Vec<&str> = Activation::ALL.iter().skip(1).map(|(name, _)| *name).collect();
     help += &format!("  {}: activations by their own name\n\n", activations.join(", "));
-    help + "\
-Tensors `bias` and, of batch_norm, `weight` may be left out. Sizes are written 3 or 3x5 (height x
-width), padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full.
-
+    help += &format!(
+        "Tensors in brackets may be left out; scale goes with shift, and the weight of batch_norm with \
+         its bias. An attribute without a default must be given. Sizes are written 3 or 3x5 (height x \
+         width), padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full. activation is \
+         none, {}; channel_order is blocked or interleaved; ceil_mode and count_include_pad are true or \
+         false.\n",
+        activations.join(", ")
+    );
+    help + "
 Examples:
   involution op relu --input in.safetensors --output out.safetensors
-  involution op involution --attr kernel_size=7 --attr padding=3 --attr groups=4 \\
+  involution op involution --attr kernel_size=7 --attr padding=3 \\
+      --attr groups=4 --input in.safetensors --output out.safetensors
+  involution op conv2d --attr stride=2 --attr padding=same \\
+      --adapter cpu --input in.safetensors --output out.safetensors
+  involution op conv2d --kernel '?' \\
       --input in.safetensors --output out.safetensors
-  involution op conv2d --attr stride=2 --attr padding=same --adapter cpu --json \\
-      --input in.safetensors --output out.safetensors
-  involution op conv2d --kernel '?' --input in.safetensors --output out.safetensors
       fails, and lists the kernels there are for these shapes"
+}
+
+/// What an attribute is where it is not given; nothing where it has to be.
+fn default(operator: &str, attribute: &str) -> Option<&'static str> {
+    Some(match attribute {
+        "kernel_size" if operator.ends_with("conv2d") => "(of weight)",
+        "stride" if operator.ends_with("pool2d") => "(kernel_size)",
+        "stride" | "dilation" | "groups" | "temperature" => "1",
+        "padding" => "0",
+        "activation" => "none",
+        "channel_order" => "blocked",
+        "ceil_mode" => "false",
+        "count_include_pad" => "true",
+        "eps" => "1e-5",
+        "axis" => "-1",
+        _ => return None,
+    })
 }
 
 #[derive(Debug, Serialize)]
@@ -76,10 +113,12 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let Some(name) = args.name.as_deref() else {
         return Err(bad_use(format!("which operator? There are: {}", NAMES.join(", "))));
     };
-    let tensors = Operator::tensor_names(name)?.join(", ");
+    let tensors = Operator::tensor_names(name)?;
+    let word = if tensors.len() == 1 { "tensor" } else { "tensors" };
     let Some(input) = args.input.as_deref() else {
         return Err(bad_use(format!(
-            "--input FILE is missing; {name} takes the tensors {tensors}"
+            "--input FILE is missing; {name} takes the {word} {}",
+            tensors.join(", ")
         )));
     };
     let Some(path) = args.output.as_deref() else {

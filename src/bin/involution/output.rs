@@ -136,6 +136,32 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(|| wrong(path))
 }
 
+/// So many of what this word names: `1 row`, `2 rows`.
+pub fn count(number: usize, word: &str) -> String {
+    let ending = match word {
+        _ if number == 1 => "",
+        _ if word.ends_with("ch") || word.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{number} {word}{ending}")
+}
+
+/// Words with commas between them, in lines of 80 columns that begin with this many spaces.
+pub fn list<S: AsRef<str>>(words: &[S], indent: usize) -> String {
+    let mut lines = vec![String::new()];
+    for (word, place) in words.iter().zip(1..) {
+        let word = format!("{}{}", word.as_ref(), if place < words.len() { "," } else { "" });
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = word,
+            Some(line) if indent + line.len() + 1 + word.len() <= 80 => {
+                *line += &format!(" {word}")
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines.join(&format!("\n{:indent$}", ""))
+}
+
 /// Bytes as MiB.
 pub fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)

@@ -1,8 +1,7 @@
 //! `involution plan`: the steps of a network, where its values lie, and what it costs.
 
 use anyhow::Result;
-use involution::models::{self, MODELS};
-use involution::nn::PoolTo;
+use involution::models::{self, MODELS, Model};
 use involution::plan::{Table, TableRow};
 use involution::{Layer, Shape};
 use serde::Serialize;
@@ -16,12 +15,12 @@ pub struct Args {
     /// The network
     model: String,
     /// Images in a batch
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     batch: usize,
     /// Height and width of the images, such as 224 or 480x640 [default: the network's own]
     #[arg(long, value_name = "HxW")]
     size: Option<String>,
-    /// Kernel size of RedNet's stem: 7 (as published) or 3
+    /// Kernel size of RedNet's stem, an odd number: 7 (as published) or 3 [default: 7]
     #[arg(long, value_name = "K")]
     stem: Option<usize>,
     /// Take images of any size: pool a RedNet's kernels to the size that is needed
@@ -41,8 +40,8 @@ pub struct Args {
 fn help() -> String {
     format!(
         "Networks: {}\n
-Needs neither weights nor a device. MiB moved: what a step must read and write. Values that are never
-needed at the same time share a slot.
+Needs neither weights nor a device. MiB moved: what a step must read and write. Values that are \
+never needed at the same time share a slot.
 
 Examples:
   involution plan rednet50
@@ -140,18 +139,19 @@ fn network(args: &Args) -> Result<(Box<dyn Layer>, Shape)> {
     if let Some(stem) = args.stem.filter(|stem| stem % 2 == 0) {
         return Err(bad_use(format!("--stem must be odd, such as 7 or 3, it is {stem}")));
     }
-    if let Some(Ok(model)) = depth.map(models::RedNet::new) {
-        let pool_to = if args.any_size { PoolTo::Output } else { PoolTo::Stride };
-        let model = model.stem_kernel(args.stem.unwrap_or(7)).pool_to(pool_to);
-        let shape = model.example_input();
-        return Ok((Box::new(model), shape));
-    }
-    let model = models::by_name(name, None)?;
-    if args.stem.is_some() {
+    let rednet = depth.map(models::RedNet::new);
+    let mut model: Box<dyn Model> = match (rednet, args.stem) {
+        (Some(Ok(model)), Some(stem)) => Box::new(model.stem_kernel(stem)),
+        _ => models::by_name(name, None)?,
+    };
+    if args.stem.is_some() && depth.is_none() {
         return Err(bad_use(format!("--stem is for rednet26 to rednet152, not for {name}")));
     }
+    if args.any_size && !name.starts_with("rednet") {
+        return Err(bad_use(format!("--any-size is for RedNets: {name} takes any size as it is")));
+    }
     if args.any_size {
-        return Err(bad_use(format!("--any-size is for rednet26 to rednet152, not for {name}")));
+        model = model.any_size();
     }
     let shape = model.example_input();
     Ok((model, shape))
@@ -199,9 +199,9 @@ fn text(name: &str, shape: &Shape, plan: &Table, flops: u64) -> String {
         output::render(&table),
         counts(plan.parameters, plan.macs, flops),
         format_args!(
-            "device memory at the peak {:.1} MiB: {} slots {:.1} (least possible {:.1}), weights {:.1}, scratch {:.1}",
+            "device memory at the peak {:.1} MiB: {} {:.1} (least possible {:.1}), weights {:.1}, scratch {:.1}",
             mib(memory.peak()),
-            memory.slots().len(),
+            output::count(memory.slots().len(), "slot"),
             mib(memory.activations()),
             mib(memory.live),
             mib(memory.constants),

@@ -15,14 +15,16 @@ use crate::network::{self, Ready};
 use crate::{Outcome, bad_use, files, output};
 
 const HELP: &str = "\
-Without --model and --weights, the small network for handwritten digits runs that comes with the crate.
-It was trained on light ink on dark ground: --invert for the opposite. With --weights alone the network is
-the one that they belong to. An image that cannot be read is reported, and the rest go on.
+Without --model and --weights, the small network for handwritten digits runs that comes with the \
+crate. It was trained on light ink on dark ground: --invert for the opposite. With --weights alone \
+the network is the one that they belong to. An image that cannot be read is reported, and the rest \
+go on.
 
 Examples:
   involution run examples/digits/7.png
-  involution run --model mobilenet_v2 --weights mobilenet_v2-b0353104.pth cat.jpg
-  involution run --weights rednet50.pth --batch 8 --json photos/*.jpg > labels.json";
+  involution run --weights mobilenet_v2-b0353104.pth cat.jpg
+  involution run --model rednet50 --weights rednet50.pth --top 1 cat.jpg
+  involution run --weights rednet50.pth --batch 8 --json *.jpg > all.json";
 
 /// Bytes that are read of an image in a pipe.
 const MOST_BYTES: u64 = 1 << 30;
@@ -80,6 +82,8 @@ struct Row {
     /// The image's share of the time that its batch took, from host tensor to logits.
     ms: Option<f64>,
     predictions: Vec<Prediction>,
+    /// Why the answer may mean nothing.
+    warning: Option<String>,
     error: Option<String>,
 }
 
@@ -101,6 +105,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     };
     let labels = labels(args.labels.as_deref(), network.model.labels(), classes)?;
     let recipe = network.model.preprocessing();
+    let knows_digits = network.name == network::DEFAULT;
     // Whatever is wrong with the call is said before a device is opened.
     let plan = network.model.plan(&network.model.example_input())?;
     plan.check_weights(&network.weights)?;
@@ -116,7 +121,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     bar.set_length(args.images.len() as u64);
     let mut rows = Vec::new();
     for paths in args.images.chunks(args.batch) {
-        rows.extend(classify(&ready, paths, &recipe, &labels, args));
+        rows.extend(classify(&ready, paths, &recipe, &labels, knows_digits, args));
         bar.inc(paths.len() as u64);
     }
     bar.finish_and_clear();
@@ -129,7 +134,12 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         memory,
         images: rows,
     };
-    output::print(&if json || args.json { output::json(&report)? } else { text(&report) })?;
+    let json = json || args.json;
+    let doubtful = report.images.iter().find_map(|row| Some((&row.image, row.warning.as_ref()?)));
+    if let (true, Some((image, warning))) = (json, doubtful) {
+        eprintln!("warning: {}: {warning}", image.display());
+    }
+    output::print(&if json { output::json(&report)? } else { text(&report) })?;
     Ok(Outcome::of(!failed))
 }
 
@@ -147,25 +157,30 @@ fn classify(
     paths: &[PathBuf],
     recipe: &Preprocessing,
     labels: &[String],
+    knows_digits: bool,
     args: &Args,
 ) -> Vec<Row> {
     let prepare = |path: &PathBuf| {
-        let pixels = picture(path, recipe.channels)?;
+        let pixels = picture(path, Channels::Rgb)?;
+        let warning = if knows_digits { no_digit(&pixels) } else { None };
+        let pixels = if recipe.channels == Channels::Grey { pixels.grey() } else { pixels };
         let pixels = if args.invert { pixels.inverted() } else { pixels };
-        image::prepare(&pixels, recipe)
+        Ok((image::prepare(&pixels, recipe)?, warning))
     };
     let prepared: Vec<_> = paths.iter().map(prepare).collect();
     let whole: Vec<Tensor> =
-        prepared.iter().filter_map(|image| image.as_ref().ok().cloned()).collect();
+        prepared.iter().flatten().map(|(image, _): &(Tensor, _)| image.clone()).collect();
     let started = Instant::now();
     let logits = if whole.is_empty() { Ok(Vec::new()) } else { logits(ready, &whole) };
     let ms = milliseconds(started.elapsed()) / whole.len().max(1) as f64;
     let mut logits = logits.map(Vec::into_iter);
-    let row = |(path, image): (&PathBuf, involution::Result<Tensor>)| {
-        let outcome = match (image, &mut logits) {
-            (Err(error), _) => Err(error.to_string()),
-            (Ok(_), Err(error)) => Err(format!("{error:#}")),
-            (Ok(_), Ok(logits)) => logits.next().ok_or_else(|| "no logits".to_owned()),
+    let row = |(path, image): (&PathBuf, involution::Result<(Tensor, Option<String>)>)| {
+        let (outcome, warning) = match (image, &mut logits) {
+            (Err(error), _) => (Err(error.to_string()), None),
+            (Ok(_), Err(error)) => (Err(format!("{error:#}")), None),
+            (Ok((_, warning)), Ok(logits)) => {
+                (logits.next().ok_or_else(|| "no logits".to_owned()), warning)
+            }
         };
         let image = path.clone();
         // No answer is better than one made of what overflowed.
@@ -181,9 +196,12 @@ fn classify(
         match outcome {
             Ok(logits) => {
                 let predictions = top(&logits, labels, args.top);
-                Row { image, ms: Some(ms), predictions, error: None }
+                Row { image, ms: Some(ms), predictions, warning, error: None }
             }
-            Err(error) => Row { image, ms: None, predictions: Vec::new(), error: Some(error) },
+            Err(error) => {
+                let predictions = Vec::new();
+                Row { image, ms: None, predictions, warning: None, error: Some(error) }
+            }
         }
     };
     paths.iter().zip(prepared).map(row).collect()
@@ -198,6 +216,29 @@ fn picture(path: &Path, channels: Channels) -> involution::Result<Pixels> {
     let bytes = files::read(path, MOST_BYTES)
         .map_err(|error| Error::Image { image: name.clone(), message: error.to_string() })?;
     image::read(&name, Cursor::new(bytes), channels, &image::Limits::default())
+}
+
+/// Side of the largest picture that is taken for a digit.
+const LARGE: usize = 128;
+/// How far the channels of a grey pixel may be apart, for what compression does to them.
+const GREY: u8 = 16;
+
+/// What speaks against a picture being of a handwritten digit, and what the network for these knows.
+fn no_digit(pixels: &Pixels) -> Option<String> {
+    let [height, width] = pixels.size;
+    let coloured = pixels.data.as_chunks::<3>().0.iter().any(|pixel| {
+        pixel.iter().max().zip(pixel.iter().min()).is_some_and(|(most, least)| most - least > GREY)
+    });
+    let what = match (coloured, height.max(width) > LARGE) {
+        (true, _) => "a coloured picture",
+        (_, true) => "a large picture",
+        _ => return None,
+    };
+    Some(format!(
+        "this is {what}, {width}x{height}, and {} knows nothing but handwritten digits, light on dark, in 8x8 \
+         pixels: another network needs --weights",
+        network::DEFAULT
+    ))
 }
 
 /// The logits of each image.
@@ -232,16 +273,32 @@ fn labels(
     let Some(file) = file else {
         return Ok(own.unwrap_or_default().into_iter().map(str::to_owned).collect());
     };
-    let text = files::text(file)?;
-    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+    let wrong = |why: String| bad_use(format!("cannot read {}: {why}", file.display()));
+    let bytes = files::read(file, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
+    let labels = names(&bytes).map_err(wrong)?;
     if labels.len() != classes {
         return Err(bad_use(format!(
-            "{} has {} lines where the network has {classes} classes",
+            "{} has {} where the network has {}",
             file.display(),
-            labels.len()
+            output::count(labels.len(), "name"),
+            output::count(classes, "class")
         )));
     }
     Ok(labels)
+}
+
+/// The names in a file, one a line; an error says what is wrong with its text. Neither a byte order mark nor an empty
+/// line is a name.
+fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0) {
+        return Err("it is UTF-16 or no text at all: save it as UTF-8, a name a line".to_owned());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        format!("it is not UTF-8 from byte {} on: save it as UTF-8", error.valid_up_to())
+    })?;
+    let lines = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.map(str::to_owned).collect())
 }
 
 fn milliseconds(time: Duration) -> f64 {
@@ -257,6 +314,9 @@ fn text(report: &Report) -> String {
             (Some(error), _) => text += &format!("\n  error: {error}\n"),
             (None, ms) => {
                 text += &format!("  {:.1} ms\n", ms.unwrap_or(0.0));
+                if let Some(warning) = &row.warning {
+                    text += &format!("  warning: {warning}\n");
+                }
                 for Prediction { label, probability, .. } in &row.predictions {
                     let bar = "#".repeat((probability * 30.0).round() as usize);
                     text +=

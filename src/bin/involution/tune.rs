@@ -1,5 +1,6 @@
 //! `involution tune`: which kernels are the fastest on this adapter, for the calls of a network.
 
+use std::ops::Add;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use involution::models::{self, MODELS};
 use involution::ops::NAMES;
 use involution::store;
 use involution::tune::{Call, Measured, Settings, Time, calls, measure};
-use involution::tuned::{Cache, Ignored, file};
+use involution::tuned::{Cache, Ignored, Tuned, file};
 use involution::{Error, Gpu, Shape};
 use serde::Serialize;
 
@@ -46,14 +47,15 @@ pub struct Args {
 fn help() -> String {
     format!(
         "Networks: {}\n
-Each distinct call of the network goes through every kernel that fits it, on random inputs: those whose
-result is right within its error bound are timed in turns, and the fastest is remembered where it beats
-the fixed choice by more than 5 %. Programs and commands on the same adapter, driver and version then use
-it; INVOLUTION_TUNE=off goes without. Needs no weights. Ctrl-C keeps what was measured.
+Each distinct call of the network goes through every kernel that fits it, on random inputs: those \
+whose result is right within its error bound are timed in turns, and the fastest is remembered where \
+it beats the fixed choice by more than 5 %. Programs and commands on the same adapter, driver and \
+version then use it; INVOLUTION_TUNE=off goes without. Needs no weights. Ctrl-C keeps what was \
+measured.
 
 Examples:
   involution tune                                 the calls of RedNet-50
-  involution tune --model mobilenet_v2 --batch 8  another network, eight images at once
+  involution tune --model mobilenet_v2 --batch 8  eight images at a time
   involution tune --ops involution,conv2d --dry-run",
         MODELS.join(", ")
     )
@@ -105,7 +107,8 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let start = Instant::now();
     let (calls, input) = calls_of(args)?;
-    let runner = flags.open()?;
+    // What is known so far is read below.
+    let runner = flags.open_with(Tuned::Off)?;
     let json = json || args.json;
     let mut report = Report {
         involution: env!("CARGO_PKG_VERSION"),
@@ -323,18 +326,21 @@ fn text(report: &Report) -> String {
 /// How much was gained, and where it is kept.
 fn summary(report: &Report, timed: &[&Row]) -> String {
     let sum = |ms: &dyn Fn(&Row) -> Option<f64>| -> f64 {
-        timed.iter().filter_map(|row| Some(row.steps as f64 * ms(row)?)).sum()
+        timed.iter().filter_map(|row| Some(row.steps as f64 * ms(row)?)).fold(0.0, f64::add)
     };
     let differ = timed.iter().filter(|row| row.differs()).count();
     let all = timed.len();
     let single = report.calls.iter().filter(|row| row.candidates.len() == 1).count();
-    let mut text = format!(
-        "\n{differ} of {all} calls with a choice have a faster kernel, {single} have one kernel alone.\n\
-         The steps with a choice took {:.3} ms, and take {:.3} ms; {:.1} s in all.\n",
-        sum(&|row| row.fixed_ms),
-        sum(&|row| row.ms),
-        report.seconds
-    );
+    let mut text = match all {
+        0 => format!("\nNo call has a choice of kernels; calls with one kernel alone: {single}.\n"),
+        _ => format!(
+            "\nCalls with a choice: {all}, with a faster kernel: {differ}; with one kernel alone: {single}.\n\
+             The steps with a choice took {:.3} ms, and take {:.3} ms; {:.1} s in all.\n",
+            sum(&|row| row.fixed_ms),
+            sum(&|row| row.ms),
+            report.seconds
+        ),
+    };
     if report.interrupted {
         text += "Interrupted: the other calls were not measured.\n";
     }

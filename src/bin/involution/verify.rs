@@ -19,8 +19,8 @@ Examples:
   involution verify --seed 7                   other cases
   involution verify --json | jq .failures
 
-Every case runs through every kernel that fits it, with poisoned memory around its tensors, and
-each element must lie within a bound that follows from the arithmetic. On the CPU reference, the
+Every case runs through every kernel that fits it, with poisoned memory around its tensors, and \
+each element must lie within a bound that follows from the arithmetic. On the CPU reference, the \
 reference itself is held against answers known by hand. Exits with 1 on any miss.";
 
 /// Failed cases that are printed.
@@ -144,17 +144,21 @@ fn text(runner: &Runner, args: &Args, report: &Report) -> String {
     }
     let failures = match report.failures.len() {
         0 => "no failures".to_owned(),
-        _ => format!("{} FAILURES", report.failures.len()),
+        1 => "1 FAILURE".to_owned(),
+        failures => format!("{failures} FAILURES"),
     };
     let operators: BTreeSet<&str> = report.rows.iter().map(|row| row.op).collect();
-    let (operators, cases, seed) = (operators.len(), report.cases, args.seed);
+    let operators = output::count(operators.len(), "operator");
+    let (cases, seed) = (report.cases, args.seed);
     let _ = match runner {
         Runner::Gpu(_) => {
-            writeln!(text, "\n{cases} cases of {operators} operators, seed {seed}: {failures}")
+            let cases = output::count(cases, "case");
+            writeln!(text, "\n{cases} of {operators}, seed {seed}: {failures}")
         }
         Runner::Reference => writeln!(
             text,
-            "\n{cases} answers known by hand, of {operators} operators: {failures}. Kernels need a GPU."
+            "\n{} known by hand, of {operators}: {failures}. Kernels need a GPU.",
+            output::count(cases, "answer")
         ),
     };
     if !report.failures.is_empty() {

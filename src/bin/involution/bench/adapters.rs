@@ -122,7 +122,7 @@ pub fn text(runs: &[Run]) -> String {
     let doubtful: usize =
         runs.iter().map(|run| run.rows.iter().filter(|row| row.warning.is_some()).count()).sum();
     if doubtful > 0 {
-        let _ = writeln!(text, "~ {doubtful} times are unsafe. JSON says why.");
+        let _ = writeln!(text, "~ {} unsafe. JSON says why.", output::count(doubtful, "time"));
     }
     if runs.iter().any(|run| run.software) {
         text += "Times of software adapters are those of the CPU.\n";

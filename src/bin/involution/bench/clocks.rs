@@ -53,8 +53,9 @@ pub fn disagreements<'a>(rows: impl Iterator<Item = &'a Clocks>) -> String {
     match rows.filter(|clocks| clocks.disagreement.is_some()).count() {
         0 => String::new(),
         rows => format!(
-            "Timestamps and wall clock of {rows} rows are more than {:.0} % apart. JSON says which.\n",
-            100.0 * APART
+            "Timestamps and wall clock more than {:.0} % apart: {}. JSON says which.\n",
+            100.0 * APART,
+            crate::output::count(rows, "row")
         ),
     }
 }
@@ -129,7 +130,7 @@ mod tests {
             "{text}"
         );
         let apart = Clocks { disagreement: Some(String::new()), ..Clocks::default() };
-        assert!(disagreements([&apart, &Clocks::default()].into_iter()).contains("of 1 rows"));
+        assert!(disagreements([&apart, &Clocks::default()].into_iter()).contains("apart: 1 row."));
         assert_eq!(disagreements(std::iter::once(&Clocks::default())), "");
     }
 

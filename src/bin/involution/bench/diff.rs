@@ -32,10 +32,11 @@ const LAUNCH: f64 = 0.25;
 const EXAMPLES: &str = "\
 Examples:
   involution bench --json before.json
-  involution bench --json after.json                       with the other build
+  involution bench --json after.json              with the other build
   involution bench diff before.json after.json
   involution bench diff before.json after.json --fail-over 10%
-  involution bench diff a1.json,a2.json b1.json,b2.json    runs in turns: the calmest of each row counts
+  involution bench diff a1.json,a2.json b1.json,b2.json
+                                                  the calmest run of each row
 
 Exit code 1 where a row is slower by more than --fail-over, or was right and no longer is.";
 

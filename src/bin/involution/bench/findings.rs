@@ -11,6 +11,7 @@ use super::limits::Limits;
 use super::row::Row;
 use super::{Args, sampling};
 use crate::adapter::Runner;
+use crate::output;
 
 /// What a suite found out.
 pub trait Findings {
@@ -60,9 +61,19 @@ impl Header {
     }
 }
 
+/// Whether all rows are right, in a line: `one` and `all` are what is said of a single row and of several.
+pub fn verdict(rows: usize, failures: usize, one: &str, all: &str) -> String {
+    match (failures, rows) {
+        (0, 0) => "No row was measured.\n".to_owned(),
+        (0, 1) => format!("The one row {one}.\n"),
+        (0, _) => format!("All {rows} rows {all}.\n"),
+        _ => format!("{failures} of {} FAILED.\n", output::count(rows, "row")),
+    }
+}
+
 /// A number with so many digits, a dash for none.
 pub fn number(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+    value.map_or_else(|| "-".to_owned(), |value| format!("{:.digits$}", value + 0.0))
 }
 
 /// A rate: two digits of what is small.

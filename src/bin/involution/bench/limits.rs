@@ -51,6 +51,40 @@ impl Floor {
 
     /// The part, for a table.
     pub fn part(&self) -> String {
-        self.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part))
+        percent(self.of_floor)
+    }
+}
+
+/// A part of the floor, for a table. More than all of it says that the limits are measured too low.
+pub fn percent(part: Option<f64>) -> String {
+    match part {
+        None => "-".to_owned(),
+        Some(part) if part > 1.0 => ">100 %".to_owned(),
+        Some(part) => format!("{:.0} %", 100.0 * part),
+    }
+}
+
+/// What a table says of the rows that are faster than their floor; nothing where there are none.
+pub fn beyond(parts: impl Iterator<Item = Option<f64>>) -> String {
+    match parts.flatten().filter(|&part| part > 1.0).count() {
+        0 => String::new(),
+        rows => format!(
+            ">100 %: {} faster than the floor. The limits were measured too low, on a busy machine or from a slower \
+             memory: floors are unsafe.\n",
+            crate::output::count(rows, "row")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_faster_than_its_floor_makes_floors_unsafe() {
+        assert_eq!([None, Some(0.5), Some(1.0)].map(percent), ["-", "50 %", "100 %"]);
+        assert_eq!(percent(Some(1.25)), ">100 %");
+        assert_eq!(beyond([None, Some(1.0)].into_iter()), "");
+        assert!(beyond([Some(1.25), Some(0.5)].into_iter()).contains("1 row faster"));
     }
 }

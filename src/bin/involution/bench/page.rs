@@ -11,6 +11,7 @@ use std::fmt::Write;
 use super::adapters;
 use super::findings::number;
 use super::record::{Row, Run};
+use crate::output;
 use svg::escape;
 
 const STYLE: &str = include_str!("page/page.css");
@@ -121,17 +122,17 @@ fn header(run: &Run) -> String {
         (0, 0) => notes.push(("plain", "No row was compared with anything.".to_owned())),
         (0, checked) => notes.push((
             "good",
-            format!("{checked} of {} rows were checked and are right.", run.rows.len()),
+            format!("Checked and right: {checked} of {}.", output::count(run.rows.len(), "row")),
         )),
         (failed, _) => notes.push((
             "bad",
-            format!("{failed} of {} rows FAILED: they have no times.", run.rows.len()),
+            format!("{failed} of {} FAILED, without times.", output::count(run.rows.len(), "row")),
         )),
     }
     let doubtful = count(|row| row.warning.is_some());
     if doubtful > 0 {
         let why = "the samples spread, or the machine was busy";
-        notes.push(("doubt", format!("{doubtful} rows are unsafe (~): {why}.")));
+        notes.push(("doubt", format!("~ {} unsafe: {why}.", output::count(doubtful, "row"))));
     }
     if run.interrupted {
         notes.push(("bad", "Interrupted: the rest was not measured.".to_owned()));

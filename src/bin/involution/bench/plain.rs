@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::findings::{Findings, Header, interruption, number, rate};
+use super::findings::{Findings, Header, interruption, number, rate, verdict};
 use super::machine::{self, Noise};
 use super::sampling::Sampled;
 use super::stats::{self, Stats};
@@ -87,10 +87,7 @@ impl Findings for Report {
                 writeln!(text, "FAILED {}: {}", row.case, row.note.as_deref().unwrap_or_default());
         }
         let (rows, right) = (self.rows.len(), self.rows.iter().filter(|row| row.checked).count());
-        let _ = match rows - right {
-            0 => writeln!(text, "All {rows} rows are right."),
-            failures => writeln!(text, "{failures} of {rows} rows FAILED."),
-        };
+        text += &verdict(rows, rows - right, "is right", "are right");
         text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.noise));
         text += interruption(&self.header);
         let _ =

@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::findings::{number, rate};
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::peers::{Against, Compared};
 use super::rounds::Probed;
 use super::stats::Stats;
 use super::subject::Step;
-use crate::{bad_use, files};
+use crate::{bad_use, files, output};
 
 /// A file of `--json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -116,7 +116,7 @@ impl Row {
             number(times.map(|times| times.p95), 3),
             rate(self.gflops.filter(|&rate| rate > 0.0)),
             rate(self.gbps),
-            self.of_floor.map_or_else(|| "-".to_owned(), |part| format!("{:.0} %", 100.0 * part)),
+            limits::percent(self.of_floor),
             self.bound.clone().unwrap_or_else(|| "-".to_owned()),
         ]
     }
@@ -127,7 +127,7 @@ impl Row {
             (Some(one), _) => one.clone(),
             (None, [one]) => one.clone(),
             (None, []) => "-".to_owned(),
-            (None, _) => format!("{} dispatches", self.dispatches),
+            (None, _) => output::count(self.dispatches, "dispatch"),
         }
     }
 

@@ -12,6 +12,7 @@ use super::peers::Against;
 use super::stats;
 use super::subject::Times;
 use super::workload::{Work, Workload};
+use crate::output;
 
 /// One workload and its times.
 #[derive(Debug, Serialize)]
@@ -129,7 +130,7 @@ impl Row {
     pub fn kernel(&self) -> String {
         match self.kernels.as_slice() {
             [one] => one.clone(),
-            _ => format!("{} dispatches", self.dispatches),
+            _ => output::count(self.dispatches, "dispatch"),
         }
     }
 

@@ -36,8 +36,9 @@ const SIZES: [usize; 10] = [128, 160, 192, 256, 320, 384, 512, 640, 768, 1024];
 
 const EXAMPLES: &str = "\
 Examples:
-  involution bench sweep rednet50                            batches up to 64, sizes up to 1024
-  involution bench sweep mobilenet_v2 --var batch=1..8       1, 2, 4 and 8 images
+  involution bench sweep rednet50              batches to 64, sizes to 1024
+  involution bench sweep mobilenet_v2 --var batch=1..8
+                                               1, 2, 4 and 8 images
   involution bench sweep involution --var size=56..512 --html growth.html
   involution bench sweep conv2d --var batch=1,3,5 --json -
 

@@ -117,5 +117,5 @@ fn network(gpu: &Gpu, name: &str) -> Result<First> {
     let right = !output.data().is_empty() && output.data().iter().all(|&value| value == BIAS);
     let wrong = (!right).then(|| "the answer is not the bias of its head".to_owned());
     let dispatches = network.dispatches(&x, &[network.layer().output()])?.len();
-    Ok(First { name: name.to_owned(), kernel: format!("{dispatches} dispatches"), ms, wrong })
+    Ok(First { name: name.to_owned(), kernel: output::count(dispatches, "dispatch"), ms, wrong })
 }

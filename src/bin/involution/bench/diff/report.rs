@@ -147,7 +147,8 @@ impl Report {
         let mut reasons: Vec<&str> = self.rows.iter().filter_map(|line| line.reason).collect();
         reasons.sort_unstable();
         for same in reasons.chunk_by(|a, b| a == b) {
-            let _ = writeln!(text, "cannot tell, {}: {} rows", same[0], same.len());
+            let _ =
+                writeln!(text, "cannot tell, {}: {}", same[0], output::count(same.len(), "row"));
         }
     }
 
@@ -161,7 +162,9 @@ impl Report {
             let _ = writeln!(text, "Times in ms by {clock}.");
             return;
         };
-        let percent = |ratio: f64| format!("{:+.1} %", 100.0 * (ratio - 1.0));
+        // Nothing is never below zero.
+        let percent =
+            |ratio: f64| format!("{:+.1} %", (1000.0 * (ratio - 1.0)).round() / 10.0 + 0.0);
         if !(1.0 / (1.0 + self.threshold)..=1.0 + self.threshold).contains(&drift) {
             let limits = self.limits.map_or_else(String::new, |limits| {
                 format!(" (what the adapter needs to copy and multiply: {})", percent(limits))

@@ -10,8 +10,8 @@ use involution::ops::{Cost, Op};
 use serde::Serialize;
 
 use super::super::clocks::{self, Clocks};
-use super::super::findings::{Findings, Header, interruption, number, rate};
-use super::super::limits::Floor;
+use super::super::findings::{Findings, Header, interruption, number, rate, verdict};
+use super::super::limits::{self, Floor};
 use super::super::machine::{self, Noise};
 use super::super::rounds::Probed;
 use super::super::sampling::Sampled;
@@ -214,18 +214,17 @@ impl Findings for Report {
             let _ = writeln!(text, "FAILED {} by {}: {note}", row.case, row.kernel);
         }
         let (rows, failures) = (self.rows.len(), self.failures().count());
-        let _ = match (&self.known_answers, failures) {
-            (Some(Answers { cases, failures: 0 }), _) => {
-                writeln!(
-                    text,
-                    "The reference gives all {cases} answers known by hand; {rows} rows."
-                )
+        text += &match &self.known_answers {
+            Some(Answers { cases, failures: 0 }) => format!(
+                "The reference gives all answers known by hand, {cases}; {}.\n",
+                output::count(rows, "row")
+            ),
+            Some(Answers { cases, failures }) => {
+                format!("FAILED: the reference misses {failures} of {cases} known answers.\n")
             }
-            (Some(Answers { cases, failures }), _) => {
-                writeln!(text, "FAILED: the reference misses {failures} of {cases} known answers.")
+            None => {
+                verdict(rows, failures, "agrees with the reference", "agree with the reference")
             }
-            (None, 0) => writeln!(text, "All {rows} rows agree with the reference."),
-            (None, _) => writeln!(text, "{failures} of {rows} rows FAILED."),
         };
         if let Some(limits) = &self.header.limits {
             let _ = writeln!(
@@ -238,6 +237,7 @@ impl Findings for Report {
                 limits.submission_us
             );
         }
+        text += &limits::beyond(self.rows.iter().map(|row| row.floor.of_floor));
         text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.noise));
         text += &clocks::disagreements(self.rows.iter().map(|row| &row.clocks));
         text += interruption(&self.header);

@@ -1,6 +1,7 @@
 //! Bars below their names: how near each row comes to its floor, what fusing brings, and which kernels the time of a
 //! network is.
 
+use super::super::limits;
 use super::super::record::{Row, Run};
 use super::svg::{Anchor, Svg, WIDTH};
 
@@ -46,8 +47,8 @@ fn floor(row: &Row) -> Option<Bar> {
     let bound = row.bound.as_deref().unwrap_or_default();
     Some(Bar {
         name: row.case.clone(),
-        value: format!("{:.0} %", 100.0 * part),
-        part,
+        value: limits::percent(Some(part)),
+        part: part.min(1.0),
         class: if bound == "arithmetic" { "arithmetic" } else { "memory" },
         title: format!(
             "{}: {:.3} ms, floor {:.3} ms, by {bound}",

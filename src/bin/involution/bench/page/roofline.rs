@@ -1,6 +1,7 @@
 //! How many operations a second each row does, against how many it has for each byte: no row can lie above the roof
 //! that the adapter's limits make.
 
+use super::super::limits;
 use super::super::record::{Row, Run};
 use super::svg::{Anchor, Scale, Svg, WIDTH, short};
 
@@ -43,9 +44,9 @@ pub fn figure(run: &Run) -> Option<String> {
     let corner = (x.at(ridge), y.at(roof));
     svg.path("roof", &[(x.at(start), y.at(copy * start)), corner, (RIGHT, corner.1)]);
     for (intensity, rate, row) in &dots {
-        let part = row
-            .of_floor
-            .map_or_else(String::new, |part| format!(", {:.0} % of its floor", 100.0 * part));
+        let part = row.of_floor.map_or_else(String::new, |part| {
+            format!(", {} of its floor", limits::percent(Some(part)))
+        });
         let title = format!("{} by {}: {rate:.2} GFLOP/s{part}", row.case, row.kernel());
         let class = row.bound.as_deref().unwrap_or("memory");
         svg.dot(class, (x.at(*intensity), y.at(*rate)), &title);

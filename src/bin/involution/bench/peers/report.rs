@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::super::clocks;
-use super::super::findings::{Findings, Header, interruption, number, timers};
+use super::super::findings::{Findings, Header, interruption, number, timers, verdict};
 use super::super::limits::Limits;
 use super::super::machine;
 use super::super::row::Row;
@@ -79,10 +79,7 @@ impl Findings for Report {
             let _ = writeln!(text, "FAILED {}: {note}", row.workload);
         }
         let (rows, failures) = (self.rows.len(), self.failures().count());
-        let _ = match failures {
-            0 => writeln!(text, "All {rows} rows agree with the reference."),
-            _ => writeln!(text, "{failures} of {rows} rows FAILED."),
-        };
+        text += &verdict(rows, failures, "agrees with the reference", "agree with the reference");
         text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.times.noise));
         text += &clocks::disagreements(self.rows.iter().map(|row| &row.times.clocks));
         text += &clocks::totals(self.rows.iter().map(|row| row.times.totals()));

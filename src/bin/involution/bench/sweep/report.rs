@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::super::clocks;
-use super::super::findings::{Findings, Header, interruption, number, timers};
+use super::super::findings::{Findings, Header, interruption, number, timers, verdict};
 use super::super::machine;
 use super::super::row::Row;
 use crate::output::{self, mib};
@@ -96,10 +96,7 @@ impl Findings for Report {
                 let _ = writeln!(text, "FAILED {name}: {note}");
             }
         }
-        let _ = match failures {
-            0 => writeln!(text, "All {run} rows that were run are right."),
-            _ => writeln!(text, "{failures} of {run} rows FAILED."),
-        };
+        text += &verdict(run, failures, "that was run is right", "that were run are right");
         text += &machine::unsafe_rows(self.rows.iter().map(|point| &point.row.times.noise));
         text += &clocks::disagreements(self.rows.iter().map(|point| &point.row.times.clocks));
         text += &clocks::totals(self.rows.iter().map(|point| point.row.times.totals()));

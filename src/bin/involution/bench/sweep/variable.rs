@@ -21,9 +21,8 @@ impl Variable {
             Some(("size", _)) => Name::Size,
             _ => return Err("must be batch=1..64 or size=56..512".to_owned()),
         };
-        let values = text.split_once('=').and_then(|(_, values)| parse_values(values));
-        let wrong = || "values must be above 0: 1..64, or 1,3,5".to_owned();
-        Ok(Variable { name, values: values.ok_or_else(wrong)? })
+        let values = text.split_once('=').map_or("", |(_, values)| values);
+        Ok(Variable { name, values: parse_values(values)? })
     }
 
     /// The values of what has this name; none where it does not vary.
@@ -34,15 +33,20 @@ impl Variable {
 }
 
 /// Numbers one by one, or doubled from the first to the last, which is always among them.
-fn parse_values(text: &str) -> Option<Vec<usize>> {
-    let number = |text: &str| text.parse().ok().filter(|&number: &usize| number > 0);
+fn parse_values(text: &str) -> Result<Vec<usize>, String> {
+    let number = |text: &str| match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("'{text}' must be a number above 0, as in 1..64 or 1,3,5")),
+    };
     let Some((first, last)) = text.split_once("..") else {
         return text.split(',').map(number).collect();
     };
-    let (first, last) = (number(first)?, number(last)?);
+    let (first, last): (usize, usize) = (number(first)?, number(last)?);
+    if first > last {
+        return Err(format!("the range runs backwards: write {last}..{first}"));
+    }
     let doubled = std::iter::successors(Some(first), |value| value.checked_mul(2));
-    let values: Vec<usize> = doubled.take_while(|&value| value < last).chain([last]).collect();
-    (first <= last).then_some(values)
+    Ok(doubled.take_while(|&value| value < last).chain([last]).collect())
 }
 
 #[cfg(test)]
