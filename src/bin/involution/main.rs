@@ -167,11 +167,11 @@ fn listen() -> anyhow::Result<()> {
         ))
     })?;
     tracing_subscriber::fmt()
+        // Where stderr takes nothing, there is nobody to be told.
+        .log_internal_errors(false)
         .event_format(messages::Lines::new())
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // Where stderr takes nothing, there is nobody to be told.
-        .log_internal_errors(false)
         .init();
     Ok(())
 }
