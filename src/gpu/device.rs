@@ -291,6 +291,12 @@ impl Context {
         }
     }
 
+    /// The error of what the device refused: that it is lost, where it was lost since it was last asked.
+    pub fn refused(&self, what: &str, message: String) -> Error {
+        let refused = Error::Device { what: what.to_owned(), message };
+        self.check().err().unwrap_or(refused)
+    }
+
     /// Destroys the device, as a driver reset would; whatever comes after is [`Error::DeviceLost`].
     pub fn destroy(&self) {
         let _ = self.reports.lost.set("destroyed on request".to_owned());

@@ -55,7 +55,9 @@ impl Gpu {
         if polled.is_err() || !mapping.is_there() {
             return Ok(false);
         }
-        let mut view = buffer.get_mapped_range_mut(range).map_err(|e| failed("upload", &e))?;
+        let mut view = buffer
+            .get_mapped_range_mut(range)
+            .map_err(|error| self.0.context.refused("upload", error.to_string()))?;
         view.copy_from_slice(bytes);
         Ok(true)
     }
@@ -74,7 +76,9 @@ impl Gpu {
         if !mapping.is_there() {
             return Ok(None);
         }
-        let view = buffer.get_mapped_range(range).map_err(|e| failed("download", &e))?;
+        let view = buffer
+            .get_mapped_range(range)
+            .map_err(|error| self.0.context.refused("download", error.to_string()))?;
         let mut values = Vec::with_capacity(bytes as usize / size_of::<f32>());
         append(&mut values, &view);
         drop(view);
@@ -101,8 +105,4 @@ impl Gpu {
         })?;
         Ok(Mapping { buffer, mapped })
     }
-}
-
-fn failed(what: &str, error: &impl ToString) -> Error {
-    Error::Device { what: what.to_owned(), message: error.to_string() }
 }

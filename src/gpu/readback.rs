@@ -116,7 +116,7 @@ impl Gpu {
     /// The values of all pieces; `wait` is called before each of them is waited for.
     async fn collect<T: Pod>(&self, read: Read, wait: impl Fn(&Piece)) -> Result<Vec<T>> {
         let Read { pieces, what } = read;
-        let failed = |message: String| Error::Device { what: what.to_owned(), message };
+        let failed = |message: String| self.0.context.refused(what, message);
         let bytes: u64 = pieces.iter().map(|piece| piece.bytes).sum();
         let mut values: Vec<T> = Vec::with_capacity(bytes as usize / size_of::<T>());
         for piece in pieces {

@@ -8,7 +8,7 @@
 use super::Gpu;
 use super::buffers::{Lease, PIECE, Use};
 use super::execute::GpuTensor;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::tensor::Tensor;
 
 /// Pieces that the device may have before it: what bounds the staging.
@@ -57,11 +57,7 @@ impl Gpu {
         staging.set_reusable(false);
         match from.get_mapped_range_mut(..bytes.len() as u64) {
             Ok(mut view) => view.copy_from_slice(bytes),
-            Err(error) => {
-                context.check()?;
-                let message = error.to_string();
-                return Err(Error::Device { what: "upload".to_owned(), message });
-            }
+            Err(error) => return Err(context.refused("upload", error.to_string())),
         }
         let submission = context.guarded("upload", bytes.len() as u64, || {
             from.unmap();
