@@ -2,7 +2,7 @@
 //! place is no error.
 
 use std::fs::{File, Metadata, Permissions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Why a file is not used.
@@ -81,7 +81,7 @@ pub fn file(kind: &str, ending: &str, adapter: &str, rest: &[&str]) -> Option<Pa
 
 /// The bytes of a file that is a file, and not larger than this.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, Ignored> {
-    let failed = |error: std::io::Error| match error.kind() {
+    let failed = |error: Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Ignored::Missing,
         _ => Ignored::Unreadable(error.to_string()),
     };
@@ -103,7 +103,10 @@ pub fn lock(path: &Path) -> std::io::Result<File> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let beside = target.with_file_name(format!(".{name}.lock"));
     let file = File::options().write(true).create(true).truncate(false).open(beside)?;
-    file.lock()?;
+    file.lock().map_err(|error| {
+        let cure = "set INVOLUTION_CACHE_DIR to a folder on a drive that has locks";
+        Error::new(error.kind(), format!("it cannot be locked: {error}; {cure}"))
+    })?;
     Ok(file)
 }
 
@@ -150,7 +153,8 @@ fn replace(target: &Path, bytes: &[u8], kept: Option<Permissions>) -> std::io::R
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    // Not through the file's own writer, whose errors name a path that nobody gave.
+    file.as_file_mut().write_all(bytes)?;
     if let Some(kept) = kept {
         file.as_file().set_permissions(kept)?;
     }
@@ -159,7 +163,7 @@ fn replace(target: &Path, bytes: &[u8], kept: Option<Permissions>) -> std::io::R
 }
 
 /// Whether a folder takes no new file in the place of an old one: it is read-only, or the file is mounted there.
-fn fixed(error: &std::io::Error) -> bool {
+fn fixed(error: &Error) -> bool {
     use ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
 }
@@ -174,7 +178,7 @@ pub fn target(path: &Path) -> std::io::Result<PathBuf> {
             Err(_) => return Ok(target),
         }
     }
-    Err(std::io::Error::other("too many links lead on from it"))
+    Err(Error::other("too many links lead on from it"))
 }
 
 /// The folder that a path lies in.

@@ -69,10 +69,9 @@ fn needed(value: impl Fn(&str) -> Option<String>) -> Vec<Change> {
     changes
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    #![cfg(unix)]
-
     use super::*;
 
     fn changed(variables: &[(&str, &str)]) -> Vec<(&'static str, Option<&'static str>)> {

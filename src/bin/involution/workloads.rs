@@ -270,9 +270,6 @@ mod tests {
             assert!(output.is_ok(), "{} {}: {output:?}", workload.group, workload.name);
             assert!(names.insert(&workload.name), "{} twice", workload.name);
         }
-        for list in all.iter().map(|w| (w.quick, &w.group, &w.name)) {
-            eprintln!("{list:?}");
-        }
         Ok(())
     }
 
