@@ -76,6 +76,8 @@ macro_rules! arguments {
     ($($argument:expr),* $(,)?) => { [$(Path::new(&$argument).as_os_str()),*] };
 }
 
+mod weight_files; // behind the macro, which it takes
+
 /// The command fails with code 2, and the message names all of `parts`.
 fn misused(ran: &Ran, parts: &[&str]) {
     assert_eq!(ran.code, 2, "{}{}", ran.stdout, ran.stderr);
