@@ -8,6 +8,7 @@ mod weights;
 
 use crate::shape::Shape;
 
+pub(crate) use weights::LISTED;
 pub use weights::{BadView, WeightsError, WeightsLimit};
 
 /// The result of everything in this crate that can fail.
@@ -202,10 +203,12 @@ pub enum ShapeError {
         known: String,
     },
     /// A tensor that the operator cannot do without.
-    #[error("the tensor '{name}' is missing; known: {known}")]
+    #[error("the tensor '{name}' is missing; given: {given}; known: {known}")]
     MissingTensor {
         /// The tensor that is missing.
         name: &'static str,
+        /// The names that are given.
+        given: String,
         /// The names there are.
         known: String,
     },

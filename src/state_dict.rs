@@ -65,6 +65,16 @@ impl StateDict {
         self.from(prefix).map_while(inside).collect()
     }
 
+    /// What all names begin with, up to and with a dot, where there are several.
+    pub fn common_prefix(&self) -> Option<&str> {
+        let mut names = self.names();
+        // The names between the first and the last in order share what those two share.
+        let (first, last) = (names.next()?, self.0.keys().next_back().filter(|_| self.len() > 1)?);
+        let shared = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+        let end = first.bytes().take(shared).rposition(|byte| byte == b'.')?;
+        first.get(..=end)
+    }
+
     /// The tensors from this name on.
     fn from(&self, name: &str) -> impl Iterator<Item = (&String, &Tensor)> {
         self.0.range::<str, _>((Bound::Included(name), Bound::Unbounded))
@@ -79,7 +89,9 @@ impl StateDict {
     ) -> Result<(), WeightsError> {
         let mut unexpected: BTreeSet<&str> = self.names().collect();
         let (mut missing, mut misshaped) = (Vec::new(), Vec::new());
+        let mut names = 0;
         for (name, shape) in expected {
+            names += 1;
             unexpected.remove(name);
             match self.shape(name) {
                 None => missing.push(name.to_owned()),
@@ -93,7 +105,10 @@ impl StateDict {
             return Ok(());
         }
         let unexpected = unexpected.into_iter().map(str::to_owned).collect();
-        Err(WeightsError::Mismatch { network: network.to_owned(), missing, unexpected, misshaped })
+        // Where no name is right, it may be that all have something in front of them.
+        let prefix = self.common_prefix().filter(|_| missing.len() == names).map(str::to_owned);
+        let network = network.to_owned();
+        Err(WeightsError::Mismatch { network, missing, unexpected, misshaped, prefix })
     }
 }
 

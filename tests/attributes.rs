@@ -185,14 +185,19 @@ fn activations_are_operators_by_their_own_name() {
 
 #[test]
 fn tensors_decide_what_is_optional() {
-    let missing = |name, known: &str| ShapeError::MissingTensor { name, known: known.to_owned() };
     let norm = "x, running_mean, running_var, weight, bias";
-    let one = read("batch_norm", "", &["bias", "x", "running_var", "running_mean"]);
-    assert_eq!(one, Err(missing("weight", norm)));
-    let one = read("batch_norm", "", &["x", "running_mean", "running_var", "weight"]);
-    assert_eq!(one, Err(missing("bias", norm)));
-    assert_eq!(read("linear", "", &["weight", "bias"]), Err(missing("x", "x, weight, bias")));
-    assert_eq!(read("add", "", &["x"]), Err(missing("y", "x, y")));
+    for (op, given, name, known) in [
+        ("batch_norm", &["bias", "x", "running_var", "running_mean"][..], "weight", norm),
+        ("batch_norm", &["x", "running_mean", "running_var", "weight"], "bias", norm),
+        ("linear", &["weight", "bias"], "x", "x, weight, bias"),
+        ("add", &["x"], "y", "x, y"),
+    ] {
+        let (known, listed) = (known.to_owned(), given.join(", "));
+        let missing = ShapeError::MissingTensor { name, given: listed, known };
+        assert_eq!(read(op, "", given), Err(missing));
+    }
+    let none = read("add", "", &[]).unwrap_err().to_string();
+    assert_eq!(none, "the tensor 'x' is missing; given: none; known: x, y");
     let known = "x, kernel, scale, shift".to_owned();
     let unknown = ShapeError::UnknownTensor { name: "weight".to_owned(), known };
     assert_eq!(read("involution", "kernel_size=3", &["x", "kernel", "weight"]), Err(unknown));

@@ -80,6 +80,8 @@ macro_rules! arguments {
 }
 use arguments;
 
+mod weight_files; // behind the macro, which it takes
+
 /// The command fails with code 2, and the message names all of `parts`.
 fn misused(ran: &Ran, parts: &[&str]) {
     assert_eq!(ran.code, 2, "{}{}", ran.stdout, ran.stderr);

@@ -99,7 +99,7 @@ impl fmt::Display for BadView {
 #[non_exhaustive]
 pub enum WeightsError {
     /// The tensors are not those that the network takes; everything that differs is listed.
-    #[error("{}", mismatch(network, missing, unexpected, misshaped))]
+    #[error("{}", mismatch(network, missing, unexpected, misshaped, prefix.as_deref()))]
     Mismatch {
         /// The network or layer.
         network: String,
@@ -109,6 +109,8 @@ pub enum WeightsError {
         unexpected: Vec<String>,
         /// Names with the shape that it takes and the shape found.
         misshaped: Vec<(String, Shape, Shape)>,
+        /// What all names of the weights begin with, where none is that of the network.
+        prefix: Option<String>,
     },
     /// A tensor's shape and values do not belong together.
     #[error("tensor '{name}': {source}")]
@@ -226,14 +228,6 @@ pub enum WeightsError {
         /// Where in the pickle.
         at: u64,
     },
-    /// The values of a tensor have a type that cannot be used as weights.
-    #[error("tensor '{name}' holds {found}; convert it with .float() before saving")]
-    ElementType {
-        /// The tensor.
-        name: String,
-        /// The type.
-        found: String,
-    },
     /// A tensor does not lie within its storage as it should.
     #[error("tensor '{name}': {problem}; save tensor.contiguous(), or write the file again")]
     View {
@@ -257,6 +251,30 @@ pub enum WeightsError {
         /// What is there instead.
         found: String,
     },
+    /// There are several state dicts in the file, under keys that do not say which is meant.
+    #[error(
+        "the file holds {count} state dicts, under {}{}; save one of them alone: \
+         torch.save(torch.load(FILE){}, NEW_FILE)",
+        keys.join(", "),
+        if keys.len() < *count { " and more" } else { "" },
+        keys.first().map_or("", String::as_str)
+    )]
+    SeveralStateDicts {
+        /// The first of the keys that lead to them, as Python writes them, such as `['generator']`.
+        keys: Vec<String>,
+        /// How many there are.
+        count: usize,
+    },
+    /// The path is that of a folder.
+    #[error("{path} is a folder, not a file of weights{}", inside(files, hint))]
+    Folder {
+        /// The folder.
+        path: String,
+        /// The files in it that may be weights.
+        files: Vec<String>,
+        /// What the folder looks like, and what to do about it; empty where that is not known.
+        hint: &'static str,
+    },
     /// Two tensors would have the same name once prefixes such as `module.` are taken away.
     #[error("'{first}' and '{second}' would both be called '{name}'; save only one of them")]
     NameCollision {
@@ -276,13 +294,25 @@ pub enum WeightsError {
 }
 
 /// Names listed in full before the rest is only counted.
-const LISTED: usize = 12;
+pub(crate) const LISTED: usize = 12;
+
+/// What is in a folder.
+fn inside(files: &[String], hint: &str) -> String {
+    let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };
+    let listed = files.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match files.len() {
+        0 => hint,
+        more if more > LISTED => format!("{hint}; in it are {listed} and {} more", more - LISTED),
+        _ => format!("{hint}; in it: {listed}"),
+    }
+}
 
 fn mismatch(
     network: &str,
     missing: &[String],
     unexpected: &[String],
     misshaped: &[(String, Shape, Shape)],
+    prefix: Option<&str>,
 ) -> String {
     let list = |what: &str, names: Vec<String>| match names.len() {
         0 => String::new(),
@@ -297,9 +327,12 @@ fn mismatch(
         .iter()
         .map(|(name, expected, found)| format!("{name} {found} where {expected} is taken"));
     format!(
-        "the weights are not those of {network}{}{}{}",
+        "the weights are not those of {network}{}{}{}{}",
         list("missing", missing.to_vec()),
         list("unexpected", unexpected.to_vec()),
         list("mis-shaped", shapes.collect()),
+        prefix.map_or_else(String::new, |prefix| format!(
+            "; all names in the file begin with '{prefix}', which may be one too many"
+        ))
     )
 }

@@ -237,7 +237,11 @@ fn optional_given(name: &str, tensors: &[(&str, &Shape)]) -> Result<bool> {
     let optional = names.iter().any(|name| !required.contains(name) && given(name));
     let needed = if optional { names } else { required };
     match needed.into_iter().find(|name| !given(name)) {
-        Some(name) => Err(ShapeError::MissingTensor { name, known }),
+        Some(name) => {
+            let given: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+            let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
+            Err(ShapeError::MissingTensor { name, given, known })
+        }
         None => Ok(optional),
     }
 }

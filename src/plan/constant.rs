@@ -93,6 +93,7 @@ impl Constant {
                         missing,
                         unexpected: Vec::new(),
                         misshaped: misshaped.into_iter().collect(),
+                        prefix: None,
                     })
                 });
             }

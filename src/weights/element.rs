@@ -11,15 +11,50 @@ pub(super) enum Element {
     F16,
     /// The upper half of a single.
     BF16,
-    /// Integers or truth values, which are no weights: their size, and why they are left out.
-    Other(u64, &'static str),
+    /// Values that are no weights, integers above all: their size, and why they are left out.
+    Other(u8, LeftOut),
 }
 
-/// Why tensors of whole numbers are left out.
-pub(super) const INTEGERS: &str = "holds integers";
+/// Why a tensor is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    Integers,
+    Bools,
+    Complex,
+    Quantised,
+    Float8,
+    Float4,
+    Bits,
+    Unknown,
+    Sparse,
+    Nested,
+    Meta,
+    Class,
+    Numpy,
+    Empty,
+}
 
-/// Why tensors of truth values are left out.
-pub(super) const BOOLS: &str = "holds truth values";
+impl LeftOut {
+    /// The reason in words.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            LeftOut::Integers => "holds integers",
+            LeftOut::Bools => "holds truth values",
+            LeftOut::Complex => "holds complex numbers: save torch.view_as_real(tensor)",
+            LeftOut::Quantised => "holds quantised values: save tensor.dequantize()",
+            LeftOut::Float8 => "holds 8-bit floats: save tensor.float()",
+            LeftOut::Float4 => "holds 4-bit floats: save tensor.float()",
+            LeftOut::Bits => "holds bits without a type",
+            LeftOut::Unknown => "holds values of a type that is not read: save tensor.float()",
+            LeftOut::Sparse => "is a sparse tensor: save tensor.to_dense()",
+            LeftOut::Nested => "is a nested tensor",
+            LeftOut::Meta => "is on the device 'meta', without values",
+            LeftOut::Class => "is of a class of its own, such as DTensor: save its full_tensor()",
+            LeftOut::Numpy => "is kept as an array of NumPy: save tensor.cpu()",
+            LeftOut::Empty => "has no values in the file",
+        }
+    }
+}
 
 impl Element {
     /// Bytes of one value.
@@ -28,7 +63,7 @@ impl Element {
             Element::F64 => 8,
             Element::F32 => 4,
             Element::F16 | Element::BF16 => 2,
-            Element::Other(size, _) => size,
+            Element::Other(size, _) => size.into(),
         }
     }
 

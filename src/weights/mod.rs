@@ -19,6 +19,7 @@
 
 mod collect;
 mod element;
+mod kinds;
 mod limits;
 mod names;
 mod pth;
@@ -95,6 +96,9 @@ pub fn load(path: &Path) -> Result<Loaded> {
         kind: error.kind(),
         message: error.to_string(),
     };
+    if path.is_dir() {
+        return Err(kinds::folder(path));
+    }
     let file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     limits::check("the file", WeightsLimit::FileBytes, size, limits.file_bytes)?;
@@ -125,29 +129,29 @@ fn format_of(bytes: &[u8]) -> Result<Format> {
     {
         return Ok(Format::PthStream);
     }
-    // The header of safetensors follows its length in 64 bits.
-    if bytes.get(8) == Some(&b'{') {
+    // The header of safetensors follows its length in 64 bits; a text may have a brace there, too.
+    let kind = kinds::of_bytes(bytes);
+    if bytes.get(8) == Some(&b'{') && !(bytes.starts_with(b"{") && kind.is_some()) {
         return Ok(Format::Safetensors);
     }
     if bytes.get(257..262) == Some(b"ustar") {
+        let torch = [&b"sys_info"[..], b"storages", b"tensors", b"pickle"];
+        if !torch.iter().any(|name| bytes.starts_with(name)) {
+            return unknown("it looks like a tar archive, unpack it first");
+        }
         return Err(WeightsError::Unsupported {
             what: "the tar format of PyTorch before 0.1.10",
             cure: "load it in PyTorch and save it again with torch.save",
         });
     }
-    match bytes {
-        [] => unknown("the file is empty"),
-        [b'<', ..] => unknown("it looks like a web page, perhaps of a download that failed"),
-        [0x1f, 0x8b, ..] => unknown("it looks like gzip, unpack it first"),
-        [0x89, b'H', b'D', b'F', ..] => unknown("it looks like HDF5"),
-        [b'v', b'e', b'r', b's', b'i', b'o', b'n', b' ', ..] => {
-            unknown("it looks like a pointer of Git LFS, fetch the file itself")
-        }
-        [_, _, _, _, _, _, _, _, _, ..] => unknown("its first bytes are those of no format"),
-        _ => Err(WeightsError::Truncated {
+    match (kind, bytes.len()) {
+        (_, 0) => unknown("the file is empty"),
+        (Some(kind), _) => unknown(kind),
+        (None, 9..) => unknown("its first bytes are those of no format"),
+        (None, present) => Err(WeightsError::Truncated {
             what: "the shortest file",
             needed: 9,
-            present: bytes.len() as u64,
+            present: present as u64,
         }),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use ::safetensors::{Dtype, SafeTensors, View};
 
 use super::collect::Collector;
-use super::element::{BOOLS, Element, INTEGERS, Order};
+use super::element::{Element, LeftOut, Order};
 use super::limits::{Limits, check, clip};
 use super::{Format, Loaded};
 use crate::error::{WeightsError, WeightsLimit};
@@ -30,15 +30,11 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Loaded> {
     for (name, info) in &tensors {
         found.name(name)?;
         let element = match element(info.dtype) {
-            Some(Element::Other(_, reason)) => {
-                found.skip(name, reason);
+            Element::Other(_, reason) => {
+                found.skip(name, reason.reason());
                 continue;
             }
-            Some(element) => element,
-            None => {
-                let found = info.dtype.to_string();
-                return Err(WeightsError::ElementType { name: clip(name), found });
-            }
+            element => element,
         };
         found.elements(name, &info.shape)?;
         let (start, end) = info.data_offsets;
@@ -66,6 +62,11 @@ fn check_header(bytes: &[u8], limits: &Limits) -> Result<()> {
         return Err(truncated("the length of the header", 8, bytes.len()));
     };
     let length = u64::from_le_bytes(*length);
+    if length > limits.header_bytes && length > rest.len() as u64 {
+        let looks_like = "it is no safetensors file, though it begins like one: its header would be \
+                          larger than the file";
+        return Err(WeightsError::UnknownFormat { looks_like });
+    }
     check("the header", WeightsLimit::HeaderBytes, length, limits.header_bytes)?;
     let header = usize::try_from(length).ok().and_then(|length| rest.get(..length));
     let header = header.ok_or_else(|| truncated("the header", length, rest.len()))?;
@@ -96,19 +97,26 @@ fn check_header(bytes: &[u8], limits: &Limits) -> Result<()> {
     check("the header", WeightsLimit::HeaderValues, values.saturating_add(objects), allowed)
 }
 
-fn element(dtype: Dtype) -> Option<Element> {
-    Some(match dtype {
+fn element(dtype: Dtype) -> Element {
+    match dtype {
         Dtype::F64 => Element::F64,
         Dtype::F32 => Element::F32,
         Dtype::F16 => Element::F16,
         Dtype::BF16 => Element::BF16,
-        Dtype::BOOL => Element::Other(1, BOOLS),
-        Dtype::U8 | Dtype::I8 => Element::Other(1, INTEGERS),
-        Dtype::U16 | Dtype::I16 => Element::Other(2, INTEGERS),
-        Dtype::U32 | Dtype::I32 => Element::Other(4, INTEGERS),
-        Dtype::U64 | Dtype::I64 => Element::Other(8, INTEGERS),
-        _ => return None,
-    })
+        Dtype::BOOL => Element::Other(1, LeftOut::Bools),
+        Dtype::U8 | Dtype::I8 => Element::Other(1, LeftOut::Integers),
+        Dtype::U16 | Dtype::I16 => Element::Other(2, LeftOut::Integers),
+        Dtype::U32 | Dtype::I32 => Element::Other(4, LeftOut::Integers),
+        Dtype::U64 | Dtype::I64 => Element::Other(8, LeftOut::Integers),
+        Dtype::C64 => Element::Other(8, LeftOut::Complex),
+        Dtype::F4 => Element::Other(1, LeftOut::Float4),
+        Dtype::F8_E5M2
+        | Dtype::F8_E4M3
+        | Dtype::F8_E8M0
+        | Dtype::F8_E4M3FNUZ
+        | Dtype::F8_E5M2FNUZ => Element::Other(1, LeftOut::Float8),
+        _ => Element::Other(1, LeftOut::Unknown),
+    }
 }
 
 fn unsound(error: ::safetensors::SafeTensorError) -> WeightsError {

@@ -139,8 +139,9 @@ fn all_that_is_wrong_with_weights_is_said_at_once() {
     weights.insert("conv3.weight", Tensor::filled([1], 0.0).unwrap());
     weights.insert("conv1.conv.weight", Tensor::filled([4, 16], 0.0).unwrap());
     let wrong = |error: Error| {
-        let Error::Weights(WeightsError::Mismatch { network, missing, unexpected, misshaped }) =
-            &error
+        let Error::Weights(WeightsError::Mismatch {
+            network, missing, unexpected, misshaped, ..
+        }) = &error
         else {
             panic!("{error:?}")
         };

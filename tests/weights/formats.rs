@@ -94,6 +94,53 @@ fn parameters_are_tensors() {
 }
 
 #[test]
+fn attributes_of_tensors_are_passed_over() {
+    assert_eq!(check("attributes", Format::PthArchive).tensors.len(), 3);
+    check("attributes_stream", Format::PthStream);
+}
+
+#[test]
+fn tensors_that_are_not_dense_are_left_out() {
+    let sparse = "is a sparse tensor: save tensor.to_dense()";
+    let complex = "holds complex numbers: save torch.view_as_real(tensor)";
+    let quantised = "holds quantised values: save tensor.dequantize()";
+    let (float8, bits) = ("holds 8-bit floats: save tensor.float()", "holds bits without a type");
+    let expected = [
+        ("bits16", bits),
+        ("bits8", bits),
+        ("bsr", sparse),
+        ("complex128", complex),
+        ("complex32", complex),
+        ("complex64", complex),
+        ("conjugate", complex),
+        ("coo", sparse),
+        ("counter", "is not a tensor"),
+        ("csc", sparse),
+        ("csr", sparse),
+        ("device", "is not a tensor"),
+        ("f4", "holds 4-bit floats: save tensor.float()"),
+        ("f8_e4m3fn", float8),
+        ("f8_e4m3fnuz", float8),
+        ("f8_e5m2", float8),
+        ("f8_e5m2fnuz", float8),
+        ("f8_e8m0fnu", float8),
+        ("layout", "is not a tensor"),
+        ("meta", "is on the device 'meta', without values"),
+        ("nested", "is a nested tensor"),
+        ("quantised", quantised),
+        ("quantised_32", quantised),
+        ("quantised_channels", quantised),
+        ("u16", "holds integers"),
+        ("u32", "holds integers"),
+        ("u64", "holds integers"),
+    ];
+    for (name, format) in [("kinds", Format::PthArchive), ("kinds_stream", Format::PthStream)] {
+        // Of what is read, one is the view of values whose signs are still to be turned.
+        assert_eq!(skipped(&check(name, format)), expected, "{name}");
+    }
+}
+
+#[test]
 fn checkpoints_of_training() {
     for (name, format) in
         [("checkpoint", Format::PthArchive), ("checkpoint_stream", Format::PthStream)]
@@ -121,7 +168,7 @@ fn checkpoints_of_training() {
 fn values_that_are_no_tensors_are_skipped() {
     let loaded = check("mixed", Format::PthArchive);
     let no_tensor = ["nested", "none", "note", "version"].map(|name| (name, "is not a tensor"));
-    assert_eq!(skipped(&loaded), [&[("", "its key is not a text")], &no_tensor[..]].concat());
+    assert_eq!(skipped(&loaded), [&[("5", "its key is not a text")], &no_tensor[..]].concat());
 }
 
 #[test]
@@ -144,8 +191,6 @@ fn a_file_that_is_not_there() {
             if path.ends_with("none.pth")),
         "{error}"
     );
-    let error = load(&files()).unwrap_err();
-    assert!(matches!(error, WeightsError::Io { .. }), "{error}");
 }
 
 /// Every limit of its own: just enough reads, one less is refused by its name.

@@ -87,6 +87,16 @@ fn keys_that_are_wrong() {
     unsound(&bytes, "two storages have the same key");
 }
 
+/// Two storages of one key, of which only one can have the size of the block.
+#[test]
+fn a_key_with_two_counts() {
+    let of = |count: i64| move |pickle: Pickle| pickle.storage("FloatStorage", "0", count);
+    let both = Pickle::new().op(b"}").text("a").tensor(of(8), 0, &[4], &[1]).op(b"s");
+    let both = both.text("b").tensor(of(4), 0, &[4], &[1]).op(b"s").stop();
+    let expected = WeightsError::View { name: "a".to_owned(), problem: BadView::StorageSize };
+    assert_eq!(refused(&changed(3, both)), expected);
+}
+
 #[test]
 fn other_magic_numbers() {
     let not_torch = "a pickle that torch.save did not write";
@@ -123,31 +133,4 @@ fn a_shell_in_each_part() {
         let call = Pickle::new().global("os", "system").text("id").op(b"\x85R").stop();
         assert_eq!(refused(&changed(index, call)), expected, "part {index}");
     }
-}
-
-#[test]
-fn the_tar_of_old_is_refused_by_name() {
-    let mut bytes = vec![0; 1024];
-    bytes[..8].copy_from_slice(b"sys_info");
-    bytes[257..262].copy_from_slice(b"ustar");
-    unsupported(&bytes, "the tar format of PyTorch before 0.1.10");
-}
-
-#[test]
-fn files_that_are_something_else() {
-    for (bytes, expected) in [
-        (&b""[..], "the file is empty"),
-        (b"<!DOCTYPE html><html>", "it looks like a web page, perhaps of a download that failed"),
-        (b"\x1f\x8b\x08\0\0\0\0\0\0\0\0", "it looks like gzip, unpack it first"),
-        (b"\x89HDF\r\n\x1a\n\0", "it looks like HDF5"),
-        (
-            b"version https://git-lfs.github.com/spec/v1",
-            "it looks like a pointer of Git LFS, fetch the file itself",
-        ),
-        (b"cos\nsystem\n(S'id'\ntR.", "its first bytes are those of no format"),
-    ] {
-        assert_eq!(refused(bytes), WeightsError::UnknownFormat { looks_like: expected });
-    }
-    let short = WeightsError::Truncated { what: "the shortest file", needed: 9, present: 3 };
-    assert_eq!(refused(b"abc"), short);
 }

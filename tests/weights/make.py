@@ -7,7 +7,7 @@ precision under the names that the file has for them. Nothing random goes in, so
 only where PyTorch does.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,39 @@ def network():
             if tensor.is_floating_point():
                 tensor.copy_(values(*tensor.shape))
     return layers
+
+
+def kinds():
+    """Tensors of every kind that is left out."""
+    eye = torch.eye(3)
+    scale = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
+    zero = torch.zeros(3, dtype=torch.int64)
+    return {
+        "coo": eye.to_sparse(),
+        "csr": eye.to_sparse_csr(),
+        "csc": eye.to_sparse_csc(),
+        "bsr": torch.eye(4).to_sparse_bsr((2, 2)),
+        "nested": torch.nested.nested_tensor([values(2), values(3)]),
+        "meta": torch.zeros(2, device="meta"),
+        "quantised": torch.quantize_per_tensor(eye, 0.1, 0, torch.qint8),
+        "quantised_channels": torch.quantize_per_channel(eye, scale, zero, 0, torch.quint8),
+        "quantised_32": torch.quantize_per_tensor(eye, 0.1, 0, torch.qint32),
+        "complex64": torch.tensor([1 + 2j]),
+        "complex128": torch.tensor([1 + 2j], dtype=torch.complex128),
+        "complex32": torch.tensor([1 + 2j]).to(torch.complex32),
+        "conjugate": torch.tensor([1 + 2j]).conj(),
+        "u16": torch.tensor([1, 2], dtype=torch.uint16),
+        "u32": torch.tensor([1, 2], dtype=torch.uint32),
+        "u64": torch.tensor([1, 2], dtype=torch.uint64),
+        "f8_e4m3fn": eye.to(torch.float8_e4m3fn),
+        "f8_e5m2": eye.to(torch.float8_e5m2),
+        "f8_e4m3fnuz": eye.to(torch.float8_e4m3fnuz),
+        "f8_e5m2fnuz": eye.to(torch.float8_e5m2fnuz),
+        "f8_e8m0fnu": eye.to(torch.float8_e8m0fnu),
+        "f4": torch.zeros(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
+        "bits8": torch.zeros(2, dtype=torch.uint8).view(torch.bits8),
+        "bits16": torch.zeros(2, dtype=torch.int16).view(torch.bits16),
+    }
 
 
 def main():
@@ -108,6 +141,20 @@ def main():
     )
     write("parameters", parameters, parameters)
     write("parameters_stream", parameters, parameters, **stream)
+
+    noted = values(2, 3)
+    noted.note = "attributes of a tensor"
+    noted_parameter = torch.nn.Parameter(values(3))
+    noted_parameter.note = {"no_decay": True}
+    attributes = {"tensor": noted, "parameter": noted_parameter, "plain": values(2)}
+    write("attributes", attributes, attributes)
+    write("attributes_stream", attributes, attributes, **stream)
+
+    left_out = kinds()
+    kept = {"negative": torch._neg_view(values(2, 2)), "weight": values(2)}
+    beside = {"counter": Counter({3: 1}), "layout": torch.sparse_coo, "device": torch.device("cpu")}
+    write("kinds", kept | left_out | beside, kept)
+    write("kinds_stream", kept | left_out | beside, kept, **stream)
 
     layers = network()
     optimizer = torch.optim.SGD(layers.parameters(), lr=0.1, momentum=0.9)

@@ -1,15 +1,20 @@
 //! Files of weights: what is read from those that PyTorch wrote, and how all others are refused.
 
 mod craft;
+mod fields;
 mod formats;
+mod globals;
 mod hostile_archive;
 mod hostile_pickle;
 mod hostile_safetensors;
 mod hostile_stream;
 mod hostile_view;
+mod keys;
+mod kinds;
 mod memory;
 mod mutations;
 mod names;
+mod opcodes;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -24,6 +24,17 @@ fn wrappers_are_taken_away() {
         ("backbone.layer1.0.conv2.conv2.conv.bias", "layer1.0.conv2.conv2.conv.bias"),
         ("head.fc.weight", "fc.weight"),
         ("module.head.fc.bias", "fc.bias"),
+        ("model.conv1.weight", "conv1.weight"),
+        ("_module.conv1.weight", "conv1.weight"),
+        ("_orig_mod.module.model.conv1.weight", "conv1.weight"),
+        ("model._orig_mod._module.module.model.conv1.weight", "conv1.weight"),
+        ("_fsdp_wrapped_module._checkpoint_wrapped_module.conv1.weight", "conv1.weight"),
+        // Of a part of a network.
+        (
+            "layer1._fsdp_wrapped_module.0._checkpoint_wrapped_module.conv1.weight",
+            "layer1.0.conv1.weight",
+        ),
+        ("layer1._orig_mod.0.conv1.weight", "layer1.0.conv1.weight"),
     ] {
         assert_eq!(stripped(&[name]), [bare]);
     }
@@ -42,7 +53,11 @@ fn names_of_networks_stay() {
         "head.fcs.weight",
         "my_backbone.weight",
         "module.",
+        "model.",
+        "_orig_mod.",
         "head.fc.",
+        "remodel.weight",
+        "layer1._orig_model.weight",
     ] {
         assert_eq!(stripped(&[name]), [name]);
     }
@@ -65,16 +80,74 @@ fn a_network_is_the_same_however_it_was_saved() {
     );
 }
 
+/// What only some names begin with is part of these names.
+#[test]
+fn prefixes_of_some_names_stay() {
+    for names in [
+        &["fc.weight", "module.fc.weight"][..],
+        &["criterion.weight", "model.fc.weight"],
+        &["model.fc.weight", "module.fc.weight"],
+        &["model.", "model.fc.weight"],
+    ] {
+        assert_eq!(stripped(names), names);
+    }
+    // What all share in front of that goes.
+    assert_eq!(stripped(&["module.a.w", "module.model.w"]), ["a.w", "model.w"]);
+    assert_eq!(stripped(&["_orig_mod.model.a", "model._orig_mod.b"]), ["a", "b"]);
+}
+
 #[test]
 fn two_tensors_of_one_name_are_an_error() {
-    let error = strip_wrappers(named(&["fc.weight", "module.fc.weight"])).unwrap_err();
+    let error = strip_wrappers(named(&["backbone.fc.weight", "fc.weight"])).unwrap_err();
     assert_eq!(
         error,
         WeightsError::NameCollision {
             name: "fc.weight".to_owned(),
-            first: "fc.weight".to_owned(),
-            second: "module.fc.weight".to_owned(),
+            first: "backbone.fc.weight".to_owned(),
+            second: "fc.weight".to_owned(),
         }
     );
     assert!(strip_wrappers(named(&["fc.bias", "head.fc.bias"])).is_err());
+    assert!(strip_wrappers(named(&["_orig_mod.fc.bias", "fc.bias"])).is_err());
+}
+
+/// Where no name is right, what all begin with is named.
+#[test]
+fn a_mismatch_names_the_prefix() {
+    let shape = involution::Shape::from([1]);
+    for (expected, found, prefix) in [
+        (
+            &["conv.weight", "fc.weight"][..],
+            &["net.conv.weight", "net.fc.weight"][..],
+            Some("net."),
+        ),
+        (&["conv.weight", "fc.weight"], &["a.b.conv.weight", "a.b.fc.weight"], Some("a.b.")),
+        (&["conv.weight"], &["net.x.weight", "net.y.weight"], Some("net.")),
+        (&["conv.weight"], &["x.weight", "y.weight"], None),
+        (&["conv.weight"], &["x"], None),
+        (&["conv.weight", "conv.bias"], &["conv.weight", "conv.gamma"], None),
+        (&["conv.weight", "conv.bias"], &["conv.weight", "conv.bias", "conv.gamma"], None),
+    ] {
+        let error = named(found).check("net", expected.iter().map(|&name| (name, &shape)));
+        let Err(error) = error else { panic!("{found:?}") };
+        let message = error.to_string();
+        let WeightsError::Mismatch { prefix: named, .. } = error else { panic!("{message}") };
+        assert_eq!(named.as_deref(), prefix, "{expected:?} {found:?}");
+        let said = prefix.map(|prefix| message.contains(&format!("begin with '{prefix}'")));
+        assert!(said.unwrap_or(!message.contains("begin with")), "{message}");
+    }
+}
+
+#[test]
+fn what_all_names_begin_with() {
+    for (names, prefix) in [
+        (&["a.b.c", "a.b.d"][..], Some("a.b.")),
+        (&["a.bc", "a.bd"], Some("a.")),
+        (&["a.b", "a.b.c"], Some("a.")),
+        (&["ab", "ac"], None),
+        (&["a.b"], None),
+        (&[], None),
+    ] {
+        assert_eq!(named(names).common_prefix(), prefix, "{names:?}");
+    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::adapter::Flags;
 use crate::network::{self, Ready};
-use crate::{Outcome, bad_use, output, tensors};
+use crate::{Outcome, output, tensors};
 
 const HELP: &str = "\
 The input file holds a tensor x [N, C, H, W], normalised as the network wants it. The output file \
@@ -67,7 +67,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     }
     let inputs = tensors::read(&args.input)?;
     let Some(x) = inputs.get("x") else {
-        return Err(bad_use(format!("{}: the tensor 'x' is missing", args.input.display())));
+        return Err(tensors::missing(&args.input.display().to_string(), "x", &inputs));
     };
     let wanted: Vec<&str> = match args.outputs.as_slice() {
         [] => network.model.results(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::output::mib;
 use crate::plan::{Memory, counts};
-use crate::{Outcome, output, tensors};
+use crate::{Outcome, bad_use, output, tensors};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,6 +34,8 @@ struct Report<'a> {
     bytes: u64,
     tensors: Vec<Row<'a>>,
     skipped: Vec<Skipped<'a>>,
+    #[serde(skip)]
+    left_out: String,
     metadata: std::collections::BTreeMap<String, String>,
     network: Option<Network>,
 }
@@ -82,6 +84,14 @@ fn recognised(weights: &involution::StateDict) -> Result<Option<Network>> {
 
 pub fn run(args: &Args, json: bool) -> Result<Outcome> {
     let loaded = tensors::load(&args.file)?;
+    if loaded.tensors.is_empty() {
+        let left_out = tensors::left_out(&loaded.skipped);
+        let left_out = if left_out.is_empty() { left_out } else { format!("; {left_out}") };
+        return Err(bad_use(format!(
+            "{} holds no tensor that could be a weight{left_out}",
+            args.file.display()
+        )));
+    }
     let network = recognised(&strip_wrappers(loaded.tensors.clone())?)?;
     let report = Report {
         file: &args.file,
@@ -97,6 +107,7 @@ pub fn run(args: &Args, json: bool) -> Result<Outcome> {
             .iter()
             .map(|skipped| Skipped { name: &skipped.name, reason: skipped.reason })
             .collect(),
+        left_out: tensors::left_out(&loaded.skipped),
         metadata: loaded.metadata.clone(),
         network,
     };
@@ -128,10 +139,8 @@ fn text(report: &Report<'_>, all: bool) -> String {
     if shown < report.tensors.len() {
         text += &format!("... and {} more: --all lists them\n", report.tensors.len() - shown);
     }
-    if let Some(first) = report.skipped.first() {
-        let more = report.skipped.len() - 1;
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        text += &format!("left out: {} ({}){rest}\n", first.name, first.reason);
+    if !report.left_out.is_empty() {
+        text += &format!("{}\n", report.left_out);
     }
     match &report.network {
         None => text + "\nThese are the weights of no network that is known here.\n",

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use involution::nn::{LAYERS, from_attributes};
 use involution::ops::Attributes;
+use involution::weights::strip_wrappers;
 use serde::Serialize;
 
 use crate::adapter::Flags;
 use crate::network::Ready;
-use crate::{Outcome, bad_use, output, tensors};
+use crate::{Outcome, output, tensors};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = help())]
@@ -67,10 +68,10 @@ struct Report<'a> {
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     output::check(&args.output)?;
-    let weights = tensors::load(&args.weights)?.tensors;
+    let weights = strip_wrappers(tensors::load(&args.weights)?.tensors)?;
     let inputs = tensors::read(&args.input)?;
     let Some(x) = inputs.get("x") else {
-        return Err(bad_use(format!("{}: the tensor 'x' is missing", args.input.display())));
+        return Err(tensors::missing(&args.input.display().to_string(), "x", &inputs));
     };
     let layer = from_attributes(&args.name, &Attributes::parse(&args.attributes)?, &weights)?;
     // Whatever is wrong with the call is said before a device is opened.

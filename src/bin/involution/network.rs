@@ -1,5 +1,6 @@
 //! What the commands on networks share: which network, its weights, and running it wherever there is.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,6 +11,9 @@ use involution::{Layer, Shape, StateDict, Tensor, reference};
 
 use crate::adapter::Runner;
 use crate::{bad_use, output, tensors};
+
+/// Prefixes of names that are looked behind.
+const PREFIXES: usize = 8;
 
 /// The network that is used where none is named.
 pub const DEFAULT: &str = "rednet_digits";
@@ -40,6 +44,10 @@ pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
         };
     };
     let loaded = tensors::load(file)?;
+    let left_out = match tensors::left_out(&loaded.skipped) {
+        nothing if nothing.is_empty() || nothing.contains("(holds integers)") => String::new(),
+        left_out => format!("; {left_out}"),
+    };
     let weights =
         weights::strip_wrappers(loaded.tensors).with_context(|| file.display().to_string())?;
     let (name, model) = match name {
@@ -47,18 +55,39 @@ pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
         None => match models::recognise(&weights) {
             Some((name, model)) => (name.to_owned(), model),
             None => {
-                let known = models::MODELS.join(", ");
+                let behind = behind(&weights, |inner| models::recognise(inner).is_some());
+                let all =
+                    || weights.common_prefix().map(|it| format!("; all names begin with '{it}'"));
                 return Err(bad_use(format!(
-                    "{} holds the weights of no network that is known ({known}); --model NAME says what \
-                     they lack for one",
-                    file.display()
+                    "{} holds the weights of no network that is known ({}){}; --model NAME says what they \
+                     lack for one{left_out}",
+                    file.display(),
+                    models::MODELS.join(", "),
+                    behind.or_else(all).unwrap_or_default(),
                 )));
             }
         },
     };
     let plan = model.plan(&model.example_input())?;
-    plan.check_weights(&weights).with_context(|| file.display().to_string())?;
+    plan.check_weights(&weights).map_err(|error| {
+        let fits = |inner: &StateDict| {
+            let model = models::by_name(&name, Some(inner))?;
+            model.plan(&model.example_input())?.check_weights(inner)
+        };
+        let behind = behind(&weights, |inner| fits(inner).is_ok()).unwrap_or_default();
+        bad_use(format!("{}: {error}{behind}{left_out}", file.display()))
+    })?;
     Ok(Weighted { name, model, weights })
+}
+
+/// The prefix that tensors which fit have in front of their names, where others stand beside them.
+fn behind(weights: &StateDict, fits: impl Fn(&StateDict) -> bool) -> Option<String> {
+    let firsts = weights.names().filter_map(|name| name.split_inclusive('.').next());
+    let firsts: BTreeSet<&str> = firsts.collect();
+    let prefix = firsts.into_iter().take(PREFIXES).find(|first| {
+        weights::strip_wrappers(weights.below(first)).is_ok_and(|inner| fits(&inner))
+    })?;
+    Some(format!("; those that fit have the prefix '{prefix}': save them alone"))
 }
 
 /// A layer with its weights, ready to run.

@@ -178,7 +178,7 @@ fn build<'a>(
         tensors.iter().map(|(name, tensor)| (name, tensor.shape())).collect();
     let context = || name.to_owned();
     let op = Operator::from_attributes(name, &attributes, &shapes).with_context(context)?;
-    let missing = |tensor: &str| bad_use(format!("{name}: the tensor '{tensor}' is missing"));
+    let missing = |tensor: &str| tensors::missing(name, tensor, tensors);
     let inputs =
         op.inputs().into_iter().map(|input| tensors.get(input).ok_or_else(|| missing(input)));
     let inputs = inputs.collect::<Result<_>>()?;

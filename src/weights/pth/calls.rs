@@ -1,9 +1,10 @@
 //! What a pickle makes by calls, from data alone.
 
+use super::super::element::LeftOut;
 use super::super::limits::Limits;
 use super::check;
 use super::globals::Global;
-use super::value::{Heap, Object, Storage, TensorView, Value};
+use super::value::{Heap, Object, Storage, Tensor, TensorView, Value};
 use crate::error::{WeightsError, WeightsLimit};
 
 /// Why nothing is made.
@@ -50,12 +51,45 @@ pub(super) fn call<'a>(
             Ok(heap.add(Object::Dict(pairs), limits.objects)?)
         }
         (Global::RebuildTensor, &[storage, offset, sizes, strides])
-        | (
-            Global::RebuildTensorV2,
-            &[storage, offset, sizes, strides, _, _] | &[storage, offset, sizes, strides, _, _, _],
-        ) => {
+        | (Global::RebuildTensorV2, &[storage, offset, sizes, strides, _, _]) => {
             let tensor = tensor(heap, storage, offset, sizes, strides).ok_or(WRONG)?;
-            Ok(heap.add(Object::Tensor(tensor), limits.objects)?)
+            Ok(heap.add(Object::Tensor(Tensor::View(tensor.into())), limits.objects)?)
+        }
+        (Global::RebuildTensorV2, &[storage, offset, sizes, strides, _, _, about]) => {
+            let mut tensor = tensor(heap, storage, offset, sizes, strides).ok_or(WRONG)?;
+            tensor.negative = is_negative(heap, about);
+            Ok(heap.add(Object::Tensor(Tensor::View(tensor.into())), limits.objects)?)
+        }
+        (
+            Global::RebuildTensorV3,
+            &[
+                storage,
+                offset,
+                sizes,
+                strides,
+                _,
+                _,
+                Value::Global(Global::Type(element)),
+                ref about @ ..,
+            ],
+        ) if about.len() <= 1 => {
+            let mut tensor = tensor(heap, storage, offset, sizes, strides).ok_or(WRONG)?;
+            tensor.element = element;
+            tensor.negative = about.first().is_some_and(|&about| is_negative(heap, about));
+            Ok(heap.add(Object::Tensor(Tensor::View(tensor.into())), limits.objects)?)
+        }
+        // PyTorch never puts one into another, and this one must not go deep.
+        (Global::FromType, &[callee, _, arguments, _])
+            if callee != Value::Global(Global::FromType) =>
+        {
+            call(heap, callee, arguments, limits)
+        }
+        (Global::Tensor | Global::Parameter, []) => {
+            let empty = Tensor::LeftOut(LeftOut::Empty);
+            Ok(heap.add(Object::Tensor(empty), limits.objects)?)
+        }
+        (Global::LeftOut(reason), _) => {
+            Ok(heap.add(Object::Tensor(Tensor::LeftOut(reason)), limits.objects)?)
         }
         (Global::Parameter, &[tensor, ..]) if arguments.len() <= 4 => {
             heap.tensor(tensor).map(|_| tensor).ok_or(WRONG)
@@ -81,8 +115,32 @@ fn tensor<'a>(
             Value::Int(offset),
             Value::Object(sizes),
             Value::Object(strides),
-        ) => Some(TensorView { storage, offset, sizes, strides }),
+        ) => {
+            let element = heap.storage(Value::Object(storage))?.element;
+            Some(TensorView { storage, element, negative: false, offset, sizes, strides })
+        }
         _ => None,
+    }
+}
+
+/// Whether what is said about a tensor is that its values stand for their negatives.
+fn is_negative<'a>(heap: &Heap<'a>, about: Value<'a>) -> bool {
+    let negative = (Value::Text("neg"), Value::Bool(true));
+    heap.dict(about).is_some_and(|about| about.contains(&negative))
+}
+
+/// Gives a tensor its state: where it looks, or the tensor that a variable stood for. Anything else says
+/// something about gradients.
+pub(super) fn set_state<'a>(heap: &mut Heap<'a>, target: Value<'a>, state: Value<'a>) {
+    let tensor = match heap.tuple(state) {
+        Some(&[storage, offset, sizes, strides]) => {
+            tensor(heap, storage, offset, sizes, strides).map(|view| Tensor::View(view.into()))
+        }
+        Some(&[data, _, _, _, _]) => heap.tensor(data).cloned(),
+        _ => None,
+    };
+    if let (Some(tensor), Some(target)) = (tensor, heap.get_mut(target)) {
+        *target = Object::Tensor(tensor);
     }
 }
 

@@ -261,8 +261,12 @@ impl<'a> Machine<'a, '_> {
                 self.push(result)?;
             }
             b'b' => {
-                self.pop()?;
+                let state = self.pop()?;
                 let target = self.top()?;
+                if self.heap.tensor(target).is_some() {
+                    calls::set_state(&mut self.heap, target, state);
+                    return Ok(());
+                }
                 // The state of a state dict is its `_metadata`.
                 if target != Value::Opaque && self.heap.dict(target).is_none() {
                     return Err(self.unsound("a state is given to something that has none"));

@@ -12,6 +12,7 @@ mod zip;
 
 use super::collect::Collector;
 use super::element::Order;
+use super::kinds;
 use super::limits::{Limits, check, clip};
 use super::{Format, Loaded};
 use crate::error::{BadView, WeightsError};
@@ -31,8 +32,14 @@ trait Storages<'a> {
 
 /// Reads the archive that PyTorch writes since 1.6.
 pub(super) fn read_archive(bytes: &[u8], limits: &Limits) -> Result<Loaded> {
-    let archive = Archive::open(bytes, limits)?;
-    let (top, pickle) = archive.pickle()?;
+    let opened = Archive::open(bytes, limits).and_then(|archive| {
+        let (top, pickle) = archive.pickle()?;
+        Ok((archive, top, pickle))
+    });
+    let (archive, top, pickle) = opened.map_err(|error| {
+        let kind = kinds::of_archive(&zip::names(bytes, limits));
+        kind.map_or(error, |looks_like| WeightsError::UnknownFormat { looks_like })
+    })?;
     if archive.get(top, "constants.pkl").is_some() {
         return Err(torch_script());
     }

@@ -6,25 +6,36 @@ use super::super::Loaded;
 use super::super::collect::Collector;
 use super::super::element::Element;
 use super::super::limits::{Limits, check, clip};
-use super::value::{Heap, TensorView, Value};
+use super::value::{Heap, Tensor, TensorView, Value};
 use super::view::Layout;
 use super::{Result, Storages};
-use crate::error::{BadView, WeightsError, WeightsLimit};
+use crate::error::{BadView, LISTED, WeightsError, WeightsLimit};
 
-/// Keys under which training programs put a state dict, the likeliest first.
-const WRAPPERS: [&str; 9] = [
+/// Keys under which training programs put a state dict, the likeliest first: the averages of weights come
+/// after the weights themselves.
+const WRAPPERS: [&str; 16] = [
     "state_dict",
     "model_state_dict",
+    "model_state",
     "model",
     "net",
     "network",
     "module",
+    "params",
     "ema_state_dict",
     "state_dict_ema",
+    "ema_state",
+    "ema_model",
+    "model_ema",
+    "params_ema",
+    "ema_params",
     "ema",
 ];
 
-/// How many of these keys may lie within each other.
+/// Parts of the keys of what training programs keep beside a network.
+const TRAINING: [&str; 6] = ["optim", "sched", "scaler", "rng", "random", "grad"];
+
+/// How many keys may lie within each other.
 const DEPTH: usize = 3;
 
 /// The tensors below the root of a pickle.
@@ -36,9 +47,9 @@ pub(super) fn collect<'a>(
     mut found: Collector<'_>,
 ) -> Result<Loaded> {
     let located = locate(heap, root, DEPTH, &mut BTreeSet::new());
-    let Some((path, state)) = located else {
-        let found = describe(heap, root).to_owned();
-        return Err(WeightsError::NoStateDict { found });
+    let (path, state) = match located {
+        Some((path, state)) if !path.is_empty() || has_weights(heap, state) => (path, state),
+        _ => only(heap, root)?,
     };
     let pairs = heap.dict(state).unwrap_or_default();
     check("the state dict", WeightsLimit::Tensors, pairs.len() as u64, limits.tensors)?;
@@ -49,33 +60,35 @@ pub(super) fn collect<'a>(
             Value::Text(name) => {
                 named.insert(name, value);
             }
-            _ => found.skip("", "its key is not a text"),
+            _ => found.skip(&shown(key), "its key is not a text"),
         }
     }
     for (name, value) in named {
         found.name(name)?;
         match heap.tensor(value) {
-            Some(view) => tensor(name, view, heap, storages, limits, &mut found)?,
+            Some(Tensor::View(view)) => tensor(name, view, heap, storages, limits, &mut found)?,
+            Some(Tensor::LeftOut(reason)) => found.skip(name, reason.reason()),
             None => found.skip(name, "is not a tensor"),
         }
     }
-    if let Some(&(first, _)) = path.first() {
+    if let Some(&first) = path.first() {
         say(heap, root, first, &mut found);
     }
-    path.iter().for_each(|(key, _)| found.under(key));
+    path.iter().for_each(|key| found.under(key));
     Ok(found.finish())
 }
 
-/// A key and what lies under it.
-type Step<'a> = (&'a str, Value<'a>);
+/// A dictionary, and the keys that lead to it.
+type Place<'a> = (Vec<&'a str>, Value<'a>);
 
-/// The dictionary with the tensors, and the way to it. Each dictionary is looked at once.
+/// The dictionary with the tensors under keys that are known, or the root. Each dictionary is looked at
+/// one time.
 fn locate<'a>(
     heap: &Heap<'a>,
     value: Value<'a>,
     depth: usize,
     seen: &mut BTreeSet<usize>,
-) -> Option<(Vec<Step<'a>>, Value<'a>)> {
+) -> Option<Place<'a>> {
     let pairs = heap.dict(value)?;
     match value {
         Value::Object(place) if seen.insert(place) => {}
@@ -84,10 +97,10 @@ fn locate<'a>(
     let mut inner = [None; WRAPPERS.len()];
     let mut has_tensors = false;
     for &(key, below) in pairs {
+        let Value::Text(key) = key else { continue };
         has_tensors |= heap.tensor(below).is_some();
-        if let Value::Text(key) = key
-            && let Some((wrapper, slot)) =
-                WRAPPERS.iter().zip(&mut inner).find(|(wrapper, _)| **wrapper == key)
+        if let Some((wrapper, slot)) =
+            WRAPPERS.iter().zip(&mut inner).find(|(wrapper, _)| **wrapper == key)
         {
             *slot = Some((*wrapper, below));
         }
@@ -95,7 +108,7 @@ fn locate<'a>(
     if depth > 0 {
         for (key, below) in inner.into_iter().flatten() {
             if let Some((mut path, state)) = locate(heap, below, depth - 1, seen) {
-                path.insert(0, (key, below));
+                path.insert(0, key);
                 return Some((path, state));
             }
         }
@@ -103,18 +116,123 @@ fn locate<'a>(
     has_tensors.then_some((Vec::new(), value))
 }
 
+/// The only dictionary with weights, whatever the keys that lead to it; where there is none with weights,
+/// the only one with tensors.
+fn only<'a>(heap: &Heap<'a>, root: Value<'a>) -> Result<Place<'a>> {
+    let (mut places, mut others) = (Vec::new(), Vec::new());
+    let mut seen = BTreeSet::new();
+    let mut level: Vec<Place<'a>> = vec![(Vec::new(), root)];
+    for _ in 0..=DEPTH {
+        let mut next = Vec::new();
+        for (path, value) in level {
+            let pairs = heap.dict(value).unwrap_or_default();
+            if has_weights(heap, value) {
+                places.push((path, value));
+                continue;
+            }
+            for &(key, below) in pairs {
+                let (Value::Text(key), Value::Object(place)) = (key, below) else { continue };
+                let training = TRAINING.iter().any(|part| key.contains(part));
+                if !training && heap.dict(below).is_some() && seen.insert(place) {
+                    next.push(([&path[..], &[key]].concat(), below));
+                }
+            }
+            if named_tensors(heap, value).next().is_some() {
+                others.push((path, value));
+            }
+        }
+        level = next;
+    }
+    if places.is_empty() {
+        // The root alone, where it has some.
+        let at_top = others.first().is_some_and(|(path, _)| path.is_empty());
+        others.truncate(if at_top { 1 } else { others.len() });
+        places = others;
+    }
+    match <[_; 1]>::try_from(places) {
+        Ok([place]) => Ok(place),
+        Err(places) if places.is_empty() => {
+            Err(WeightsError::NoStateDict { found: describe(heap, root) })
+        }
+        Err(places) => {
+            let shown = |(path, _): &Place<'_>| {
+                path.iter().map(|key| format!("['{}']", clip(key))).collect::<String>()
+            };
+            let keys = places.iter().take(LISTED).map(shown).collect();
+            Err(WeightsError::SeveralStateDicts { keys, count: places.len() })
+        }
+    }
+}
+
+/// The tensors of a dictionary whose keys are texts.
+fn named_tensors<'h, 'a>(
+    heap: &'h Heap<'a>,
+    value: Value<'a>,
+) -> impl Iterator<Item = &'h Tensor> + use<'h, 'a> {
+    let pairs = heap.dict(value).unwrap_or_default().iter();
+    pairs.filter_map(|&(key, below)| heap.tensor(below).filter(|_| matches!(key, Value::Text(_))))
+}
+
+/// Whether a dictionary has tensors that may be weights: more than single numbers or integers, as
+/// counters and losses are.
+fn has_weights<'a>(heap: &Heap<'a>, value: Value<'a>) -> bool {
+    named_tensors(heap, value).any(|tensor| match tensor {
+        Tensor::LeftOut(_) => true,
+        Tensor::View(view) => {
+            let sizes = heap.sequence(Value::Object(view.sizes));
+            !matches!(view.element, Element::Other(..)) && sizes.is_some_and(|it| !it.is_empty())
+        }
+    })
+}
+
 /// What there is instead of a state dict.
-fn describe<'a>(heap: &Heap<'a>, root: Value<'a>) -> &'static str {
-    if heap.dict(root).is_some_and(<[_]>::is_empty) {
-        "an empty dictionary"
-    } else if heap.dict(root).is_some() {
-        "a dictionary without tensors"
-    } else if heap.tensor(root).is_some() {
-        "a tensor without a name"
-    } else if heap.sequence(root).is_some() {
-        "a list or tuple"
-    } else {
-        "a plain value"
+fn describe<'a>(heap: &Heap<'a>, root: Value<'a>) -> String {
+    let Some(pairs) = heap.dict(root) else {
+        let found = match heap.tensor(root) {
+            Some(_) => "a tensor without a name",
+            None if heap.sequence(root).is_some() => "a list or tuple",
+            None => "a plain value",
+        };
+        return found.to_owned();
+    };
+    let mut keys: Vec<String> = Vec::new();
+    let mut more = "";
+    for &(key, _) in pairs {
+        let key = match key {
+            Value::Text(key) => format!("'{}'", clip(key)),
+            _ => shown(key),
+        };
+        if keys.contains(&key) {
+            continue;
+        }
+        if keys.len() == LISTED {
+            more = " and more";
+            break;
+        }
+        keys.push(key);
+    }
+    let named = pairs.iter().any(|(key, _)| matches!(key, Value::Text(_)));
+    let tensors = pairs.iter().any(|&(_, below)| heap.tensor(below).is_some());
+    match keys.as_slice() {
+        [] => "an empty dictionary".to_owned(),
+        keys => {
+            let what = if tensors && !named { "tensors that have no names" } else { "no tensors" };
+            let word = if keys.len() == 1 { "key" } else { "keys" };
+            format!("a dictionary with {what}, with the {word} {}{more},", keys.join(", "))
+        }
+    }
+}
+
+/// A key that is no text, as Python would print it.
+fn shown(key: Value<'_>) -> String {
+    match key {
+        Value::None => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Bytes(bytes) => {
+            format!("b'{}'", clip(&String::from_utf8_lossy(bytes.get(..64).unwrap_or(bytes))))
+        }
+        _ => plain(key).map_or_else(|| "(...)".to_owned(), |text| clip(&text)),
     }
 }
 
@@ -156,8 +274,8 @@ fn tensor<'a>(
     let failed = |problem| WeightsError::View { name: clip(name), problem };
     let storage = heap.storage(Value::Object(view.storage));
     let storage = storage.ok_or_else(|| failed(BadView::MissingStorage))?;
-    if let Element::Other(_, reason) = storage.element {
-        found.skip(name, reason);
+    if let Element::Other(_, reason) = view.element {
+        found.skip(name, reason.reason());
         return Ok(());
     }
     let Some(layout) = Layout::of(heap, view, limits.dimensions).map_err(failed)? else {
@@ -165,9 +283,13 @@ fn tensor<'a>(
         return check(name, WeightsLimit::Dimensions, sizes.len() as u64, limits.dimensions);
     };
     let bytes = storages.bytes(name, storage)?;
+    let storage = storage.of(view.element);
     layout.check(storage.count).map_err(failed)?;
     found.elements(name, &layout.sizes)?;
     let values = layout.gather(bytes, storage.element, storages.order());
-    let values = values.ok_or_else(|| failed(BadView::OutOfRange))?;
+    let mut values = values.ok_or_else(|| failed(BadView::OutOfRange))?;
+    if view.negative {
+        values.iter_mut().for_each(|value| *value = -*value);
+    }
     found.tensor(name, &layout.sizes, values)
 }

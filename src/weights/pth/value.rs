@@ -1,6 +1,6 @@
 //! What a pickle leaves behind.
 
-use super::super::element::Element;
+use super::super::element::{Element, LeftOut};
 use super::globals::Global;
 use super::{Result, check};
 use crate::error::WeightsLimit;
@@ -32,7 +32,16 @@ pub(super) enum Object<'a> {
     /// In the order of insertion; of equal keys the last one counts.
     Dict(Vec<(Value<'a>, Value<'a>)>),
     Storage(Storage<'a>),
-    Tensor(TensorView),
+    Tensor(Tensor),
+}
+
+/// A tensor, as the pickle speaks of it.
+#[derive(Debug, Clone)]
+pub(super) enum Tensor {
+    /// One that looks at a storage; apart, as most objects are smaller.
+    View(Box<TensorView>),
+    /// One that is not dense, or has no values in the file: why it is left out.
+    LeftOut(LeftOut),
 }
 
 /// The values of one or more tensors, as the pickle speaks of them.
@@ -49,12 +58,22 @@ impl Storage<'_> {
     pub(super) fn bytes(&self) -> Option<u64> {
         self.count.checked_mul(self.element.size())
     }
+
+    /// Its bytes as values of a type.
+    pub(super) fn of(&self, element: Element) -> Self {
+        let count = self.bytes().unwrap_or_default() / element.size();
+        if element == self.element { *self } else { Storage { element, count, ..*self } }
+    }
 }
 
 /// How a tensor looks at a storage. Sizes and strides are places of tuples or lists on the heap.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct TensorView {
     pub(super) storage: usize,
+    /// The type of its values, mostly that of the storage.
+    pub(super) element: Element,
+    /// Whether each value stands for its negative.
+    pub(super) negative: bool,
     pub(super) offset: i64,
     pub(super) sizes: usize,
     pub(super) strides: usize,
@@ -126,7 +145,7 @@ impl<'a> Heap<'a> {
         }
     }
 
-    pub(super) fn tensor(&self, value: Value<'a>) -> Option<&TensorView> {
+    pub(super) fn tensor(&self, value: Value<'a>) -> Option<&Tensor> {
         match self.get(value)? {
             Object::Tensor(tensor) => Some(tensor),
             _ => None,

@@ -99,6 +99,21 @@ impl<'a> Archive<'a> {
     }
 }
 
+/// The names of the entries, as far as the directory can be read, whatever is said of the entries.
+pub(super) fn names<'a>(bytes: &'a [u8], limits: &Limits) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    let Ok(directory) = Directory::find(bytes) else { return names };
+    let start = usize::try_from(directory.offset).unwrap_or(bytes.len());
+    let mut input = Reader::new(bytes, start, "the directory of the archive");
+    while names.len() as u64 <= directory.entries.min(limits.entries) {
+        match Entry::name(&mut input) {
+            Ok(name) => names.push(name),
+            Err(_) => break,
+        }
+    }
+    names
+}
+
 impl Directory {
     /// Finds the end record, which a comment of up to 64 KiB may follow.
     fn find(bytes: &[u8]) -> Result<Self> {
@@ -168,6 +183,19 @@ impl Directory {
 }
 
 impl<'a> Entry<'a> {
+    /// The name of the next entry of the directory.
+    fn name(input: &mut Reader<'a>) -> Result<&'a str> {
+        if input.u32()? != ENTRY {
+            return Err(whole("its directory has something that is no entry"));
+        }
+        input.take(24)?;
+        let (name, extra, comment) = (input.u16()?, input.u16()?, input.u16()?);
+        input.take(12)?;
+        let name = input.take(name.into())?;
+        input.take(u64::from(extra).saturating_add(comment.into()))?;
+        Ok(std::str::from_utf8(name).unwrap_or_default())
+    }
+
     /// The next entry of the directory.
     fn read(input: &mut Reader<'a>, limits: &Limits) -> Result<Self> {
         if input.u32()? != ENTRY {
