@@ -3,11 +3,13 @@
 //! Resizing is Pillow's bilinear filter with antialiasing, in the same fixed point, so that a network sees
 //! the pixels that it was trained on.
 
+mod jpeg;
+mod kinds;
+mod png;
+mod read;
 mod resize;
 
-use std::path::Path;
-
-use image::{DynamicImage, ImageDecoder, ImageReader};
+pub use read::{Limits, open, open_within, read};
 
 use crate::error::{Error, Result};
 use crate::models::{Channels, Preprocessing, Resize};
@@ -31,53 +33,13 @@ impl Pixels {
         self.data.iter_mut().for_each(|value| *value = 255 - *value);
         self
     }
-}
 
-fn failed(path: &Path) -> impl Fn(String) -> Error {
-    move |message| Error::Image { image: path.display().to_string(), message }
-}
-
-/// Reads a picture from a file, whatever its name says it is; turned as its EXIF data wants it. Transparency
-/// is dropped.
-pub fn open(path: &Path, channels: Channels) -> Result<Pixels> {
-    let failed = failed(path);
-    let reader = ImageReader::open(path).map_err(|error| failed(error.to_string()))?;
-    // The reader's own limits stand: a small file cannot ask for more than half a gigabyte.
-    let reader = reader.with_guessed_format().map_err(|error| failed(error.to_string()))?;
-    let mut decoder = reader.into_decoder().map_err(|error| failed(error.to_string()))?;
-    let orientation = decoder.orientation().map_err(|error| failed(error.to_string()))?;
-    let decoded = DynamicImage::from_decoder(decoder);
-    let mut picture = decoded.map_err(|error| failed(error.to_string()))?;
-    picture.apply_orientation(orientation);
-    Ok(pixels(&picture, channels))
-}
-
-/// The pixels of a picture; grey is the lightness of ITU-R 601, as Pillow takes it.
-pub fn pixels(picture: &DynamicImage, channels: Channels) -> Pixels {
-    let size = [picture.height() as usize, picture.width() as usize];
-    let rgb = match picture {
-        DynamicImage::ImageLuma16(_)
-        | DynamicImage::ImageLumaA16(_)
-        | DynamicImage::ImageRgb16(_)
-        | DynamicImage::ImageRgba16(_) => {
-            // The upper byte, as Pillow and OpenCV take it, not the nearest.
-            picture.to_rgb16().into_raw().into_iter().map(|value| (value >> 8) as u8).collect()
-        }
-        _ => picture.to_rgb8().into_raw(),
-    };
-    let data = match channels {
-        Channels::Rgb => rgb,
-        Channels::Grey => rgb
-            .as_chunks::<3>()
-            .0
-            .iter()
-            .map(|pixel| {
-                let [r, g, b] = pixel.map(u32::from);
-                ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8
-            })
-            .collect(),
-    };
-    Pixels { size, channels, data }
+    /// This picture in grey: the lightness of ITU-R 601, as Pillow takes it.
+    pub fn grey(self) -> Self {
+        let channels = Channels::Grey;
+        let data = read::in_place(self.data, self.channels.count(), channels.count());
+        Pixels { channels, data, ..self }
+    }
 }
 
 /// The input of a network made of a picture: `[1, C, H, W]`.

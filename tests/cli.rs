@@ -4,6 +4,7 @@ mod bench;
 mod bench_adapters;
 mod bench_files;
 mod bench_peers;
+mod images;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
