@@ -33,15 +33,15 @@ impl Default for Limits {
 impl Limits {
     /// That so many bytes for each pixel are within the limit.
     pub(super) fn check(&self, [height, width]: [usize; 2], bytes: u64) -> Result<(), String> {
-        let pixels = (height as u64).checked_mul(width as u64);
-        match pixels.and_then(|pixels| pixels.checked_mul(bytes)) {
-            Some(total) if total <= self.bytes => Ok(()),
-            _ => Err(format!(
-                "{width}x{height} pixels of {bytes} bytes are above the limit of {} bytes; make the picture \
-                 smaller, or give larger image::Limits",
-                self.bytes
-            )),
+        let total = height as u128 * width as u128 * u128::from(bytes);
+        if total <= u128::from(self.bytes) {
+            return Ok(());
         }
+        Err(format!(
+            "{width}x{height} pixels take {total} bytes here, which is above the limit of {} bytes \
+             (image::Limits); make the picture smaller",
+            self.bytes
+        ))
     }
 }
 
@@ -98,7 +98,12 @@ fn decode(
         Kind::Jpeg => jpeg::decode(source, channels, limits),
         Kind::Png => png::decode(source, channels, limits),
         Kind::Bmp => {
+            let runs = runs(source).map_err(|error| error.to_string())?;
             let decoder = BmpDecoder::new(source).map_err(said)?;
+            let (width, height) = decoder.dimensions();
+            if runs.is_some_and(|most| u64::from(width) * u64::from(height) > most) {
+                return Err(CUT_SHORT.to_owned());
+            }
             whole(decoder, 0, channels, limits)
         }
         Kind::WebP => {
@@ -141,6 +146,16 @@ fn said(error: image::ImageError) -> String {
         }
         error => error.to_string(),
     }
+}
+
+/// How many pixels a BMP may have whose data are runs, of 255 pixels in two bytes at most; nothing for another. Its
+/// decoder fills what is missing, which is an error for Pillow.
+fn runs(source: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
+    let mut header = Vec::new();
+    source.by_ref().take(34).read_to_end(&mut header)?;
+    let length = source.seek(SeekFrom::End(0))?;
+    source.rewind()?;
+    Ok(matches!(header.get(30..), Some([1 | 2, 0, 0, 0])).then_some(length.saturating_mul(128)))
 }
 
 /// That every chunk of a WebP is there and every frame as large as it says, and how many bytes for each pixel its

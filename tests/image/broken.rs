@@ -107,7 +107,7 @@ fn sizes_that_a_file_claims_are_refused_before_anything_is_allocated() {
     limit("vast.png", &png(0x7fff_ffff, 0x7fff_ffff, 8, 2));
     limit("60000x60000.bmp", &bmp(60_000, 60_000, 24, 0));
     limit("upside down.bmp", &bmp(60_000, -60_000, 32, 0));
-    limit("runs.bmp", &bmp(60_000, 60_000, 8, 1));
+    message("runs.bmp", &bmp(60_000, 60_000, 8, 1));
     for name in ["rgb.jpg", "progressive.jpg", "cmyk.jpg", "luma_last.jpg"] {
         limit(name, &jpeg(name, 65_500, 65_500));
     }
@@ -124,6 +124,7 @@ fn sizes_that_a_file_claims_are_refused_before_anything_is_allocated() {
     // Claims within the limit, without the data for it.
     message("12000x12000.png", &png(12_000, 12_000, 8, 2));
     message("12000x12000.bmp", &bmp(12_000, 12_000, 24, 0));
+    assert!(message("12000x12000 of runs.bmp", &bmp(12_000, 12_000, 8, 1)).contains("cut short"));
     for name in ["rgb.jpg", "progressive.jpg", "cmyk.jpg", "luma_last.jpg", "no_tables.jpg"] {
         assert!(message(name, &jpeg(name, 11_000, 11_000)).contains("cut short"), "{name}");
     }
