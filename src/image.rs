@@ -3,13 +3,13 @@
 //! Resizing is Pillow's bilinear filter with antialiasing, in the same fixed point, so that a network sees
 //! the pixels that it was trained on.
 
+mod jpeg;
+mod kinds;
+mod png;
+mod read;
 mod resize;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
-use std::path::Path;
-
-use image::{DynamicImage, ImageDecoder, ImageReader};
+pub use read::{Limits, open, open_within, read};
 
 use crate::error::{Error, Result};
 use crate::models::{Channels, Preprocessing, Resize};
@@ -34,80 +34,12 @@ impl Pixels {
         self
     }
 
-    /// The same picture in grey: the lightness of ITU-R 601, as Pillow takes it.
+    /// This picture in grey: the lightness of ITU-R 601, as Pillow takes it.
     pub fn grey(self) -> Self {
-        if self.channels == Channels::Grey {
-            return self;
-        }
-        let lightness = |pixel: &[u8; 3]| {
-            let [r, g, b] = pixel.map(u32::from);
-            ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8
-        };
-        let data = self.data.as_chunks::<3>().0.iter().map(lightness).collect();
-        Pixels { channels: Channels::Grey, data, ..self }
+        let channels = Channels::Grey;
+        let data = read::in_place(self.data, self.channels.count(), channels.count());
+        Pixels { channels, data, ..self }
     }
-}
-
-/// What reading a picture may ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes that the decoder may allocate; 512 MiB unless set.
-    pub bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { bytes: 512 << 20 }
-    }
-}
-
-/// Reads a picture from a file, whatever its name says it is; turned as its EXIF data wants it. Transparency
-/// is dropped.
-pub fn open(path: &Path, channels: Channels) -> Result<Pixels> {
-    let name = path.display().to_string();
-    let failed =
-        |error: std::io::Error| Error::Image { image: name.clone(), message: error.to_string() };
-    let file = File::open(path).map_err(failed)?;
-    read(&name, BufReader::new(file), channels, &Limits::default())
-}
-
-/// Reads a picture from any source that can be read twice; errors call it by the name.
-pub fn read(
-    name: &str,
-    source: impl BufRead + Seek,
-    channels: Channels,
-    limits: &Limits,
-) -> Result<Pixels> {
-    let failed = |message| Error::Image { image: name.to_owned(), message };
-    let mut reader = ImageReader::new(source)
-        .with_guessed_format()
-        .map_err(|error| failed(error.to_string()))?;
-    let mut own = image::Limits::default();
-    own.max_alloc = Some(limits.bytes);
-    reader.limits(own);
-    let mut decoder = reader.into_decoder().map_err(|error| failed(error.to_string()))?;
-    let orientation = decoder.orientation().map_err(|error| failed(error.to_string()))?;
-    let decoded = DynamicImage::from_decoder(decoder);
-    let mut picture = decoded.map_err(|error| failed(error.to_string()))?;
-    picture.apply_orientation(orientation);
-    Ok(pixels(&picture, channels))
-}
-
-/// The pixels of a picture.
-pub fn pixels(picture: &DynamicImage, channels: Channels) -> Pixels {
-    let size = [picture.height() as usize, picture.width() as usize];
-    let rgb = match picture {
-        DynamicImage::ImageLuma16(_)
-        | DynamicImage::ImageLumaA16(_)
-        | DynamicImage::ImageRgb16(_)
-        | DynamicImage::ImageRgba16(_) => {
-            // The upper byte, as Pillow and OpenCV take it, not the nearest.
-            picture.to_rgb16().into_raw().into_iter().map(|value| (value >> 8) as u8).collect()
-        }
-        _ => picture.to_rgb8().into_raw(),
-    };
-    let pixels = Pixels { size, channels: Channels::Rgb, data: rgb };
-    if channels == Channels::Grey { pixels.grey() } else { pixels }
 }
 
 /// The input of a network made of a picture: `[1, C, H, W]`.

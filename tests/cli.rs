@@ -5,6 +5,7 @@ mod bench_adapters;
 mod bench_files;
 mod bench_peers;
 mod homes;
+mod images;
 mod streams;
 mod words;
 

@@ -10,9 +10,12 @@ The pictures go beside this file, and into expected.safetensors as bytes:
 - exact/FILE [8, 8]: grey, resized to 8x8;
 - small/FILE [C, C, 3]: the short side resized to S and a square of C cut out, S and C in the metadata.
 
+The metadata also say how many bytes of each picture Pillow has to have before it reads it, under "needs".
+
 tests/image.rs reads them. Needs pillow, numpy and safetensors.
 """
 
+import io
 import json
 import struct
 import zlib
@@ -39,18 +42,125 @@ def picture(height, width, seed, noise=0.2):
     return rgb.astype(np.uint8)
 
 
-def png16(path, values):
-    """A PNG of 16 bits a channel, RGB; Pillow writes grey ones alone."""
-    height, width, _ = values.shape
+def png(path, size, depth, interlaced, rows):
+    """A PNG in RGB of these rows, in two chunks of data."""
 
     def chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    height, width = size
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows), 9)
+    header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, interlaced)
+    half = len(packed) // 2
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", packed[:half]) + chunk(b"IDAT", packed[half:])
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data + chunk(b"IEND", b""))
+
+
+def interlaced(path, values):
+    """An interlaced PNG, which Pillow does not write."""
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    parts = [values[y::down, x::right] for x, y, right, down in passes]
+    rows = [row for part in parts if part.size for row in part]
+    png(path, values.shape[:2], 8, 1, rows)
+
+
+def rle8(path, indices, colours):
+    """A BMP of runs and of bytes as they are, which Pillow reads alone."""
+    height, width = indices.shape
+    data = b""
+    for row in indices[::-1]:
+        at = 0
+        while at < width:
+            run = 1
+            while at + run < width and row[at + run] == row[at]:
+                run += 1
+            if run == 1 and at + 4 <= width:
+                data += bytes([0, 4]) + row[at : at + 4].tobytes()
+                at += 4
+            else:
+                data += bytes([run, row[at]])
+                at += run
+        data += b"\0\0"
+    data += b"\0\1"
+    palette = b"".join(bytes([b, g, r, 0]) for r, g, b in colours)
+    start = 54 + len(palette)
+    header = struct.pack("<IHHI", start + len(data), 0, 0, start)
+    header += struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(data), 0, 0, len(colours), 0)
+    path.write_bytes(b"BM" + header + palette + data)
+
+
+def jpeg(path, order, tables, before=b"", adobe=None):
+    """A baseline JPEG with a scan for each component in this order, flat blocks, and tables of codes before each
+    scan, or none at all: the codes are those of the standard."""
+    height, width = 3, 5
+    rng = np.random.default_rng(6)
+    levels = rng.integers(-60, 60, (3, height, width))
+    lengths = [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+    # The codes of categories 0 to 8, and the end of a block: 00 of the second table.
+    codes = ["00", "010", "011", "100", "101", "110", "1110", "11110", "111110"]
+    # The standard has 162 codes here, of which these blocks need 1010.
+    ends = [0, 2, 1, 3] + [0] * 12
+
+    def segment(marker, data):
+        return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+    data = b"\xff\xd8" + before
+    if adobe is not None:
+        data += segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([adobe]))
+    data += segment(0xDB, b"\0" + bytes([8] * 64))
+    parts = b"".join(bytes([index + 1, 0x11, 0]) for index in range(3))
+    data += segment(0xC0, struct.pack(">BHHB", 8, 8 * height, 8 * width, 3) + parts)
+    for component in order:
+        if tables:
+            data += segment(0xC4, b"\0" + bytes(lengths) + bytes(range(12)))
+            data += segment(0xC4, b"\x10" + bytes(ends) + bytes([1, 2, 3, 0, 4, 0x11]))
+        data += segment(0xDA, bytes([1, component + 1, 0, 0, 63, 0]))
+        bits, last = "", 0
+        for level in levels[component].ravel():
+            difference = int(level) - last
+            last = int(level)
+            category = abs(difference).bit_length()
+            bits += codes[category]
+            if category:
+                value = difference if difference > 0 else difference + (1 << category) - 1
+                bits += format(value, f"0{category}b")
+            bits += "1010"
+        bits += "1" * (-len(bits) % 8)
+        data += bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)).replace(b"\xff", b"\xff\0")
+    path.write_bytes(data + b"\xff\xd9")
+
+
+def write_others(rgb, with_alpha):
+    """Kinds of coding that the pictures before do not have."""
+    values, other = np.asarray(rgb), Image.fromarray(picture(13, 21, 5))
+    interlaced(HERE / "interlaced.png", values)
+    rgb.save(HERE / "animated.png", save_all=True, append_images=[other], duration=50)
+    palette = rgb.quantize(16)
+    colours = np.asarray(palette.getpalette()).reshape(-1, 3)
+    rle8(HERE / "rle8.bmp", np.asarray(palette), colours.tolist())
+    rgb.save(HERE / "lossy.webp", quality=60)
+    with_alpha.save(HERE / "lossy_alpha.webp", quality=60)
+    with_alpha.save(HERE / "animated.webp", save_all=True, append_images=[other.convert("RGBA")])
+    rgb.save(HERE / "progressive.jpg", quality=90, progressive=True)
+    rgb.save(HERE / "halved.jpg", quality=90, subsampling="4:2:0", restart_marker_blocks=2)
+    rgb.convert("CMYK").save(HERE / "cmyk.jpg", quality=95)
+    jpeg(HERE / "luma_last.jpg", [1, 2, 0], True)
+    jpeg(HERE / "luma_between.jpg", [1, 0, 2], True)
+    jpeg(HERE / "no_tables.jpg", [0, 1, 2], False)
+    jpeg(HERE / "adobe_rgb.jpg", [2, 0, 1], True, adobe=0)
+
+
+def needs(path):
+    """How many bytes of a picture Pillow has to have."""
+    data = path.read_bytes()
+    for length in range(len(data)):
+        try:
+            Image.open(io.BytesIO(data[:length])).load()
+            return length
+        except Exception:
+            continue
+    return len(data)
 
 
 def write_pictures():
@@ -73,8 +183,9 @@ def write_pictures():
     palette.save(HERE / "palette.png")
     palette.save(HERE / "palette_transparent.png", transparency=3)
     wide = rng.integers(0, 1 << 16, (13, 21, 3), dtype=np.uint16)
-    png16(HERE / "rgb16.png", wide)
+    png(HERE / "rgb16.png", (13, 21), 16, 0, wide.astype(">u2"))
     Image.fromarray(wide[..., 0]).save(HERE / "grey16.png")
+    write_others(rgb, with_alpha)
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -110,9 +221,9 @@ def short_side(image, side, crop):
 def main():
     write_pictures()
     expected, small = {}, {}
-    for path in sorted(HERE.iterdir()):
-        if path.suffix not in (".png", ".jpg", ".bmp", ".webp"):
-            continue
+    kinds = (".png", ".jpg", ".bmp", ".webp")
+    pictures = [path for path in sorted(HERE.iterdir()) if path.suffix in kinds]
+    for path in pictures:
         image = load(path)
         expected[f"pixels/{path.name}"] = np.asarray(image)
         expected[f"grey/{path.name}"] = np.asarray(image.convert("L"))
@@ -127,7 +238,8 @@ def main():
         expected[f"small/{name}"] = short_side(load(HERE / name), side, crop)
         small[name] = [side, crop]
     expected = {name: np.ascontiguousarray(array) for name, array in expected.items()}
-    metadata = {"pillow": PIL.__version__, "small": json.dumps(small)}
+    lengths = {path.name: needs(path) for path in pictures if path.name != "large.png"}
+    metadata = {"pillow": PIL.__version__, "small": json.dumps(small), "needs": json.dumps(lengths)}
     save_file(expected, HERE / "expected.safetensors", metadata)
 
 
