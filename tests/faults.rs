@@ -118,7 +118,7 @@ fn outcome(gpu: &Gpu, row @ &(operator, kernel, ..): &Row) -> Result<String, Str
 }
 
 fn verified(gpu: &Gpu, operator: &str) -> Report {
-    let settings = Settings { operators: vec![operator.to_owned()], seed: 1, cases: 60 };
+    let settings = Settings { operators: vec![operator.to_owned()], seed: 1, cases: 50 };
     verify(Some(gpu), &settings, &mut |_, _| {}).unwrap()
 }
 

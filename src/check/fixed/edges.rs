@@ -24,6 +24,7 @@ pub(super) fn edges(operator: &str) -> Vec<Case> {
         "global_avg_pool" => vec![
             Case::new("as many pixels as lanes", GlobalAvgPool, &[&[3, 43, 8, 8]]),
             Case::new("one pixel more than lanes", GlobalAvgPool, &[&[2, 5, 5, 13]]),
+            Case::new("several workgroups of planes", GlobalAvgPool, &[&[9, 64, 2, 2]]),
         ],
         "softmax" => vec![
             Case::new(
@@ -63,28 +64,23 @@ pub(super) fn edges(operator: &str) -> Vec<Case> {
     }
 }
 
-/// Windows of 3x3 with a padding of one but for one number of one axis: taps, stride, dilation, padding.
-fn uneven() -> Vec<Window> {
+/// Windows of 3x3 with a padding of one but for one number of one axis, each with an image: taps, stride and dilation over
+/// rows of whole fours, also where they are halved, and over others; padding over others alone.
+fn uneven() -> Vec<(Window, [usize; 2])> {
     let square = Window::new([3, 3]).padding(1);
-    let part =
-        |top, left, bottom, right| square.padding(Padding::Explicit { top, left, bottom, right });
-    vec![
+    let windows = [
         Window::new([5, 3]).padding(Padding::symmetric(2, 1)),
         Window::new([3, 5]).padding(Padding::symmetric(1, 2)),
         square.stride([1, 2]),
         square.stride([2, 1]),
         square.dilation([2, 1]).padding(Padding::symmetric(2, 1)),
         square.dilation([1, 2]).padding(Padding::symmetric(1, 2)),
-        part(0, 1, 1, 1),
-        part(1, 0, 1, 1),
-        part(1, 1, 0, 1),
-        part(1, 1, 1, 0),
-    ]
-}
-
-/// Each over rows of whole fours, also where they are halved, and over others.
-fn uneven_on_images() -> impl Iterator<Item = (Window, [usize; 2])> {
-    uneven().into_iter().flat_map(|window| [(window, [5, 16]), (window, [6, 9])])
+    ];
+    let padded = [[0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 1, 0]].map(|[top, left, bottom, right]| {
+        (square.padding(Padding::Explicit { top, left, bottom, right }), [6, 9])
+    });
+    let on = |image| windows.map(|window| (window, image));
+    [&on([5, 16])[..], &on([6, 9]), &padded].concat()
 }
 
 fn uneven_convolutions() -> Vec<Case> {
@@ -96,7 +92,7 @@ fn uneven_convolutions() -> Vec<Case> {
         let story = "a window whose axes differ";
         [Case::new(story, conv, &dense), Case::new(story, Conv2d { groups: 3, ..conv }, &depthwise)]
     };
-    uneven_on_images().flat_map(of).collect()
+    uneven().into_iter().flat_map(of).collect()
 }
 
 /// Output channels, and fours of pixels, of whole tiles and one more.
@@ -140,7 +136,7 @@ fn channels() -> Vec<Case> {
         Case::new(
             "fours for all lanes in two groups, the last lacks a pixel",
             pairs,
-            &[&[1, 16, 31, 1], &[48, 8, 1, 1]],
+            &[&[6, 16, 31, 1], &[48, 8, 1, 1]],
         ),
         Case::new(
             "windows for all lanes in two groups",
@@ -151,6 +147,11 @@ fn channels() -> Vec<Case> {
             "windows for all lanes in two groups, the last lacks a pixel",
             windows,
             &[&[1, 16, 31, 1], &[66, 8, 3, 3]],
+        ),
+        Case::new(
+            "Winograd: several workgroups of each transform, rows that lack pixels",
+            Conv2d { padding: 1.into(), ..conv },
+            &[&[3, 64, 14, 13], &[67, 64, 3, 3]],
         ),
         Case::new(
             "rows for all lanes in two groups of a channel more than a tile",
@@ -197,7 +198,7 @@ fn involutions() -> Vec<Case> {
     let case = |story, (involution, x, kernel): (Involution, [usize; 4], [usize; 4])| {
         Case::new(story, involution, &[&x, &kernel])
     };
-    let uneven = uneven_on_images().map(|(window, [height, width])| {
+    let uneven = uneven().into_iter().map(|(window, [height, width])| {
         case("a window whose axes differ", involution(window, [1, 4, height, width], 2))
     });
     let dilated = dilated().map(|(window, [height, width])| {
@@ -210,17 +211,18 @@ fn involutions() -> Vec<Case> {
 }
 
 fn spans() -> Vec<Case> {
-    let case = |story, (involution, x, kernel): (Involution, [usize; 4], [usize; 4])| {
-        let reduced = [kernel[0], 8, kernel[2], kernel[3]];
+    let case = |story, channels, (involution, x, kernel): (Involution, [usize; 4], [usize; 4])| {
+        let reduced = [kernel[0], channels, kernel[2], kernel[3]];
         let span = SpanInvolution { involution, bias: false };
-        Case::new(story, span, &[&x, &reduced, &[kernel[1], 8, 1, 1]])
+        Case::new(story, span, &[&x, &reduced, &[kernel[1], channels, 1, 1]])
     };
     let dilated = dilated().map(|(window, [height, width])| {
-        case("dilated rows of more than eight lanes", involution(window, [1, 3, height, width], 1))
+        let of = involution(window, [1, 3, height, width], 1);
+        case("dilated rows of more than eight lanes", 8, of)
     });
     let square = Window::new([3, 3]).padding(1);
-    let groups = [[1, 32, 8, 8], [1, 34, 8, 7]]
-        .map(|x| case("RedNet's groups of 16 channels, or one more", involution(square, x, 2)));
+    let groups = [[3, 32, 8, 16], [1, 34, 8, 7]]
+        .map(|x| case("RedNet's groups of 16 channels, or one more", 32, involution(square, x, 2)));
     [dilated, groups].concat()
 }
 
