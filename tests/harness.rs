@@ -16,8 +16,8 @@ use crate::files::{self, Stored};
 /// Generated cases of each operator, unless `PROPTEST_CASES` says otherwise.
 const GENERATED: u32 = 100;
 
-/// Choices of a script; the longest case draws about 25.
-const CHOICES: usize = 40;
+/// Choices of a script; the longest case draws about 40.
+const CHOICES: usize = 60;
 
 /// The tests that every operator has.
 macro_rules! every_operator {

@@ -16,6 +16,8 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use crate::files::directory;
 use crate::harness::sample;
 
+mod races;
+
 /// The kernels of all operators, and those that measure an adapter.
 fn kernels() -> Vec<&'static Kernel> {
     [&involution::ops::kernels(), limits::KERNELS].concat()
@@ -140,14 +142,19 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     ends.map(|word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
 }
 
+/// The text without comments.
+fn code_of(text: &str) -> String {
+    let code = text.lines().map(|line| line.split("//").next().unwrap());
+    code.collect::<Vec<_>>().join("\n")
+}
+
 /// Shaders are compiled without the check that ends loops by force, which is sound because each counts up to a
 /// number that does not change or is halved down to 0, with a counter that nothing else writes.
 #[test]
 fn every_loop_ends() {
     let mut found = 0;
     for ((kernel, _), Shader { wgsl: text, .. }) in shaders() {
-        let code = text.lines().map(|line| line.split("//").next().unwrap());
-        let code = code.collect::<Vec<_>>().join("\n");
+        let code = code_of(&text);
         for endless in ["while ", "loop {", "loop{"] {
             assert!(!code.contains(endless), "{}: {endless}", kernel.name);
         }

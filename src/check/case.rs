@@ -159,6 +159,17 @@ impl Draw<'_> {
         1 + self.0.below(largest)
     }
 
+    /// 1 to `largest`: half of them drawn evenly, the others where tiles end, at a multiple of one or one more.
+    fn extent(&mut self, largest: usize) -> usize {
+        let tiles = [4, 8, 16, 32, 128].into_iter().filter(|&tile| tile <= largest);
+        let tiles: Vec<usize> = tiles.collect();
+        if tiles.is_empty() || !self.yes() {
+            return self.size(largest);
+        }
+        let tile = self.one_of(&tiles);
+        (tile * self.size(largest / tile) + self.0.below(2)).min(largest)
+    }
+
     fn yes(&mut self) -> bool {
         self.0.below(2) == 1
     }
@@ -174,8 +185,8 @@ impl Draw<'_> {
     /// Batch, height and width of an image: mostly small, sometimes wide enough for several workgroups.
     fn image(&mut self) -> (usize, [usize; 2]) {
         let batch = self.size(3);
-        let largest = self.one_of(&[9, 18, 40]);
-        (batch, [self.size(largest), self.size(18)])
+        let largest = self.one_of(&[9, 17, 33]);
+        (batch, [self.extent(largest), self.extent(17)])
     }
 
     fn padding(&mut self) -> Padding {
@@ -206,14 +217,37 @@ impl Draw<'_> {
     }
 
     /// The windows of most layers: square, odd and centred, moving by one or two pixels, often over rows of whole
-    /// fours. Kernels are made for them that other windows never reach. Changes the width of the image.
+    /// fours. Kernels are made for them that other windows never reach; at times one number of one axis is another, which
+    /// these kernels must not take for theirs. Changes the width of the image.
     fn centred_window(&mut self, image: &mut [usize; 2]) -> Window {
         let taps = self.one_of(&[3, 7, 3, 5]);
         let stride = self.one_of(&[1, 1, 2]);
         if self.yes() {
             image[1] = 4 * stride * self.size(10);
         }
-        Window::new([taps; 2]).stride([stride; 2]).padding(taps / 2)
+        let mut window = Window::new([taps; 2]).stride([stride; 2]);
+        let axis = self.0.below(2);
+        let mut around = [taps / 2; 2];
+        let mut missing = [0; 4];
+        match self.0.below(8) {
+            4 => {
+                window.kernel_size[axis] = 8 - taps;
+                around[axis] = (8 - taps) / 2;
+            }
+            5 => window.stride[axis] = 3 - stride,
+            6 => {
+                window.dilation[axis] = 2;
+                around[axis] = taps - 1;
+            }
+            7 if image[axis] > 1 => missing[axis + self.one_of(&[0, 2])] = 1,
+            _ => {}
+        }
+        window.padding(Padding::Explicit {
+            top: around[0] - missing[0],
+            left: around[1] - missing[1],
+            bottom: around[0] - missing[2],
+            right: around[1] - missing[3],
+        })
     }
 
     /// A pooling window that fits, with less padding than window.
@@ -254,7 +288,7 @@ impl Draw<'_> {
         let groups = self.one_of(&[1, 1, 2, 3, 5]);
         // One channel is the depthwise case; multiples of four, with many outputs, suit subgroups.
         let group_in = self.one_of(&[1, 3, 8, 13, 1, 12]);
-        let group_out = self.size(19) + self.one_of(&[0, 0, 24, 16]);
+        let group_out = self.extent(19) + self.one_of(&[0, 0, 24, 16]);
         let window = match self.0.below(3) {
             0 => self.window(image),
             1 => Window::new([1, 1]),
@@ -307,7 +341,7 @@ impl Draw<'_> {
         let window = if self.yes() { self.window(image) } else { self.centred_window(&mut image) };
         let [h, w] = image;
         let groups = self.size(4);
-        let channels = groups * self.size(18);
+        let channels = groups * self.extent(18);
         let [oh, ow] = window.output_size([h, w]).unwrap_or([1, 1]);
         let channel_order = self.one_of(&ChannelOrder::ALL).1;
         let activation = self.activated();
@@ -322,7 +356,7 @@ impl Draw<'_> {
     /// The same whose kernel is made of some channels.
     fn span_involution(&mut self) -> Drawn {
         let (involution, mut shapes) = self.involving();
-        let (bias, reduced) = (self.yes(), self.size(9));
+        let (bias, reduced) = (self.yes(), self.extent(9));
         let kernel = shapes[1].clone();
         shapes[1][1] = reduced;
         shapes.insert(2, vec![kernel[1], reduced, 1, 1]);
@@ -336,10 +370,10 @@ impl Draw<'_> {
         let affine = self.yes();
         let eps = self.one_of(&[1e-5, 0.0, 1e-3]);
         let activation = self.activated();
-        let channels = self.size(20);
+        let channels = self.extent(20);
         let mut x = vec![self.size(3), channels];
         for _ in 0..self.0.below(4) {
-            x.push(self.size(12));
+            x.push(self.extent(12));
         }
         let vectors = if affine { 4 } else { 2 };
         let shapes = [x].into_iter().chain(vec![vec![channels]; vectors]).collect();
@@ -349,11 +383,11 @@ impl Draw<'_> {
     /// Any shape of one to `rank` dimensions.
     fn any_shape(&mut self, rank: usize) -> Vec<usize> {
         let rank = self.size(rank);
-        (0..rank).map(|_| self.size(9)).collect()
+        (0..rank).map(|_| self.extent(9)).collect()
     }
 
     fn activation(&mut self) -> Drawn {
-        let x = if self.yes() { self.any_shape(5) } else { vec![self.size(5000)] };
+        let x = if self.yes() { self.any_shape(5) } else { vec![self.extent(5000)] };
         (Activate { activation: self.activated() }.into(), vec![x])
     }
 
@@ -375,7 +409,7 @@ impl Draw<'_> {
 
     fn global_avg_pool(&mut self) -> Drawn {
         let (n, [h, w]) = self.image();
-        (GlobalAvgPool.into(), vec![vec![n, self.size(20), h, w]])
+        (GlobalAvgPool.into(), vec![vec![n, self.extent(20), h, w]])
     }
 
     fn adaptive_avg_pool2d(&mut self) -> Drawn {
@@ -389,7 +423,7 @@ impl Draw<'_> {
         let mut x = self.any_shape(4);
         let axis = self.0.below(x.len());
         if self.yes() {
-            x[axis] = self.size(300);
+            x[axis] = self.extent(300);
         }
         let temperature = self.one_of(&[1.0, 0.1, 34.0]);
         let from_end = self.yes();
@@ -406,7 +440,7 @@ impl Draw<'_> {
         };
         let features = self.one_of(&[1, 7, 64, 130, 300]) + self.0.below(3);
         x.push(features);
-        let outputs = self.size(40);
+        let outputs = self.extent(40);
         let bias = self.yes();
         let linear = Linear { bias, activation: self.activated() };
         let bias = bias.then(|| vec![outputs]);

@@ -2,6 +2,7 @@
 
 mod budget;
 mod copies;
+mod folding;
 mod limits;
 mod limits_measured;
 mod lost;

@@ -1,0 +1,170 @@
+//! Arrays that the lanes of a workgroup share: what one lane writes, no other may touch until all have met at a barrier.
+//! Software adapters run lanes one after another, so that no result there says whether a barrier is missing.
+//!
+//! The rule knows of touches only what their texts say: an index, and the conditions and loops around. What it cannot
+//! prove apart, it takes for a race.
+
+use super::{code_of, shaders};
+
+/// An element of a shared array is read or written.
+#[derive(Clone, Debug)]
+struct Touch {
+    array: String,
+    index: String,
+    writes: bool,
+    /// The heads of the conditions and loops around it.
+    within: Vec<String>,
+}
+
+impl Touch {
+    fn is_within(&self, head: &str) -> bool {
+        self.within.iter().any(|other| other == head)
+    }
+
+    /// Whether each lane touches an element of its own.
+    fn is_own(&self) -> bool {
+        self.index == "lane" || (self.index == "0" && self.is_within("if lane == 0u"))
+    }
+
+    /// Whether both are done by the first few lanes alone, of which one touches its own element, and the other what lies
+    /// so many elements further, or a multiple of it.
+    fn is_before(&self, other: &Touch) -> bool {
+        self.within.iter().filter(|head| other.is_within(head)).any(|head| {
+            let Some(lanes) = head.strip_prefix("if lane < ") else { return false };
+            let multiple = other.index == format!("lane + {lanes} * i")
+                && other.within.iter().any(|head| head.starts_with("for (var i = 1u;"));
+            self.index == "lane" && (multiple || other.index == format!("lane + {lanes}"))
+        })
+    }
+
+    /// Whether two lanes may touch one element, which one of them writes.
+    fn races(&self, other: &Touch) -> bool {
+        let apart =
+            (self.is_own() && other.is_own()) || self.is_before(other) || other.is_before(self);
+        self.array == other.array && (self.writes || other.writes) && !apart
+    }
+}
+
+/// What lanes do in turn; `None` is a barrier.
+type Course = Vec<Option<Touch>>;
+
+/// The text up to the bracket that closes the one before it.
+fn up_to_closing(text: &str, [opens, closes]: [char; 2]) -> &str {
+    let mut depth = 1;
+    let end = text.find(|c| {
+        depth += i32::from(c == opens) - i32::from(c == closes);
+        depth == 0
+    });
+    &text[..end.unwrap()]
+}
+
+/// The text after `head`, up to the brace that closes what it opens.
+fn block<'a>(code: &'a str, head: &str) -> Option<&'a str> {
+    let (_, rest) = code.split_once(head)?;
+    Some(up_to_closing(rest.split_once('{')?.1, ['{', '}']))
+}
+
+/// The courses that lanes may take through a text. A loop that holds a barrier is left out, or gone through twice: then its
+/// end has met its beginning.
+fn courses(code: &str, text: &str, within: &[String]) -> Result<Vec<Course>, String> {
+    let mut found = vec![Course::new()];
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_alphabetic()) {
+        let after_member = rest[..start].ends_with('.');
+        rest = &rest[start..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let word;
+        (word, rest) = rest.split_at(end);
+        let add = |found: &mut Vec<Course>, step: Option<Touch>| {
+            found.iter_mut().for_each(|course| course.push(step.clone()));
+        };
+        let follow = |found: &[Course], next: &[Course]| -> Vec<Course> {
+            let each = |course| next.iter().map(move |next: &Course| [course, &next[..]].concat());
+            found.iter().flat_map(|course| each(&course[..])).collect()
+        };
+        if word == "if" || word == "for" {
+            let (head, _) = rest.split_once(" {").unwrap();
+            let body = up_to_closing(&rest[head.len() + 2..], ['{', '}']);
+            let within = [within, &[format!("{word}{head}")]].concat();
+            let inner = courses(code, body, &within)?;
+            let meets = inner.iter().flatten().any(Option::is_none);
+            if meets && word == "if" {
+                return Err(format!("a barrier under a condition:{head}"));
+            }
+            let twice = if meets { follow(&inner, &inner) } else { inner };
+            let around = follow(&courses(code, head, &within)?, &twice);
+            let skipped = if meets { found.clone() } else { Vec::new() };
+            found = [follow(&found, &around), skipped].concat();
+            rest = &rest[head.len() + 2 + body.len()..];
+        } else if word == "workgroupBarrier" {
+            add(&mut found, None);
+        } else if code.contains(&format!("fn {word}(")) && rest.starts_with('(') {
+            let body = block(code, &format!("fn {word}(")).unwrap();
+            found = follow(&found, &courses(code, body, within)?);
+        } else if code.contains(&format!("var<workgroup> {word}:")) && !after_member {
+            let Some(open) = rest.strip_prefix('[') else {
+                return Err(format!("{word} as a whole"));
+            };
+            let index = up_to_closing(open, ['[', ']']);
+            let mut after = &rest[index.len() + 2..];
+            while let Some(inner) = after.strip_prefix('[') {
+                after = &inner[up_to_closing(inner, ['[', ']']).len() + 1..];
+            }
+            let sign = after.trim_start().split(' ').next().unwrap();
+            let writes = sign.ends_with('=') && !["==", "!=", "<=", ">="].contains(&sign);
+            let [array, index] = [word, index].map(str::to_owned);
+            add(&mut found, Some(Touch { array, index, writes, within: within.to_vec() }));
+        }
+    }
+    Ok(found)
+}
+
+/// Two touches between which a barrier is missing, if there are any.
+fn race(code: &str) -> Result<(), String> {
+    for course in courses(code, block(code, "fn main(").unwrap(), &[])? {
+        for part in course.split(Option::is_none) {
+            let touches: Vec<&Touch> = part.iter().flatten().collect();
+            for (place, touch) in touches.iter().enumerate() {
+                if let Some(other) = touches[..place].iter().find(|other| touch.races(other)) {
+                    return Err(format!("{other:?}\n{touch:?}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The kernels whose lanes share arrays: name and code.
+fn sharing() -> Vec<(&'static str, String)> {
+    let all = shaders().map(|((kernel, _), shader)| (kernel.name, code_of(&shader.wgsl)));
+    let sharing: Vec<_> = all.filter(|(_, code)| code.contains("var<workgroup>")).collect();
+    assert!(sharing.len() >= 3, "{}", sharing.len());
+    sharing
+}
+
+#[test]
+fn lanes_meet_before_they_touch_what_others_write() {
+    for (name, code) in sharing() {
+        race(&code).unwrap_or_else(|why| panic!("{name}: {why}"));
+    }
+}
+
+/// Without any one of the barriers, or with one lane too many, there is a race, and the rule finds it.
+#[test]
+fn a_barrier_that_is_missing_is_found() {
+    for (name, code) in sharing() {
+        let mut planted = 0;
+        for (from, to) in [
+            ("workgroupBarrier();", ""),
+            ("if lane < 8u {", "if lane < 9u {"),
+            ("if lane < width {", "if lane <= width {"),
+        ] {
+            for (place, _) in code.match_indices(from) {
+                let faulty = [&code[..place], to, &code[place + from.len()..]].concat();
+                assert!(race(&faulty).is_err(), "{name}: {from} at {place}");
+                planted += 1;
+            }
+        }
+        assert!(planted >= 2, "{name}");
+    }
+}
