@@ -35,8 +35,8 @@ pub(super) fn decode(
         return Err("lossless JPEG is not read; write it as PNG".to_owned());
     }
     let size = [info.height, info.width].map(usize::from);
-    let held = info.pixel_format.pixel_bytes().max(channels.count());
-    limits.check(size, held as u64)?;
+    let bytes = info.pixel_format.pixel_bytes().max(channels.count());
+    limits.check(size, bytes as u64)?;
     // A block of 8x8 pixels takes one bit at least: less is a claim, for which nothing should be allocated.
     if size[0].div_ceil(8) * size[1].div_ceil(8) > 8 * file.len() {
         return Err(CUT_SHORT.to_owned());

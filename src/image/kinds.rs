@@ -66,7 +66,7 @@ const SIGNATURES: &[(&[u8], &str)] = &[
     ),
 ];
 
-/// What the file is; the source is at its begin again.
+/// What the file is; the source is at its start again.
 pub(super) fn of(source: &mut (impl Read + Seek)) -> Result<Kind> {
     let mut start = Vec::new();
     source.by_ref().take(1024).read_to_end(&mut start)?;

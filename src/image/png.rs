@@ -1,4 +1,4 @@
-//! PNG, row by row: whatever its depth, no more is held than the bytes that are asked for.
+//! PNG, row by row: whatever its depth, no more is kept than the bytes that are asked for.
 
 use std::io::{BufRead, ErrorKind, Seek};
 

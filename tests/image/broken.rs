@@ -68,7 +68,8 @@ fn bmp(width: i32, height: i32, bits: u16, coding: u32) -> Vec<u8> {
     bmp.extend(width.to_le_bytes().into_iter().chain(height.to_le_bytes()));
     bmp.extend([1, 0].into_iter().chain(bits.to_le_bytes()).chain(coding.to_le_bytes()));
     bmp.extend([0; 20]);
-    bmp.extend([7; 1040]);
+    // A palette, and that the data end here.
+    bmp.extend([7; 1024].into_iter().chain([0, 1]));
     bmp
 }
 
