@@ -47,7 +47,7 @@ pub(super) fn edges(operator: &str) -> Vec<Case> {
             Case::new(
                 "whole workgroups of fours",
                 Add { activation: Activation::None },
-                &[&[8, 1024], &[8, 1024]],
+                &[&[9, 4096], &[9, 4096]],
             ),
             Case::new(
                 "one more than whole workgroups",
