@@ -83,8 +83,10 @@ const READ: &[Row] = &[
     ),
     (&[("best", Floats(0)), ("student", W)], &["student"], &["w"]),
     (&[("student", W), ("state", Numbered)], &["student"], &["w"]),
+    (&[("state_dict", Numbered), ("student", W)], &["student"], &["w"]),
     // Without weights, what there is.
     (&[("best", Floats(0)), ("step", Number(1))], &[], &["best"]),
+    (&[("best", Floats(0)), ("scores", Of(&[("a", Floats(0))]))], &[], &["best"]),
     (&[("counts", Integers)], &[], &[]),
     (&[("w", Sparse)], &[], &[]),
     (&[("meta", V)], &["meta"], &["v"]),
