@@ -106,7 +106,7 @@ impl StateDict {
         }
         let unexpected = unexpected.into_iter().map(str::to_owned).collect();
         // Where no name is right, it may be that all have something in front of them.
-        let prefix = self.common_prefix().filter(|_| missing.len() == names).map(str::to_owned);
+        let prefix = self.common_prefix().filter(|_| missing.len() == names).map(Box::from);
         let network = network.to_owned();
         Err(WeightsError::Mismatch { network, missing, unexpected, misshaped, prefix })
     }

@@ -110,7 +110,7 @@ pub enum WeightsError {
         /// Names with the shape that it takes and the shape found.
         misshaped: Vec<(String, Shape, Shape)>,
         /// What all names of the weights begin with, where none is that of the network.
-        prefix: Option<String>,
+        prefix: Option<Box<str>>,
     },
     /// A tensor's shape and values do not belong together.
     #[error("tensor '{name}': {source}")]

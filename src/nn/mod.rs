@@ -214,7 +214,7 @@ pub(crate) fn dims_of<const R: usize>(
         missing: vec![name.to_owned()],
         unexpected: Vec::new(),
         misshaped: Vec::new(),
-        prefix: weights.common_prefix().filter(|it| !name.starts_with(it)).map(str::to_owned),
+        prefix: weights.common_prefix().filter(|it| !name.starts_with(it)).map(Box::from),
     };
     let shape = weights.shape(name).ok_or_else(missing)?;
     let wrong = |source: ShapeError| Error::Layer {

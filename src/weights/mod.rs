@@ -15,7 +15,7 @@
 //!
 //! Tensors come out in single precision: half, bfloat16 and double precision are converted, doubles to
 //! the nearest single (infinity where they are larger than any). Integers and truth values, such as
-//! `num_batches_tracked`, are left out and listed in [`Loaded::skipped`].
+//! `num_batches_tracked`, and tensors that are not dense are left out and listed in [`Loaded::skipped`].
 
 mod collect;
 mod element;

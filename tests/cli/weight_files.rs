@@ -86,3 +86,12 @@ fn inspect_of_a_file_without_weights_is_an_error() {
     }
     misused(&involution(&arguments!["inspect", folder]), &["is a folder", "counts.safetensors"]);
 }
+
+#[test]
+fn inspect_says_under_which_keys_the_tensors_are() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights/files/nested.pth");
+    let json = involution(&arguments!["inspect", "--json", file]).json();
+    assert_eq!(json["wrapper"], serde_json::json!(["model", "state_dict"]));
+    let text = involution(&arguments!["inspect", file]).stdout;
+    assert!(text.contains("under: model, state_dict"), "{text}");
+}

@@ -78,7 +78,9 @@ fn of_bytes(pickle: Pickle, dtype: &str, more: &[u8]) -> Pickle {
 type Push = fn(Pickle) -> Pickle;
 
 /// What makes a tensor, and its values, or why it is left out.
-const CALLS: &[(&str, Push, Result<&[f32], &str>)] = &[
+type Call = (&'static str, Push, Result<&'static [f32], &'static str>);
+
+const CALLS: &[Call] = &[
     (
         "a state of where it looks",
         |pickle| {
@@ -118,7 +120,7 @@ const CALLS: &[(&str, Push, Result<&[f32], &str>)] = &[
     ),
     ("singles of bytes", |pickle| of_bytes(pickle, "float32", b""), Ok(&[1.0; 2])),
     ("halves of bytes", |pickle| of_bytes(pickle, "float16", b"}"), Ok(&[0.0, 1.875])),
-    ("doubles of bytes", |pickle| of_bytes(pickle, "float64", b""), Ok(&[0.007_812_501_8; 2])),
+    ("doubles of bytes", |pickle| of_bytes(pickle, "float64", b""), Ok(&[0.007_812_502; 2])),
     (
         "negatives of bytes",
         |pickle| of_bytes(pickle, "float32", b"}X\x03\0\0\0neg\x88s"),

@@ -174,8 +174,10 @@ fn calls_of_what_cannot_be_called() {
 /// Each would be a call of a call, as deep as the file is long.
 #[test]
 fn tensors_of_a_class_of_a_class() {
-    let own = Pickle::new().global("torch._tensor", "_rebuild_from_type_v2").op(b"q\0(h\0N)NtR");
-    unsound(own, "a call with the wrong arguments");
+    let class = Pickle::new().global("torch._tensor", "_rebuild_from_type_v2").op(b"q\0");
+    let inner = class.op(b"(").global("torch._utils", "_rebuild_sparse_tensor").op(b"N)Ntq\x01");
+    let twice = inner.op(b"0(h\0Nh\x01NtR");
+    unsound(twice, "a call with the wrong arguments");
 }
 
 #[test]

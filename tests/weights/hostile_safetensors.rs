@@ -54,6 +54,15 @@ fn headers_of_any_length() {
     unsound(&safetensors("{", b""), "EOF");
 }
 
+/// A header of 123 bytes, whose length is a brace, is no JSON.
+#[test]
+fn a_length_that_looks_like_text() {
+    let header = format!("{:123}", one("F32", "2", "0,8"));
+    let bytes = safetensors(&header, &ones(2));
+    assert_eq!(bytes[0], b'{');
+    assert_eq!(measured(&bytes).unwrap().tensors.get("w").unwrap().data(), [1.0; 2]);
+}
+
 #[test]
 fn offsets_that_overlap() {
     let both = |a: &str, b: &str| {

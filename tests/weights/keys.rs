@@ -83,8 +83,10 @@ const READ: &[Row] = &[
     ),
     (&[("best", Floats(0)), ("student", W)], &["student"], &["w"]),
     (&[("student", W), ("state", Numbered)], &["student"], &["w"]),
+    (&[("state_dict", Numbered), ("student", W)], &["student"], &["w"]),
     // Without weights, what there is.
     (&[("best", Floats(0)), ("step", Number(1))], &[], &["best"]),
+    (&[("best", Floats(0)), ("scores", Of(&[("a", Floats(0))]))], &[], &["best"]),
     (&[("counts", Integers)], &[], &[]),
     (&[("w", Sparse)], &[], &[]),
     (&[("meta", V)], &["meta"], &["v"]),
@@ -157,7 +159,7 @@ fn where_there_are_none() {
     let odd = Pickle::new().op(b"}NNs\x88NsG\x40\x04\0\0\0\0\0\0NsC\x02abNs)Ns\x8a\x09");
     let odd = archive(odd.op([1; 9]).op(b"Ns").stop());
     let found =
-        "a dictionary with no tensors, with the keys None, True, 2.5, b'ab', (...),".to_owned();
+        "a dictionary with no tensors, with the keys None, True, 2.5, b'ab', (), ...,".to_owned();
     assert_eq!(refused(&odd), WeightsError::NoStateDict { found });
 }
 
@@ -175,8 +177,10 @@ fn equal_keys() {
 fn keys_that_are_no_texts() {
     let storage = |pickle: Pickle| pickle.storage("FloatStorage", "0", 4);
     let pickle = Pickle::new().op(b"}").text("w").tensor(storage, 0, &[4], &[1]).op(b"s");
-    let loaded = measured(&archive(pickle.op(b"K\x05NsNNs").stop())).unwrap();
+    let pickle = pickle.op(b"K\x05NsNNs(").text("a").op(b"K\x01tNs(K\x01K\x02K\x03K\x04K\x05tNs");
+    let loaded = measured(&archive(pickle.stop())).unwrap();
     let skipped: Vec<_> = loaded.skipped.iter().map(|it| (it.name.as_str(), it.reason)).collect();
     let reason = "its key is not a text";
-    assert_eq!(skipped, [("5", reason), ("None", reason)]);
+    let names = ["5", "None", "('a', 1)", "(1, 2, 3, 4, ...)"];
+    assert_eq!(skipped, names.map(|name| (name, reason)));
 }

@@ -32,6 +32,8 @@ struct Report<'a> {
     file: &'a std::path::Path,
     format: String,
     bytes: u64,
+    /// The keys that lead to the tensors.
+    wrapper: &'a [String],
     tensors: Vec<Row<'a>>,
     skipped: Vec<Skipped<'a>>,
     #[serde(skip)]
@@ -97,6 +99,7 @@ pub fn run(args: &Args, json: bool) -> Result<Outcome> {
         file: &args.file,
         format: loaded.format.to_string(),
         bytes: loaded.tensors.iter().map(|(_, tensor)| 4 * tensor.data().len() as u64).sum(),
+        wrapper: &loaded.wrapper,
         tensors: loaded
             .tensors
             .iter()
@@ -127,6 +130,9 @@ fn text(report: &Report<'_>, all: bool) -> String {
         output::count(report.tensors.len(), "tensor"),
         mib(report.bytes)
     );
+    if !report.wrapper.is_empty() {
+        text += &format!("  under: {}\n", report.wrapper.join(", "));
+    }
     for (key, value) in &report.metadata {
         text += &format!("  {key}: {value}\n");
     }

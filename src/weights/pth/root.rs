@@ -60,7 +60,7 @@ pub(super) fn collect<'a>(
             Value::Text(name) => {
                 named.insert(name, value);
             }
-            _ => found.skip(&shown(key), "its key is not a text"),
+            _ => found.skip(&shown(heap, key), "its key is not a text"),
         }
     }
     for (name, value) in named {
@@ -198,10 +198,7 @@ fn describe<'a>(heap: &Heap<'a>, root: Value<'a>) -> String {
     let mut keys: Vec<String> = Vec::new();
     let mut more = "";
     for &(key, _) in pairs {
-        let key = match key {
-            Value::Text(key) => format!("'{}'", clip(key)),
-            _ => shown(key),
-        };
+        let key = shown(heap, key);
         if keys.contains(&key) {
             continue;
         }
@@ -223,16 +220,30 @@ fn describe<'a>(heap: &Heap<'a>, root: Value<'a>) -> String {
     }
 }
 
+/// Items of a tuple that a key shows.
+const ITEMS: usize = 4;
+
 /// A key that is no text, as Python would print it.
-fn shown(key: Value<'_>) -> String {
-    match key {
+fn shown<'a>(heap: &Heap<'a>, key: Value<'a>) -> String {
+    let one = |key: Value<'a>| match key {
         Value::None => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
+        Value::Text(text) => format!("'{}'", clip(text)),
         Value::Bytes(bytes) => {
             format!("b'{}'", clip(&String::from_utf8_lossy(bytes.get(..64).unwrap_or(bytes))))
         }
-        _ => plain(key).map_or_else(|| "(...)".to_owned(), |text| clip(&text)),
+        _ => plain(key).map_or_else(|| "...".to_owned(), |text| text.into_owned()),
+    };
+    match heap.tuple(key) {
+        Some(items) => {
+            let mut shown: Vec<String> = items.iter().take(ITEMS).map(|&item| one(item)).collect();
+            if items.len() > ITEMS {
+                shown.push("...".to_owned());
+            }
+            format!("({})", shown.join(", "))
+        }
+        None => one(key),
     }
 }
 
