@@ -20,7 +20,7 @@ fn run_reads_weights_behind_the_prefixes_of_tools() {
         write_state(&file, &renamed(|name| format!("{prefix}{name}")));
         for named in [&[][..], &["--model", "rednet_digits"]] {
             let image = digits("7.png");
-            let mut arguments = arguments!["run", "--json", "--adapter", "cpu", image].to_vec();
+            let mut arguments = arguments!["run", "--json", image].to_vec();
             arguments.extend(arguments!["--weights", file]);
             arguments.extend(named.iter().map(std::ffi::OsStr::new));
             let ran = involution(&arguments);
@@ -37,7 +37,7 @@ fn run_names_the_prefix_of_other_names() {
     let refused = |weights: &StateDict, parts: &[&str]| {
         write_state(&file, weights);
         let image = digits("7.png");
-        let call = arguments!["run", "--adapter", "cpu", image, "--weights", file];
+        let call = arguments!["run", image, "--weights", file];
         misused(&involution(&call), &[parts, &["rednet_digits"]].concat());
         let call = [&call[..], &arguments!["--model", "rednet_digits"]].concat();
         misused(&involution(&call), parts);
