@@ -100,7 +100,6 @@ fn sizes_that_a_file_claims_are_refused_before_anything_is_allocated() {
     let limit = |name: &str, bytes: &[u8]| {
         let message = message(name, bytes);
         assert!(message.contains("above the limit of 536870912 bytes"), "{name}: {message}");
-        assert!(message.contains("Limits"), "{message}");
     };
     limit("100000x100000.png", &png(100_000, 100_000, 8, 2));
     limit("60000x60000 of 64 bits.png", &png(60_000, 60_000, 16, 6));
