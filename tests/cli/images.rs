@@ -40,7 +40,6 @@ fn bad_images_among_good_ones_end_nothing() {
         paths.push(path);
     }
     let mut call = vec!["run".into(), "--json".into(), "--batch".into(), "7".into()];
-    call.extend(["--adapter", "cpu"].map(std::ffi::OsString::from));
     call.extend(paths.into_iter().map(PathBuf::into_os_string));
     let ran = involution(&call);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
