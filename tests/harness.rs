@@ -6,7 +6,7 @@ use involution::check::{
 };
 use involution::ops::{Attributes, Op, Operator};
 use involution::reference::{self, Array};
-use involution::{Error, Gpu, Shape, ShapeError, Tensor};
+use involution::{Error, Gpu, Limit, Shape, ShapeError, Tensor};
 use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
@@ -167,6 +167,11 @@ pub fn check_on(
     for name in &names {
         let at = |why: String| format!("{name} on {}: {why}", gpu.adapter());
         let outcome = involution::check::verify::check_candidate(gpu, op, inputs, want, name);
+        // Where a driver would end its loops, another kernel has to do it.
+        let too_long = matches!(outcome, Err(Error::Limit { limit: Limit::Trips, .. }));
+        if too_long && names.last() != Some(name) {
+            continue;
+        }
         let comparison = outcome.map_err(|error| at(error.to_string()))?.map_err(at)?;
         if !comparison.passed() {
             return Err(at(format!("{comparison:?}")));
