@@ -8,6 +8,7 @@ mod weights;
 
 use crate::shape::Shape;
 
+#[cfg(feature = "weights")]
 pub(crate) use weights::LISTED;
 pub use weights::{BadView, WeightsError, WeightsLimit};
 

@@ -137,7 +137,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let json = json || args.json;
     let doubtful = report.images.iter().find_map(|row| Some((&row.image, row.warning.as_ref()?)));
     if let (true, Some((image, warning))) = (json, doubtful) {
-        eprintln!("warning: {}: {warning}", image.display());
+        output::say(format!("warning: {}: {warning}", image.display()));
     }
     output::print(&if json { output::json(&report)? } else { text(&report) })?;
     Ok(Outcome::of(!failed))
