@@ -185,7 +185,7 @@ impl Adapter {
         let old = self.software && self.version.starts_with("Mesa 22.");
         let slow = match old {
             true => {
-                "\n            right, but slow: a newer Mesa is several times as fast, see below"
+                "\n            right, but slow: a newer Mesa is two to three times as fast, see below"
             }
             false => "",
         };

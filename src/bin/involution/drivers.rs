@@ -24,7 +24,7 @@ const BACKPORTS: &str = "sudo apt install -t bookworm-backports mesa-vulkan-driv
 const BACKPORTS_NOTE: &str = "\
 with bookworm-backports among the suites of apt's sources, then sudo apt update:
 sudo sed -i 's/^Suites: bookworm /&bookworm-backports /' /etc/apt/sources.list.d/debian.sources
-Mesa 22.3 of Debian 12 itself is right, but takes seconds to start and several times as long";
+Mesa 22.3 of Debian 12 itself is right, but takes two to three times as long";
 
 const INSTALL: [(&str, &str); 6] = [
     ("Debian 12", BACKPORTS),

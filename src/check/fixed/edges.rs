@@ -65,7 +65,7 @@ pub(super) fn edges(operator: &str) -> Vec<Case> {
 }
 
 /// Windows of 3x3 with a padding of one but for one number of one axis, each with an image: taps, stride and dilation over
-/// rows of whole fours, also where they are halved, and over others; padding over others alone.
+/// rows of whole fours, also where they are halved, and over others; padding of each side over others, above over both.
 fn uneven() -> Vec<(Window, [usize; 2])> {
     let square = Window::new([3, 3]).padding(1);
     let windows = [
@@ -80,7 +80,8 @@ fn uneven() -> Vec<(Window, [usize; 2])> {
         (square.padding(Padding::Explicit { top, left, bottom, right }), [6, 9])
     });
     let on = |image| windows.map(|window| (window, image));
-    [&on([5, 16])[..], &on([6, 9]), &padded].concat()
+    let above = Padding::Explicit { top: 0, left: 1, bottom: 1, right: 1 };
+    [&on([5, 16])[..], &[(square.padding(above), [5, 16])], &on([6, 9]), &padded].concat()
 }
 
 fn uneven_convolutions() -> Vec<Case> {
