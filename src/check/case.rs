@@ -44,7 +44,7 @@ impl Case {
         }
     }
 
-    /// The same case with no negative values.
+    /// Has no negative values.
     pub fn positive(self) -> Self {
         Case { positive: true, ..self }
     }

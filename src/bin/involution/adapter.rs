@@ -103,7 +103,7 @@ impl Flags {
         self.open_with(Tuned::FromEnv)
     }
 
-    /// The same, where kernels go by these measured choices.
+    /// Opens what was asked for, with kernels by these measured choices.
     pub fn open_with(&self, tuned: Tuned) -> Result<Runner> {
         let (runner, fallback) = self.resolve(tuned)?;
         if let Some(reason) = fallback {
