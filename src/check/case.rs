@@ -49,8 +49,8 @@ impl Case {
         Case { positive: true, ..self }
     }
 
-    /// The input tensors: uniform in -1..1, or in 0..1 where all are to be positive, but x as far as its scale, variances positive, and attention a
-    /// weight in 0..1.
+    /// The input tensors: uniform in -1..1, or in 0..1 where all are to be positive, but x as far as its scale, variances
+    /// positive, and attention a weight in 0..1.
     pub fn inputs(&self) -> Vec<Tensor> {
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let names = self.operator.inputs();

@@ -128,7 +128,8 @@ impl Gpu {
         let listens = |kernel: &Kernel| kernel.subgroups;
         let foreign = |kernel: &Kernel| kernel.made_for.is_some_and(|made_for| made_for != class);
         candidates.retain(|c| info.subgroup_size >= SUBGROUP_LANES || !kernels(c, &listens));
-        candidates.sort_by_key(|c| (self.keeps_to_trips(c), !kernels(c, &foreign)));
+        candidates.sort_by_key(|candidate| !kernels(candidate, &foreign));
+        candidates.sort_by_key(|candidate| self.keeps_to_trips(candidate));
         Ok(candidates)
     }
 
