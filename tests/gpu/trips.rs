@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use involution::check::verify::{Report, Settings, verify};
+use involution::check::{expected, fixed};
 use involution::gpu::shader::{self, Fours};
 use involution::gpu::{Choice, Fault};
 use involution::ops::{self, Conv2d, Linear, Op, Operator, Softmax};
@@ -143,4 +144,36 @@ fn the_general_convolution_is_split_over_dispatches() {
         assert!(general.calls.iter().all(|call| call.trips <= 1 << 15));
         assert_eq!(general.scratch.len(), usize::from(dispatches > 1));
     }
+}
+
+/// The bound of a sum of 90,000 values is so wide that a window may be rows beside its place: in two passes each value is
+/// added up in far fewer steps, and has to be that near to the reference.
+#[test]
+fn means_in_two_passes_are_of_the_right_places() {
+    adapters::each(|gpu| {
+        for operator in ["avg_pool2d", "global_avg_pool", "adaptive_avg_pool2d"] {
+            let mut ran = 0;
+            for case in fixed(operator).into_iter().filter(|case| case.positive) {
+                let inputs = case.inputs();
+                let inputs: Vec<&Tensor> = inputs.iter().collect();
+                let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+                let want = expected(&case.operator, &inputs).unwrap().value;
+                let candidates = gpu.candidates(&case.operator, &shapes).unwrap();
+                for candidate in candidates.into_iter().filter(|c| c.calls.len() == 2) {
+                    let steps: usize = candidate.calls.iter().map(|call| call.trips + 4).sum();
+                    let choice = Choice::Named(candidate.name);
+                    let output = gpu.run_guarded(&case.operator, &inputs, &choice).unwrap().output;
+                    for (&got, want) in output.data().iter().zip(&want.data) {
+                        let off = (f64::from(got) - want).abs() / want;
+                        assert!(
+                            off <= steps as f64 * f64::from(f32::EPSILON) / 2.0,
+                            "{case}: {off}"
+                        );
+                    }
+                    ran += 1;
+                }
+            }
+            assert!(ran > 0, "{operator}");
+        }
+    });
 }
