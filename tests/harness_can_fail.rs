@@ -3,9 +3,8 @@
 use involution::check::verify::{Settings, check_candidate, verify};
 use involution::check::{Case, Comparison, Expected, compare, expected};
 use involution::gpu::Fault;
-use involution::ops::{
-    Activate, Activation, Candidate, Conv2d, DynamicConv2d, Involution, Operator,
-};
+use involution::kernels::Candidate;
+use involution::ops::{Activate, Activation, Conv2d, DynamicConv2d, Involution, Operator};
 use involution::reference::{self, Array};
 use involution::{Error, Tensor, Window};
 

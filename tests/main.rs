@@ -17,6 +17,7 @@ mod harness;
 mod harness_can_fail;
 #[cfg(feature = "image")]
 mod image;
+mod kernels;
 mod models;
 mod networks;
 mod nn;

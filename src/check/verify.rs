@@ -7,7 +7,8 @@ use super::winograd::compare_transformed;
 use super::{Expected, expected};
 use crate::error::{Error, Limit, Result, count};
 use crate::gpu::{Choice, Gpu};
-use crate::ops::{Candidate, NAMES, Op, Operator, winograd};
+use crate::kernels::{Candidate, Tolerance};
+use crate::ops::{NAMES, Op, Operator};
 use crate::reference::{self, Array};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -247,9 +248,9 @@ pub fn check_candidate(
         let elements = count(run.disturbed, "element");
         return Ok(Err(format!("{elements} beside the output or the scratch written")));
     }
-    Ok(Ok(match kernel.ends_with(winograd::NAME) {
-        true => compare_transformed(op, inputs, want, &run.output),
-        false => compare(want, &run.output),
+    Ok(Ok(match run.tolerance {
+        Tolerance::Winograd => compare_transformed(op, inputs, want, &run.output),
+        Tolerance::Direct => compare(want, &run.output),
     }))
 }
 

@@ -8,8 +8,10 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use super::pipeline_cache::PipelineFile;
+use super::profile_of::profile;
 use super::shader::Fours;
 use crate::error::{Error, Result};
+use crate::kernels::DeviceProfile;
 use crate::tuned::Tuned;
 
 /// Which adapter to open.
@@ -191,6 +193,8 @@ pub(crate) struct Context {
     pub queue: wgpu::Queue,
     pub limits: wgpu::Limits,
     pub info: AdapterInfo,
+    /// What kernels are chosen by; how long loops may be is not known yet.
+    pub profile: DeviceProfile,
     /// Whether the host can write and read tensors where they lie.
     pub in_place: bool,
     /// How kernels take four neighbouring values from a buffer.
@@ -256,7 +260,19 @@ impl Context {
         let in_place = device.features().contains(WANTED_OF_SOFTWARE);
         let words = device.features().contains(wgpu::Features::SHADER_INT64);
         let fours = if words { Fours::Words } else { Fours::Floats };
-        Ok(Context { device, queue, limits, info, in_place, fours, budget, planted, reports })
+        let profile = profile(&adapter, &device, &limits);
+        Ok(Context {
+            device,
+            queue,
+            limits,
+            info,
+            profile,
+            in_place,
+            fours,
+            budget,
+            planted,
+            reports,
+        })
     }
 
     /// An error where the device is gone or has complained outside of any call.

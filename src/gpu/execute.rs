@@ -12,7 +12,7 @@ use super::profile::Queries;
 use super::split::Chunk;
 use super::{Choice, Gpu};
 use crate::error::{Error, Limit, Result};
-use crate::kernel::{Grid, KernelCall};
+use crate::kernels::{Grid, KernelCall};
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
 
@@ -342,12 +342,14 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+    use crate::kernels::general;
     use crate::ops::Activate;
 
     /// What `fold` makes of so many workgroups of a size.
     fn folded(groups: usize, workgroup_size: u32) -> Result<[u32; 3]> {
-        let ways = Activate::default().candidates(&[&Shape::from([1])]).unwrap();
-        let call = KernelCall { grid: Grid::Workgroups(groups), ..ways[0].calls[0].clone() };
+        let op = Activate::default().into();
+        let general = general(&op, &[&Shape::from([1])]).unwrap().unwrap();
+        let call = KernelCall { grid: Grid::Workgroups(groups), ..general.calls[0].clone() };
         fold(&call, workgroup_size, &wgpu::Limits::default())
     }
 

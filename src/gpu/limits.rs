@@ -8,7 +8,7 @@ use super::bind::Binder;
 use super::execute::{Dispatch, GpuTensor};
 use super::{AdapterInfo, Gpu};
 use crate::error::{Error, Result};
-use crate::kernel::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params};
+use crate::kernels::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params};
 use crate::ops::Cost;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

@@ -1,4 +1,4 @@
-//! The only part of the crate that names wgpu: it carries out [`KernelCall`](crate::kernel::KernelCall)s.
+//! The only part of the crate that names wgpu: it carries out [`KernelCall`](crate::kernels::KernelCall)s.
 //!
 //! [`Gpu`] opens a device; [`Gpu::run`] runs an operator from host tensors to a host tensor;
 //! [`Gpu::upload`], [`Gpu::apply`] and [`Gpu::download`] keep tensors on the device in between.
@@ -17,6 +17,7 @@ mod pipeline_cache;
 mod pipelines;
 mod probe;
 mod profile;
+mod profile_of;
 mod readback;
 pub mod shader;
 mod split;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Result;
+use crate::kernels::DeviceProfile;
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -59,8 +61,7 @@ struct Inner {
     pipelines: pipelines::Pipelines,
     pool: buffers::Pool,
     options: Options,
-    /// Iterations of the loops of one invocation.
-    max_trips: usize,
+    profile: DeviceProfile,
     /// Read once, when the device is opened.
     tuned: Choices,
     in_flight: execute::InFlight,
@@ -76,7 +77,7 @@ pub enum Choice {
     /// The one the operator prefers, or the one that was [measured](crate::tuned) to be faster.
     #[default]
     Preferred,
-    /// The one of this name, as in [`Candidate`](crate::ops::Candidate).
+    /// The one of this name, as in [`Candidate`](crate::kernels::Candidate).
     Named(String),
 }
 
@@ -108,8 +109,9 @@ impl Gpu {
     /// A device with empty caches that gives so many iterations to the loops of an invocation.
     fn of(context: Context, options: &Options, trips: Option<usize>) -> Result<Self> {
         let unlimited = usize::MAX;
+        let max_trips = trips.unwrap_or(unlimited).min(options.max_trips.unwrap_or(unlimited));
         Ok(Gpu(Arc::new(Inner {
-            max_trips: trips.unwrap_or(unlimited).min(options.max_trips.unwrap_or(unlimited)),
+            profile: DeviceProfile { max_trips, ..context.profile.clone() },
             tuned: Choices::load(&options.tuned, &context.info.identity())?,
             pipelines: pipelines::Pipelines::new(pipeline_cache::open(
                 &context,
@@ -141,10 +143,15 @@ impl Gpu {
         &self.0.context.info
     }
 
+    /// What the device can do, as far as kernels are chosen by it.
+    pub fn profile(&self) -> &DeviceProfile {
+        &self.0.profile
+    }
+
     /// The iterations that loops of one invocation may make together, where the driver or the
     /// [options](Options::max_trips) set a limit: no candidate that could need more is run.
     pub fn max_trips(&self) -> Option<usize> {
-        Some(self.0.max_trips).filter(|&trips| trips < usize::MAX)
+        Some(self.0.profile.max_trips).filter(|&trips| trips < usize::MAX)
     }
 
     /// What the buffer pool holds.

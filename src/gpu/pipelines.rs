@@ -10,7 +10,7 @@ use super::device::Context;
 use super::pipeline_cache::PipelineCache;
 use super::shader::{self, Shader};
 use crate::error::{Error, Limit, Result};
-use crate::kernel::KernelKey;
+use crate::kernels::KernelKey;
 
 /// A compiled kernel.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::execute::Dispatch;
 use super::limits::{copying, loading, multiplying};
 use super::profile::Timing;
 use crate::error::{Error, Result, ShapeError};
-use crate::kernel::KernelCall;
+use crate::kernels::KernelCall;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 

@@ -1,7 +1,8 @@
 //! Where measured choices take effect: which adapter they are for, and the order of candidates.
 
 use super::{AdapterInfo, Gpu};
-use crate::ops::{Candidate, Operator};
+use crate::kernels::Candidate;
+use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tuned::{Choices, Identity};
 

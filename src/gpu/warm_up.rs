@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Gpu;
 use crate::error::{Error, Result};
-use crate::kernel::KernelKey;
+use crate::kernels::KernelKey;
 
 /// How far the compiling of kernels has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Progress {
 
 impl Gpu {
     /// Compiles kernels in parallel, so that the first call that uses them does not wait. The keys of a
-    /// call are those of its candidates' [`KernelCall`](crate::kernel::KernelCall)s.
+    /// call are those of its candidates' [`KernelCall`](crate::kernels::KernelCall)s.
     pub fn warm_up(&self, keys: &[KernelKey]) -> Result<()> {
         self.warm_up_with(keys, |_| {})
     }

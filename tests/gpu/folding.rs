@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use involution::check::verify::check_candidate;
 use involution::check::{Case, expected, fixed};
 use involution::gpu::shader::{self, Fours};
-use involution::kernel::{Grid, KernelCall, Tile};
-use involution::ops::{Candidate, NAMES};
+use involution::kernels::{Candidate, Grid, KernelCall, Tile};
+use involution::ops::NAMES;
 use involution::{Error, Gpu, Limit};
 
 use crate::{adapters, harness};

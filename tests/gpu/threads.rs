@@ -2,7 +2,7 @@
 
 use involution::check::{compare, expected};
 use involution::gpu::{AdapterInfo, Choice, Gpu, GpuTensor, Guarded, Options, Prepared, Timing};
-use involution::kernel::KernelCall;
+use involution::kernels::KernelCall;
 use involution::ops::{NAMES, Operator};
 use involution::{Error, Shape, Tensor};
 
