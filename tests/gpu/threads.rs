@@ -22,9 +22,10 @@ fn everything_goes_between_threads() {
     check::<(AdapterInfo, Choice, Options, Guarded, Timing)>();
     fn future<T: Send>(_: T) {}
     adapters::each(|gpu| {
-        let x = gpu.upload(&Tensor::filled([4], 1.0).unwrap()).unwrap();
+        let host = Tensor::filled([4], 1.0).unwrap();
+        let x = gpu.upload(&host).unwrap();
         future(gpu.download_async(&x));
-        future(gpu.run_async(involution::ops::GlobalAvgPool, &[]));
+        future(gpu.run_async(involution::ops::GlobalAvgPool, &[&host]));
     });
 }
 

@@ -89,7 +89,7 @@ pub fn all() -> Result<Vec<Workload>> {
     for (group, networks) in NETWORKS {
         for network in networks {
             let model = models::by_name(network, None)?;
-            list.layer(group, model.as_ref(), &model.example_input())?;
+            list.layer(group, model.as_ref(), &model.preprocessing().input(1))?;
         }
     }
     list.examples()?;

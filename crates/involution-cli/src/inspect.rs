@@ -68,7 +68,7 @@ struct Network {
 
 fn recognised(weights: &involution::StateDict) -> Result<Option<Network>> {
     let Some((name, model)) = models::recognise(weights) else { return Ok(None) };
-    let input = model.example_input();
+    let input = model.preprocessing().input(1);
     let plan = model.plan(&input)?;
     let (parameters, macs, flops) = (plan.parameters(), plan.macs()?, plan.mmcls_flops()?);
     let memory = plan.keep(&[model.output()])?.fuse().memory()?;

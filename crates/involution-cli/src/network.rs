@@ -68,11 +68,11 @@ pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
             }
         },
     };
-    let plan = model.plan(&model.example_input())?;
+    let plan = model.example_plan()?;
     plan.check_weights(&weights).map_err(|error| {
         let fits = |inner: &StateDict| {
             let model = models::by_name(&name, Some(inner))?;
-            model.plan(&model.example_input())?.check_weights(inner)
+            model.example_plan()?.check_weights(inner)
         };
         let behind = behind(&weights, |inner| fits(inner).is_ok()).unwrap_or_default();
         bad_use(format!("{}: {error}{behind}{left_out}", file.display()))
@@ -102,7 +102,7 @@ impl Ready {
         match runner {
             Runner::Gpu(gpu) => Ok(Ready::Gpu(gpu.load_shared(layer.into(), weights)?)),
             Runner::Reference => {
-                layer.plan(&layer.example_input())?.check_weights(&weights)?;
+                layer.example_plan()?.check_weights(&weights)?;
                 Ok(Ready::Reference { layer, weights })
             }
         }

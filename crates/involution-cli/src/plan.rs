@@ -153,7 +153,7 @@ fn network(args: &Args) -> Result<(Box<dyn Layer>, Shape)> {
     if args.any_size {
         model = model.any_size();
     }
-    let shape = model.example_input();
+    let shape = model.preprocessing().input(1);
     Ok((model, shape))
 }
 

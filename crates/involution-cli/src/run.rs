@@ -107,7 +107,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let recipe = network.model.preprocessing();
     let knows_digits = network.name == network::DEFAULT;
     // Whatever is wrong with the call is said before a device is opened.
-    let plan = network.model.plan(&network.model.example_input())?;
+    let plan = network.model.example_plan()?;
     plan.check_weights(&network.weights)?;
     let runner = flags.open()?;
     let started = Instant::now();

@@ -173,7 +173,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 /// The calls that are asked for, and the input of the network.
 fn calls_of(args: &Args) -> Result<(Vec<Call>, Shape)> {
     let model = models::by_name(&args.model, None)?;
-    let mut dims = model.example_input().dims().to_vec();
+    let mut dims = model.preprocessing().input(1).dims().to_vec();
     dims[0] = args.batch;
     if let Some(size) = args.size.as_deref().map(plan::parse_size).transpose()? {
         dims[2..].copy_from_slice(&size);

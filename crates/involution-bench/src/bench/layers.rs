@@ -60,7 +60,7 @@ pub fn select_networks(args: &Args) -> Result<Vec<Workload>> {
     let mut list = List { batches: &args.batch, tolerance: NETWORK, rows: Vec::new() };
     for name in NETWORKS {
         let model: Arc<dyn Model> = models::by_name(name, None)?.into();
-        let x = model.example_input();
+        let x = model.preprocessing().input(1);
         list.add_shared(name.to_owned(), model, &x.dims()[1..]);
     }
     selected(list.rows, args, |row| &row.name, |row| &row.shapes[0])
@@ -115,24 +115,25 @@ impl Layer for Bottleneck {
         "bottleneck".to_owned()
     }
 
-    fn example_input(&self) -> Shape {
-        Shape::from([1, 4 * self.channels, 7, 7])
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+        vec![("x", Shape::from([1, 4 * self.channels, 7, 7]))]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> involution::Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> involution::Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         let (narrow, wide) = (self.channels, 4 * self.channels);
         let reduce = ConvBnAct::new(wide, narrow, [1, 1]);
-        let y = plan.scope("conv1", |plan| reduce.build(plan, x))?;
+        let y = plan.scope("conv1", |plan| reduce.build_one(plan, x))?;
         let y = plan.scope("conv2", |plan| match &self.middle {
-            Middle::Conv(conv) => conv.build(plan, y),
+            Middle::Conv(conv) => conv.build_one(plan, y),
             Middle::Involution(involution) => {
-                let y = involution.build(plan, y)?;
-                plan.scope("bn", |plan| NormRelu { channels: narrow }.build(plan, y))
+                let y = involution.build_one(plan, y)?;
+                plan.scope("bn", |plan| NormRelu { channels: narrow }.build_one(plan, y))
             }
         })?;
         let widen = ConvBnAct::new(narrow, wide, [1, 1]).activation(Activation::None);
-        let y = plan.scope("conv3", |plan| widen.build(plan, y))?;
-        plan.apply("add", Add { activation: Activation::Relu }, &[y, x])
+        let y = plan.scope("conv3", |plan| widen.build_one(plan, y))?;
+        Ok(vec![plan.apply("add", Add { activation: Activation::Relu }, &[y, x])?])
     }
 }
 

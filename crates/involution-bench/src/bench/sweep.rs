@@ -126,7 +126,7 @@ impl<'a> Subject<'a> {
     fn usual_size(&self) -> usize {
         match self {
             Subject::Operator(_) => operator::USUAL_SIZE,
-            Subject::Network(_, model) => model.example_input().dims()[2],
+            Subject::Network(_, model) => model.preprocessing().input(1).dims()[2],
         }
     }
 
@@ -138,7 +138,7 @@ impl<'a> Subject<'a> {
                 (name, Work::Operator(op), shapes, LAYER)
             }
             Subject::Network(name, model) => {
-                let channels = model.example_input().dims()[1];
+                let channels = model.preprocessing().input(1).dims()[1];
                 let x = Shape::from([batch, channels, size, size]);
                 (name, Work::Layer(model.clone()), vec![x], NETWORK)
             }

@@ -200,11 +200,14 @@ impl Layer for Chain {
         "chain".to_owned()
     }
 
-    fn example_input(&self) -> Shape {
-        Shape::from([4])
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+        vec![("x", Shape::from([4]))]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> involution::Result<Value> {
-        (0..self.count).try_fold(x, |x, step| plan.apply(&step.to_string(), relu(), &[x]))
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> involution::Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
+        let y =
+            (0..self.count).try_fold(x, |x, step| plan.apply(&step.to_string(), relu(), &[x]))?;
+        Ok(vec![y])
     }
 }

@@ -20,7 +20,7 @@ pub struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Before the first step of a plan of one input.
     pub fn new(plan: &'a Plan, x: &Tensor) -> Self {
-        let values = plan.inputs().first().map(|&input| (input, x.clone()));
+        let values = plan.inputs().first().map(|&(_, input)| (input, x.clone()));
         let read = plan.steps().iter().flat_map(|step| step.inputs.iter());
         let kept = plan.outputs().iter().map(|(_, value)| value);
         let mut readers = HashMap::new();

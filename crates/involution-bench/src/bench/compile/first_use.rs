@@ -99,7 +99,7 @@ fn misses(workload: &Workload, output: &Tensor) -> Option<String> {
 /// The first run of a network, from its weights. With zeros for all but the bias of its head, that is its answer.
 fn network(gpu: &Gpu, name: &str) -> Result<First> {
     let model: Arc<dyn Model> = models::by_name(name, None)?.into();
-    let x = model.example_input();
+    let x = model.preprocessing().input(1);
     let plan = model.plan(&x)?;
     let head = plan.weights().iter().rfind(|weight| weight.name.ends_with("bias"));
     let head = head.map(|weight| weight.name.clone());

@@ -129,18 +129,19 @@ impl Layer for NormRelu {
         "batch_norm_relu".to_owned()
     }
 
-    fn example_input(&self) -> Shape {
-        Shape::from([1, self.channels, 1, 1])
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+        vec![("x", Shape::from([1, self.channels, 1, 1]))]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         let channels = self.channels;
         let weight = plan.weight("weight", [channels]);
         let bias = plan.weight("bias", [channels]);
         let mean = plan.statistic("running_mean", [channels]);
         let variance = plan.statistic("running_var", [channels]);
         let op = BatchNorm { activation: Activation::Relu, ..BatchNorm::default() };
-        plan.apply("", op, &[x, mean, variance, weight, bias])
+        Ok(vec![plan.apply("", op, &[x, mean, variance, weight, bias])?])
     }
 }
 

@@ -1,105 +1,8 @@
-//! Shapes, sliding windows, and the checks that every operator makes once, up front, by dimension name.
+//! Sliding windows and their padding.
 
-use std::fmt;
-
-use crate::error::ShapeError;
+use super::error::ShapeError;
 
 type Result<T> = std::result::Result<T, ShapeError>;
-
-/// The sizes of a tensor's dimensions, outermost first (NCHW for images).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Shape(Vec<usize>);
-
-impl Shape {
-    /// A shape with these sizes.
-    pub fn new(dims: impl Into<Vec<usize>>) -> Self {
-        Shape(dims.into())
-    }
-
-    /// The sizes, outermost first.
-    pub fn dims(&self) -> &[usize] {
-        &self.0
-    }
-
-    /// The number of dimensions.
-    pub fn rank(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The number of elements, or an error where it cannot be counted in 63 bits of bytes.
-    pub fn elements(&self) -> Result<usize> {
-        let overflow = ShapeError::Overflow { what: "the number of elements", bits: 63 };
-        let count = self.0.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-        match count {
-            Some(count) if count <= isize::MAX as usize / 8 => Ok(count),
-            _ => Err(overflow),
-        }
-    }
-
-    /// This shape as `[N, C, H, W]`; an error names `tensor` where it is not one or is empty.
-    pub fn nchw(&self, tensor: &'static str) -> Result<[usize; 4]> {
-        self.array(tensor, "[N, C, H, W]")
-    }
-
-    /// This shape as an array of `R` sizes; an error names `tensor` and its `layout`
-    /// where the rank differs or a dimension is empty.
-    pub fn array<const R: usize>(
-        &self,
-        tensor: &'static str,
-        layout: &'static str,
-    ) -> Result<[usize; R]> {
-        let dims = <[usize; R]>::try_from(self.0.as_slice()).map_err(|_| ShapeError::Rank {
-            tensor,
-            expected: layout,
-            found: self.clone(),
-        })?;
-        self.not_empty(tensor)?;
-        Ok(dims)
-    }
-
-    /// An error that names `tensor` where a dimension is 0 or the elements cannot be counted.
-    pub fn not_empty(&self, tensor: &'static str) -> Result<()> {
-        if self.elements()? == 0 {
-            return Err(ShapeError::Empty { tensor, shape: self.clone() });
-        }
-        Ok(())
-    }
-
-    /// An error that names everything where dimension `index` of `tensor` is not `expected`.
-    pub fn expect(
-        &self,
-        tensor: &'static str,
-        index: usize,
-        dimension: &'static str,
-        expected: usize,
-        because: impl FnOnce() -> String,
-    ) -> Result<()> {
-        let found = self.0.get(index).copied().unwrap_or(0);
-        if found == expected {
-            return Ok(());
-        }
-        Err(ShapeError::Dimension {
-            tensor,
-            dimension,
-            expected,
-            found,
-            because: because(),
-            shape: self.clone(),
-        })
-    }
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
-impl<const R: usize> From<[usize; R]> for Shape {
-    fn from(dims: [usize; R]) -> Self {
-        Shape(dims.to_vec())
-    }
-}
 
 /// How a window's input is extended with zeros (with minus infinity for max pooling).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,7 +28,7 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// The same rows on top and bottom, the same columns left and right.
+    /// So many rows above and below, so many columns left and right.
     pub fn symmetric(rows: usize, columns: usize) -> Self {
         Padding::Explicit { top: rows, left: columns, bottom: rows, right: columns }
     }
@@ -163,17 +66,17 @@ impl Window {
         Window { kernel_size, stride: [1, 1], padding: Padding::default(), dilation: [1, 1] }
     }
 
-    /// The same window with this stride.
+    /// Sets the stride.
     pub fn stride(self, stride: [usize; 2]) -> Self {
         Window { stride, ..self }
     }
 
-    /// The same window with this padding.
+    /// Sets the padding.
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
         Window { padding: padding.into(), ..self }
     }
 
-    /// The same window with this dilation.
+    /// Sets the dilation.
     pub fn dilation(self, dilation: [usize; 2]) -> Self {
         Window { dilation, ..self }
     }
@@ -247,23 +150,4 @@ pub(crate) fn positive(parameter: &'static str, value: [usize; 2]) -> Result<()>
         must: "at least 1 and below 2^31",
         value: format!("{}x{}", value[0], value[1]),
     })
-}
-
-/// `value / divisor` where it comes out even; an error names both otherwise.
-pub fn divide(what: &'static str, value: usize, by: &'static str, divisor: usize) -> Result<usize> {
-    if divisor > 0 && value.is_multiple_of(divisor) {
-        Ok(value / divisor)
-    } else {
-        Err(ShapeError::NotDivisible { what, value, by, divisor })
-    }
-}
-
-/// The greatest common divisor; 1 where both are 0.
-pub(crate) fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
-}
-
-/// A size as the `u32` that kernels count in; an error names it where it does not fit.
-pub fn to_u32(what: &'static str, value: usize) -> Result<u32> {
-    u32::try_from(value).map_err(|_| ShapeError::Overflow { what, bits: 32 })
 }

@@ -1,25 +1,7 @@
 //! A tensor on the host: a shape and its values, row-major, outermost dimension first.
 
-use crate::error::ShapeError;
-use crate::shape::Shape;
-
-/// How one element is stored. Single precision today; half precision storage will be a variant here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum ElementType {
-    /// IEEE 754 single precision.
-    #[default]
-    F32,
-}
-
-impl ElementType {
-    /// Bytes of one element.
-    pub fn size(self) -> usize {
-        match self {
-            ElementType::F32 => 4,
-        }
-    }
-}
+use super::dtype::DType;
+use crate::shape::{Shape, ShapeError};
 
 /// A shape and its values.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,10 +14,7 @@ impl Tensor {
     /// A tensor of these values; an error where their number does not belong to the shape.
     pub fn new(shape: impl Into<Shape>, data: Vec<f32>) -> Result<Self, ShapeError> {
         let shape = shape.into();
-        let expected = shape.elements()?;
-        if data.len() != expected {
-            return Err(ShapeError::DataLength { shape, expected, found: data.len() });
-        }
+        shape.holds(data.len())?;
         Ok(Tensor { shape, data })
     }
 
@@ -51,9 +30,9 @@ impl Tensor {
         &self.shape
     }
 
-    /// How the elements are stored.
-    pub fn element_type(&self) -> ElementType {
-        ElementType::F32
+    /// The type of its elements.
+    pub fn dtype(&self) -> DType {
+        DType::F32
     }
 
     /// The values, row-major.

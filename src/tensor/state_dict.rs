@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use super::owned::Tensor;
 use crate::error::WeightsError;
 use crate::shape::Shape;
-use crate::tensor::Tensor;
 
 /// Tensors by name.
 #[derive(Debug, Clone, PartialEq, Default)]

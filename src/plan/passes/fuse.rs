@@ -1,11 +1,13 @@
 //! Passes that make a plan faster and leave its results as they are, up to rounding.
 
-use super::{Action, Constant, Norm, Plan, Source, Step, Value, ValueInfo};
 use crate::ops::{Activation, BatchNorm, Operator, SpanInvolution};
+use crate::plan::constant::{Constant, Norm};
+use crate::plan::graph::{Action, Plan, Source, Step, Value, ValueInfo};
 use crate::shape::{Shape, Window};
+use crate::tensor::DType;
 
 impl Plan {
-    /// The same plan with every pass applied: normalisations folded into the convolutions and involutions before them,
+    /// Applies every pass: normalisations folded into the convolutions and involutions before them,
     /// sums done by the convolution that makes one of the operands, kernels made by the involution that uses them, and
     /// activations by the step that makes their input.
     pub fn fuse(mut self) -> Plan {
@@ -201,7 +203,12 @@ impl Plan {
     }
 
     fn new_constant(&mut self, name: String, shape: Shape, constant: Constant) -> Value {
-        self.new_value(ValueInfo { name, shape, source: Source::Constant(constant) })
+        self.new_value(ValueInfo {
+            name,
+            shape,
+            dtype: DType::F32,
+            source: Source::Constant(constant),
+        })
     }
 
     fn new_value(&mut self, info: ValueInfo) -> Value {
