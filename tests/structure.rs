@@ -30,7 +30,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("tuned", &["shape", "error", "ops", "store"]),
     ("gpu", &["tensor", "shape", "error", "kernel", "ops", "reference", "plan", "store", "tuned"]),
     ("tolerance", &["tensor", "shape", "error", "kernel", "ops", "reference", "gpu"]),
-    ("tune", &["tensor", "shape", "error", "ops", "plan", "reference", "tuned", "gpu", "tolerance"]),
+    (
+        "tune",
+        &["tensor", "shape", "error", "ops", "plan", "reference", "tuned", "gpu", "tolerance"],
+    ),
 ];
 
 /// A source file below `src/`, without comments and without its unit tests.

@@ -144,7 +144,8 @@ impl Report {
     /// A miss where nothing was held against this operator: what was not checked is not right.
     fn has_some(&mut self, operator: &'static str) {
         if !self.rows.iter().any(|row| row.op == operator) {
-            let missing = "there is no case of this operator: crates/involution-check makes none".to_owned();
+            let missing =
+                "there is no case of this operator: crates/involution-check makes none".to_owned();
             self.record(operator, operator, Err(missing), &|| operator.to_owned());
         }
     }
