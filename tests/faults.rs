@@ -4,11 +4,11 @@
 use std::fmt::Write;
 
 use involution::Gpu;
-use involution::check::verify::{Report, Settings, verify};
-use involution::check::{expected, fixed};
 use involution::gpu::Fault;
 use involution::kernels::all;
 use involution::ops::NAMES;
+use involution_check::verify::{Report, Settings, verify};
+use involution_check::{expected, fixed};
 
 use crate::{adapters, harness};
 use table::{EDGES, FAULTS, Row};

@@ -1,8 +1,8 @@
 //! The candidates of every operator on devices that are only described.
 
-use involution::check::fixed;
 use involution::kernels::{Candidate, DeviceClass, DeviceProfile, GENERAL, candidates, general};
 use involution::ops::NAMES;
+use involution_check::fixed;
 
 use crate::harness::{described, sample};
 

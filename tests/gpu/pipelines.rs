@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Barrier;
 
-use involution::check::{compare, expected};
 use involution::gpu::{Choice, Fault, Gpu, Timer};
 use involution::ops::{Activate, Op, Operator};
 use involution::{Error, Tensor};
+use involution_check::{compare, expected};
 
 use super::{run, some_work};
 use crate::{adapters, harness};
