@@ -13,10 +13,10 @@ use crate::ops::Cost;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-static COPY: Kernel = crate::kernel!("limits/copy", [&[]]);
-static MULTIPLY_ADD: Kernel = crate::kernel!("limits/multiply_add", [&[]]);
-static LOADS: Kernel = crate::kernel!("limits/loads", [&[]]);
-static TRIPS: Kernel = crate::kernel!("limits/trips", [&[]]);
+static COPY: Kernel = crate::kernels::kernel!("limits/copy", [&[]]);
+static MULTIPLY_ADD: Kernel = crate::kernels::kernel!("limits/multiply_add", [&[]]);
+static LOADS: Kernel = crate::kernels::kernel!("limits/loads", [&[]]);
+static TRIPS: Kernel = crate::kernels::kernel!("limits/trips", [&[]]);
 
 /// Shaders that measure an adapter.
 pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &LOADS, &TRIPS];

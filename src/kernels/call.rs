@@ -35,8 +35,6 @@ pub(crate) const SUBGROUP_LANES: usize = 8;
 pub type Tile = &'static [(&'static str, u32)];
 
 /// Names a shader file below `shaders/` and lists the tiles that it is shipped with.
-#[macro_export]
-#[doc(hidden)]
 macro_rules! kernel {
     ($name:literal, [$($tile:expr),* $(,)?]) => {
         $crate::kernels::Kernel {
@@ -47,6 +45,8 @@ macro_rules! kernel {
         }
     };
 }
+
+pub(crate) use kernel;
 
 impl Kernel {
     /// Marks the kernel as one that needs subgroups.

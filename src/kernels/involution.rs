@@ -10,10 +10,12 @@ use crate::shape::{Shape, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-static INVOLUTION: Kernel = crate::kernel!("involution", [&[("C", 4)]]);
-static ROW: Kernel = crate::kernel!("involution/row", [&[("C", 4)], &[("C", 8)]]);
-static ALIGNED: Kernel = of_taps(crate::kernel!("involution/held_quads", []), ALIGNED_TILES);
-static SCALAR: Kernel = of_taps(crate::kernel!("involution/held_singles", []), SCALAR_TILES);
+static INVOLUTION: Kernel = crate::kernels::kernel!("involution", [&[("C", 4)]]);
+static ROW: Kernel = crate::kernels::kernel!("involution/row", [&[("C", 4)], &[("C", 8)]]);
+static ALIGNED: Kernel =
+    of_taps(crate::kernels::kernel!("involution/held_quads", []), ALIGNED_TILES);
+static SCALAR: Kernel =
+    of_taps(crate::kernels::kernel!("involution/held_singles", []), SCALAR_TILES);
 
 pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW, &ALIGNED, &SCALAR];
 

@@ -18,6 +18,7 @@ mod select;
 mod span_involution;
 mod unfold;
 
+pub(crate) use call::kernel;
 pub use call::{
     Grid, Kernel, KernelCall, KernelKey, MOST_TRIPS, Operand, Params, Scalar, Tile, nested,
 };

@@ -19,10 +19,13 @@ use crate::shape::{Shape, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-static SPAN_INVOLUTION: Kernel = crate::kernel!("span_involution", [&[("C", 16)], &[("C", 4)]]);
-static ALIGNED: Kernel = of_taps(crate::kernel!("span_involution/quads", []), ALIGNED_TILES);
-static SCALAR: Kernel = of_taps(crate::kernel!("span_involution/singles", []), SCALAR_TILES);
-static PACK: Kernel = crate::kernel!("span_involution/pack", [&[]]);
+static SPAN_INVOLUTION: Kernel =
+    crate::kernels::kernel!("span_involution", [&[("C", 16)], &[("C", 4)]]);
+static ALIGNED: Kernel =
+    of_taps(crate::kernels::kernel!("span_involution/quads", []), ALIGNED_TILES);
+static SCALAR: Kernel =
+    of_taps(crate::kernels::kernel!("span_involution/singles", []), SCALAR_TILES);
+static PACK: Kernel = crate::kernels::kernel!("span_involution/pack", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&SPAN_INVOLUTION, &PACK, &ALIGNED, &SCALAR];
 

@@ -8,8 +8,8 @@ use crate::error::ShapeError;
 use crate::ops::{Fold, Unfold};
 use crate::shape::{Shape, product};
 
-static UNFOLD: Kernel = crate::kernel!("unfold", [&[]]);
-static FOLD: Kernel = crate::kernel!("fold", [&[]]);
+static UNFOLD: Kernel = crate::kernels::kernel!("unfold", [&[]]);
+static FOLD: Kernel = crate::kernels::kernel!("fold", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&UNFOLD, &FOLD];
 

@@ -8,9 +8,9 @@ use crate::kernels::problem::Problem;
 use crate::kernels::rank;
 use crate::shape::product;
 
-static DEPTHWISE: Kernel = crate::kernel!("conv2d/depthwise", [&[]]);
-static ALIGNED_ROWS: Kernel = of_rows(crate::kernel!("conv2d/depthwise_rows", []));
-static SCALAR_ROWS: Kernel = of_rows(crate::kernel!("conv2d/depthwise_singles", []));
+static DEPTHWISE: Kernel = crate::kernels::kernel!("conv2d/depthwise", [&[]]);
+static ALIGNED_ROWS: Kernel = of_rows(crate::kernels::kernel!("conv2d/depthwise_rows", []));
+static SCALAR_ROWS: Kernel = of_rows(crate::kernels::kernel!("conv2d/depthwise_singles", []));
 
 pub const KERNELS: &[&Kernel] = &[&DEPTHWISE, &ALIGNED_ROWS, &SCALAR_ROWS];
 

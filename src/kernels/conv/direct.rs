@@ -9,7 +9,7 @@ use crate::ops::Activation;
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-static CONV2D: Kernel = crate::kernel!("conv2d", [&[("T", 8)], &[("T", 2)]]);
+static CONV2D: Kernel = crate::kernels::kernel!("conv2d", [&[("T", 8)], &[("T", 2)]]);
 
 pub const KERNELS: &[&Kernel] = &[&CONV2D];
 

@@ -14,7 +14,8 @@ type Result<T> = std::result::Result<T, ShapeError>;
 /// Values of a mixed weight that one workgroup of the shader handles for each sample of its tile.
 const RUN: usize = 256;
 
-static DYNAMIC_CONV2D: Kernel = crate::kernel!("dynamic_conv2d", [&[("S", 4)], &[("S", 1)]]);
+static DYNAMIC_CONV2D: Kernel =
+    crate::kernels::kernel!("dynamic_conv2d", [&[("S", 4)], &[("S", 1)]]);
 
 pub const KERNELS: &[&Kernel] = &[&DYNAMIC_CONV2D];
 

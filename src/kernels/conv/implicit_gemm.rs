@@ -10,14 +10,16 @@ use crate::kernels::neighbours::aligned_tile;
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
 
-static TILE: Kernel = crate::kernel!("conv2d/subgroup", [&[]]).with_subgroups();
-static ROWS: Kernel = crate::kernel!(
+static TILE: Kernel = crate::kernels::kernel!("conv2d/subgroup", [&[]]).with_subgroups();
+static ROWS: Kernel = crate::kernels::kernel!(
     "conv2d/rows",
     [&[("K", 5), ("S", 1)], &[("K", 7), ("S", 1)], &[("K", 7), ("S", 2)]]
 )
 .with_subgroups();
-static ALIGNED_WINDOWS: Kernel = crate::kernel!("conv2d/windows_quads", [&[]]).with_subgroups();
-static SCALAR_WINDOWS: Kernel = crate::kernel!("conv2d/windows_singles", [&[]]).with_subgroups();
+static ALIGNED_WINDOWS: Kernel =
+    crate::kernels::kernel!("conv2d/windows_quads", [&[]]).with_subgroups();
+static SCALAR_WINDOWS: Kernel =
+    crate::kernels::kernel!("conv2d/windows_singles", [&[]]).with_subgroups();
 
 pub const KERNELS: &[&Kernel] = &[&TILE, &ROWS, &ALIGNED_WINDOWS, &SCALAR_WINDOWS];
 

@@ -9,8 +9,8 @@ use crate::kernels::problem::Problem;
 use crate::kernels::rank;
 use crate::shape::product;
 
-static ALIGNED: Kernel = of_pairs(crate::kernel!("conv2d/pairs_quads", []));
-static SCALAR: Kernel = of_pairs(crate::kernel!("conv2d/pairs_singles", []));
+static ALIGNED: Kernel = of_pairs(crate::kernels::kernel!("conv2d/pairs_quads", []));
+static SCALAR: Kernel = of_pairs(crate::kernels::kernel!("conv2d/pairs_singles", []));
 
 pub const KERNELS: &[&Kernel] = &[&ALIGNED, &SCALAR];
 

@@ -17,11 +17,11 @@ use crate::shape::{Window, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-static WEIGHTS: Kernel = crate::kernel!("conv2d/winograd_weights", [&[]]);
-static ALIGNED_INPUT: Kernel = crate::kernel!("conv2d/winograd_input", [&[]]);
-static ALIGNED_OUTPUT: Kernel = crate::kernel!("conv2d/winograd_output", [&[]]);
-static SCALAR_INPUT: Kernel = crate::kernel!("conv2d/winograd_input_singles", [&[]]);
-static SCALAR_OUTPUT: Kernel = crate::kernel!("conv2d/winograd_output_singles", [&[]]);
+static WEIGHTS: Kernel = crate::kernels::kernel!("conv2d/winograd_weights", [&[]]);
+static ALIGNED_INPUT: Kernel = crate::kernels::kernel!("conv2d/winograd_input", [&[]]);
+static ALIGNED_OUTPUT: Kernel = crate::kernels::kernel!("conv2d/winograd_output", [&[]]);
+static SCALAR_INPUT: Kernel = crate::kernels::kernel!("conv2d/winograd_input_singles", [&[]]);
+static SCALAR_OUTPUT: Kernel = crate::kernels::kernel!("conv2d/winograd_output_singles", [&[]]);
 
 pub const KERNELS: &[&Kernel] =
     &[&WEIGHTS, &ALIGNED_INPUT, &ALIGNED_OUTPUT, &SCALAR_INPUT, &SCALAR_OUTPUT];

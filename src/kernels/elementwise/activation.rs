@@ -6,7 +6,7 @@ use crate::kernels::candidate::Candidate;
 use crate::ops::{Activate, Activation, Op};
 use crate::shape::Shape;
 
-static ACTIVATION: Kernel = crate::kernel!("activation", [&[]]);
+static ACTIVATION: Kernel = crate::kernels::kernel!("activation", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&ACTIVATION];
 

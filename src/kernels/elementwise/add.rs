@@ -9,9 +9,9 @@ use crate::ops::Add;
 use crate::ops::add::{RUNS, Run};
 use crate::shape::Shape;
 
-static ADD: Kernel = crate::kernel!("add", [&[]]);
-static SAME: Kernel = crate::kernel!("add/same", [&[]]);
-static ALIGNED: Kernel = crate::kernel!("add/quads", [&[]]);
+static ADD: Kernel = crate::kernels::kernel!("add", [&[]]);
+static SAME: Kernel = crate::kernels::kernel!("add/same", [&[]]);
+static ALIGNED: Kernel = crate::kernels::kernel!("add/quads", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&ADD, &SAME, &ALIGNED];
 

@@ -8,8 +8,8 @@ use crate::kernels::candidate::{Candidate, GENERAL, Requires};
 use crate::ops::BatchNorm;
 use crate::shape::{Shape, product};
 
-static BATCH_NORM: Kernel = crate::kernel!("batch_norm", [&[]]);
-static ALIGNED: Kernel = crate::kernel!("batch_norm/quads", [&[]]);
+static BATCH_NORM: Kernel = crate::kernels::kernel!("batch_norm", [&[]]);
+static ALIGNED: Kernel = crate::kernels::kernel!("batch_norm/quads", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&BATCH_NORM, &ALIGNED];
 

@@ -6,7 +6,7 @@ use crate::kernels::candidate::Candidate;
 use crate::kernels::problem::Problem;
 use crate::shape::product;
 
-static GATHER: Kernel = crate::kernel!("conv2d/gather", [&[]]);
+static GATHER: Kernel = crate::kernels::kernel!("conv2d/gather", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&GATHER];
 

@@ -10,8 +10,8 @@ use crate::shape::product;
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-static ALIGNED: Kernel = crate::kernel!("conv2d/held_quads", [&[]]).with_subgroups();
-static SCALAR: Kernel = crate::kernel!("conv2d/held_singles", [&[]]).with_subgroups();
+static ALIGNED: Kernel = crate::kernels::kernel!("conv2d/held_quads", [&[]]).with_subgroups();
+static SCALAR: Kernel = crate::kernels::kernel!("conv2d/held_singles", [&[]]).with_subgroups();
 
 pub const KERNELS: &[&Kernel] = &[&ALIGNED, &SCALAR];
 

@@ -6,7 +6,7 @@ use crate::kernels::candidate::Candidate;
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
 
-static POINTWISE: Kernel = crate::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
+static POINTWISE: Kernel = crate::kernels::kernel!("conv2d/pointwise", [&[("T", 8)], &[("T", 16)]]);
 
 pub const KERNELS: &[&Kernel] = &[&POINTWISE];
 

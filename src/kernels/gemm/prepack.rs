@@ -6,7 +6,7 @@ use crate::kernels::candidate::Candidate;
 use crate::kernels::problem::Problem;
 use crate::shape::product;
 
-static PACK: Kernel = crate::kernel!("conv2d/pack", [&[]]);
+static PACK: Kernel = crate::kernels::kernel!("conv2d/pack", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&PACK];
 

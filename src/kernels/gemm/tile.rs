@@ -8,8 +8,8 @@ use crate::kernels::candidate::{Candidate, Requires};
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
 
-static ALIGNED: Kernel = crate::kernel!("conv2d/pointwise_quads", [&[]]).with_subgroups();
-static SCALAR: Kernel = crate::kernel!("conv2d/pointwise_singles", [&[]]).with_subgroups();
+static ALIGNED: Kernel = crate::kernels::kernel!("conv2d/pointwise_quads", [&[]]).with_subgroups();
+static SCALAR: Kernel = crate::kernels::kernel!("conv2d/pointwise_singles", [&[]]).with_subgroups();
 
 pub const KERNELS: &[&Kernel] = &[&ALIGNED, &SCALAR];
 

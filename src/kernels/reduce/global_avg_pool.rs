@@ -6,8 +6,8 @@ use crate::kernels::candidate::{Candidate, GENERAL, Requires};
 use crate::ops::GlobalAvgPool;
 use crate::shape::{Shape, product};
 
-static GLOBAL_AVG_POOL: Kernel = crate::kernel!("global_avg_pool", [&[]]);
-static REDUCE: Kernel = crate::kernel!("global_avg_pool/reduce", [&[]]);
+static GLOBAL_AVG_POOL: Kernel = crate::kernels::kernel!("global_avg_pool", [&[]]);
+static REDUCE: Kernel = crate::kernels::kernel!("global_avg_pool/reduce", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&GLOBAL_AVG_POOL, &REDUCE];
 

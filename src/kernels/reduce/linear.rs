@@ -7,8 +7,8 @@ use crate::ops::Linear;
 use crate::ops::linear::Sizes;
 use crate::shape::{Shape, product};
 
-static LINEAR: Kernel = crate::kernel!("linear", [&[("T", 8)], &[("T", 2)]]);
-static REDUCE: Kernel = crate::kernel!("linear/reduce", [&[("T", 4)]]);
+static LINEAR: Kernel = crate::kernels::kernel!("linear", [&[("T", 8)], &[("T", 2)]]);
+static REDUCE: Kernel = crate::kernels::kernel!("linear/reduce", [&[("T", 4)]]);
 
 pub const KERNELS: &[&Kernel] = &[&LINEAR, &REDUCE];
 

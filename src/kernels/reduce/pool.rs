@@ -9,9 +9,9 @@ use crate::shape::{Padding, Shape, Window, product, to_u32};
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-static AVG_POOL2D: Kernel = crate::kernel!("avg_pool2d", [&[]]);
-static MAX_POOL2D: Kernel = crate::kernel!("max_pool2d", [&[]]);
-static ADAPTIVE_AVG_POOL2D: Kernel = crate::kernel!("adaptive_avg_pool2d", [&[]]);
+static AVG_POOL2D: Kernel = crate::kernels::kernel!("avg_pool2d", [&[]]);
+static MAX_POOL2D: Kernel = crate::kernels::kernel!("max_pool2d", [&[]]);
+static ADAPTIVE_AVG_POOL2D: Kernel = crate::kernels::kernel!("adaptive_avg_pool2d", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&AVG_POOL2D, &MAX_POOL2D, &ADAPTIVE_AVG_POOL2D];
 

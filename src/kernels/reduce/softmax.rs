@@ -7,8 +7,8 @@ use crate::ops::Softmax;
 use crate::ops::softmax::Rows;
 use crate::shape::{Shape, product};
 
-static SOFTMAX: Kernel = crate::kernel!("softmax", [&[]]);
-static ROW: Kernel = crate::kernel!("softmax/row", [&[]]);
+static SOFTMAX: Kernel = crate::kernels::kernel!("softmax", [&[]]);
+static ROW: Kernel = crate::kernels::kernel!("softmax/row", [&[]]);
 
 pub const KERNELS: &[&Kernel] = &[&SOFTMAX, &ROW];
 
