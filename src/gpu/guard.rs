@@ -36,7 +36,17 @@ pub struct Guarded {
 
 impl Gpu {
     /// Runs one candidate of an operator with poisoned surroundings and waits for the result.
+    #[cfg(feature = "testing")]
     pub fn run_guarded(
+        &self,
+        op: &Operator,
+        inputs: &[&Tensor],
+        choice: &Choice,
+    ) -> Result<Guarded> {
+        self.guarded_run(op, inputs, choice)
+    }
+
+    pub(crate) fn guarded_run(
         &self,
         op: &Operator,
         inputs: &[&Tensor],

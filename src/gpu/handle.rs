@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::kernel::KernelKey;
 use crate::ops::Operator;
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, Tensor, TensorView};
 use crate::tuned::Choices;
 
 /// A device, its pipelines and its buffers.
@@ -138,23 +138,33 @@ impl Gpu {
     }
 
     /// Runs an operator on host tensors with its preferred kernel and waits for the result.
-    pub fn run(&self, op: impl Into<Operator>, inputs: &[&Tensor]) -> Result<Tensor> {
+    pub fn run(&self, op: impl Into<Operator>, inputs: &[impl AsView]) -> Result<Tensor> {
         pollster::block_on(self.run_as(op.into(), inputs, Waiting::Thread))
     }
 
     /// Runs an operator on host tensors with its preferred kernel.
-    pub async fn run_async(&self, op: impl Into<Operator>, inputs: &[&Tensor]) -> Result<Tensor> {
+    pub async fn run_async(
+        &self,
+        op: impl Into<Operator>,
+        inputs: &[impl AsView],
+    ) -> Result<Tensor> {
         self.run_as(op.into(), inputs, Waiting::Task).await
     }
 
-    async fn run_as(&self, op: Operator, inputs: &[&Tensor], waiting: Waiting) -> Result<Tensor> {
+    async fn run_as(
+        &self,
+        op: Operator,
+        inputs: &[impl AsView],
+        waiting: Waiting,
+    ) -> Result<Tensor> {
         let output = self.start(op, inputs)?;
         // Nobody else has it.
         transfer::take(&self.0.context, &output, waiting).await
     }
 
     /// Puts an operator on host tensors into the queue; does not wait.
-    fn start(&self, op: Operator, inputs: &[&Tensor]) -> Result<GpuTensor> {
+    fn start(&self, op: Operator, inputs: &[impl AsView]) -> Result<GpuTensor> {
+        let inputs: Vec<TensorView<'_>> = inputs.iter().map(AsView::view).collect();
         let shapes: Vec<_> = inputs.iter().map(|input| input.shape()).collect();
         // Everything that can be refused is refused before anything is allocated.
         self.chunks(&op, &shapes, &Choice::Preferred)?;
@@ -178,8 +188,8 @@ impl Gpu {
     }
 
     /// Copies a tensor to the device.
-    pub fn upload(&self, tensor: &Tensor) -> Result<GpuTensor> {
-        transfer::upload(&self.0.context, tensor)
+    pub fn upload(&self, tensor: &impl AsView) -> Result<GpuTensor> {
+        transfer::upload(&self.0.context, &tensor.view())
     }
 
     /// Copies a tensor to the host, waiting for everything that was submitted before.

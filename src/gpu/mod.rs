@@ -9,6 +9,7 @@
 //! `_async` wait for it, and may use both.
 
 mod device;
+#[cfg(any(feature = "tune", feature = "testing"))]
 mod guard;
 mod handle;
 mod network;
@@ -28,6 +29,7 @@ pub use device::options::{Fault, Testing};
 pub use device::pool::PoolStats;
 pub use device::tensor::GpuTensor;
 pub use device::timestamps::{Timer, Timing};
+#[cfg(feature = "testing")]
 pub use guard::Guarded;
 pub use handle::{Choice, Gpu};
 pub use network::{Network, Outputs};

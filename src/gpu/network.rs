@@ -14,8 +14,7 @@ use super::run::{Compile, NETWORK, Run, Weights};
 use crate::error::{Error, Result};
 use crate::plan::{Action, Layer, Memory, Plan};
 use crate::shape::Shape;
-use crate::state_dict::StateDict;
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, StateDict, Tensor, TensorView};
 
 /// Plans that are kept prepared at the same time; the one that was used longest ago goes first.
 const KEPT: usize = 4;
@@ -67,7 +66,7 @@ impl Gpu {
     }
 
     fn load_as(&self, layer: Arc<dyn Layer>, weights: StateDict, fused: bool) -> Result<Network> {
-        let plan = layer.plan(&layer.example_input())?;
+        let plan = layer.example_plan()?;
         plan.check_weights(&weights)?;
         let (weights, runs) = (Weights::new(weights), Slots::of(KEPT));
         Ok(Network(Arc::new(Inner { gpu: self.clone(), layer, fused, weights, runs })))
@@ -86,20 +85,21 @@ impl Network {
     }
 
     /// Runs it on one input and gives the main result.
-    pub fn run(&self, x: &Tensor) -> Result<Tensor> {
+    pub fn run(&self, x: &impl AsView) -> Result<Tensor> {
         self.main_result(self.run_for(x, &[self.0.layer.output()])?)
     }
 
     /// Runs it on one input and gives the results of these names, in the plan's order.
-    pub fn run_for(&self, x: &Tensor, outputs: &[&str]) -> Result<Outputs> {
+    pub fn run_for(&self, x: &impl AsView, outputs: &[&str]) -> Result<Outputs> {
         let context = &self.0.gpu.0.context;
+        let x = x.view();
         let run = self.prepared(x.shape(), outputs)?;
         if !context.driver.in_place {
-            return pollster::block_on(self.finish(self.queue(&run, x)?, Waiting::Thread));
+            return pollster::block_on(self.finish(self.queue(&run, &x)?, Waiting::Thread));
         }
         // No other run may have the slots before the results are out of them.
         let _queueing = queueing(&run);
-        self.submit(&run, x)?;
+        self.submit(&run, &x)?;
         let results = run.outputs.iter().map(|(name, tensor)| {
             let result = pollster::block_on(transfer::take(context, tensor, Waiting::Thread))?;
             Ok((name.clone(), result))
@@ -109,8 +109,8 @@ impl Network {
 
     /// Runs it on one input and gives the results of these names, in the plan's order. Kernels that are not ready compile
     /// one after the other; [`Network::prepare`] compiles them on all cores.
-    pub async fn run_for_async(&self, x: &Tensor, outputs: &[&str]) -> Result<Outputs> {
-        self.finish(self.start(x, outputs)?, Waiting::Task).await
+    pub async fn run_for_async(&self, x: &impl AsView, outputs: &[&str]) -> Result<Outputs> {
+        self.finish(self.start(&x.view(), outputs)?, Waiting::Task).await
     }
 
     /// The main one of the results, where it is the only one.
@@ -124,14 +124,14 @@ impl Network {
     }
 
     /// Puts a run into the queue, from the copy of its input to those of its results; does not wait.
-    pub(super) fn start(&self, x: &Tensor, outputs: &[&str]) -> Result<Started> {
+    pub(super) fn start(&self, x: &TensorView<'_>, outputs: &[&str]) -> Result<Started> {
         // What is to be compiled compiles when it is bound.
         let run = self.prepared_by(x.shape(), outputs, &mut |_| Ok(()))?;
         self.queue(&run, x)
     }
 
     /// Puts a run into the queue. A later run may use the same slots: the queue keeps the order.
-    fn queue(&self, run: &Run, x: &Tensor) -> Result<Started> {
+    fn queue(&self, run: &Run, x: &TensorView<'_>) -> Result<Started> {
         let _queueing = queueing(run);
         self.submit(run, x)?;
         let reads = run.outputs.iter().map(|(name, tensor)| {
@@ -142,7 +142,7 @@ impl Network {
     }
 
     /// Puts the copy of the input and the dispatches into the queue.
-    fn submit(&self, run: &Run, x: &Tensor) -> Result<()> {
+    fn submit(&self, run: &Run, x: &TensorView<'_>) -> Result<()> {
         let context = &self.0.gpu.0.context;
         transfer::write(context, &run.input, x.data())?;
         dispatch::submit(context, NETWORK, &run.bound.dispatches)

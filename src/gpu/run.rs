@@ -16,7 +16,7 @@ use crate::kernel::{KernelCall, KernelKey, Operand};
 use crate::ops::{Candidate, Operator};
 use crate::plan::{Action, Constant, Memory, Plan, Source, Step, Value};
 use crate::shape::Shape;
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// Names the network in errors of the device.
 pub(super) const NETWORK: &str = "network";
@@ -83,7 +83,7 @@ impl Run {
             let (shape, lease) = (plan.shape(value).clone(), slots.get(place.slot)?.clone());
             Some(GpuTensor { shape, lease, offset: place.offset, slack: 0 })
         };
-        for &input in plan.inputs() {
+        for &(_, input) in plan.inputs() {
             tensors.extend(place(input).map(|tensor| (input, tensor)));
         }
         let mut binder = gpu.binder(NETWORK)?;
@@ -120,7 +120,8 @@ impl Run {
             .iter()
             .map(|(name, value)| Ok((name.clone(), find(value)?)))
             .collect::<Result<_>>()?;
-        let input = plan.inputs().first().ok_or_else(|| unplaced("x")).and_then(find)?;
+        let input = plan.inputs().first().map(|(_, input)| input);
+        let input = input.ok_or_else(|| unplaced("x")).and_then(find)?;
         Ok(Run { plan, memory, input, outputs, bound, queueing: Mutex::default() })
     }
 

@@ -1,14 +1,13 @@
 //! A network on one input after another, with several runs under way: while the device computes one, the host
 //! makes and uploads the next and copies out the last.
 
-use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::iter::{Fuse, FusedIterator};
 
 use super::device::driver::Waiting;
 use super::network::{Network, Outputs, Started};
 use crate::error::Result;
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, Tensor};
 
 /// Runs under way at once: one that is copied out, one that computes, and one that waits for it.
 const AHEAD: usize = 3;
@@ -41,7 +40,7 @@ impl Network {
     pub fn stream<I>(&self, inputs: I) -> impl FusedIterator<Item = Result<Tensor>>
     where
         I: IntoIterator,
-        I::Item: Borrow<Tensor>,
+        I::Item: AsView,
     {
         let network = self.clone();
         let results = self.stream_for(inputs, &[self.layer().output()]);
@@ -52,7 +51,7 @@ impl Network {
     pub fn stream_for<I>(&self, inputs: I, outputs: &[&str]) -> Stream<I::IntoIter>
     where
         I: IntoIterator,
-        I::Item: Borrow<Tensor>,
+        I::Item: AsView,
     {
         Stream {
             network: self.clone(),
@@ -66,7 +65,7 @@ impl Network {
 impl<I> Iterator for Stream<I>
 where
     I: Iterator,
-    I::Item: Borrow<Tensor>,
+    I::Item: AsView,
 {
     type Item = Result<Outputs>;
 
@@ -75,9 +74,9 @@ where
         while self.started.len() < AHEAD
             && let Some(x) = self.inputs.next()
         {
-            let x = x.borrow();
+            let x = x.view();
             let prepared = self.network.prepare(x.shape(), &outputs);
-            self.started.push_back(prepared.and_then(|()| self.network.start(x, &outputs)));
+            self.started.push_back(prepared.and_then(|()| self.network.start(&x, &outputs)));
         }
         let started = self.started.pop_front()?;
         let finish = |started| pollster::block_on(self.network.finish(started, Waiting::Thread));
@@ -94,6 +93,6 @@ where
 impl<I> FusedIterator for Stream<I>
 where
     I: Iterator,
-    I::Item: Borrow<Tensor>,
+    I::Item: AsView,
 {
 }

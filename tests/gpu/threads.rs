@@ -5,7 +5,6 @@ use std::sync::{Barrier, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use involution::check::{compare, expected};
 use involution::gpu::{
     AdapterInfo, Choice, Gpu, GpuTensor, Guarded, Network, Options, Prepared, Timing,
 };
@@ -13,6 +12,7 @@ use involution::kernel::KernelCall;
 use involution::nn::ConvBnAct;
 use involution::ops::{NAMES, Operator};
 use involution::{Error, Layer, Shape, Tensor};
+use involution_check::{compare, expected};
 
 use crate::networks::{input, state_of};
 use crate::{adapters, harness};
@@ -31,9 +31,10 @@ fn everything_goes_between_threads() {
     check::<(AdapterInfo, Choice, Options, Guarded, Timing)>();
     fn future<T: Send>(_: T) {}
     adapters::each(|gpu| {
-        let x = gpu.upload(&Tensor::filled([4], 1.0).unwrap()).unwrap();
+        let host = Tensor::filled([4], 1.0).unwrap();
+        let x = gpu.upload(&host).unwrap();
         future(gpu.download_async(&x));
-        future(gpu.run_async(involution::ops::GlobalAvgPool, &[]));
+        future(gpu.run_async(involution::ops::GlobalAvgPool, &[&host]));
     });
 }
 
@@ -92,7 +93,7 @@ fn work_is_ordered_as_it_was_submitted() {
 /// A layer on a device of its own, where nothing is compiled yet.
 fn network(gpu: &Gpu) -> Network {
     let layer = ConvBnAct::new(4, 4, [3, 3]);
-    let weights = state_of(&layer.plan(&layer.example_input()).unwrap(), 7);
+    let weights = state_of(&layer.example_plan().unwrap(), 7);
     adapters::fresh(gpu, |_| {}).load(layer, weights).unwrap()
 }
 

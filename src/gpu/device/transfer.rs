@@ -18,13 +18,13 @@ use super::driver::{Answer, Waiting};
 use super::pool::{Lease, PIECE, Use};
 use super::tensor::GpuTensor;
 use crate::error::{Error, Result};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, TensorView};
 
 /// What a mapping needs its start to be a multiple of.
 const ALIGNMENT: u64 = wgpu::MAP_ALIGNMENT;
 
 /// Copies a tensor to the device.
-pub(crate) fn upload(context: &Context, tensor: &Tensor) -> Result<GpuTensor> {
+pub(crate) fn upload(context: &Context, tensor: &TensorView<'_>) -> Result<GpuTensor> {
     let output = context.empty(tensor.shape(), "upload", "the tensor")?;
     write(context, &output, tensor.data())?;
     Ok(output)

@@ -12,7 +12,7 @@ use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
 use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, Tensor};
 
 /// Counts its iterations.
 pub(crate) static TRIPS: Kernel = crate::kernel!("limits/trips", [&[]]);
@@ -41,7 +41,7 @@ pub(crate) async fn trips(
     if let Some(trips) = found {
         return Ok(trips);
     }
-    let x = upload(context, &Tensor::filled([8], 1.0).map_err(Error::at(LIMITS))?)?;
+    let x = upload(context, &Tensor::filled([8], 1.0).map_err(Error::at(LIMITS))?.view())?;
     let out = context.empty(&Shape::from([1]), LIMITS, "the count")?;
     let mut binder = Binder::new(context, pipelines, LIMITS)?;
     let call = KernelCall {
