@@ -285,7 +285,8 @@ fn a_fault_that_is_not_planted_is_an_error() {
             from: from.to_owned(),
             to: String::new(),
         };
-        let faulty = adapters::fresh(gpu, |options| options.testing().faults.push(fault("no such text")));
+        let faulty =
+            adapters::fresh(gpu, |options| options.testing().faults.push(fault("no such text")));
         let x = Tensor::filled([4], 1.0).unwrap();
         let error = faulty.run(Activate::default(), &[&x]).unwrap_err();
         assert!(

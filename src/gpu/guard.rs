@@ -66,7 +66,8 @@ impl Gpu {
         let mut scratch: Vec<Vec<GpuTensor>> = Vec::new();
         for chunk in &chunks {
             let sizes = chunk.candidate.scratch.iter().map(|&elements| Shape::from([elements]));
-            let buffers = sizes.map(|shape| poisoned(context, &shape, &[], SCRATCH_POISON, op.name()));
+            let buffers =
+                sizes.map(|shape| poisoned(context, &shape, &[], SCRATCH_POISON, op.name()));
             scratch.push(buffers.collect::<Result<_>>()?);
         }
         let window = |buffer: &GpuTensor| (buffer.lease.clone(), buffer.offset, buffer.bytes());

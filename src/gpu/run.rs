@@ -124,7 +124,6 @@ impl Run {
         let input = input.ok_or_else(|| unplaced("x")).and_then(find)?;
         Ok(Run { plan, memory, input, outputs, bound, queueing: Mutex::default() })
     }
-
 }
 
 impl Weights {
@@ -134,13 +133,7 @@ impl Weights {
 
     /// What the calls of a step that read weights alone make of them: made now, unless another plan has;
     /// nothing where there are none, or where what they read is no weight here.
-    fn pack(
-        &self,
-        gpu: &Gpu,
-        plan: &Plan,
-        step: &Step,
-        chunks: &[Chunk],
-    ) -> Result<Vec<Packed>> {
+    fn pack(&self, gpu: &Gpu, plan: &Plan, step: &Step, chunks: &[Chunk]) -> Result<Vec<Packed>> {
         let Some(Candidate { scratch, calls, once, .. }) = chunks.first().map(|c| &c.candidate)
         else {
             return Ok(Vec::new());

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use super::adapter::{
-    AdapterInfo, Wanted, announce, choose, describe, instance, limits_of, lower,
-};
+use super::adapter::{AdapterInfo, Wanted, announce, choose, describe, instance, limits_of, lower};
 use super::options::Options;
 use crate::error::{Error, Result};
 

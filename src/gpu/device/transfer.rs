@@ -255,7 +255,11 @@ fn write_in_place(
 
 /// The values of a tensor that is about to be dropped or that is locked, once everything that was submitted before is
 /// done: where they lie, or by a copy where that cannot be.
-pub(crate) async fn take(context: &Context, tensor: &GpuTensor, waiting: Waiting) -> Result<Tensor> {
+pub(crate) async fn take(
+    context: &Context,
+    tensor: &GpuTensor,
+    waiting: Waiting,
+) -> Result<Tensor> {
     let (offset, bytes) = (tensor.offset, tensor.bytes());
     if fits_in_place(context, offset, bytes) {
         let buffer = tensor.lease.buffer();

@@ -85,11 +85,7 @@ pub(crate) fn record(
 }
 
 /// Puts dispatches into the queue; does not wait for them.
-pub(crate) fn submit(
-    context: &Context,
-    op: &'static str,
-    dispatches: &[Dispatch],
-) -> Result<()> {
+pub(crate) fn submit(context: &Context, op: &'static str, dispatches: &[Dispatch]) -> Result<()> {
     let submission = record(context, op, dispatches, None)?;
     context.in_flight.push(&context.driver, submission);
     Ok(())

@@ -55,7 +55,8 @@ pub(crate) async fn trips(
     binder.push_once(&call, &x, &(out.lease.clone(), out.bytes()))?;
     let bound = binder.finish()?;
     record(context, LIMITS, &bound.dispatches, None)?;
-    let made = download(context, &out, waiting).await?.data().first().map_or(0, |&made| made as usize);
+    let made =
+        download(context, &out, waiting).await?.data().first().map_or(0, |&made| made as usize);
     let trips = (made < ASKED).then(|| made.saturating_sub(FIXED));
     known().push((adapter.clone(), trips));
     Ok(trips)

@@ -139,16 +139,11 @@ impl Compiler<'_> {
 
 /// Dispatches no workgroups of a pipeline: some drivers finish compiling at the first dispatch.
 fn dispatch_nothing(context: &Context, pipeline: &Arc<Pipeline>) -> Result<()> {
-    let lease = |usage, bytes| {
-        context.lease(usage, bytes, pipeline.shader.name, "warm-up").map(Arc::new)
-    };
+    let lease =
+        |usage, bytes| context.lease(usage, bytes, pipeline.shader.name, "warm-up").map(Arc::new);
     let uniform = lease(Use::Uniform, pipeline.shader.uniform_size.into())?;
-    let leases: Vec<Arc<Lease>> = pipeline
-        .shader
-        .storage
-        .iter()
-        .map(|_| lease(Use::Storage, 4))
-        .collect::<Result<_>>()?;
+    let leases: Vec<Arc<Lease>> =
+        pipeline.shader.storage.iter().map(|_| lease(Use::Storage, 4)).collect::<Result<_>>()?;
     let storage = pipeline.shader.storage.iter().zip(&leases);
     let entries: Vec<_> = storage
         .map(|(binding, lease)| (binding.index, lease))
