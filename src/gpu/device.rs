@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::pipeline_cache::PipelineFile;
 use super::shader::Fours;
+use crate::autotune::Tuned;
 use crate::error::{Error, Result};
-use crate::tuned::Tuned;
 
 /// Which adapter to open.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -28,11 +28,11 @@ mod warm_up;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::autotune::Choices;
 use crate::error::Result;
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::{AsView, Tensor, TensorView};
-use crate::tuned::Choices;
 
 pub use buffers::PoolStats;
 pub use device::{AdapterChoice, AdapterInfo, Fault, Options, adapters, backends};
@@ -73,7 +73,7 @@ struct Inner {
 /// Which of an operator's candidates to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The one the operator prefers, or the one that was [measured](crate::tuned) to be faster.
+    /// The one the operator prefers, or the one that was [measured](crate::autotune) to be faster.
     #[default]
     Preferred,
     /// The one of this name, as in [`Candidate`](crate::ops::Candidate).

@@ -1,9 +1,9 @@
 //! Where measured choices take effect: which adapter they are for, and the order of candidates.
 
 use super::{AdapterInfo, Gpu};
+use crate::autotune::{Choices, Identity};
 use crate::ops::{Candidate, Operator};
 use crate::shape::Shape;
-use crate::tuned::{Choices, Identity};
 
 impl AdapterInfo {
     /// What measurements on this adapter hold for.

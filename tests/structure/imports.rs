@@ -158,7 +158,8 @@ impl Crate {
                         Some(Name::Item) => return Some(module.file.clone()),
                         Some(Name::Use(target)) => {
                             // A name that is imported by its own: an item of another crate.
-                            if target.first() == Some(&first) && !self.modules.contains_key(&inner) {
+                            if target.first() == Some(&first) && !self.modules.contains_key(&inner)
+                            {
                                 return None;
                             }
                             rest.splice(..1, target.iter().cloned());

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::super::Gpu;
 use super::super::device::Context;
 use super::{PipelineCache, PipelineFile};
+use crate::autotune::Identity;
 use crate::error::{Error, Result};
 use crate::store::{self, Ignored};
-use crate::tuned::Identity;
 
 /// What a file begins with; the number is that of its layout.
 const MAGIC: &[u8] = b"involution pipelines 1\n";
