@@ -7,7 +7,8 @@
 mod weights;
 
 pub use crate::shape::ShapeError;
-pub(crate) use crate::shape::count;
+#[doc(hidden)]
+pub use crate::shape::count;
 #[cfg(feature = "weights")]
 pub(crate) use weights::LISTED;
 pub use weights::{BadView, WeightsError, WeightsLimit};

@@ -19,7 +19,7 @@
 //!   whole plans. It shares no code with the kernels and is what runs where there is no adapter.
 //! * [`gpu`] runs, and alone names wgpu: compiles, binds, submits, times, and turns what a driver does wrong
 //!   into an [`Error`]. [`Gpu::load`] brings a layer or a network to the device.
-//! * [`check`] holds one against the other, within the error that the arithmetic allows.
+//! * [`tolerance`] holds one against the other, within the error that the arithmetic allows.
 //! * [`tuned`] holds which kernels were measured to be the fastest, by adapter and call; `tune` measures them, with the
 //!   feature of that name.
 //! * [`StateDict`] holds weights by name; `weights` reads them from files, and `image` makes inputs of
@@ -30,7 +30,7 @@
 //! * A failure is an [`Error`] that names the operator or layer, both shapes or the limit, and what to do. The
 //!   library does not panic and does not print; it emits `tracing` events.
 //! * Nothing is allocated before everything that can be refused has been.
-//! * A kernel's result lies within a bound that follows from the arithmetic; see [`check::expected`].
+//! * A kernel's result lies within a bound that follows from the arithmetic; see [`tolerance::expected`].
 //! * Pipelines do not depend on sizes: another batch compiles nothing, and another image size at most the
 //!   kernels for planes that are, or are not, a multiple of four pixels.
 //! * Weights are exactly those of the network, or an error that lists all that differs.
@@ -173,7 +173,6 @@
 //! # }
 //! ```
 
-pub mod check;
 pub mod error;
 pub mod gpu;
 #[cfg(feature = "image")]
@@ -189,6 +188,7 @@ pub mod shape;
 #[doc(hidden)] // the command line writes its files by it, too
 pub mod store;
 pub mod tensor;
+pub mod tolerance;
 #[cfg(feature = "tune")]
 pub mod tune;
 pub mod tuned;

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use involution::Error;
-use involution::check::fixed;
 use involution::gpu::shader::{Fours, Shader};
 use involution::gpu::{limits, shader};
 use involution::kernel::{Kernel, KernelCall, Operand, Scalar, Tile};
 use involution::ops::{NAMES, Op};
+use involution_check::fixed;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 

@@ -203,6 +203,6 @@ pub enum ShapeError {
 }
 
 /// So many of what this word names: `1 value`, `2 values`.
-pub(crate) fn count(number: usize, word: &str) -> String {
+pub fn count(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }

@@ -7,6 +7,7 @@ mod window;
 pub(crate) use dims::gcd;
 pub use dims::{Shape, divide, to_u32};
 pub use error::ShapeError;
-pub(crate) use error::count;
+#[doc(hidden)]
+pub use error::count;
 pub(crate) use window::positive;
 pub use window::{Padding, Window};

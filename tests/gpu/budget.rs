@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use involution::check::{compare, expected};
 use involution::gpu::Choice;
 use involution::models::RedNet;
 use involution::ops::{Conv2d, Op, Operator};
 use involution::{Gpu, Layer, Shape, Tensor};
+use involution_check::{compare, expected};
 
 use super::limits::batched;
 use super::{run, some_work};

@@ -1,10 +1,10 @@
 //! Any thread may use a device, many at once.
 
-use involution::check::{compare, expected};
 use involution::gpu::{AdapterInfo, Choice, Gpu, GpuTensor, Guarded, Options, Prepared, Timing};
 use involution::kernel::KernelCall;
 use involution::ops::{NAMES, Operator};
 use involution::{Error, Shape, Tensor};
+use involution_check::{compare, expected};
 
 use crate::{adapters, harness};
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use involution::check::{Case, compare, expected};
 use involution::gpu::{Fault, Gpu};
 use involution::models::RedNet;
 use involution::ops::{Conv2d, Involution, Operator, Unfold};
@@ -10,6 +9,7 @@ use involution::shape::Window;
 use involution::tune::{Call, Measured, Settings, calls, measure};
 use involution::tuned::{Cache, Tuned};
 use involution::{Layer, Shape, Tensor};
+use involution_check::{Case, compare, expected};
 
 use super::{folder, names, pointwise, views};
 use crate::adapters;
