@@ -1,5 +1,6 @@
 //! Sizes: shapes, sliding windows, and what can be wrong with them. Every other module stands on this one.
 
+mod checks;
 mod dims;
 mod error;
 mod window;
