@@ -168,7 +168,7 @@ fn an_operator_is_four_files_of_one_name() {
             "rs",
             &["mod", "attributes", "held", "long_sum", "pointwise", "pool", "rows", "winograd"],
         ),
-        ("src/reference", "rs", &["mod", "network"]),
+        ("src/reference", "rs", &["mod", "array", "evaluate", "plan"]),
         ("tests/ops", "rs", &["mod"]),
     ] {
         for file in files_below(&root.join(folder), ending) {
