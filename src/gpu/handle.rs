@@ -15,12 +15,12 @@ use super::program::pipeline_cache;
 use super::program::pipelines::{PipelineStats, Pipelines};
 use super::program::trips::trips;
 use super::program::warm_up::{Compiler, Progress};
+use crate::autotune::Choices;
 use crate::error::{Error, Result};
 use crate::kernel::KernelKey;
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::{AsView, Tensor, TensorView};
-use crate::autotune::Choices;
 
 /// A device, its pipelines and its buffers.
 #[derive(Debug, Clone)]
