@@ -1,8 +1,8 @@
 //! Involutions whose kernel is a tensor.
 
+use super::activation::with_epilogue;
 use super::call::{Grid, Kernel, KernelCall, Operand, Params, SUBGROUP_LANES, Tile, VEC4, nested};
 use super::candidate::{Candidate, GENERAL, Requires};
-use super::elementwise::activation::with_epilogue;
 use super::neighbours::either_tile;
 use crate::error::ShapeError;
 use crate::ops::{ChannelOrder, Involution};

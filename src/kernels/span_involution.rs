@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::activation::with_epilogue;
 use super::call::{Grid, Kernel, KernelCall, Operand, Params, SUBGROUP_LANES, Tile, nested};
 use super::candidate::{Candidate, GENERAL, Requires};
 use super::conv::select;
-use super::elementwise::activation::with_epilogue;
 use super::gemm::input_stationary;
 use super::involution::{
     ALIGNED_TILES, SCALAR_TILES, TAPS_CHANNELS, TAPS_TRIPS, of_kernel, of_taps, params, taps_grid,

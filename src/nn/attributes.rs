@@ -124,12 +124,12 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
-    fn get<T: crate::ops::attributes::Value>(&self, name: &'static str) -> Result<Option<T>> {
+    fn get<T: crate::ops::value::Value>(&self, name: &'static str) -> Result<Option<T>> {
         self.reader.get(name).map_err(Error::at(self.layer))
     }
 
     /// An attribute that weights tell must be what they tell.
-    fn agree<T: crate::ops::attributes::Value>(&self, name: &'static str, found: &T) -> Result<()> {
+    fn agree<T: crate::ops::value::Value>(&self, name: &'static str, found: &T) -> Result<()> {
         match self.get::<T>(name)? {
             Some(given) if given != *found => Err(Error::at(self.layer)(ShapeError::Parameter {
                 parameter: name,
