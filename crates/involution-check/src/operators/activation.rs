@@ -1,0 +1,35 @@
+//! The cases of `activation`.
+
+use crate::case::Case;
+use crate::draw::{Draw, Drawn};
+use crate::known::{Known, tensor};
+use involution::ops::{Activate, Activation};
+use involution::shape::ShapeError;
+
+/// Draws a legal case.
+pub fn draw(draw: &mut Draw<'_>) -> Drawn {
+    let x = if draw.yes() { draw.any_shape(5) } else { vec![draw.extent(5000)] };
+    (Activate { activation: draw.activated() }.into(), vec![x])
+}
+
+/// The fixed cases.
+pub fn fixed() -> Vec<Case> {
+    [
+        vec![Case::new(
+            "one more than whole workgroups",
+            Activate { activation: Activation::Silu },
+            &[&[4097]],
+        )],
+        vec![Case::new("whole workgroups", Activate { activation: Activation::Relu }, &[&[8192]])],
+    ]
+    .concat()
+}
+
+/// Calls whose answers follow by hand from the definition.
+pub fn known() -> Result<Vec<Known>, ShapeError> {
+    Ok(vec![(
+        Activate { activation: Activation::Relu6 }.into(),
+        vec![tensor(&[4], &[-1.0, 0.5, 6.0, 7.0])?],
+        tensor(&[4], &[0.0, 0.5, 6.0, 6.0])?,
+    )])
+}
