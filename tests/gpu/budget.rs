@@ -8,7 +8,7 @@ use involution::ops::{Conv2d, Op, Operator};
 use involution::{Gpu, Layer, Shape, Tensor};
 use involution_check::{compare, expected};
 
-use super::limits::batched;
+use involution_check::batched;
 use super::{run, some_work};
 use crate::networks::{input, state_of};
 use crate::{adapters, harness};

@@ -16,4 +16,4 @@ pub use draw::{Choices, Script};
 pub use involution::tolerance::{
     Comparison, Evaluate, Expected, check_candidate, compare, expected, expected_by,
 };
-pub use operators::{fixed, generate, known_answers};
+pub use operators::{batched, fixed, generate, known_answers};

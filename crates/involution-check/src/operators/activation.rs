@@ -33,3 +33,8 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[4], &[0.0, 0.5, 6.0, 6.0])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new("cut along the batch", Activate::default(), &[&[130, 1024]])
+}

@@ -63,3 +63,8 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[1, 1, 2, 4], &[2.5, 3.0, 4.0, 4.5, 5.5, 6.0, 7.0, 7.5])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new("cut along the batch", AdaptiveAvgPool2d { output_size: [4, 8] }, &[&[9, 64, 16, 8]])
+}

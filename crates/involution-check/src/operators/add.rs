@@ -67,3 +67,8 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[2, 2], &[0.0, 3.0, 1.0, 5.0])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new("cut along the batch", Add::default(), &[&[9, 64, 64], &[9, 64, 64]])
+}

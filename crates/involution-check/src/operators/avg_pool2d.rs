@@ -57,3 +57,12 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[1, 1, 2, 2], &[3.0, 4.0, 6.0, 7.0])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new(
+        "cut along the batch",
+        AvgPool2d::new(Window::new([1, 2]).stride([1, 2])),
+        &[&[9, 8, 16, 32]],
+    )
+}

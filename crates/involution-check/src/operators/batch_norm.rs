@@ -61,3 +61,12 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[1, 2, 2], &[3.0, 0.0, 1.5, 2.5])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new(
+        "cut along the batch",
+        BatchNorm::default(),
+        &[&[9, 8, 16, 32], &[8], &[8], &[8], &[8]],
+    )
+}

@@ -409,3 +409,13 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[1, 20, 5, 5], &[vec![0.0; 250], vec![45.0; 250]].concat())?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    let conv = Conv2d { padding: 1.into(), ..Conv2d::default() };
+    Case::new(
+        "cut along the batch",
+        Conv2d { bias: true, ..conv },
+        &[&[7, 8, 16, 32], &[8, 8, 3, 3], &[8]],
+    )
+}

@@ -127,3 +127,13 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[2, 1, 1, 2], &[4.0, 4.0, 10.0, 10.0])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    let conv = Conv2d { padding: 1.into(), ..Conv2d::default() };
+    Case::new(
+        "cut along the batch",
+        DynamicConv2d { conv: Conv2d { bias: true, ..conv } },
+        &[&[6, 8, 16, 32], &[6, 64], &[64, 8, 8, 1, 1], &[64, 8]],
+    )
+}

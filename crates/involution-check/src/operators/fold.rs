@@ -39,3 +39,12 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         square([1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new(
+        "cut along the batch",
+        Fold { window: Window::new([3, 3]).padding(1), output_size: [16, 32] },
+        &[&[5, 27, 512]],
+    )
+}

@@ -35,3 +35,8 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
     let counting = square([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])?;
     Ok(vec![(GlobalAvgPool.into(), vec![counting], full(&[1, 1, 1, 1], 5.0)?)])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new("cut along the batch", GlobalAvgPool, &[&[9, 64, 16, 8]])
+}

@@ -166,3 +166,12 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         square([2.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new(
+        "cut along the batch",
+        Involution::new(Window::new([3, 3]).padding(1), 2),
+        &[&[5, 8, 16, 32], &[5, 18, 16, 32]],
+    )
+}

@@ -68,3 +68,12 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[2], &[3.5, -1.5])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new(
+        "cut along the batch",
+        Linear { bias: true, ..Linear::default() },
+        &[&[130, 192], &[64, 192], &[64]],
+    )
+}

@@ -46,3 +46,8 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         full(&[1, 1, 2, 2], -3.0)?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new("cut along the batch", MaxPool2d::new(Window::new([3, 1])), &[&[9, 8, 18, 32]])
+}

@@ -33,6 +33,11 @@ macro_rules! declare {
             }
         }
 
+        /// A call of each operator that is cut along the batch where its tensors are too large to be bound whole.
+        pub fn batched() -> Vec<Case> {
+            vec![$($module::batched()),+]
+        }
+
         /// Calls of the operator of this name whose answers follow by hand from the definition.
         pub fn known_answers(operator: &str) -> Result<Vec<Known>> {
             let known = match operator {

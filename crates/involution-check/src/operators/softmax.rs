@@ -74,3 +74,8 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         (softmax.into(), vec![peaks(1000.0)?], peaks(1.0)?),
     ])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new("cut along the batch", Softmax { axis: 1, temperature: 1.0 }, &[&[9, 128, 32]])
+}

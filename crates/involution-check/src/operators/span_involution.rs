@@ -111,3 +111,15 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         square([12.0, 18.0, 12.0, 18.0, 27.0, 18.0, 12.0, 18.0, 12.0])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new(
+        "cut along the batch",
+        SpanInvolution {
+            involution: Involution::new(Window::new([3, 3]).padding(1), 2),
+            bias: true,
+        },
+        &[&[5, 8, 16, 32], &[5, 4, 16, 32], &[18, 4, 1, 1], &[18]],
+    )
+}

@@ -35,3 +35,12 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         tensor(&[1, 4, 4], &[1., 2., 4., 5., 2., 3., 5., 6., 4., 5., 7., 8., 5., 6., 8., 9.])?,
     )])
 }
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new(
+        "cut along the batch",
+        Unfold { window: Window::new([3, 3]).padding(1) },
+        &[&[5, 3, 16, 32]],
+    )
+}
