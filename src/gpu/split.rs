@@ -106,7 +106,7 @@ impl Gpu {
 
     /// The ways of an operator that this device has: those whose loops are longer than it allows, which are refused,
     /// then those made for the other class of adapter, then the general one, and last the one that is preferred here, by its class or because it was
-    /// [measured](crate::tuned) to be the fastest.
+    /// [measured](crate::autotune) to be the fastest.
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let candidates = self.fixed_candidates(op, shapes)?;
         let mut candidates = self.prefer_tuned(op, shapes, candidates);
