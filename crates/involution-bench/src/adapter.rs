@@ -1,9 +1,9 @@
 //! What to run on: a GPU where there is one, the CPU reference otherwise, and never silently.
 
 use anyhow::Result;
+use involution::autotune::{Tuned, switched_off};
 use involution::gpu::{self, AdapterChoice, Options, PipelineFile};
 use involution::store::variable;
-use involution::tuned::{Tuned, switched_off};
 use involution::{Error, Gpu};
 
 use crate::outcome::bad_use;
@@ -155,18 +155,15 @@ impl Flags {
             _ if off => return Ok((Runner::Reference, None)),
             _ => {}
         }
-        let opened = Gpu::open(&Options {
-            adapter: choice,
-            low_memory: self.low_memory,
-            // A program that is built with the feature is one that wants it.
-            pipeline_cache: match cfg!(feature = "pipeline-cache") {
-                true => PipelineFile::Usual,
-                false => PipelineFile::Off,
-            },
-            tuned,
-            ..Options::default()
-        });
-        match (opened, named) {
+        let mut options = Options::default();
+        options.adapter = choice;
+        options.low_memory = self.low_memory;
+        options.tuned = tuned;
+        // A program that is built with the feature is one that wants it.
+        if cfg!(feature = "pipeline-cache") {
+            options.pipeline_cache = PipelineFile::Usual;
+        }
+        match (Gpu::open(&options), named) {
             (Ok(gpu), _) => Ok((Runner::Gpu(gpu), None)),
             // An adapter that was named is not replaced by the reference.
             (Err(Error::NoAdapter { .. }), Some((by, wanted))) if !required => {

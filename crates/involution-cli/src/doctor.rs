@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use indicatif::BinaryBytes;
+use involution::autotune::Tuned;
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters, backends};
 use involution::ops::{Involution, Softmax};
 use involution::store::variable;
-use involution::tuned::Tuned;
 use involution::{Gpu, Tensor, Window};
 use involution_bench::adapter::{Flags, REFERENCE};
 use involution_bench::environment::{self, Change};
@@ -137,8 +137,9 @@ fn wgpu_version() -> &'static str {
 
 /// Runs a small involution and a long sum on the adapter with this index; gives the limit of its loops.
 fn test(index: usize) -> Result<Option<usize>> {
-    let adapter = AdapterChoice::Matching(index.to_string());
-    let gpu = Gpu::open(&Options { adapter, ..Options::default() })?;
+    let mut options = Options::default();
+    options.adapter = AdapterChoice::Matching(index.to_string());
+    let gpu = Gpu::open(&options)?;
     let window = Window::new([3, 3]).padding(1);
     for case in [
         Case::new("doctor", Involution::new(window, 2), &[&[1, 4, 6, 5], &[1, 18, 6, 5]]),

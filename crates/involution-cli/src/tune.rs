@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
+use involution::autotune::measure::{self as tune, Call, Measured, Settings, measure};
+use involution::autotune::{Cache, Ignored, Tuned, file};
 use involution::models::{self, MODELS};
 use involution::ops::NAMES;
-use involution::tune::{self, Call, Measured, Settings, measure};
-use involution::tuned::{Cache, Ignored, Tuned, file};
 use involution::{Error, Gpu, Shape, store};
 use involution_bench::adapter::{Flags, Runner};
 use involution_bench::{Outcome, bad_use, output};
