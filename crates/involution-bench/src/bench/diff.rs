@@ -11,8 +11,9 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::record::{Row, Run};
+use super::record::Run;
 use super::rounds::Beside;
+use super::row::Row;
 use super::stats::{Stats, median};
 use crate::{Outcome, bad_use, output};
 use adjust::{Series, adjusted};
@@ -202,7 +203,7 @@ fn by(clock: Clock, rows: &[Matched<'_>], threshold: f64) -> Judgement {
     // Of processor time beside a probe's, other programs have the same part.
     let busy = |row: &&Row| {
         let judged = clock == Clock::Cpu && !usual.is_empty();
-        row.waited.is_some_and(|waited| waited > BUSY) && !judged
+        row.noise.waited.is_some_and(|waited| waited > BUSY) && !judged
     };
     let calm = |rows: &[&Row]| rows.iter().any(|row| !busy(row));
     let pairs: Vec<Pair> = rows
@@ -282,6 +283,7 @@ fn clearest(rows: &[Matched<'_>], software: bool, threshold: f64) -> (Clock, Jud
 
 #[cfg(test)]
 mod tests {
+    use super::super::machine::Noise;
     use super::*;
 
     /// A run of calls that take 1, 2, 3, ... ms, noise of a hundredth, and the same of processor time.
@@ -296,7 +298,7 @@ mod tests {
                 checked: true,
                 gpu_ms: times.clone(),
                 cpu_ms: times,
-                waited: Some(0.01),
+                noise: Noise { waited: Some(0.01), warning: None },
                 ..Row::default()
             }
         });
@@ -304,14 +306,9 @@ mod tests {
             involution: "0.1.0".into(),
             suite: "kernels".into(),
             adapter: "test".into(),
-            backend: None,
-            driver: None,
             software: true,
-            quick: false,
-            interrupted: false,
-            limits_after: None,
-            limits: None,
             rows: rows.collect(),
+            ..Run::default()
         }
     }
 
@@ -392,7 +389,7 @@ mod tests {
         let mut busy = after.clone();
         for row in &mut busy[1].rows {
             slow(&mut row.gpu_ms, 3.0);
-            row.waited = Some(0.6);
+            row.noise.waited = Some(0.6);
         }
         let verdicts = |report: Report| report.json();
         assert_eq!(verdicts(compared(&before, &busy[..1])?)?, verdicts(compared(&before, &busy)?)?);

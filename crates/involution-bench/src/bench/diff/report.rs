@@ -6,7 +6,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::super::findings::number;
-use super::super::record::{Row, Run};
+use super::super::record::Run;
+use super::super::row::Row;
 use super::judge::{Doubt, Judged, Verdict};
 use super::{Clock, Comparison, Matched, same};
 use crate::output;
