@@ -30,8 +30,8 @@ impl fmt::Display for Limits {
         let Limits { copy_gbps, multiply_add_gflops, dispatch_us, submission_us } = self;
         write!(
             f,
-            "copies {copy_gbps:.1} GB/s and does {multiply_add_gflops:.1} GFLOP/s of multiply-adds; a dispatch \
-             takes {dispatch_us:.0} us, a submission {submission_us:.0} us"
+            "copies {copy_gbps:.1} GB/s, does {multiply_add_gflops:.1} GFLOP/s of multiply-adds; \
+             a dispatch {dispatch_us:.0} us, a submission {submission_us:.0} us"
         )
     }
 }
