@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use involution::autotune::Tuned;
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters};
-use involution::tuned::Tuned;
 use involution::{Error, Gpu};
 
 static OPEN: LazyLock<Result<Vec<Gpu>, String>> = LazyLock::new(open);
@@ -36,9 +36,11 @@ pub fn fresh(gpu: &Gpu, change: impl FnOnce(&mut Options)) -> Gpu {
 }
 
 fn options(adapter: &AdapterInfo) -> Options {
-    let adapter = AdapterChoice::Matching(adapter.index.to_string());
+    let mut options = Options::default();
+    options.adapter = AdapterChoice::Matching(adapter.index.to_string());
     // What was measured on the machine at hand must not change what is tested.
-    Options { adapter, tuned: Tuned::Off, ..Options::default() }
+    options.tuned = Tuned::Off;
+    options
 }
 
 fn variable(name: &str) -> Option<String> {
