@@ -1,27 +1,13 @@
 //! Runs on several adapters side by side: a column for each, and how many times as long as on the first.
 
-use std::fmt::Write;
-
-use super::diff::same;
 use super::findings::number;
-use super::record::{Row, Run};
+use super::record::Run;
+use super::row::Row;
 use crate::output;
 
 /// What stands before the name of an adapter that is one of several.
 pub fn heading(adapters: usize, place: usize) -> String {
     if adapters > 1 { format!("{}: ", letter(place)) } else { String::new() }
-}
-
-/// The JSON of one run as it is, that of several as a list.
-pub fn json(documents: &[String]) -> String {
-    if let [one] = documents {
-        return one.clone();
-    }
-    let indented = documents.iter().map(|document| {
-        let lines: Vec<String> = document.lines().map(|line| format!("    {line}")).collect();
-        lines.join("\n")
-    });
-    format!("{{\n  \"runs\": [\n{}\n  ]\n}}\n", indented.collect::<Vec<_>>().join(",\n"))
 }
 
 /// Which columns are of which adapter.
@@ -47,16 +33,16 @@ pub fn rows(runs: &[Run]) -> Vec<Vec<String>> {
     let mut calls: Vec<(&Row, &Run)> = Vec::new();
     for run in runs {
         for row in &run.rows {
-            if !calls.iter().any(|(known, of)| same(known, &of.rows, row, &run.rows)) {
+            if !calls
+                .iter()
+                .any(|(call, of)| run.find(call, of).is_some_and(|found| std::ptr::eq(found, row)))
+            {
                 calls.push((row, run));
             }
         }
     }
     let lines = calls.into_iter().map(|(call, of)| {
-        let found: Vec<Option<&Row>> = runs
-            .iter()
-            .map(|run| run.rows.iter().find(|row| same(call, &of.rows, row, &run.rows)))
-            .collect();
+        let found: Vec<Option<&Row>> = runs.iter().map(|run| run.find(call, of)).collect();
         let median = |row: Option<&Row>| Some(row?.device()?.median);
         let mut cells = vec![call.case.clone()];
         for (row, place) in found.iter().zip(0..) {
@@ -74,60 +60,24 @@ pub fn rows(runs: &[Run]) -> Vec<Vec<String>> {
 /// A row that an adapter does not have was not measured there.
 fn time(row: Option<&Row>) -> String {
     let Some(row) = row else { return "-".to_owned() };
-    let mark = if row.warning.is_some() { "~" } else { "" };
     match row.failure() {
         Some(failure) => failure.to_owned(),
-        None => number(row.device().map(|times| times.median), 3) + mark,
+        None => number(row.device().map(|times| times.median), 3) + row.noise.mark(),
     }
 }
 
-/// The rows as a table, and what to make of them.
+/// Each run by itself, and then the calls of all side by side.
 pub fn text(runs: &[Run]) -> String {
     let rows = rows(runs);
     let header: Vec<&str> = rows[0].iter().map(String::as_str).collect();
     let mut table = output::table(&header, 1);
-    for cells in &rows[1..] {
-        table.add_row(cells);
-    }
-    let mut text = output::render(&table) + "\n";
+    table.add_rows(&rows[1..]);
+    let mut text = String::new();
     for (run, line) in runs.iter().zip(legend(runs)) {
-        let _ = writeln!(text, "{line}");
-        if let Some(limits) = &run.limits {
-            let _ = writeln!(
-                text,
-                "   copies {:.1} GB/s, {:.1} GFLOP/s of multiply-adds; a dispatch {:.0} us, a submission {:.0} us",
-                limits.copy_gbps,
-                limits.multiply_add_gflops,
-                limits.dispatch_us,
-                limits.submission_us
-            );
-        }
+        text += &format!("{line}\n{}\n", run.text());
     }
-    for (run, place) in runs.iter().zip(0..) {
-        let failed = run.rows.iter().filter(|row| row.failure() == Some("FAILED"));
-        for row in failed {
-            let note = row.note.as_deref().unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "FAILED {}: {} by {}: {note}",
-                letter(place),
-                row.case,
-                row.kernel()
-            );
-        }
-        if run.interrupted {
-            let _ = writeln!(text, "Interrupted on {}: the rest was not measured.", letter(place));
-        }
-    }
-    let doubtful: usize =
-        runs.iter().map(|run| run.rows.iter().filter(|row| row.warning.is_some()).count()).sum();
-    if doubtful > 0 {
-        let _ = writeln!(text, "~ {} unsafe. JSON says why.", output::count(doubtful, "time"));
-    }
-    if runs.iter().any(|run| run.software) {
-        text += "Times of software adapters are those of the CPU.\n";
-    }
-    text + "Medians in ms on the device, by its own clock where it has one; a ratio below 1 is faster than A.\n"
+    text + &output::render(&table)
+        + "Medians in ms on the device; a ratio below 1 is faster than A.\n"
 }
 
 /// A, B, C and so on; nobody has more adapters than letters.
@@ -155,20 +105,9 @@ mod tests {
         assert_eq!(rows[2], ["conv <2>", "3.000", "-", "-"]);
         assert_eq!(rows.len(), 1 + runs[0].rows.len());
         let text = text(&runs);
-        for part in ["B: CPU reference", "A: a <b>quick</b> adapter", "FAILED A: bad", "~ 2 times"]
-        {
+        for part in ["B: CPU reference", "A: a <b>quick</b> adapter", "FAILED bad", "~ 1 unsafe"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-    }
-
-    #[test]
-    fn one_document_stays_and_several_are_a_list() -> serde_json::Result<()> {
-        let one = "{\n  \"suite\": \"a\"\n}\n".to_owned();
-        assert_eq!(json(std::slice::from_ref(&one)), one);
-        let both: serde_json::Value = serde_json::from_str(&json(&[one.clone(), one]))?;
-        assert_eq!(both["runs"].as_array().map(Vec::len), Some(2));
-        assert_eq!(both["runs"][1]["suite"], "a");
-        Ok(())
     }
 }

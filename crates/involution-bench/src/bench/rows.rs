@@ -1,46 +1,80 @@
-//! Times workloads row by row, and checks what they computed when all is timed.
+//! Times workloads, and checks what they computed when all is timed.
 
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{available_parallelism, scope};
 
-use involution::{Error, Gpu, Result, Shape, StateDict, Tensor};
+use involution::{Error, Gpu, Result, ShapeError, StateDict, Tensor};
 
-use super::agreement::{self, Answer};
-use super::cores;
-use super::peers::Field;
-use super::row::{Row, cause};
-use super::sampling::{Effort, interrupted};
+use super::row::Row;
+use super::sampling::{Effort, in_turns, interrupted};
 use super::subject::{self, Subject};
-use super::workload::{Trusted, Work, Workload};
+use super::workload::{Work, Workload};
 use crate::output;
 
-/// A row for each workload, in turns with what peers there are, up to where it was interrupted or the device was lost.
-/// Rows of one base stand side by side: they share weights and the reference's answer.
-pub fn measure(
-    gpu: &Gpu,
-    workloads: &[Workload],
-    effort: impl Fn(&Workload) -> Effort,
-    field: &mut Field,
-) -> Vec<Row> {
+/// Bytes of the tensors of single calls that are sampled in turns with each other. More than fits into most caches, so
+/// that a call finds its tensors in memory.
+const BLOCK: u64 = 256 << 20;
+
+/// A row, and what is yet to be checked.
+struct Measured<'a> {
+    workload: &'a Workload,
+    weights: Arc<StateDict>,
+    row: Row,
+    output: Option<Tensor>,
+}
+
+/// A row for each workload, up to where it was interrupted or the device was lost. Rows of one base stand side by side:
+/// they share weights and the reference's answer.
+pub fn measure(gpu: &Gpu, all: &[Workload], effort: impl Fn(&Workload) -> Effort) -> Vec<Row> {
     let bar = output::progress("timing");
-    bar.set_length(workloads.len() as u64);
-    let mut measured: Vec<Measured<'_>> = Vec::new();
-    'rows: for rows in workloads.chunk_by(|a, b| a.base == b.base) {
-        bar.set_message(rows[0].name.clone());
-        let weights = rows[0].weights(gpu).map(Arc::new);
-        for workload in rows {
+    bar.set_length(all.len() as u64);
+    let mut measured = Vec::new();
+    let mut weights: Option<(&str, Result<Arc<StateDict>>)> = None;
+    let mut rest = all;
+    while let (false, [first, ..]) = (interrupted(), rest) {
+        let (block, after) = rest.split_at(block(rest));
+        rest = after;
+        let mut subjects = Vec::new();
+        for workload in block.iter().take_while(|_| !interrupted()) {
             bar.set_message(workload.name.clone());
-            let timed = weights
-                .clone()
-                .and_then(|weights| time(gpu, workload, &weights, effort(workload), field));
-            let lost = matches!(timed.as_ref().map_err(cause), Err(Error::DeviceLost { .. }));
-            measured.extend(timed.unwrap_or_else(|error| {
-                let row = Row::failed(workload, &error);
-                Some(Measured { workload, weights: Arc::default(), row, first: None })
-            }));
-            if interrupted() || lost {
-                break 'rows;
-            }
+            let weights = match &weights {
+                Some((base, known)) if *base == workload.base => known.clone(),
+                _ => {
+                    let made = workload.weights(gpu).map(Arc::new);
+                    weights.insert((&workload.base, made)).1.clone()
+                }
+            };
+            let subject = weights.clone().and_then(|it| Subject::new(gpu, workload, &it));
+            subjects.push((workload, weights.unwrap_or_default(), subject));
             bar.inc(1);
+        }
+        let ready = subjects.iter().filter_map(|(_, _, subject)| subject.as_ref().ok());
+        let mut runs: Vec<_> = ready.flat_map(Subject::runs).collect();
+        let mut samples = in_turns(&mut runs, effort(first)).into_iter();
+        drop(runs);
+        let mut lost = false;
+        for (workload, weights, subject) in subjects {
+            let found = subject.and_then(|subject| {
+                let count = subject.runs().len();
+                let samples = samples.by_ref().take(count).collect::<Result<Vec<_>>>()?;
+                // Interrupted before its first turn.
+                let none = samples.iter().any(|samples| samples.runs.is_empty());
+                (!none).then(|| subject.finish(samples)).transpose()
+            });
+            let (row, output) = match found {
+                Ok(None) => continue,
+                Ok(Some((row, output))) => (row, Some(output)),
+                Err(error) => {
+                    lost |= matches!(cause(&error), Error::DeviceLost { .. });
+                    let (note, too_large) = (Some(error.to_string()), is_too_large(&error));
+                    (Row { note, too_large, ..subject::row(workload) }, None)
+                }
+            };
+            measured.push(Measured { workload, weights, row, output });
+        }
+        if lost {
+            break;
         }
     }
     bar.finish_and_clear();
@@ -48,84 +82,110 @@ pub fn measure(
     measured.into_iter().map(|measured| measured.row).collect()
 }
 
-/// A row, and what is yet to be checked: what it made of the first sample.
-struct Measured<'a> {
-    workload: &'a Workload,
-    weights: Arc<StateDict>,
-    row: Row,
-    first: Option<Tensor>,
+/// How many of these are sampled in turns: single calls for which there is room, or one row from host to host.
+fn block(workloads: &[Workload]) -> usize {
+    let mut bytes = 0;
+    let fits = |workload: &&Workload| {
+        let cost = workload.cost();
+        bytes += u64::from(subject::times(cost)) * cost.1;
+        bytes <= BLOCK && matches!(workload.work, Work::Resident(..))
+    };
+    workloads.iter().take_while(fits).count().max(1)
 }
 
-/// Times a row and compares the samples of its batch with runs by themselves; nothing where it was interrupted.
-fn time<'a>(
-    gpu: &Gpu,
-    workload: &'a Workload,
-    weights: &Arc<StateDict>,
-    effort: Effort,
-    field: &mut Field,
-) -> Result<Option<Measured<'a>>> {
-    let inputs = workload.inputs()?;
-    field.load(workload);
-    let make = || match &workload.work {
-        Work::Operator(op) => Ok(Subject::Operator(gpu.clone(), op.clone())),
-        Work::Layer(layer) => {
-            let (layer, weights) = (layer.clone(), StateDict::clone(weights));
-            let network = match workload.fused {
-                true => gpu.load_shared(layer, weights),
-                false => gpu.load_unfused(layer, weights),
-            };
-            network.map(Subject::Network)
-        }
-    };
-    let Some((subject, times, output)) = subject::time(gpu, make, &inputs, effort, field)? else {
-        return Ok(None);
-    };
-    let shapes: Vec<&Shape> = workload.shapes.iter().collect();
-    let (kernels, dispatches) = subject.kernels(&shapes)?;
-    let tolerance = workload.tolerance;
-    let peers = field.results(&output, tolerance, times.wall_ms.as_ref());
-    let others = agreement::with_single_runs(&subject, &inputs, &output, tolerance)?;
-    let row = Row { kernels, dispatches, peers, ..Row::new(workload) }.timed(times).apart(others);
-    Ok(Some(Measured {
-        workload,
-        weights: weights.clone(),
-        row,
-        first: Some(agreement::sample(&output, 0)?),
-    }))
-}
-
-/// Compares the first samples with the reference, which is asked once for all batches of a row.
+/// Compares outputs with the reference, which is asked once for all rows of a base: on all cores, and after the timing,
+/// so as not to disturb it.
 fn check(gpu: &Gpu, measured: &mut [Measured<'_>]) {
-    let mut rows: Vec<&mut [Measured<'_>]> =
+    let mut groups: Vec<&mut [Measured<'_>]> =
         measured.chunk_by_mut(|a, b| a.workload.base == b.workload.base).collect();
-    // The longest first, so that no core is left with one at the end.
-    rows.sort_by_key(|rows| rows.first().map_or(0, |first| first.row.flops / first.row.batch));
-    cores::each("checking", rows, |rows| {
-        let mut answer = None;
-        for Measured { workload, weights, row, first } in rows {
-            let Some(first) = first.take() else { continue };
-            match answer.get_or_insert_with(|| self::answer(gpu, workload, weights)) {
-                Ok(answer) => row.judge(answer.distance(&first)),
-                Err(error) => row.reject(error.to_string()),
-            }
+    // The longest is taken first, so that no core is left with one at the end.
+    groups.sort_by_key(|group| group[0].row.flops / group[0].row.batch.unwrap_or(1).max(1));
+    let bar = output::progress("checking");
+    bar.set_length(groups.len() as u64);
+    let groups = Mutex::new(groups);
+    let next = || groups.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let worker = || {
+        while let Some(group) = next() {
+            check_group(gpu, group);
+            bar.inc(1);
         }
+    };
+    scope(|scope| {
+        (0..available_parallelism().map_or(1, NonZero::get)).for_each(|_| {
+            scope.spawn(worker);
+        });
     });
+    bar.finish_and_clear();
 }
 
-/// What the reference makes of the first sample.
-fn answer(gpu: &Gpu, workload: &Workload, weights: &StateDict) -> Result<Answer> {
-    let inputs = workload.inputs()?;
-    let first: Vec<Tensor> =
-        inputs.iter().map(|input| agreement::sample(input, 0)).collect::<Result<_>>()?;
-    drop(inputs);
-    match (&workload.work, workload.trusted) {
-        (Work::Operator(op), _) => Answer::of_operator(op, &first),
-        (Work::Layer(layer), Trusted::Reference) => {
-            Answer::of_layer(layer.as_ref(), weights, &first[0], workload.tolerance)
+fn check_group(gpu: &Gpu, group: &mut [Measured<'_>]) {
+    let mut answer = None;
+    for Measured { workload, weights, row, output } in group {
+        let Some(output) = output.take() else { continue };
+        let answer = answer.get_or_insert_with(|| {
+            let inputs = workload.inputs()?;
+            match &workload.work {
+                Work::Resident(..) => workload.answer(gpu, weights, &inputs),
+                _ => workload.answer(gpu, weights, &workload.sample(&inputs, 0)?),
+            }
+        });
+        match answer {
+            Ok(answer) => judge(row, answer.distance(&output)),
+            Err(error) => row.reject(error.to_string()),
         }
-        (Work::Layer(layer), Trusted::GeneralKernels) => {
-            let layer = layer.as_ref();
-            Answer::of_general_kernels(gpu, layer, weights, &first[0], workload.tolerance)
+    }
+}
+
+/// Whether the row is right: by the distance of its first sample, and those that were seen before.
+fn judge(row: &mut Row, first: f64) {
+    let others = row.worst_over_bound.unwrap_or_default();
+    row.worst_over_bound = Some(first.max(others));
+    let allowed = |distance: f64| distance <= 1.0;
+    row.checked = allowed(first) && allowed(others);
+    if !allowed(first) {
+        row.reject(format!("{first:.3e} times as far from the reference as is allowed"));
+    } else if !allowed(others) {
+        row.reject(format!(
+            "a sample of the batch is {others:.3e} times as far as is allowed from what it gives by itself"
+        ));
+    }
+}
+
+/// Whether something cannot be done for its size alone.
+pub fn is_too_large(error: &Error) -> bool {
+    let overflow = |source: &ShapeError| matches!(source, ShapeError::Overflow { .. });
+    match cause(error) {
+        Error::Limit { .. } | Error::OutOfMemory { .. } => true,
+        Error::Shape { source, .. } => overflow(source),
+        _ => false,
+    }
+}
+
+/// What went wrong, without the layers that it went wrong in.
+fn cause(error: &Error) -> &Error {
+    match error {
+        Error::Layer { source, .. } => cause(source),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stats::Stats;
+    use super::*;
+
+    #[test]
+    fn a_wrong_sample_takes_the_times_away() {
+        for (first, others, right) in
+            [(0.5, 0.9, true), (1.5, 0.0, false), (0.0, 1.5, false), (f64::MAX, 0.5, false)]
+        {
+            let wall_ms = Stats::of(vec![2.0]);
+            let worst_over_bound = Some(others);
+            let mut row = Row { wall_ms, gflops: Some(1.0), worst_over_bound, ..Row::default() };
+            judge(&mut row, first);
+            assert_eq!((row.checked, row.note.is_none()), (right, right), "{first} {others}");
+            assert_eq!((row.wall_ms.is_some(), row.gflops.is_some()), (right, right));
+            assert_eq!(row.worst_over_bound, Some(first.max(others)));
         }
     }
 }
