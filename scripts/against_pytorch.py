@@ -236,6 +236,15 @@ def draw_softmax(rng):
     return {"axis": str(axis), "temperature": rng.choice(("1", "1", "30", "0.5", "3.7"))}, {"x": shape}
 
 
+def draw_group_norm(rng):
+    groups = rng.randint(1, 4)
+    channels = groups * rng.randint(1, 8)
+    shapes = {"x": (rng.randint(1, 3), channels, *(rng.randint(1, 20) for _ in range(rng.randint(0, 2))))}
+    if rng.random() < 0.5:
+        shapes |= {"weight": (channels,), "bias": (channels,)}
+    return {"groups": str(groups), "eps": rng.choice(("1e-5", "1e-3"))}, shapes
+
+
 def draw_linear(rng):
     inputs, outputs = (rng.randint(1, 300 if rng.random() < 0.15 else 40) for _ in range(2))
     before = (rng.randint(1, 9) for _ in range(rng.randint(0, 3)))

@@ -7,7 +7,7 @@ use super::gemm::{gather, input_stationary, pointwise, prepack, tile};
 use super::profile::DeviceProfile;
 use super::{
     activation, adaptive_avg_pool2d, add, avg_pool2d, batch_norm, dynamic_conv2d, fold,
-    global_avg_pool, involution, linear, max_pool2d, softmax, span_involution, unfold,
+    global_avg_pool, group_norm, involution, linear, max_pool2d, softmax, span_involution, unfold,
 };
 use crate::error::ShapeError;
 use crate::ops::{Op, Operator};
@@ -65,6 +65,7 @@ pub fn all() -> Vec<&'static Kernel> {
         dynamic_conv2d::KERNELS,
         gather::KERNELS,
         global_avg_pool::KERNELS,
+        group_norm::KERNELS,
         implicit_gemm::KERNELS,
         input_stationary::KERNELS,
         involution::KERNELS,

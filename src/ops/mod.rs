@@ -18,6 +18,7 @@ macro_rules! each_operator {
             involution::Involution,
             span_involution::SpanInvolution,
             batch_norm::BatchNorm,
+            group_norm::GroupNorm,
             activation::Activate,
             avg_pool2d::AvgPool2d,
             max_pool2d::MaxPool2d,
