@@ -71,7 +71,7 @@ fn body(run: &Run) -> String {
         )
         + &section(
             "What a pixel takes",
-            "Nanoseconds from host to host: a line that is flat grows with its input.",
+            "Nanoseconds from host to host: where the line is flat, the time grows with the input.",
             plot::growth(run),
         )
         + &section(
@@ -83,9 +83,9 @@ fn body(run: &Run) -> String {
             "Time against the floor",
             "The least time that the limits allow as a part of the median: a full bar cannot be made faster. Blue rows are \
              bound by memory, orange ones by arithmetic.",
-            run.rows.chunk_by(|a, b| a.group == b.group).filter_map(|rows| {
-                figure(&group(&rows[0]), rows.iter().filter_map(floor).collect())
-            }),
+            run.rows
+                .chunk_by(|a, b| a.group == b.group)
+                .filter_map(|rows| figure(&group(rows), rows.iter().filter_map(floor).collect())),
         )
         + &section(
             "Where the time goes",
@@ -105,14 +105,18 @@ fn section(title: &str, caption: &str, figures: impl IntoIterator<Item = String>
     format!("<h2>{title}</h2>\n<p>{caption}</p>\n<div class=\"figures\">\n{figures}</div>\n")
 }
 
-/// A family of rows: those of `peers` are of one kind, which the first of them names.
-fn group(row: &Row) -> String {
-    let name = words(&row.case);
-    if name == row.case {
-        row.group.clone()
-    } else {
-        name.split(", ").next().unwrap_or_default().to_owned()
-    }
+/// What rows of one group have in common: their kind in words, or nothing where the group is a code of several kinds.
+fn group(rows: &[Row]) -> String {
+    let kind = |row: &Row| {
+        let name = words(&row.case);
+        if name == row.case {
+            row.group.clone()
+        } else {
+            name.split(", ").next().map(str::to_owned).unwrap_or_default()
+        }
+    };
+    let first = rows.first().map(kind).unwrap_or_default();
+    if rows.iter().all(|row| kind(row) == first) { first } else { String::new() }
 }
 
 /// A bar below its name.
@@ -150,7 +154,7 @@ fn beside(row: &Row) -> Option<String> {
     let bars = row.peers.iter().map(|against| Bar {
         name: against.peer.clone(),
         value: match (against.ratio, wall(against)) {
-            (Some(ratio), Some(ms)) => format!("{}, {}x", time(ms), plot::short(1.0 / ratio)),
+            (Some(ratio), Some(ms)) => format!("{}, {:.2}x", time(ms), 1.0 / ratio),
             _ => against.cell(),
         },
         part: against.ratio.and(wall(against)).unwrap_or(0.0) / most,
@@ -255,7 +259,7 @@ fn header(run: &Run) -> String {
         ("Driver", run.driver.clone()),
         ("Version", Some(format!("involution {}", run.involution))),
         ("Limits", run.limits.map(|limits| limits.to_string())),
-        ("At the end", run.limits_after.map(|limits| limits.to_string())),
+        ("After", run.limits_after.map(|limits| limits.to_string())),
     ];
     let mut text = String::from("<dl>\n");
     for (name, fact) in facts {
@@ -306,7 +310,7 @@ fn ratios(run: &Run) -> String {
         let cells = cells.iter().enumerate();
         ("", cells.map(|(at, cell)| if at == 0 { name(cell) } else { escape(cell) }).collect())
     });
-    let (meaning, error) = (escape(MEANING), escape(ERROR));
+    let (meaning, error) = (escape(MEANING), escape(&ERROR.replace('`', "")));
     let mut text =
         format!("<h2>Ratios</h2>\n<p>{meaning} {error}</p>\n") + &table(&ratios.header, 1, lines);
     text += "<ul>\n";
@@ -332,7 +336,11 @@ fn all_rows(run: &Run) -> String {
         }
         (if failed { "bad" } else { "" }, cells)
     });
-    format!("<h2>All rows</h2>\n<p>{}.</p>\n{}", escape(&run.legend()), table(&columns, 2, lines))
+    format!(
+        "<h2>All rows</h2>\n<p>{}.</p>\n{}",
+        escape(&run.legend().replace('`', "")),
+        table(&columns, 2, lines)
+    )
 }
 
 #[cfg(test)]
@@ -369,7 +377,7 @@ mod tests {
             "What a pixel takes",
             "Where the time",
             "Beside other libraries",
-            "100x",
+            "100.00x",
             "wrong, by &quot;much&quot;",
         ] {
             assert!(page.contains(part), "{part}");
