@@ -7,9 +7,8 @@ use std::fmt::Write;
 
 use super::adapters;
 use super::limits;
-use super::peers::{Against, ERROR, MEANING, Ratios};
 use super::record::Run;
-use super::row::Row;
+use super::row::{Peer, Row};
 use crate::output;
 use words::words;
 
@@ -63,6 +62,7 @@ fn body(run: &Run) -> String {
             "Medians from host to host, taken in turns, and how many times as long as ours they are. Orange: faster than ours.",
             run.rows.iter().filter_map(beside),
         )
+        + &peer_notes(run)
         + &section(
             "Roofline",
             "How fast each row computes, by its operations for each byte. The roof is what the adapter copies and multiplies. \
@@ -92,7 +92,6 @@ fn body(run: &Run) -> String {
             "The dispatches of a network by their kernels, each timed by the device.",
             run.rows.iter().filter(|row| row.steps.len() > 1).take(NETWORKS).filter_map(shares),
         )
-        + &ratios(run)
         + &all_rows(run)
 }
 
@@ -147,19 +146,21 @@ fn figure(title: &str, bars: Vec<Bar>) -> Option<String> {
 
 /// The time of a row beside those of other libraries.
 fn beside(row: &Row) -> Option<String> {
-    let wall = |against: &Against| against.wall_ms.as_ref().map(|wall| wall.median);
+    let wall = |peer: &Peer| peer.wall_ms.as_ref().map(|wall| wall.median);
     let ours = row.wall_ms.as_ref().map(|wall| wall.median);
     let most = row.peers.iter().filter_map(wall).chain(ours).fold(f64::MIN_POSITIVE, f64::max);
     let time = |ms: f64| format!("{} ms", plot::short(ms));
-    let bars = row.peers.iter().map(|against| Bar {
-        name: against.peer.clone(),
-        value: match (against.ratio, wall(against)) {
+    let bars = row.peers.iter().map(|peer| Bar {
+        name: peer.peer.clone(),
+        value: match (peer.ratio, wall(peer)) {
             (Some(ratio), Some(ms)) => format!("{}, {:.2}x", time(ms), 1.0 / ratio),
-            _ => against.cell(),
+            _ if peer.error_over_bound.is_some_and(|error| error > 1.0) => "WRONG".to_owned(),
+            _ if peer.note.is_some() => "failed".to_owned(),
+            _ => "-".to_owned(),
         },
-        part: against.ratio.and(wall(against)).unwrap_or(0.0) / most,
-        class: if against.ratio.is_some_and(|ratio| ratio > 1.0) { "arithmetic" } else { "other" },
-        title: against.version.clone().unwrap_or_default(),
+        part: peer.ratio.and(wall(peer)).unwrap_or(0.0) / most,
+        class: if peer.ratio.is_some_and(|ratio| ratio > 1.0) { "arithmetic" } else { "other" },
+        title: peer.version.clone().unwrap_or_default(),
     });
     let ours = Bar {
         name: "involution".to_owned(),
@@ -303,21 +304,15 @@ fn name(case: &str) -> String {
     if case == words { case } else { format!("{words}<br><small>{case}</small>") }
 }
 
-/// The table of ratios to other libraries, and why some cells have none.
-fn ratios(run: &Run) -> String {
-    let Some(ratios) = Ratios::of(run.rows.iter().map(Row::compared)) else { return String::new() };
-    let lines = ratios.lines.iter().map(|cells| {
-        let cells = cells.iter().enumerate();
-        ("", cells.map(|(at, cell)| if at == 0 { name(cell) } else { escape(cell) }).collect())
+/// Why other libraries have no ratio.
+fn peer_notes(run: &Run) -> String {
+    let peers = run.rows.iter().flat_map(|row| row.peers.iter().map(move |peer| (row, peer)));
+    let notes = peers.filter_map(|(row, peer)| {
+        let text = format!("{}, {}: {}", peer.peer, words(&row.case), peer.note.as_ref()?);
+        Some(format!("<li>{}</li>\n", escape(&text)))
     });
-    let (meaning, error) = (escape(MEANING), escape(&ERROR.replace('`', "")));
-    let mut text =
-        format!("<h2>Ratios</h2>\n<p>{meaning} {error}</p>\n") + &table(&ratios.header, 1, lines);
-    text += "<ul>\n";
-    for note in &ratios.notes {
-        let _ = writeln!(text, "<li>{}</li>", escape(note));
-    }
-    text + "</ul>\n"
+    let notes: String = notes.collect();
+    if notes.is_empty() { notes } else { format!("<ul>\n{notes}</ul>\n") }
 }
 
 fn all_rows(run: &Run) -> String {
