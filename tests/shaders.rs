@@ -7,8 +7,8 @@ use std::path::Path;
 use involution::Error;
 use involution::gpu::shader::{Fours, Shader};
 use involution::gpu::{limits, shader};
-use involution::kernel::{Kernel, KernelCall, Operand, Scalar, Tile};
-use involution::ops::{NAMES, Op};
+use involution::kernels::{DeviceProfile, Kernel, KernelCall, Operand, Scalar, Tile, candidates};
+use involution::ops::NAMES;
 use involution_check::fixed;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
@@ -20,7 +20,7 @@ mod races;
 
 /// The kernels of all operators, and those that measure an adapter.
 fn kernels() -> Vec<&'static Kernel> {
-    [&involution::ops::kernels(), limits::KERNELS].concat()
+    [&involution::kernels::all(), limits::KERNELS].concat()
 }
 
 /// Every kernel with each of its tiles.
@@ -227,7 +227,8 @@ fn tiles_are_set_where_they_stand() {
 fn calls() -> Vec<(String, Vec<KernelCall>)> {
     let cases = NAMES.iter().flat_map(|name| [fixed(name), sample(name, 150)].concat());
     let candidates = cases.flat_map(|case| {
-        let candidates = case.operator.candidates(&case.shapes.iter().collect::<Vec<_>>()).unwrap();
+        let shapes: Vec<_> = case.shapes.iter().collect();
+        let candidates = candidates(&case.operator, &shapes, &DeviceProfile::software()).unwrap();
         assert!(!candidates.is_empty(), "{case}");
         let names: BTreeSet<_> = candidates.iter().map(|c| c.name.clone()).collect();
         assert_eq!(names.len(), candidates.len(), "two candidates of one name: {case}");
@@ -346,7 +347,7 @@ fn every_call_names_exactly_what_its_shader_declares() {
 /// The uniform block is filled by name: an order of its own, a number too few or too many is an error.
 #[test]
 fn a_call_that_does_not_fit_its_shader_is_an_error() {
-    use involution::kernel::Params;
+    use involution::kernels::Params;
     let kernel = kernels().into_iter().find(|kernel| kernel.name == "activation").unwrap();
     let shader = load(kernel, &[]).unwrap();
     let bytes =
@@ -417,7 +418,7 @@ fn every_shader_file_is_used() {
 fn made_up(source: String) -> Kernel {
     const TILES: &[Tile] = &[&[("T", 8)]];
     let source = source.leak();
-    Kernel { name: "made_up", source, tiles: TILES, subgroups: false, made_for: None }
+    Kernel { name: "made_up", source, tiles: TILES, subgroups: false }
 }
 
 const BODY: &str = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;

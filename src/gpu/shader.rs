@@ -8,7 +8,7 @@
 use wgpu::naga;
 
 use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Params, Tile};
+use crate::kernels::{Kernel, Params, Tile};
 
 /// The fragments that `#import` knows.
 const COMMON: &[(&str, &str)] = &[

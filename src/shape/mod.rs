@@ -6,7 +6,7 @@ mod error;
 mod window;
 
 pub(crate) use checks::gcd;
-pub use checks::{divide, to_u32};
+pub use checks::{divide, product, to_u32};
 pub use dims::Shape;
 pub use error::ShapeError;
 #[doc(hidden)]

@@ -4,11 +4,13 @@ use crate::case::{Case, generate};
 use crate::fixed::{fixed, known_answers};
 use involution::error::{Error, Limit, Result, count};
 use involution::gpu::Gpu;
-use involution::ops::{Candidate, NAMES, Op, Operator};
+use involution::kernels::Candidate;
+use involution::ops::{NAMES, Op, Operator};
 use involution::reference::{self, Array};
 use involution::shape::Shape;
 use involution::tensor::Tensor;
 use involution::tolerance::{Comparison, Expected, check_candidate, compare, expected};
+use serde::Serialize;
 
 /// What to verify.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +30,7 @@ impl Default for Settings {
 }
 
 /// How one kernel fared.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// The operator.
     pub op: &'static str,
@@ -45,7 +47,7 @@ pub struct Row {
 }
 
 /// A case that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The kernel that failed.
     pub kernel: String,

@@ -10,7 +10,7 @@ use super::super::shader::{self, Fours, Shader};
 use super::pipeline_cache::PipelineCache;
 use super::slots::Slots;
 use crate::error::{Error, Limit, Result};
-use crate::kernel::KernelKey;
+use crate::kernels::KernelKey;
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ fn compile(
     KernelKey { kernel, tile }: KernelKey,
 ) -> Result<Pipeline> {
     let driver = &context.driver;
-    let fours = if driver.int64 { Fours::Words } else { Fours::Floats };
+    let fours = if driver.profile.shader_int64 { Fours::Words } else { Fours::Floats };
     let mut shader = shader::load(kernel, tile, fours)?;
     for fault in context.options.testing.faults.iter().filter(|fault| fault.kernel == kernel.name) {
         if !shader.wgsl.contains(&fault.from) {

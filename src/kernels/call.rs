@@ -1,0 +1,233 @@
+//! What a dispatch *is*: plain data that can be printed, compared and tested without a device.
+//!
+//! A candidate describes its work as [`KernelCall`]s. Bindings, workgroup size and the layout of the
+//! uniform block are stated once, in WGSL; a call names its tensors and its numbers, and the loader
+//! (`gpu::shader`) puts each where the reflected shader wants it. A name too many or too few is an error.
+
+use std::hash::{Hash, Hasher};
+
+use crate::error::ShapeError;
+use crate::shape::{Window, product, to_u32};
+
+/// A WGSL shader of this crate and the sets of tile constants it is shipped with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// The path of its file below `shaders/`, without `.wgsl`.
+    pub name: &'static str,
+    /// Its text, imports not yet resolved.
+    pub source: &'static str,
+    /// Values for its `const` lines that may be used; the first is the one in the file.
+    pub tiles: &'static [Tile],
+    /// Whether it needs subgroups, of [`SUBGROUP_LANES`] lanes at the least.
+    pub subgroups: bool,
+}
+
+/// Neighbouring values that an invocation of most kernels computes (a `vec4` in the shaders).
+pub(crate) const VEC4: usize = 4;
+
+/// Values that one invocation of an elementwise kernel handles (`PER` in `shaders/common/grid.wgsl`).
+pub(crate) const ELEMENTS_PER_INVOCATION: usize = 4;
+
+/// Lanes that hear each other in the kernels that need subgroups.
+pub(crate) const SUBGROUP_LANES: usize = 8;
+
+/// Names and values of the `const` lines of a shader that size its register tile.
+pub type Tile = &'static [(&'static str, u32)];
+
+/// Names a shader file below `shaders/` and lists the tiles that it is shipped with.
+macro_rules! kernel {
+    ($name:literal, [$($tile:expr),* $(,)?]) => {
+        $crate::kernels::Kernel {
+            name: $name,
+            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
+            tiles: &[$($tile),*],
+            subgroups: false,
+        }
+    };
+}
+
+pub(crate) use kernel;
+
+impl Kernel {
+    /// Marks the kernel as one that needs subgroups.
+    pub const fn with_subgroups(self) -> Self {
+        Kernel { subgroups: true, ..self }
+    }
+}
+
+/// A number in a kernel's uniform block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar {
+    /// An unsigned integer.
+    U32(u32),
+    /// A float.
+    F32(f32),
+}
+
+impl Scalar {
+    /// The four bytes of it, as a word.
+    pub fn bits(self) -> u32 {
+        match self {
+            Scalar::U32(value) => value,
+            Scalar::F32(value) => value.to_bits(),
+        }
+    }
+}
+
+/// Names and values for a kernel's uniform block. Every size passes a checked conversion on its way in.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Params(Vec<(&'static str, Scalar)>);
+
+impl Params {
+    /// Unsigned sizes by name.
+    pub fn sizes(sizes: &[(&'static str, usize)]) -> Result<Self, ShapeError> {
+        sizes.iter().try_fold(Params::default(), |params, &(name, size)| params.size(name, size))
+    }
+
+    /// The sizes of a kernel over the planes of x `[N, C, H, W]`, for an output of this height and width.
+    pub fn planes(x: [usize; 4], output: [usize; 2]) -> Result<Self, ShapeError> {
+        let [batch, channels, height, width] = x;
+        Params::sizes(&[
+            ("planes", product("x", &[batch, channels])?),
+            ("height", height),
+            ("width", width),
+            ("out_height", output[0]),
+            ("out_width", output[1]),
+        ])
+    }
+
+    /// Adds a size.
+    pub fn size(mut self, name: &'static str, size: usize) -> Result<Self, ShapeError> {
+        self.0.push((name, Scalar::U32(to_u32(name, size)?)));
+        Ok(self)
+    }
+
+    /// Adds the eight numbers of a sliding window.
+    pub fn window(mut self, window: &Window) -> Result<Self, ShapeError> {
+        let [[top, _], [left, _]] = window.resolve_padding()?;
+        let sizes = Params::sizes(&[
+            ("kernel_height", window.kernel_size[0]),
+            ("kernel_width", window.kernel_size[1]),
+            ("stride_y", window.stride[0]),
+            ("stride_x", window.stride[1]),
+            ("padding_top", top),
+            ("padding_left", left),
+            ("dilation_y", window.dilation[0]),
+            ("dilation_x", window.dilation[1]),
+        ])?;
+        self.0.extend(sizes.0);
+        Ok(self)
+    }
+
+    /// Replaces the size of a name that is there.
+    pub fn with(mut self, name: &str, size: usize) -> Self {
+        for (_, value) in self.0.iter_mut().filter(|(known, _)| *known == name) {
+            *value = Scalar::U32(size as u32);
+        }
+        self
+    }
+
+    /// Adds a float.
+    pub fn float(mut self, name: &'static str, value: f32) -> Self {
+        self.0.push((name, Scalar::F32(value)));
+        self
+    }
+
+    /// The names and values.
+    pub fn entries(&self) -> &[(&'static str, Scalar)] {
+        &self.0
+    }
+}
+
+/// Which tensor a binding stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// The operator's input of this index.
+    Input(usize),
+    /// Its output.
+    Output,
+    /// Its scratch buffer of this index.
+    Scratch(usize),
+    /// No tensor: an optional input that was not given. The kernel must not read it.
+    Absent,
+}
+
+/// How many workgroups a call needs; the loader folds them over x and y.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grid {
+    /// At least so many invocations.
+    Invocations(usize),
+    /// Exactly so many workgroups.
+    Workgroups(usize),
+}
+
+/// One dispatch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KernelCall {
+    /// The shader.
+    pub kernel: &'static Kernel,
+    /// Its tile, one of `kernel.tiles`.
+    pub tile: Tile,
+    /// Its uniform block.
+    pub params: Params,
+    /// Its storage buffers by WGSL name.
+    pub bindings: Vec<(&'static str, Operand)>,
+    /// Its size.
+    pub grid: Grid,
+    /// Iterations that the loops of one invocation make together, at most, as far as they depend on sizes; see
+    /// [`nested`]. Loops over a register tile are not counted: compilers unroll them.
+    pub trips: usize,
+}
+
+/// What a pipeline is compiled from: complete, so that equal keys mean equal pipelines. Sizes of tensors
+/// are not part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelKey {
+    /// The shader.
+    pub kernel: &'static Kernel,
+    /// Its tile.
+    pub tile: Tile,
+}
+
+impl PartialEq for KernelKey {
+    fn eq(&self, other: &Self) -> bool {
+        // A name stands for one file; its text need not be compared.
+        self.kernel.name == other.kernel.name && self.tile == other.tile
+    }
+}
+
+impl Eq for KernelKey {}
+
+impl Hash for KernelKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kernel.name.hash(state);
+        self.tile.hash(state);
+    }
+}
+
+impl KernelCall {
+    /// The kernel with its tile, where it has several: `conv2d/pointwise[T=8]`.
+    pub fn name(&self) -> String {
+        if self.kernel.tiles.len() < 2 {
+            return self.kernel.name.to_owned();
+        }
+        let tile: Vec<_> =
+            self.tile.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{}[{}]", self.kernel.name, tile.join(","))
+    }
+
+    /// The pipeline that the call needs.
+    pub fn key(&self) -> KernelKey {
+        KernelKey { kernel: self.kernel, tile: self.tile }
+    }
+}
+
+/// Operators split sums that would take an invocation more iterations than this, where they can. Drivers may end loops
+/// by force after some number of them: llvmpipe of Mesa 22.3 after 65,535.
+pub const MOST_TRIPS: usize = 1 << 15;
+
+/// Iterations of loops within each other, of which the outermost is the first and makes `lengths[0]`: those of the
+/// inner ones count as often as they run.
+pub fn nested(lengths: &[usize]) -> usize {
+    lengths.iter().rev().fold(0, |inner, &length| length.saturating_mul(inner.saturating_add(1)))
+}
