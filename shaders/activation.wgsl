@@ -1,6 +1,6 @@
 // An activation alone. Each workgroup handles PER runs of 256 neighbouring values.
-#import grid
-#import activation
+#import common/grid
+#import common/activation
 
 struct Params {
     elements: u32,

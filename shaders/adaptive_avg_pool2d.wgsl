@@ -1,6 +1,6 @@
 // Adaptive average pooling. One invocation computes one output pixel: neighbours have windows of
 // different sizes, so that they share little.
-#import grid
+#import common/grid
 
 struct Params {
     planes: u32, // N*C

@@ -1,7 +1,7 @@
 // The general sum: operands that broadcast in up to six runs of dimensions, innermost first; runs that
 // are not needed have size 1. Each workgroup handles PER runs of 256 neighbouring values.
-#import grid
-#import activation
+#import common/grid
+#import common/activation
 
 struct Params {
     elements: u32,

@@ -1,6 +1,6 @@
 // Average pooling. One invocation computes four neighbouring pixels of an output row.
-#import grid
-#import window
+#import common/grid
+#import common/window
 
 struct Params {
     window: Window,

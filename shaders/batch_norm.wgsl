@@ -1,8 +1,8 @@
 // Batch normalisation. One invocation handles four neighbouring values of one channel of one sample,
 // so that the channel's parameters are found and its scale computed once for the four.
-#import grid
-#import activation
-#import batch_norm
+#import common/grid
+#import common/activation
+#import common/batch_norm
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, values]
 @group(0) @binding(6) var<storage, read_write> out: array<f32>; // [N, C, values]

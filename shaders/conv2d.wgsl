@@ -1,9 +1,9 @@
 // The general convolution: any window, any groups. One invocation computes T output channels of one
 // group at four neighbouring pixels of an output row: 4 + T loads for 4 T multiply-adds. Long sums are split over
 // dispatches, each of which adds some of the input channels to what the one before has left as its residual.
-#import grid
-#import activation
-#import convolution
+#import common/grid
+#import common/activation
+#import common/convolution
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 

@@ -1,7 +1,7 @@
 // Mixes a bank of kernels into a kernel per sample: out[n, m] = sum_k attention[n, k] * bank[k, m]; the
 // convolution kernels of conv2d do the rest. Each invocation handles four values of S samples, which
 // share what is read from the bank: 4 + S loads for 4 S multiply-adds.
-#import grid
+#import common/grid
 
 const S: u32 = 4u; // samples
 

@@ -1,7 +1,7 @@
 // Folding. Each output pixel gathers the taps of the windows that cover it, so that no two invocations
 // add to the same place. Each workgroup handles PER runs of 64 neighbouring pixels.
-#import grid
-#import window
+#import common/grid
+#import common/window
 
 struct Params {
     window: Window,

@@ -1,7 +1,7 @@
 // The general global average pooling: one invocation sums one plane, in four parts, so that the additions
 // do not wait for each other and the rounding of a large plane stays small.
-#import grid
-#import global_avg_pool
+#import common/grid
+#import common/global_avg_pool
 
 @compute @workgroup_size(64)
 fn main(

@@ -1,8 +1,8 @@
 // The general involution: any window. One invocation computes C channels of one group at four
 // neighbouring pixels; the channels share the weights: 4 + 4 C loads for 4 C multiply-adds per tap.
-#import grid
-#import activation
-#import involution
+#import common/grid
+#import common/activation
+#import common/involution
 
 const C: u32 = 4u; // channels
 

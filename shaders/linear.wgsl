@@ -1,8 +1,8 @@
 // The general linear layer. One invocation computes T output features of four rows: 4 + T loads for
 // 4 T multiply-adds.
-#import grid
-#import activation
-#import linear
+#import common/grid
+#import common/activation
+#import common/linear
 
 const T: u32 = 8u; // output features
 

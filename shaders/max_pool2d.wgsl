@@ -2,8 +2,8 @@
 //
 // Values are compared as integers: compilers may assume that no float is NaN and rewrite v != v or
 // !(v <= best) so that a NaN is lost, and WGSL has no way to write minus infinity.
-#import grid
-#import planes
+#import common/grid
+#import common/planes
 
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, H', W']
 

@@ -1,7 +1,7 @@
 // The general softmax: any axis, any length. One invocation handles one row; where the axis is not the
 // last one, neighbouring invocations read neighbouring values.
-#import grid
-#import softmax
+#import common/grid
+#import common/softmax
 
 @compute @workgroup_size(64)
 fn main(

@@ -1,8 +1,8 @@
 // Involution with the 1x1 convolution that makes its kernel: an invocation makes the taps of its pixel one after the
 // other, each for the channels of a tile, and no kernel is ever stored.
-#import grid
-#import activation
-#import involution_params
+#import common/grid
+#import common/activation
+#import common/involution_params
 
 const C: u32 = 16u; // channels
 

@@ -1,7 +1,7 @@
 // Unfolding. One invocation copies one row of taps of one plane at four neighbouring positions of the
 // window: the places are found once for 4 Kw copies.
-#import grid
-#import planes
+#import common/grid
+#import common/planes
 
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C*Kh*Kw, H'*W']
 

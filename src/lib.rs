@@ -141,6 +141,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
+pub mod shaders;
 pub mod shape;
 pub mod state_dict;
 #[cfg(any(feature = "tune", feature = "pipeline-cache"))]

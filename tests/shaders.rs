@@ -6,17 +6,18 @@ use std::path::Path;
 
 use involution::Error;
 use involution::check::fixed;
-use involution::gpu::shader::{Fours, Shader};
+use involution::gpu::shader::Shader;
 use involution::gpu::{limits, shader};
 use involution::kernel::{Kernel, KernelCall, Operand, Scalar, Tile};
 use involution::ops::{NAMES, Op};
+use involution::shaders::text::DEVICE_NAMES;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
-use crate::files::directory;
 use crate::harness::sample;
 
 mod races;
+mod text;
 
 /// The kernels of all operators, and those that measure an adapter.
 fn kernels() -> Vec<&'static Kernel> {
@@ -31,15 +32,15 @@ fn variants() -> Vec<(&'static Kernel, Tile)> {
 
 /// The shader as every adapter may be given it.
 fn load(kernel: &Kernel, tile: Tile) -> Result<Shader, Error> {
-    shader::load(kernel, tile, Fours::Floats)
+    shader::load(kernel, tile, &[])
 }
 
 /// That shader, and where it reads fours, the one that software adapters with integers of 64 bits are given.
 fn loads(kernel: &Kernel, tile: Tile) -> Vec<Shader> {
     let plain = load(kernel, tile).unwrap();
-    let wide = shader::load(kernel, tile, Fours::Words).unwrap();
-    let differs = plain.wgsl != wide.wgsl;
-    assert_eq!(differs, plain.wgsl.contains("alias Four = vec4<f32>;"), "{}", kernel.name);
+    let wide = shader::load(kernel, tile, DEVICE_NAMES).unwrap();
+    let differs = plain.text.wgsl != wide.text.wgsl;
+    assert_eq!(differs, plain.text.wgsl.contains("alias Four = vec4<f32>;"), "{}", kernel.name);
     assert_eq!(differs, has_words(&wide), "{}", kernel.name);
     [plain].into_iter().chain(differs.then_some(wide)).collect()
 }
@@ -53,22 +54,23 @@ fn shaders() -> impl Iterator<Item = ((&'static Kernel, Tile), Shader)> {
 /// Whether the shader uses subgroups. Beside these and integers of 64 bits nothing is asked for that WebGPU does not
 /// promise everywhere.
 fn has_subgroups(shader: &Shader) -> bool {
-    shader.wgsl.contains("subgroup")
+    shader.text.wgsl.contains("subgroup")
 }
 
 /// Whether the shader uses integers of 64 bits.
 fn has_words(shader: &Shader) -> bool {
-    shader.wgsl.contains("u64")
+    shader.text.wgsl.contains("u64")
 }
 
 fn parsed(shader: &Shader) -> (naga::Module, ModuleInfo) {
-    let module = naga::front::wgsl::parse_str(&shader.wgsl).unwrap();
+    let module = naga::front::wgsl::parse_str(&shader.text.wgsl).unwrap();
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SUBGROUP, has_subgroups(shader));
     capabilities.set(Capabilities::SHADER_INT64, has_words(shader));
-    let info = Validator::new(ValidationFlags::all(), capabilities)
-        .validate(&module)
-        .unwrap_or_else(|error| panic!("{}: {}", shader.name, error.emit_to_string(&shader.wgsl)));
+    let info =
+        Validator::new(ValidationFlags::all(), capabilities).validate(&module).unwrap_or_else(
+            |error| panic!("{}: {}", shader.name, error.emit_to_string(&shader.text.wgsl)),
+        );
     (module, info)
 }
 
@@ -148,13 +150,20 @@ fn code_of(text: &str) -> String {
     code.collect::<Vec<_>>().join("\n")
 }
 
+/// The number that a loop steps by: one that stands there, or that a `const` line names.
+fn step_of(code: &str, by: &str) -> Option<u32> {
+    let named =
+        |name: &str| Some(code.split_once(&format!("const {name}: u32 = "))?.1.split(';').next()?);
+    named(by).unwrap_or(by).strip_suffix('u')?.parse().ok()
+}
+
 /// Shaders are compiled without the check that ends loops by force, which is sound because each counts up to a
 /// number that does not change or is halved down to 0, with a counter that nothing else writes.
 #[test]
 fn every_loop_ends() {
     let mut found = 0;
-    for ((kernel, _), Shader { wgsl: text, .. }) in shaders() {
-        let code = code_of(&text);
+    for ((kernel, _), shader) in shaders() {
+        let code = code_of(&shader.text.wgsl);
         for endless in ["while ", "loop {", "loop{"] {
             assert!(!code.contains(endless), "{}: {endless}", kernel.name);
         }
@@ -165,7 +174,8 @@ fn every_loop_ends() {
             let down = bound == format!("{counter} > 0u") && step == format!("{counter} /= 2u");
             let by_one = step == format!("{counter}++");
             let by_more = step.strip_prefix(counter).and_then(|rest| rest.strip_prefix(" += "));
-            let steps = by_more.is_some_and(|by| ["4u", "64u", "LANES", "TERMS"].contains(&by));
+            let steps = by_more
+                .is_some_and(|by| step_of(&code, by).is_some_and(|by| (1..=64).contains(&by)));
             assert!(down || (up.is_some() && (by_one || steps)), "{at}");
             // The bound is made of numbers, uniforms, constants and what `let` declares.
             for (_, word) in words(up.unwrap_or("0u")).filter(|(_, word)| !word.is_empty()) {
@@ -209,7 +219,7 @@ fn tiles_are_set_where_they_stand() {
     for kernel in kernels() {
         assert!(!kernel.tiles.is_empty(), "{}", kernel.name);
         for tile in kernel.tiles {
-            let text = load(kernel, tile).unwrap().wgsl;
+            let text = load(kernel, tile).unwrap().text.wgsl;
             for (name, value) in *tile {
                 let line = format!("const {name}: u32 = {value}u;");
                 assert_eq!(text.matches(&line).count(), 1, "{}: {line}", kernel.name);
@@ -384,70 +394,4 @@ pub fn files_below(folder: &Path, ending: &str) -> Vec<String> {
     }
     found.sort();
     found
-}
-
-#[test]
-fn every_shader_file_is_used() {
-    let folder = directory().parent().unwrap().join("shaders");
-    let text =
-        |file: &str| std::fs::read_to_string(folder.join(file).with_extension("wgsl")).unwrap();
-    // Fragments count where a kernel imports them, itself or through another; one takes the place of `fours`.
-    let mut imports = BTreeSet::from(["fours_wide".to_owned()]);
-    let mut texts: Vec<String> = kernels().iter().map(|kernel| kernel.source.to_owned()).collect();
-    while let Some(source) = texts.pop() {
-        for name in source.lines().filter_map(|line| line.strip_prefix("#import ")) {
-            if imports.insert(name.trim().to_owned()) {
-                texts.push(text(&format!("common/{}", name.trim())));
-            }
-        }
-    }
-    let mut own = BTreeSet::new();
-    for file in files_below(&folder, "wgsl") {
-        match file.strip_prefix("common/") {
-            Some(fragment) => assert!(imports.contains(fragment), "no kernel imports {file}"),
-            None => assert!(own.insert(file)),
-        }
-    }
-    let listed: Vec<&str> = kernels().iter().map(|kernel| kernel.name).collect();
-    let named: BTreeSet<String> = listed.iter().map(|&name| name.to_owned()).collect();
-    assert_eq!(named.len(), listed.len(), "a kernel is listed twice");
-    assert_eq!(own, named);
-}
-
-fn made_up(source: String) -> Kernel {
-    const TILES: &[Tile] = &[&[("T", 8)]];
-    let source = source.leak();
-    Kernel { name: "made_up", source, tiles: TILES, subgroups: false, made_for: None }
-}
-
-const BODY: &str = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>) {
-    out[linear_workgroup(id, count)] = T;
-}
-";
-
-#[test]
-fn a_fragment_imported_twice_is_included_once() {
-    let source = format!("#import grid\n#import grid\n\nconst T: u32 = 8u;\n{BODY}#import grid\n");
-    let shader = load(&made_up(source), &[("T", 3)]).unwrap();
-    assert_eq!(shader.wgsl.matches("fn linear_workgroup").count(), 1);
-    assert!(shader.wgsl.contains("const T: u32 = 3u;"));
-    assert_eq!((shader.workgroup_size, shader.storage.len(), shader.uniform_size), (64, 1, 0));
-}
-
-#[test]
-fn what_cannot_be_loaded_is_an_error_that_says_why() {
-    let message = |source: String, tile: Tile| match load(&made_up(source), tile) {
-        Err(Error::Kernel { kernel, message }) if kernel == "made_up" => message,
-        other => panic!("{other:?}"),
-    };
-    let unknown = message(format!("#import gird\n{BODY}"), &[]);
-    assert!(unknown.contains("'gird'"), "{unknown}");
-    let missing = message(format!("#import grid\nconst T: u32 = 8u;\n{BODY}"), &[("U", 4)]);
-    assert!(missing.contains('U'), "{missing}");
-    let syntax = message(format!("#import grid\nconst T: u32 = 8u\n{BODY}"), &[]);
-    assert!(syntax.contains("made_up:"), "no place in the source: {syntax}");
-    let none = message("const T: u32 = 8u;\n".to_owned(), &[]);
-    assert!(none.contains("entry point"), "{none}");
 }

@@ -1,8 +1,8 @@
 // The sum of operands of one shape whose values come in fours. Each workgroup handles PER runs of 256
 // neighbouring fours: a software adapter moves four values in hardly more time than one.
-#import grid
-#import activation
-#import fours
+#import common/grid
+#import common/activation
+#import common/vec4
 
 struct Params {
     elements: u32,

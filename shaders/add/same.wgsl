@@ -1,6 +1,6 @@
 // The sum of operands of one shape. Each workgroup handles PER runs of 256 neighbouring values.
-#import grid
-#import activation
+#import common/grid
+#import common/activation
 
 struct Params {
     elements: u32,

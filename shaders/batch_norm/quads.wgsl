@@ -1,9 +1,9 @@
 // Batch normalisation where the values of a channel come in fours. One invocation handles PER neighbouring
 // fours of one channel of one sample.
-#import grid
-#import activation
-#import batch_norm
-#import fours
+#import common/grid
+#import common/activation
+#import common/batch_norm
+#import common/vec4
 
 @group(0) @binding(1) var<storage, read> x: array<Four>;              // [N, C, values]
 @group(0) @binding(6) var<storage, read_write> out: array<Four>;      // [N, C, values]

@@ -1,5 +1,6 @@
 // What the convolution kernels share that read single values: tensors, and reading the input with its padding.
-#import convolution_params
+// requires: activate
+#import common/convolution_params
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
 // @binding(2) is the weight, [Co, Ci/g, Kh, Kw] or [N, Co, Ci/g, Kh, Kw], which kernels read in their own ways

@@ -1,5 +1,5 @@
 // The parameters of the convolution kernels.
-#import window
+#import common/window
 
 struct Params {
     window: Window,

@@ -3,9 +3,10 @@
 // row is read once, and added at once to all output rows that it lies under.
 //
 // A kernel has K and S; rows_quads or rows_singles say how rows are read and written.
-#import activation
-#import convolution_params
-#import grid
+// requires: K, Row, S, finish4, row_first, row_of, under
+#import common/activation
+#import common/convolution_params
+#import common/grid
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // [Co, 1, K, K] or [N, Co, 1, K, K]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;   // [Co] or [N, Co]

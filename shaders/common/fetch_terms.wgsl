@@ -1,6 +1,7 @@
 // Fetching for kernels that read x [N, Ci, quads] term by term; see common/fetch.wgsl.
-#import fetch
-#import fours
+// requires: x
+#import common/fetch
+#import common/vec4
 
 // Fetches so many terms of the pixels of all lanes; `at` is where the first one of this lane is.
 fn fetched(at: u32, voice: u32, quads: u32, terms: u32) -> f32 {

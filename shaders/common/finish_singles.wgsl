@@ -1,6 +1,7 @@
 // The end of up to four neighbouring outputs that are written value by value: residual, activation and store. A kernel has
 // `out` and `residual`, arrays of f32 of one shape, and says in its parameters `has_residual` and `activation`.
-#import activation
+// requires: out, params, residual
+#import common/activation
 
 // `left` pixels of the row or plane are left at `at`.
 fn finish(sum: vec4<f32>, at: u32, left: u32) {

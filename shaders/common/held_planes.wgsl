@@ -1,7 +1,7 @@
 // Terms of common/held_tile.wgsl for a window of one pixel: input channels, of which each plane is a multiple of four.
 // x has been through conv2d/gather where it is not so, or where there is a stride.
-#import fetch_terms
-#import octets
+#import common/fetch_terms
+#import common/octets
 
 @group(0) @binding(1) var<storage, read> x: array<Four>; // [N, Ci, quads]
 

@@ -6,10 +6,11 @@
 // Lane l reads the weights of the terms 8 l to 8 l + 7 of a channel as they lie in the tensor, and all lanes hear them.
 // Terms are a multiple of eight. A kernel imports held_planes or held_windows, which say what a term is, and sums_quads or
 // sums_singles, which say where sums are kept.
-#import activation
-#import fours
-#import grid
-#import octets
+// requires: fetched_of, kept4, next, put4, source_of
+#import common/activation
+#import common/vec4
+#import common/grid
+#import common/octets
 
 @group(0) @binding(2) var<storage, read> weight: array<Eight>; // [Co, terms], or [N, Co, terms]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;     // [Co] or [N, Co]

@@ -1,5 +1,5 @@
 // Terms of common/held_tile.wgsl for any window: (input channel, ky, kx), read from the image as they are needed.
-#import octets
+#import common/octets
 
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [N, Ci, H, W]
 

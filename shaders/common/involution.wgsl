@@ -1,5 +1,6 @@
 // What the involution kernels share: tensors, and which pixels and channels an item covers.
-#import involution_params
+// requires: activate
+#import common/involution_params
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read> kernel: array<f32>;    // [N, G*Kh*Kw, H', W']

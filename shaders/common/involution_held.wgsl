@@ -6,9 +6,10 @@
 //
 // A kernel has K, S, R, the tensors and `store4`, and imports neighbours_quads or neighbours_singles; `taps_of` is that of
 // taps_read or of taps_made.
-#import activation
-#import grid
-#import involution_params
+// requires: Edges, K, R, Row, S, edges_of, hold, row_between, store4, under
+#import common/activation
+#import common/grid
+#import common/involution_params
 
 // Channels that one invocation computes, one after the other.
 const CHANNELS: u32 = 16u;

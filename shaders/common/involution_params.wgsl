@@ -1,5 +1,5 @@
 // The parameters of the involution kernels, and what follows the sum.
-#import window
+#import common/window
 
 struct Params {
     window: Window,

@@ -1,6 +1,7 @@
 // Rows of x of which eight lanes hold neighbouring fours. A lane reads what only it needs, and hears from the
 // lanes beside it what a window needs beyond: a shuffle is one instruction on a software adapter, a load a
 // hundred. How x is read, neighbours_quads and neighbours_singles say.
+// requires: four_at, params, row_first
 
 // The values around four output pixels of a row, left to right.
 struct Row {

@@ -1,6 +1,7 @@
 // The rows of neighbours.wgsl where x is an array of fours.
-#import neighbours
-#import fours
+// requires: params, x
+#import common/neighbours
+#import common/vec4
 
 // Where a row of x begins; rows are counted over all planes.
 fn row_first(row: u32) -> u32 {

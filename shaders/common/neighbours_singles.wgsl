@@ -1,5 +1,6 @@
 // The rows of neighbours.wgsl where x is an array of single values and rows are of any width.
-#import neighbours
+// requires: params, x
+#import common/neighbours
 
 // Where a row of x begins; rows are counted over all planes.
 fn row_first(row: u32) -> u32 {

@@ -1,6 +1,7 @@
 // What eight lanes of a convolution work on: as many channels of a group, and four pixels for each lane. A kernel has
 // `block_channels`, the output channels that one invocation goes through.
-#import convolution_params
+// requires: block_channels
+#import common/convolution_params
 
 // What a lane works on.
 struct Place {

@@ -4,10 +4,11 @@
 // sums are few enough that what is to be done for an input channel fits the cache of instructions.
 //
 // A kernel has K and S; rows_quads or rows_singles say how rows are read and written.
-#import activation
-#import convolution_params
-#import eight_sums
-#import grid
+// requires: Row, S, edges_of, finish4, row_between, under
+#import common/activation
+#import common/convolution_params
+#import common/eight_sums
+#import common/grid
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // [Co, Ci/g, 3, 3] or [N, Co, Ci/g, 3, 3]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;   // [Co] or [N, Co]

@@ -1,6 +1,7 @@
 // Rows of a convolution's input and output where both are whole fours.
-#import convolution_params
-#import neighbours_quads
+// requires: clip4
+#import common/convolution_params
+#import common/neighbours_quads
 
 @group(0) @binding(1) var<storage, read> x: array<Four>;              // [N, Ci, H, W]
 @group(0) @binding(4) var<storage, read_write> out: array<Four>;      // [N, Co, H', W']

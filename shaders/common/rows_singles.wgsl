@@ -1,6 +1,7 @@
 // Rows of a convolution's input and output of any width, read and written value by value.
-#import convolution_params
-#import neighbours_singles
+// requires: clip4
+#import common/convolution_params
+#import common/neighbours_singles
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']

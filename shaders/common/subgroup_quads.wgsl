@@ -1,6 +1,7 @@
 // The tile of subgroup_tile.wgsl where the output is written in fours, with a mask and a bounds check for
 // four values instead of each: a software adapter goes through the lanes one by one for either.
-#import subgroup_tile
+// requires: clip4
+#import common/subgroup_tile
 
 @group(0) @binding(4) var<storage, read_write> out: array<Four>;      // [N, Co, H', W']
 @group(0) @binding(5) var<storage, read> residual: array<Four>;       // the shape of out

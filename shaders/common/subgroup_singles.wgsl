@@ -1,5 +1,6 @@
 // The tile of subgroup_tile.wgsl where the output is written value by value.
-#import subgroup_tile
+// requires: clip4
+#import common/subgroup_tile
 
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
 @group(0) @binding(5) var<storage, read> residual: array<f32>;  // the shape of out

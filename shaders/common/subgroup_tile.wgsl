@@ -2,9 +2,9 @@
 // pixels and the same channels: each loads an eighth of the weights, as conv2d/pack has laid them out, and
 // hears the rest by broadcast. On a software adapter a broadcast is one instruction, where the load of the
 // same word is a dozen.
-#import eight_sums
-#import fours
-#import octets
+#import common/eight_sums
+#import common/vec4
+#import common/octets
 
 @group(0) @binding(2) var<storage, read> weight: array<Four>;      // see shaders/conv2d/pack.wgsl
 @group(0) @binding(3) var<storage, read> bias: array<f32>;         // [Co] or [N, Co]

@@ -1,7 +1,7 @@
 // Where common/held_tile.wgsl keeps its sums, for planes of a multiple of four pixels: in the output.
-#import activation
-#import fours
-#import octets
+#import common/activation
+#import common/vec4
+#import common/octets
 
 @group(0) @binding(4) var<storage, read_write> out: array<Four>; // [N, Co, H', W']
 @group(0) @binding(5) var<storage, read> residual: array<Four>;  // the shape of out

@@ -1,8 +1,8 @@
 // Where common/held_tile.wgsl keeps its sums, for planes of any number of pixels: in a buffer whose planes are a multiple of
 // four. The output is written value by value.
-#import finish_singles
-#import fours
-#import octets
+#import common/finish_singles
+#import common/vec4
+#import common/octets
 
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;   // [N, Co, H', W']
 @group(0) @binding(5) var<storage, read> residual: array<f32>;    // the shape of out

@@ -1,7 +1,8 @@
 // The taps of common/involution_held.wgsl made where they are needed: the 1x1 convolution of the pixel that is the last
 // layer of the branch that makes kernels. A kernel has `reduced4`. Reduced channels are a multiple of two.
-#import involution_held
-#import fours
+// requires: K, R, reduced4
+#import common/involution_held
+#import common/vec4
 
 @group(0) @binding(6) var<storage, read> weight: array<Four>;      // see shaders/span_involution/pack.wgsl
 @group(0) @binding(7) var<storage, read> bias: array<f32>;         // [G*Kh*Kw]

@@ -1,6 +1,7 @@
 // The taps of common/involution_held.wgsl where a tensor has them. A kernel has `weights4`.
-#import fetch
-#import involution_held
+// requires: K, R, store4, weights4
+#import common/fetch
+#import common/involution_held
 
 // The kernel of the pixels in this row. The taps move up as they are read: one load in a loop, where each load in line
 // makes the kernel longer to compile than to run.

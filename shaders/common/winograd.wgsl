@@ -5,7 +5,7 @@
 //
 // An invocation of the transforms has four tiles, which follow each other along the rows of tiles: a component
 // of each vector for each tile.
-#import fours
+#import common/vec4
 
 // The points of the odd powers, and what follows from them; all are exact.
 const NEAR: f32 = 0.75;

@@ -1,7 +1,8 @@
 // The input of common/winograd.wgsl: the tiles of a 3x3 convolution with a padding of one. A kernel has x, and `values_of`,
 // the six values of a row that each tile sees.
-#import grid
-#import winograd
+// requires: values_of
+#import common/grid
+#import common/winograd
 
 struct Params {
     first_sample: u32,

@@ -1,8 +1,9 @@
 // From the sums of common/winograd.wgsl to the output: bias, residual, activation and store. A kernel has the tensors of the
 // output, and `store`.
-#import grid
-#import winograd
-#import activation
+// requires: store
+#import common/grid
+#import common/winograd
+#import common/activation
 
 struct Params {
     first_sample: u32,

@@ -1,8 +1,8 @@
 // Depthwise convolution: one input channel per group, Co/Ci output channels from each. One invocation
 // computes four neighbouring pixels of an output row; there is nothing to share between channels.
-#import grid
-#import activation
-#import convolution
+#import common/grid
+#import common/activation
+#import common/convolution
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 

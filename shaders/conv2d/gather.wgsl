@@ -1,7 +1,7 @@
 // The pixels that a 1x1 convolution reads, plane by plane, each filled up with zeros to a multiple of four:
 // every pixel, or those that a stride leaves.
-#import grid
-#import fours
+#import common/grid
+#import common/vec4
 
 struct Params {
     planes: u32, // samples * channels

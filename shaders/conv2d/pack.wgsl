@@ -1,8 +1,8 @@
 // Weights as the kernels of eight lanes read them: for each tile of 32 output channels and each term, eight lanes
 // with four values each; value j of lane i is that of channel 8j + i. Past the last channel of a group there
 // are zeros.
-#import grid
-#import fours
+#import common/grid
+#import common/vec4
 
 struct Params {
     matrices: u32,  // samples * groups

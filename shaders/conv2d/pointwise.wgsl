@@ -1,9 +1,9 @@
 // 1x1 convolution without stride or padding: a matrix product of the weight with the pixels of each
 // sample. One invocation computes T output channels at four pixels that follow each other in memory:
 // 4 + T loads for 4 T multiply-adds, no border, no tail at the end of each row.
-#import grid
-#import activation
-#import convolution
+#import common/grid
+#import common/activation
+#import common/convolution
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 

@@ -2,10 +2,10 @@
 // common/subgroup_tile.wgsl: per trip four loads of four values for 64 multiply-adds of four pixels. More
 // terms in a trip would need fewer moves, but no longer fit the instruction cache. x has been through
 // conv2d/gather where there is a stride. Input channels of a group are a multiple of two.
-#import grid
-#import activation
-#import fetch_terms
-#import subgroup_quads
+#import common/grid
+#import common/activation
+#import common/fetch_terms
+#import common/subgroup_quads
 
 @group(0) @binding(1) var<storage, read> x: array<Four>;      // [N, Ci, H', W']
 

@@ -1,8 +1,8 @@
 // The kernel of conv2d/pointwise_quads for planes of any number of pixels: x has been through conv2d/gather,
 // which makes each plane a multiple of four; the output is written value by value.
-#import grid
-#import activation
-#import subgroup_singles
+#import common/grid
+#import common/activation
+#import common/subgroup_singles
 
 @group(0) @binding(1) var<storage, read> x: array<Four>;      // [N, Ci, quads]
 

@@ -2,10 +2,10 @@
 // common/subgroup_tile.wgsl. Neighbouring lanes hold neighbouring pixels of a row: each reads its own four
 // (eight, where the window moves by two), and hears from its neighbours what the window needs beside them.
 // A kernel row of three taps costs one load instead of three times four.
-#import grid
-#import activation
-#import subgroup_quads
-#import neighbours_quads
+#import common/grid
+#import common/activation
+#import common/subgroup_quads
+#import common/neighbours_quads
 
 @group(0) @binding(1) var<storage, read> x: array<Four>;      // [N, Ci, H, W]
 

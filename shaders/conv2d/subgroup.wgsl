@@ -1,9 +1,9 @@
 // Convolution with any window on the tile of common/subgroup_tile.wgsl: a matrix product over the terms
 // (input channel, ky, kx), of which the columns are read from the image as they are needed. Terms
 // are a multiple of two.
-#import grid
-#import activation
-#import subgroup_singles
+#import common/grid
+#import common/activation
+#import common/subgroup_singles
 
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [N, Ci, H, W]
 

@@ -1,4 +1,4 @@
 // The kernel of conv2d/windows_quads for planes of any number of pixels.
-#import held_tile
-#import held_windows
-#import sums_singles
+#import common/held_tile
+#import common/held_windows
+#import common/sums_singles

@@ -1,6 +1,6 @@
 // The kernel of common/winograd_input.wgsl for rows of whole fours: what lies beside a tile is in the next tile of its row,
 // which is its neighbour in the vector.
-#import winograd_input
+#import common/winograd_input
 
 @group(0) @binding(1) var<storage, read> x: array<Four>; // [N, Ci, H, W]
 

@@ -1,5 +1,5 @@
 // The kernel of common/winograd_input.wgsl for rows of any width, value by value.
-#import winograd_input
+#import common/winograd_input
 
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [N, Ci, H, W]
 

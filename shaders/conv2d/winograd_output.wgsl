@@ -1,5 +1,5 @@
 // The kernel of common/winograd_output.wgsl for rows of whole fours.
-#import winograd_output
+#import common/winograd_output
 
 @group(0) @binding(3) var<storage, read_write> out: array<Four>; // [N, Co, H, W]
 @group(0) @binding(4) var<storage, read> residual: array<Four>;  // the shape of out

@@ -1,6 +1,6 @@
 // The kernel of common/winograd_output.wgsl for rows of any width, value by value.
-#import finish_singles
-#import winograd_output
+#import common/finish_singles
+#import common/winograd_output
 
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, Co, H, W]
 @group(0) @binding(4) var<storage, read> residual: array<f32>;  // the shape of out

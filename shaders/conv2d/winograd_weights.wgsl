@@ -1,7 +1,7 @@
 // The weights of common/winograd.wgsl: 36 groups of them, laid out as conv2d/pack does it, or row by row. One invocation
 // has the taps of four output channels, or of four input channels where they are laid out by rows.
-#import grid
-#import winograd
+#import common/grid
+#import common/winograd
 
 struct Params {
     first: u32,        // the first sample whose weights are wanted

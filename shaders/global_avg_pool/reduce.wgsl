@@ -1,7 +1,7 @@
 // Global average pooling where lanes are many: one workgroup sums one plane, each lane every 64th pixel,
 // then a tree over the lanes.
-#import grid
-#import global_avg_pool
+#import common/grid
+#import common/global_avg_pool
 
 const LANES: u32 = 64u;
 

@@ -1,6 +1,6 @@
 // Involution over rows that are whole fours; see common/involution_held.wgsl.
-#import taps_read
-#import neighbours_quads
+#import common/taps_read
+#import common/neighbours_quads
 
 const K: u32 = 7u; // taps of a kernel row, odd, and kernel rows
 const S: u32 = 1u; // stride along the row, 1 or 2

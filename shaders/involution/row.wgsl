@@ -1,9 +1,9 @@
 // Involution where the window slides by one column: stride and dilation 1 along the width. Four
 // neighbouring pixels then read four neighbouring inputs, and the next tap needs one more of them:
 // 4 + C loads for 4 C multiply-adds per tap.
-#import grid
-#import activation
-#import involution
+#import common/grid
+#import common/activation
+#import common/involution
 
 const C: u32 = 4u; // channels
 

@@ -1,5 +1,5 @@
 // Copies as fast as the adapter can: neighbouring lanes read neighbouring fours, each invocation four times.
-#import grid
+#import common/grid
 
 struct Params {
     fours: u32,

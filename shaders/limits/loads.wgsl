@@ -1,5 +1,5 @@
 // Loads single values as fast as the adapter can: neighbouring lanes read windows that overlap, as pools do.
-#import grid
+#import common/grid
 
 struct Params {
     invocations: u32,

@@ -1,5 +1,5 @@
 // Multiplies and adds as fast as the adapter can: twelve chains that do not wait for each other, in registers.
-#import grid
+#import common/grid
 
 struct Params {
     invocations: u32,

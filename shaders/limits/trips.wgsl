@@ -1,7 +1,7 @@
 // Counts how often a loop of one invocation runs, where it is asked to run `trips` times. Some drivers end loops after
 // a number of iterations and say nothing. The sums have the shape of a register tile, so that what compilers make of
 // such a tile within a loop counts as it does in other kernels.
-#import grid
+#import common/grid
 
 const T: u32 = 8u;
 

@@ -1,9 +1,9 @@
 // A linear layer with few rows: a workgroup computes T output features of four rows, and its 64 lanes
 // read the weights of a feature side by side and add up in a tree of two levels of 8. Where rows are few,
 // this makes work for many more invocations than `linear` does. 4 + T loads for 4 T multiply-adds.
-#import grid
-#import activation
-#import linear
+#import common/grid
+#import common/activation
+#import common/linear
 
 const T: u32 = 4u; // output features, up to 16: each result has a lane to finish it
 

@@ -1,7 +1,7 @@
 // Softmax of long rows: a workgroup handles one row, and its 64 lanes find the largest and the sum
 // together, in trees of two levels of 8. A row has at least 64 values, so that no lane is without one.
-#import grid
-#import softmax
+#import common/grid
+#import common/softmax
 
 // One array for each tree: with a single one, all lanes would have to wait between the two.
 var<workgroup> maxima: array<f32, 64>;

@@ -1,8 +1,8 @@
 // The weights that make kernels, as common/taps_made.wgsl reads them: for each group, four rows of taps and each term,
 // eight lanes with four values each; value j of lane i is that of tap i of row 4*block + j. Past the last tap and the
 // last row there are zeros.
-#import grid
-#import fours
+#import common/grid
+#import common/vec4
 
 struct Params {
     groups: u32,

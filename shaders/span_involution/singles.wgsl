@@ -1,6 +1,6 @@
 // Involution that makes its kernel, over rows of any width, read and written value by value; see common/taps_made.wgsl.
-#import taps_made
-#import neighbours_singles
+#import common/taps_made
+#import common/neighbours_singles
 
 const K: u32 = 7u; // taps of a kernel row, odd, and kernel rows
 const S: u32 = 1u; // stride along the row, 1 or 2

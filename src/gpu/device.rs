@@ -8,8 +8,8 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use super::pipeline_cache::PipelineFile;
-use super::shader::Fours;
 use crate::error::{Error, Result};
+use crate::shaders::text::DEVICE_NAMES;
 use crate::tuned::Tuned;
 
 /// Which adapter to open.
@@ -193,8 +193,8 @@ pub(crate) struct Context {
     pub info: AdapterInfo,
     /// Whether the host can write and read tensors where they lie.
     pub in_place: bool,
-    /// How kernels take four neighbouring values from a buffer.
-    pub fours: Fours,
+    /// The names that shaders are given by the device; see [`DEVICE_NAMES`].
+    pub device_names: &'static [&'static str],
     /// The most work in a submission, by the estimate.
     pub budget: Duration,
     /// Wrong shaders that were asked for.
@@ -255,8 +255,18 @@ impl Context {
         let planted = options.faults.clone();
         let in_place = device.features().contains(WANTED_OF_SOFTWARE);
         let words = device.features().contains(wgpu::Features::SHADER_INT64);
-        let fours = if words { Fours::Words } else { Fours::Floats };
-        Ok(Context { device, queue, limits, info, in_place, fours, budget, planted, reports })
+        let device_names = if words { DEVICE_NAMES } else { &[] };
+        Ok(Context {
+            device,
+            queue,
+            limits,
+            info,
+            in_place,
+            device_names,
+            budget,
+            planted,
+            reports,
+        })
     }
 
     /// An error where the device is gone or has complained outside of any call.

@@ -1,10 +1,13 @@
 //! Compiled pipelines by key. Each key compiles once, however many threads ask for it at the same time,
 //! and no lock is held while it does.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use wgpu::naga::Module;
 
 use super::device::Context;
 use super::pipeline_cache::PipelineCache;
@@ -91,14 +94,15 @@ fn compile(
     cache: Option<&PipelineCache>,
     KernelKey { kernel, tile }: KernelKey,
 ) -> Result<Pipeline> {
-    let mut shader = shader::load(kernel, tile, context.fours)?;
+    let mut text = shader::expand(kernel, tile, context.device_names)?;
     for fault in context.planted.iter().filter(|fault| fault.kernel == kernel.name) {
-        if !shader.wgsl.contains(&fault.from) {
+        if !text.wgsl.contains(&fault.from) {
             let message = format!("has no text '{}' to put a fault in", fault.from);
             return Err(Error::Kernel { kernel: kernel.name.to_owned(), message });
         }
-        shader.wgsl = shader.wgsl.replace(&fault.from, &fault.to);
+        text.wgsl = text.wgsl.replace(&fault.from, &fault.to);
     }
+    let (shader, module) = shader::parse(kernel, text)?;
     check_limits(context, &shader)?;
     let storage = shader.storage.iter().map(|binding| {
         entry(binding.index, wgpu::BufferBindingType::Storage { read_only: binding.read_only })
@@ -107,12 +111,15 @@ fn compile(
     let entries: Vec<_> = storage.chain([uniform]).collect();
     let device = &context.device;
     let named = |error| match error {
-        Error::Device { message, .. } => Error::Kernel { kernel: kernel.name.to_owned(), message },
+        Error::Device { message, .. } => {
+            let message = shader::explain_invalid(&shader.text).unwrap_or(message);
+            Error::Kernel { kernel: kernel.name.to_owned(), message }
+        }
         other => other,
     };
     let (raw, layout) = context
         .guarded(&format!("compiling {}", kernel.name), 0, || {
-            let module = create_module(device, kernel.name, &shader.wgsl);
+            let module = create_module(device, kernel.name, module);
             let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some(kernel.name),
                 entries: &entries,
@@ -144,10 +151,10 @@ fn compile(
 /// loops here come to an end by themselves, and with the counter in their way compilers keep register
 /// tiles in memory.
 #[allow(unsafe_code)]
-fn create_module(device: &wgpu::Device, name: &str, wgsl: &str) -> wgpu::ShaderModule {
+fn create_module(device: &wgpu::Device, name: &str, module: Module) -> wgpu::ShaderModule {
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(name),
-        source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+        source: wgpu::ShaderSource::Naga(Cow::Owned(module)),
     };
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..Default::default() };
     // SAFETY: the only check given up is the one for loops without end. The shaders are those of this

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use involution::check::verify::check_candidate;
 use involution::check::{Case, expected, fixed};
-use involution::gpu::shader::{self, Fours};
+use involution::gpu::shader;
 use involution::kernel::{Grid, KernelCall, Tile};
 use involution::ops::{Candidate, NAMES};
 use involution::{Error, Gpu, Limit};
@@ -40,7 +40,7 @@ impl Folding {
             Grid::Invocations(count) => count as u64,
         };
         let size = self.sizes.entry(variant(call)).or_insert_with(|| {
-            let shader = shader::load(call.kernel, call.tile, Fours::Floats).unwrap();
+            let shader = shader::load(call.kernel, call.tile, &[]).unwrap();
             u64::from(shader.workgroup_size)
         });
         count.div_ceil(*size)

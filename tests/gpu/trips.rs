@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use involution::check::verify::{Report, Settings, verify};
 use involution::check::{expected, fixed};
-use involution::gpu::shader::{self, Fours};
+use involution::gpu::shader;
 use involution::gpu::{Choice, Fault};
 use involution::ops::{self, Conv2d, Linear, Op, Operator, Softmax};
 use involution::{Error, Gpu, Limit, Shape, Tensor};
@@ -16,7 +16,7 @@ use crate::adapters;
 fn ended_after(trips: usize) -> Vec<Fault> {
     let mut faults = Vec::new();
     for kernel in ops::kernels() {
-        let text = shader::load(kernel, kernel.tiles[0], Fours::Floats).unwrap().wgsl;
+        let text = shader::load(kernel, kernel.tiles[0], &[]).unwrap().text.wgsl;
         let mut replace = |from: &str, to: String| {
             faults.push(Fault { kernel: kernel.name.to_owned(), from: from.to_owned(), to });
         };

@@ -136,7 +136,7 @@ fn race(code: &str) -> Result<(), String> {
 
 /// The kernels whose lanes share arrays: name and code.
 fn sharing() -> Vec<(&'static str, String)> {
-    let all = shaders().map(|((kernel, _), shader)| (kernel.name, code_of(&shader.wgsl)));
+    let all = shaders().map(|((kernel, _), shader)| (kernel.name, code_of(&shader.text.wgsl)));
     let sharing: Vec<_> = all.filter(|(_, code)| code.contains("var<workgroup>")).collect();
     assert!(sharing.len() >= 3, "{}", sharing.len());
     sharing

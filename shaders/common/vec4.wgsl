@@ -1,6 +1,8 @@
-// Four or eight neighbouring values of a tensor, two in each word: a software adapter goes through lanes and components
-// one by one, each behind a bounds check of its own, and so through half as many. The first value is in the low bits.
+// Four or eight neighbouring values of a tensor as a buffer holds them.
 
+#ifdef INT64
+// Two in each word: a software adapter goes through lanes and components one by one, each behind a bounds check of its
+// own, and so through half as many. The first value is in the low bits.
 alias Four = vec2<u64>;
 
 // The four values.
@@ -22,3 +24,20 @@ alias Eight = vec4<u64>;
 fn eight(held: Eight) -> mat2x4<f32> {
     return mat2x4<f32>(four(held.xy), four(held.zw));
 }
+#else
+alias Four = vec4<f32>;
+
+fn four(held: Four) -> vec4<f32> {
+    return held;
+}
+
+fn words(values: vec4<f32>) -> Four {
+    return values;
+}
+
+alias Eight = mat2x4<f32>;
+
+fn eight(held: Eight) -> mat2x4<f32> {
+    return held;
+}
+#endif
