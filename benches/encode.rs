@@ -6,11 +6,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use involution::check::{Case, compare, expected};
 use involution::gpu::{Choice, GpuTensor};
 use involution::kernel::KernelKey;
 use involution::ops::{Conv2d, DynamicConv2d};
 use involution::{Gpu, Tensor};
+use involution_check::{Case, compare, expected};
 
 /// Small calls, so that the device is never what is waited for: of one dispatch, and of three.
 fn cases() -> [Case; 2] {

@@ -6,9 +6,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use involution::check::{Case, compare, expected};
 use involution::ops::{Conv2d, Involution, Op};
 use involution::{Shape, Tensor, Window, reference};
+use involution_check::{Case, compare, expected};
 
 fn cases() -> [Case; 2] {
     let conv = Conv2d { padding: 1.into(), ..Conv2d::default() };

@@ -19,10 +19,10 @@
 //!   whole plans. It shares no code with the kernels and is what runs where there is no adapter.
 //! * [`gpu`] runs, and alone names wgpu: compiles, binds, submits, times, and turns what a driver does wrong
 //!   into an [`Error`]. [`Gpu::load`] brings a layer or a network to the device.
-//! * [`check`] holds one against the other, within the error that the arithmetic allows.
+//! * [`tolerance`] holds one against the other, within the error that the arithmetic allows.
 //! * [`tuned`] holds which kernels were measured to be the fastest, by adapter and call; `tune` measures them, with the
 //!   feature of that name.
-//! * [`state_dict`] holds weights by name; `weights` reads them from files, and `image` makes inputs of
+//! * [`StateDict`] holds weights by name; `weights` reads them from files, and `image` makes inputs of
 //!   photographs, each with the feature of its name.
 //!
 //! # Promises
@@ -30,7 +30,7 @@
 //! * A failure is an [`Error`] that names the operator or layer, both shapes or the limit, and what to do. The
 //!   library does not panic and does not print; it emits `tracing` events.
 //! * Nothing is allocated before everything that can be refused has been.
-//! * A kernel's result lies within a bound that follows from the arithmetic; see [`check::expected`].
+//! * A kernel's result lies within a bound that follows from the arithmetic; see [`tolerance::expected`].
 //! * Pipelines do not depend on sizes: another batch compiles nothing, and another image size at most the
 //!   kernels for planes that are, or are not, a multiple of four pixels.
 //! * Weights are exactly those of the network, or an error that lists all that differs.
@@ -85,13 +85,14 @@
 //!         "residual".to_owned()
 //!     }
 //!
-//!     fn example_input(&self) -> Shape {
-//!         self.0.example_input()
+//!     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+//!         self.0.example_inputs()
 //!     }
 //!
-//!     fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
-//!         let y = plan.scope("inner", |plan| self.0.build(plan, x))?;
-//!         plan.apply("add", Add::default(), &[x, y])
+//!     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+//!         let [x] = plan.take(inputs, ["x"])?;
+//!         let y = plan.scope("inner", |plan| self.0.build_one(plan, x))?;
+//!         Ok(vec![plan.apply("add", Add::default(), &[x, y])?])
 //!     }
 //! }
 //!
@@ -107,6 +108,48 @@
 //! # }
 //! ```
 //!
+//! # Several inputs and outputs
+//!
+//! Both have names, by which a plan knows them:
+//!
+//! ```
+//! # use involution::ops::{Activate, Activation, Add};
+//! # use involution::plan::{Builder, Value};
+//! # use involution::{Layer, Result, Shape, StateDict, Tensor, reference};
+//! /// A sum, and what of it is above zero.
+//! #[derive(Debug)]
+//! struct Sum;
+//!
+//! impl Layer for Sum {
+//!     fn name(&self) -> String {
+//!         "sum".to_owned()
+//!     }
+//!
+//!     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+//!         ["x", "y"].map(|name| (name, Shape::from([1, 4]))).into()
+//!     }
+//!
+//!     fn outputs(&self) -> Vec<&'static str> {
+//!         vec!["sum", "positive"]
+//!     }
+//!
+//!     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+//!         let [x, y] = plan.take(inputs, ["x", "y"])?;
+//!         let sum = plan.apply("add", Add::default(), &[x, y])?;
+//!         let positive = plan.apply("relu", Activate { activation: Activation::Relu }, &[sum])?;
+//!         Ok(vec![sum, positive])
+//!     }
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let (x, y) = (Tensor::filled([1, 4], 1.0)?, Tensor::filled([1, 4], -3.0)?);
+//! let results = reference::run_plan(&Sum.example_plan()?, &StateDict::new(), &[&x, &y])?;
+//! assert_eq!(results[0], ("sum".to_owned(), Tensor::filled([1, 4], -2.0)?));
+//! assert_eq!(results[1], ("positive".to_owned(), Tensor::filled([1, 4], 0.0)?));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # An involution
 //!
 //! ```
@@ -115,8 +158,8 @@
 //!
 //! # fn main() -> involution::Result<()> {
 //! // Two groups of two channels; every pixel brings its own 3x3 kernel for each group.
-//! let x = Tensor::filled([1, 4, 8, 8], 1.0).map_err(Error::at("x"))?;
-//! let kernel = Tensor::filled([1, 2 * 9, 8, 8], 0.5).map_err(Error::at("kernel"))?;
+//! let x = Tensor::filled([1, 4, 8, 8], 1.0)?;
+//! let kernel = Tensor::filled([1, 2 * 9, 8, 8], 0.5)?;
 //! let op: Operator = Involution::new(Window::new([3, 3]).padding(1), 2).into();
 //!
 //! let y = match Gpu::new() {
@@ -130,7 +173,6 @@
 //! # }
 //! ```
 
-pub mod check;
 pub mod error;
 pub mod gpu;
 #[cfg(feature = "image")]
@@ -143,11 +185,11 @@ pub mod plan;
 pub mod reference;
 pub mod shaders;
 pub mod shape;
-pub mod state_dict;
 #[cfg(any(feature = "tune", feature = "pipeline-cache"))]
 #[doc(hidden)] // the command line writes its files by it, too
 pub mod store;
 pub mod tensor;
+pub mod tolerance;
 #[cfg(feature = "tune")]
 pub mod tune;
 pub mod tuned;
@@ -159,8 +201,7 @@ pub use gpu::Gpu;
 pub use ops::Operator;
 pub use plan::{Layer, Plan};
 pub use shape::{Padding, Shape, Window};
-pub use state_dict::StateDict;
-pub use tensor::Tensor;
+pub use tensor::{StateDict, Tensor, TensorView};
 
 /// The wgpu that this crate is built with, so that users can match its version.
 pub use wgpu;

@@ -4,10 +4,10 @@
 use std::fmt::Write;
 
 use involution::Gpu;
-use involution::check::verify::{Report, Settings, verify};
-use involution::check::{expected, fixed};
 use involution::gpu::Fault;
 use involution::ops::{NAMES, kernels};
+use involution_check::verify::{Report, Settings, verify};
+use involution_check::{expected, fixed};
 
 use crate::{adapters, harness};
 use table::{EDGES, FAULTS, Row};

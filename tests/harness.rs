@@ -1,12 +1,10 @@
 //! One suite for every runtime: a case is run on the reference and, guarded, with every candidate kernel on
 //! every adapter, and each result is held against the reference within the bound that its arithmetic allows.
 
-use involution::check::{
-    Case, Expected, Script, compare, expected, fixed, generate, known_answers,
-};
 use involution::ops::{Attributes, Op, Operator};
 use involution::reference::{self, Array};
 use involution::{Error, Gpu, Limit, Shape, ShapeError, Tensor};
+use involution_check::{Case, Expected, Script, compare, expected, fixed, generate, known_answers};
 use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
@@ -166,7 +164,7 @@ pub fn check_on(
     let names = candidates(gpu, op, inputs).map_err(|error| error.to_string())?;
     for name in &names {
         let at = |why: String| format!("{name} on {}: {why}", gpu.adapter());
-        let outcome = involution::check::verify::check_candidate(gpu, op, inputs, want, name);
+        let outcome = involution_check::check_candidate(gpu, op, inputs, want, name);
         // Where a driver would end its loops, another kernel has to do it.
         let too_long = matches!(outcome, Err(Error::Limit { limit: Limit::Trips, .. }));
         if too_long && names.last() != Some(name) {

@@ -1,13 +1,14 @@
 //! The checks themselves: each kind of wrong result must be flagged, or a green suite means nothing.
 
-use involution::check::verify::{Settings, check_candidate, verify};
-use involution::check::{Case, Comparison, Expected, compare, expected};
 use involution::gpu::Fault;
 use involution::ops::{
     Activate, Activation, Candidate, Conv2d, DynamicConv2d, Involution, Operator,
 };
 use involution::reference::{self, Array};
 use involution::{Error, Tensor, Window};
+use involution_check::check_candidate;
+use involution_check::verify::{Settings, verify};
+use involution_check::{Case, Comparison, Expected, compare, expected};
 
 use crate::{adapters, harness};
 
@@ -307,7 +308,7 @@ fn verify_reports_every_kernel_and_every_case() {
     adapters::each(|gpu| {
         let mut last = (0, 0);
         let report = verify(Some(gpu), &settings, &mut |done, of| last = (done, of)).unwrap();
-        let fixed = involution::check::fixed("softmax").len();
+        let fixed = involution_check::fixed("softmax").len();
         assert_eq!(report.cases, 2 + fixed + 5);
         assert_eq!(last, (fixed + 5, fixed + 5));
         // Drivers that end long loops get the two long rows by the other kernel alone.

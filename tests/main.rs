@@ -4,9 +4,6 @@
 
 mod adapters;
 mod attributes;
-#[cfg(feature = "cli")]
-mod cli;
-#[cfg(feature = "weights")]
 #[path = "../examples/digits.rs"]
 #[allow(dead_code)] // the suite calls what main is made of
 mod digits_example;
@@ -15,7 +12,6 @@ mod files;
 mod gpu;
 mod harness;
 mod harness_can_fail;
-#[cfg(feature = "image")]
 mod image;
 mod models;
 mod networks;
@@ -24,9 +20,7 @@ mod ops;
 mod plan;
 mod shaders;
 mod structure;
-#[cfg(feature = "tune")]
 mod tune;
-#[cfg(feature = "weights")]
 mod weights;
 mod worked_examples;
 

@@ -5,19 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use involution::Error;
-use involution::check::fixed;
 use involution::gpu::shader::Shader;
 use involution::gpu::{limits, shader};
 use involution::kernel::{Kernel, KernelCall, Operand, Scalar, Tile};
 use involution::ops::{NAMES, Op};
 use involution::shaders::text::DEVICE_NAMES;
-use naga::back::{hlsl, msl, spv};
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use involution_check::fixed;
 
 use crate::harness::sample;
 
 mod races;
 mod text;
+mod translate;
 
 /// The kernels of all operators, and those that measure an adapter.
 fn kernels() -> Vec<&'static Kernel> {
@@ -51,8 +50,7 @@ fn shaders() -> impl Iterator<Item = ((&'static Kernel, Tile), Shader)> {
     })
 }
 
-/// Whether the shader uses subgroups. Beside these and integers of 64 bits nothing is asked for that WebGPU does not
-/// promise everywhere.
+/// Whether the shader uses subgroups.
 fn has_subgroups(shader: &Shader) -> bool {
     shader.text.wgsl.contains("subgroup")
 }
@@ -62,55 +60,11 @@ fn has_words(shader: &Shader) -> bool {
     shader.text.wgsl.contains("u64")
 }
 
-fn parsed(shader: &Shader) -> (naga::Module, ModuleInfo) {
-    let module = naga::front::wgsl::parse_str(&shader.text.wgsl).unwrap();
-    let mut capabilities = Capabilities::empty();
-    capabilities.set(Capabilities::SUBGROUP, has_subgroups(shader));
-    capabilities.set(Capabilities::SHADER_INT64, has_words(shader));
-    let info =
-        Validator::new(ValidationFlags::all(), capabilities).validate(&module).unwrap_or_else(
-            |error| panic!("{}: {}", shader.name, error.emit_to_string(&shader.text.wgsl)),
-        );
-    (module, info)
-}
-
 #[test]
 fn every_kernel_and_tile_is_valid_and_translates_to_every_interface() {
     for ((kernel, tile), shader) in shaders() {
-        let (module, info) = parsed(&shader);
-        let stage = naga::ShaderStage::Compute;
-        let name = module.entry_points[0].name.clone();
-        let at = format!("{} {tile:?}", kernel.name);
-
-        let entry = spv::PipelineOptions { shader_stage: stage, entry_point: name.clone() };
-        let subgroups = has_subgroups(&shader);
-        let lang_version = if subgroups { (1, 3) } else { (1, 0) };
-        let options = spv::Options { lang_version, ..spv::Options::default() };
-        let words = spv::write_vec(&module, &info, &options, Some(&entry))
-            .unwrap_or_else(|error| panic!("{at} to SPIR-V: {error}"));
-        assert_eq!(words[0], 0x0723_0203, "{at}");
-
-        let entry = Some((stage, name));
-        let lang_version = match (has_words(&shader), subgroups) {
-            (true, _) => (2, 3),
-            (false, true) => (2, 1),
-            (false, false) => (1, 0),
-        };
-        let options = msl::Options { lang_version, ..msl::Options::default() };
-        let pipeline = msl::PipelineOptions { entry_point: entry.clone(), ..Default::default() };
-        let (text, translated) = msl::write_string(&module, &info, &options, &pipeline)
-            .unwrap_or_else(|error| panic!("{at} to MSL: {error}"));
-        assert!(text.contains("kernel void") && translated.entry_point_names[0].is_ok(), "{at}");
-
-        let modern = subgroups || has_words(&shader);
-        let shader_model = if modern { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
-        let options = hlsl::Options { shader_model, ..hlsl::Options::default() };
-        let mut text = String::new();
-        let pipeline = hlsl::PipelineOptions { entry_point: entry };
-        let translated = hlsl::Writer::new(&mut text, &options, &pipeline)
-            .write(&module, &info, None)
-            .unwrap_or_else(|error| panic!("{at} to HLSL: {error}"));
-        assert!(text.contains("numthreads") && translated.entry_point_names[0].is_ok(), "{at}");
+        translate::to_every_interface(&shader.text)
+            .unwrap_or_else(|error| panic!("{} {tile:?}: {error}", kernel.name));
     }
 }
 
@@ -248,7 +202,7 @@ fn calls() -> Vec<(String, Vec<KernelCall>)> {
 
 /// The types of the uniform block's fields, which a call's numbers must have.
 fn field_types(shader: &Shader) -> BTreeMap<String, naga::ScalarKind> {
-    let (module, _) = parsed(shader);
+    let module = naga::front::wgsl::parse_str(&shader.text.wgsl).unwrap();
     let uniform = module.global_variables.iter().find_map(|(_, variable)| {
         (variable.space == naga::AddressSpace::Uniform).then_some(variable.ty)
     });

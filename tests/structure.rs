@@ -15,17 +15,17 @@ fn root() -> PathBuf {
 
 /// What each module may import; what is not listed may import nothing of this crate.
 const IMPORTS: &[(&str, &[&str])] = &[
-    ("shape", &["error"]),
+    ("shape", &[]),
     ("error", &["shape"]),
     ("tensor", &["shape", "error"]),
-    ("state_dict", &["tensor", "shape", "error"]),
     ("kernel", &["shape", "error"]),
+    ("shaders", &["kernel"]),
     ("ops", &["kernel", "shape", "error"]),
-    ("plan", &["tensor", "state_dict", "shape", "error", "ops"]),
-    ("reference", &["tensor", "state_dict", "shape", "error", "ops", "plan"]),
-    ("nn", &["state_dict", "shape", "error", "ops", "plan"]),
-    ("weights", &["tensor", "state_dict", "shape", "error"]),
-    ("models", &["state_dict", "shape", "error", "ops", "plan", "nn", "weights"]),
+    ("plan", &["tensor", "shape", "error", "ops"]),
+    ("reference", &["tensor", "shape", "error", "ops", "plan"]),
+    ("nn", &["tensor", "shape", "error", "ops", "plan"]),
+    ("weights", &["tensor", "shape", "error"]),
+    ("models", &["tensor", "shape", "error", "ops", "plan", "nn", "weights"]),
     ("image", &["tensor", "shape", "error", "models"]),
     ("store", &[]),
     ("tuned", &["shape", "error", "ops", "store"]),
@@ -33,10 +33,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "gpu",
         &[
             "tensor",
-            "state_dict",
             "shape",
             "error",
             "kernel",
+            "shaders",
             "ops",
             "reference",
             "plan",
@@ -44,8 +44,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "tuned",
         ],
     ),
-    ("check", &["tensor", "shape", "error", "kernel", "ops", "reference", "gpu"]),
-    ("tune", &["tensor", "shape", "error", "ops", "plan", "reference", "tuned", "gpu", "check"]),
+    ("tolerance", &["tensor", "shape", "error", "kernel", "ops", "reference", "gpu"]),
+    (
+        "tune",
+        &["tensor", "shape", "error", "ops", "plan", "reference", "tuned", "gpu", "tolerance"],
+    ),
 ];
 
 /// A source file below `src/`, without comments and without its unit tests.
@@ -140,12 +143,11 @@ fn imports(source: &Source) -> BTreeSet<String> {
 /// The module that a name at the top of the crate stands for.
 fn home_of(name: &str) -> &str {
     match name {
-        "Error" | "Result" | "ShapeError" | "Limit" => "error",
+        "Error" | "Result" | "Limit" => "error",
         "Gpu" | "wgpu" => "gpu",
         "Operator" => "ops",
-        "Padding" | "Shape" | "Window" => "shape",
-        "Tensor" => "tensor",
-        "StateDict" => "state_dict",
+        "Padding" | "Shape" | "ShapeError" | "Window" => "shape",
+        "StateDict" | "Tensor" | "TensorView" => "tensor",
         "Layer" | "Plan" => "plan",
         "WeightsError" | "BadView" | "WeightsLimit" => "error",
         // The macro is part of the module of its name.
@@ -158,7 +160,7 @@ fn imports_go_one_way() {
     let mut seen = BTreeSet::new();
     for source in sources() {
         let module = source.module();
-        if module == "lib" || module == "bin" {
+        if module == "lib" {
             continue;
         }
         let allowed = IMPORTS.iter().find(|(name, _)| *name == module);
@@ -174,7 +176,7 @@ fn imports_go_one_way() {
     }
     // The scan sees imports at all.
     for (module, import) in
-        [("ops", "kernel"), ("reference", "ops"), ("gpu", "error"), ("check", "gpu")]
+        [("ops", "kernel"), ("reference", "ops"), ("gpu", "error"), ("tolerance", "gpu")]
     {
         assert!(seen.contains(&(module.to_owned(), import.to_owned())), "{module} -> {import}");
     }
@@ -212,16 +214,6 @@ fn wgpu_is_named_in_one_folder() {
     }
 }
 
-/// The command line is a user like any other: it names nothing that others cannot.
-#[test]
-fn the_binary_uses_the_public_api() {
-    for source in sources().iter().filter(|source| source.module() == "bin") {
-        for backdoor in ["#[path", "include!("] {
-            assert!(!source.code.contains(backdoor), "src/{}.rs: {backdoor}", source.path);
-        }
-    }
-}
-
 /// A failure of the library is an `Err`.
 #[test]
 fn the_library_does_not_panic_on_purpose() {
@@ -238,13 +230,8 @@ fn the_library_does_not_panic_on_purpose() {
             "println!(",
             "dbg!(",
         ];
-        let printing = source.module() == "bin";
         for what in banned {
-            assert!(
-                !source.code.contains(what) || (printing && what == "println!("),
-                "{}",
-                at(what)
-            );
+            assert!(!source.code.contains(what), "{}", at(what));
         }
         // `Shape::expect` has five arguments, those of `Option` and `Result` one.
         for (start, what) in source.code.match_indices(".expect(") {
@@ -327,6 +314,7 @@ fn no_file_is_too_long() {
     let root = root();
     for (folder, ending, limit) in [
         ("src", "rs", 500),
+        ("crates", "rs", 500),
         ("tests", "rs", 500),
         ("benches", "rs", 500),
         ("examples", "rs", 500),
@@ -348,7 +336,7 @@ fn no_file_is_too_long() {
 /// Whoever reads a message may not know the names of this library: a command says the same in its flags.
 #[test]
 fn no_message_of_an_error_names_items_of_the_library() {
-    for file in ["src/error.rs", "src/error/weights.rs", "src/store.rs"] {
+    for file in ["src/error.rs", "src/shape/error.rs", "src/error/weights.rs", "src/store.rs"] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
         for attribute in text.split("#[error(").skip(1) {
             let message = attribute.split(")]\n").next().unwrap();

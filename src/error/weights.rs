@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::error::ShapeError;
-use crate::shape::Shape;
+use crate::shape::{Shape, ShapeError};
 
 /// A limit on what a file of weights may ask of the reader; `weights::Limits` holds the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

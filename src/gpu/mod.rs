@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::Result;
 use crate::ops::Operator;
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, Tensor, TensorView};
 use crate::tuned::Choices;
 
 pub use buffers::PoolStats;
@@ -169,19 +169,24 @@ impl Gpu {
     }
 
     /// Runs an operator on host tensors with its preferred kernel and waits for the result.
-    pub fn run(&self, op: impl Into<Operator>, inputs: &[&Tensor]) -> Result<Tensor> {
+    pub fn run(&self, op: impl Into<Operator>, inputs: &[impl AsView]) -> Result<Tensor> {
         let output = self.start(op.into(), inputs)?;
         // Nobody else has it.
         self.read_in_place(&output)?.map_or_else(|| self.download(&output), Ok)
     }
 
     /// Runs an operator on host tensors with its preferred kernel.
-    pub async fn run_async(&self, op: impl Into<Operator>, inputs: &[&Tensor]) -> Result<Tensor> {
+    pub async fn run_async(
+        &self,
+        op: impl Into<Operator>,
+        inputs: &[impl AsView],
+    ) -> Result<Tensor> {
         self.download_async(&self.start(op.into(), inputs)?).await
     }
 
     /// Puts an operator on host tensors into the queue; does not wait.
-    fn start(&self, op: Operator, inputs: &[&Tensor]) -> Result<GpuTensor> {
+    fn start(&self, op: Operator, inputs: &[impl AsView]) -> Result<GpuTensor> {
+        let inputs: Vec<TensorView<'_>> = inputs.iter().map(AsView::view).collect();
         let shapes: Vec<_> = inputs.iter().map(|input| input.shape()).collect();
         // Everything that can be refused is refused before anything is allocated.
         self.chunks(&op, &shapes, &Choice::Preferred)?;

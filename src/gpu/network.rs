@@ -16,8 +16,7 @@ use crate::kernel::{KernelCall, KernelKey, Operand};
 use crate::ops::{Candidate, Operator};
 use crate::plan::{Action, Constant, Layer, Memory, Plan, Source, Step, Value};
 use crate::shape::Shape;
-use crate::state_dict::StateDict;
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, StateDict, Tensor, TensorView};
 
 /// Plans that are kept prepared at the same time; the one that was used longest ago goes first.
 const KEPT: usize = 4;
@@ -86,7 +85,7 @@ impl Gpu {
     }
 
     fn load_as(&self, layer: Arc<dyn Layer>, weights: StateDict, fused: bool) -> Result<Network> {
-        let plan = layer.plan(&layer.example_input())?;
+        let plan = layer.example_plan()?;
         plan.check_weights(&weights)?;
         Ok(Network(Arc::new(Inner {
             gpu: self.clone(),
@@ -112,20 +111,21 @@ impl Network {
     }
 
     /// Runs it on one input and gives the main result.
-    pub fn run(&self, x: &Tensor) -> Result<Tensor> {
+    pub fn run(&self, x: &impl AsView) -> Result<Tensor> {
         self.main_result(self.run_for(x, &[self.0.layer.output()])?)
     }
 
     /// Runs it on one input and gives the results of these names, in the plan's order.
-    pub fn run_for(&self, x: &Tensor, outputs: &[&str]) -> Result<Outputs> {
+    pub fn run_for(&self, x: &impl AsView, outputs: &[&str]) -> Result<Outputs> {
         let gpu = &self.0.gpu;
         if !gpu.0.context.in_place {
             return pollster::block_on(self.run_for_async(x, outputs));
         }
+        let x = x.view();
         let run = self.prepared(x.shape(), outputs)?;
         // No other run may have the slots before the results are out of them.
         let _queueing = lock(&run.queueing);
-        self.submit(&run, x)?;
+        self.submit(&run, &x)?;
         let results = run.outputs.iter().map(|(name, tensor)| {
             let result = gpu.read_in_place(tensor)?;
             Ok((name.clone(), result.map_or_else(|| gpu.download(tensor), Ok)?))
@@ -134,7 +134,7 @@ impl Network {
     }
 
     /// Runs it on one input and gives the results of these names, in the plan's order.
-    pub async fn run_for_async(&self, x: &Tensor, outputs: &[&str]) -> Result<Outputs> {
+    pub async fn run_for_async(&self, x: &impl AsView, outputs: &[&str]) -> Result<Outputs> {
         self.finish(self.start(x, outputs)?).await
     }
 
@@ -150,11 +150,12 @@ impl Network {
 
     /// Puts a run into the queue, from the copy of its input to those of its results; does not wait. A later
     /// run may use the same slots: the queue keeps the order.
-    pub(crate) fn start(&self, x: &Tensor, outputs: &[&str]) -> Result<Started> {
+    pub(crate) fn start(&self, x: &impl AsView, outputs: &[&str]) -> Result<Started> {
+        let x = x.view();
         let run = self.prepared(x.shape(), outputs)?;
         let gpu = &self.0.gpu;
         let _queueing = lock(&run.queueing);
-        self.submit(&run, x)?;
+        self.submit(&run, &x)?;
         let reads = run.outputs.iter().map(|(name, tensor)| {
             Ok((name.clone(), tensor.shape().clone(), gpu.start_download(tensor)?))
         });
@@ -162,7 +163,7 @@ impl Network {
     }
 
     /// Puts the copy of the input and the dispatches into the queue.
-    fn submit(&self, run: &Run, x: &Tensor) -> Result<()> {
+    fn submit(&self, run: &Run, x: &TensorView<'_>) -> Result<()> {
         let gpu = &self.0.gpu;
         gpu.write(&run.input, x.data())?;
         let submission = gpu.record(NETWORK, &run.bound.dispatches, None)?;
@@ -303,7 +304,7 @@ impl Network {
             let place = memory.place(value)?;
             Some(gpu.view(plan.shape(value), slots.get(place.slot)?.clone(), place.offset, 0))
         };
-        for &input in plan.inputs() {
+        for &(_, input) in plan.inputs() {
             tensors.extend(place(input).map(|tensor| (input, tensor)));
         }
         let mut binder = Binder::new(gpu, NETWORK)?;
@@ -340,7 +341,12 @@ impl Network {
             .iter()
             .map(|(name, value)| Ok((name.clone(), find(value)?)))
             .collect::<Result<_>>()?;
-        let input = plan.inputs().first().ok_or_else(|| unplaced("x")).and_then(find)?;
+        let input = plan
+            .inputs()
+            .first()
+            .map(|(_, input)| input)
+            .ok_or_else(|| unplaced("x"))
+            .and_then(find)?;
         Ok(Run { plan, memory, input, outputs, bound, queueing: Mutex::default() })
     }
 

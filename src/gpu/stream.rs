@@ -1,13 +1,12 @@
 //! A network on one input after another, with several runs under way: while the device computes one, the host
 //! makes and uploads the next and copies out the last.
 
-use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::iter::{Fuse, FusedIterator};
 
 use super::network::{Network, Outputs, Started};
 use crate::error::Result;
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, Tensor};
 
 /// Runs under way at once: one that is copied out, one that computes, and one that waits for it.
 const AHEAD: usize = 3;
@@ -40,7 +39,7 @@ impl Network {
     pub fn stream<I>(&self, inputs: I) -> impl FusedIterator<Item = Result<Tensor>>
     where
         I: IntoIterator,
-        I::Item: Borrow<Tensor>,
+        I::Item: AsView,
     {
         let network = self.clone();
         let results = self.stream_for(inputs, &[self.layer().output()]);
@@ -51,7 +50,7 @@ impl Network {
     pub fn stream_for<I>(&self, inputs: I, outputs: &[&str]) -> Stream<I::IntoIter>
     where
         I: IntoIterator,
-        I::Item: Borrow<Tensor>,
+        I::Item: AsView,
     {
         Stream {
             network: self.clone(),
@@ -65,7 +64,7 @@ impl Network {
 impl<I> Iterator for Stream<I>
 where
     I: Iterator,
-    I::Item: Borrow<Tensor>,
+    I::Item: AsView,
 {
     type Item = Result<Outputs>;
 
@@ -74,7 +73,7 @@ where
         while self.started.len() < AHEAD
             && let Some(x) = self.inputs.next()
         {
-            self.started.push_back(self.network.start(x.borrow(), &outputs));
+            self.started.push_back(self.network.start(&x, &outputs));
         }
         let started = self.started.pop_front()?;
         Some(started.and_then(|started| pollster::block_on(self.network.finish(started))))
@@ -90,6 +89,6 @@ where
 impl<I> FusedIterator for Stream<I>
 where
     I: Iterator,
-    I::Item: Borrow<Tensor>,
+    I::Item: AsView,
 {
 }

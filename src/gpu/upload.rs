@@ -9,14 +9,15 @@ use super::Gpu;
 use super::buffers::{Lease, PIECE, Use};
 use super::execute::GpuTensor;
 use crate::error::Result;
-use crate::tensor::Tensor;
+use crate::tensor::AsView;
 
 /// Pieces that the device may have before it: what bounds the staging.
 const PIECES_AHEAD: usize = 16;
 
 impl Gpu {
     /// Copies a tensor to the device.
-    pub fn upload(&self, tensor: &Tensor) -> Result<GpuTensor> {
+    pub fn upload(&self, tensor: &impl AsView) -> Result<GpuTensor> {
+        let tensor = tensor.view();
         let output = self.empty(tensor.shape(), "upload", "the tensor")?;
         self.write(&output, tensor.data())?;
         Ok(output)

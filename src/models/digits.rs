@@ -1,7 +1,7 @@
 //! The small network that comes with the crate.
 
 #[cfg(feature = "weights")]
-use crate::{error::Result, state_dict::StateDict};
+use crate::{error::Result, tensor::StateDict};
 
 /// The classes of [`RedNet::digits`](super::RedNet::digits).
 pub const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];

@@ -10,7 +10,7 @@ use crate::nn::{ConvSpec, activate, expect_channels};
 use crate::ops::{Activation, Add};
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::Shape;
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// A MobileNetV2 of width 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,15 +77,16 @@ impl Layer for MobileNetV2 {
         "mobilenet_v2".to_owned()
     }
 
-    fn example_input(&self) -> Shape {
-        self.preprocessing().input(1)
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+        vec![("x", self.preprocessing().input(1))]
     }
 
-    fn output(&self) -> &'static str {
-        if self.classes.is_some() { "logits" } else { "c5" }
+    fn outputs(&self) -> Vec<&'static str> {
+        vec![if self.classes.is_some() { "logits" } else { "c5" }]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         expect_channels(plan, x, 3)?;
         let x = plan.scope("features", |plan| {
             let mut x = conv_norm(plan, "0", x, ConvSpec::square(32, 3, 2))?;
@@ -105,7 +106,7 @@ impl Layer for MobileNetV2 {
             conv_norm(plan, &(place + 1).to_string(), x, ConvSpec::pointwise(1280))
         })?;
         plan.output("c5", x);
-        head(plan, x, "classifier.1", self.classes)
+        Ok(vec![head(plan, x, "classifier.1", self.classes)?])
     }
 }
 

@@ -14,7 +14,7 @@ mod resnet;
 use crate::error::{Error, Result, ShapeError};
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::Shape;
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 pub use digits::DIGITS;
 #[cfg(feature = "weights")]
@@ -172,7 +172,7 @@ pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>
 pub fn recognise(weights: &StateDict) -> Option<(&'static str, Box<dyn Model>)> {
     MODELS.iter().find_map(|&name| {
         let model = by_name(name, Some(weights)).ok()?;
-        let plan = model.plan(&model.example_input()).ok()?;
+        let plan = model.example_plan().ok()?;
         plan.check_weights(weights).ok()?;
         Some((name, model))
     })

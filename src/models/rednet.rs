@@ -14,7 +14,7 @@ use crate::nn::{ConvSpec, EPS, Involution2d, PoolTo, activate, batch_norm, expec
 use crate::ops::{Activation, MaxPool2d};
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::{Shape, Window};
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// A RedNet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl RedNet {
             let x = normed(plan, ["0.conv", "0.bn"], x, first)?;
             let x = plan.scope("0", |plan| activate(plan, x, Activation::Relu))?;
             let involution = self.involution(inner, self.stem_kernel, 1);
-            let x = plan.scope("1", |plan| involution.build(plan, x))?;
+            let x = plan.scope("1", |plan| involution.build_one(plan, x))?;
             let x = batch_norm(plan, "2", x, EPS)?;
             let x = plan.scope("3", |plan| activate(plan, x, Activation::Relu))?;
             let last = ConvSpec::square(self.stem_channels, 3, 1);
@@ -172,28 +172,30 @@ impl Layer for RedNet {
         self.name.clone()
     }
 
-    fn example_input(&self) -> Shape {
-        self.preprocessing().input(1)
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+        vec![("x", self.preprocessing().input(1))]
     }
 
-    fn output(&self) -> &'static str {
-        if self.classes.is_some() { "logits" } else { FEATURES[self.stages.len().clamp(1, 4) - 1] }
+    fn outputs(&self) -> Vec<&'static str> {
+        let last = FEATURES[self.stages.len().clamp(1, 4) - 1];
+        vec![if self.classes.is_some() { "logits" } else { last }]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         expect_channels(plan, x, self.in_channels)?;
         let mut x = self.stem(plan, x)?;
         for (index, &of) in self.stages.iter().enumerate() {
             let channels = of.width / EXPANSION;
             x = stage(plan, &format!("layer{}", index + 1), x, of, |plan, x, stride| {
                 let involution = self.involution(channels, self.kernel_size, stride);
-                plan.scope("conv2", |plan| involution.build(plan, x))
+                plan.scope("conv2", |plan| involution.build_one(plan, x))
             })?;
             if let Some(name) = FEATURES.get(index) {
                 plan.output(name, x);
             }
         }
-        head(plan, x, "fc", self.classes)
+        Ok(vec![head(plan, x, "fc", self.classes)?])
     }
 }
 

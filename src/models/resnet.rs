@@ -10,7 +10,7 @@ use crate::nn::{ConvSpec, activate, conv, expect_channels};
 use crate::ops::{Activation, MaxPool2d};
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::{Shape, Window};
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// A ResNet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +47,16 @@ impl Layer for ResNet {
         format!("resnet{}", self.depth)
     }
 
-    fn example_input(&self) -> Shape {
-        self.preprocessing().input(1)
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+        vec![("x", self.preprocessing().input(1))]
     }
 
-    fn output(&self) -> &'static str {
-        if self.classes.is_some() { "logits" } else { "c5" }
+    fn outputs(&self) -> Vec<&'static str> {
+        vec![if self.classes.is_some() { "logits" } else { "c5" }]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         expect_channels(plan, x, 3)?;
         let x = normed(plan, ["conv1", "bn1"], x, ConvSpec::square(64, 7, 2))?;
         let x = plan.scope("bn1", |plan| activate(plan, x, Activation::Relu))?;
@@ -69,7 +70,7 @@ impl Layer for ResNet {
             })?;
             plan.output(["c2", "c3", "c4", "c5"][index], x);
         }
-        head(plan, x, "fc", self.classes)
+        Ok(vec![head(plan, x, "fc", self.classes)?])
     }
 }
 

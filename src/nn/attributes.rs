@@ -8,7 +8,7 @@ use crate::ops::attributes::{Attributes, Reader};
 use crate::ops::{Activation, ChannelOrder};
 use crate::plan::Layer;
 use crate::shape::Padding;
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// The layers that [`from_attributes`] knows, each with its attributes.
 pub const LAYERS: &[(&str, &[&str])] = &[

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::ops::Activation;
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::{Padding, Shape};
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// A convolution with normalisation and activation. Pairs are height, width.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,14 +95,15 @@ impl Layer for ConvBnAct {
         "conv_bn_act".to_owned()
     }
 
-    fn example_input(&self) -> Shape {
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
         let [height, width] = [0, 1].map(|axis| {
             self.dilation[axis].saturating_mul(self.kernel_size[axis]).saturating_add(1)
         });
-        Shape::from([1, self.in_channels, height, width])
+        vec![("x", Shape::from([1, self.in_channels, height, width]))]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         expect_channels(plan, x, self.in_channels)?;
         let spec = ConvSpec {
             out_channels: self.out_channels,
@@ -118,6 +119,6 @@ impl Layer for ConvBnAct {
         if let Some(eps) = self.norm {
             y = batch_norm(plan, "bn", y, eps)?;
         }
-        activate(plan, y, self.activation)
+        Ok(vec![activate(plan, y, self.activation)?])
     }
 }

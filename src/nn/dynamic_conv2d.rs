@@ -13,7 +13,7 @@ use crate::error::{Error, Result, ShapeError};
 use crate::ops::{Activation, Conv2d, GlobalAvgPool, Linear, Softmax};
 use crate::plan::{Builder, Constant, Layer, Value};
 use crate::shape::{Padding, Shape, divide};
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// A dynamic convolution with its attention. Pairs are height, width.
 #[derive(Debug, Clone, PartialEq)]
@@ -186,15 +186,16 @@ impl Layer for DynamicConv2d {
         }
     }
 
-    fn example_input(&self) -> Shape {
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
         let size = [0, 1].map(|axis| {
             self.dilation[axis].saturating_mul(self.kernel_size[axis]).saturating_add(1)
         });
         let size = if self.rank == Rank::One { [1, size[1]] } else { size };
-        self.rank.input(self.in_channels, size)
+        vec![("x", self.rank.input(self.in_channels, size))]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         if !self.temperature.is_finite() || self.temperature <= 0.0 {
             return Err(plan.refuse(
                 "dynamic_conv2d",
@@ -210,7 +211,7 @@ impl Layer for DynamicConv2d {
         let group_in = divide("channels of x", self.in_channels, "groups", self.groups)
             .map_err(|source| plan.refuse("dynamic_conv2d", source))?;
         let attention = self.attention(plan, x)?;
-        plan.tap("attention", attention);
+        plan.expose("attention", attention);
         let outer = [self.kernels, self.out_channels, group_in];
         let weight = self.rank.weight(plan, "weight", &outer, self.kernel_size);
         let mut inputs = vec![x, attention, weight];
@@ -227,6 +228,6 @@ impl Layer for DynamicConv2d {
             activation: Activation::None,
         };
         let y = plan.apply("", crate::ops::DynamicConv2d { conv }, &inputs)?;
-        self.rank.leave(plan, y)
+        Ok(vec![self.rank.leave(plan, y)?])
     }
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result, ShapeError};
 use crate::ops::{Activation, AdaptiveAvgPool2d, AvgPool2d, ChannelOrder, Involution};
 use crate::plan::{Builder, Constant, Layer, Value};
 use crate::shape::{Padding, Shape, Window, divide};
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// What is done between the two convolutions of the kernel branch.
 #[derive(Debug, Clone)]
@@ -349,7 +349,7 @@ impl Involution2d {
             }
             (Sigma::Layer(layer), _) => {
                 let before = plan.shape(y).clone();
-                let y = plan.scope("sigma_mapping", |plan| layer.build(plan, y))?;
+                let y = plan.scope("sigma_mapping", |plan| layer.build_one(plan, y))?;
                 if *plan.shape(y) != before {
                     let value = format!("{} -> {}", before, plan.shape(y));
                     let (parameter, must) = ("sigma", "a layer that keeps the shape");
@@ -370,7 +370,7 @@ impl Layer for Involution2d {
         }
     }
 
-    fn example_input(&self) -> Shape {
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
         // Large enough for the window and a multiple of the stride.
         let size = [0, 1].map(|axis| {
             let [stride, extent] = [
@@ -380,10 +380,11 @@ impl Layer for Involution2d {
             extent.div_ceil(stride).saturating_add(1).saturating_mul(stride)
         });
         let size = if self.rank == Rank::One { [1, size[1]] } else { size };
-        self.rank.input(self.in_channels, size)
+        vec![("x", self.rank.input(self.in_channels, size))]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         let x = self.rank.enter(plan, x)?;
         expect_channels(plan, x, self.in_channels)?;
         if self.names == Names::Dli14 && self.in_channels != self.out_channels {
@@ -411,13 +412,13 @@ impl Layer for Involution2d {
         }
         let kernel = self.kernels(plan, x)?;
         let named = self.rank.leave(plan, kernel)?;
-        plan.tap("kernel", named);
+        plan.expose("kernel", named);
         let op = Involution {
             channel_order: self.channel_order,
             ..Involution::new(self.window, self.groups)
         };
         let y = plan.apply("involution", op, &[value, kernel])?;
-        self.rank.leave(plan, y)
+        Ok(vec![self.rank.leave(plan, y)?])
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, ShapeError};
 use crate::ops::{Activate, Activation, BatchNorm, Conv2d};
 use crate::plan::{Builder, Constant, Value};
 use crate::shape::{Padding, Shape};
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 pub use attributes::{LAYERS, from_attributes};
 pub use conv_bn_act::ConvBnAct;

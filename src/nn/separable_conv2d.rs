@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ops::Activation;
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::{Padding, Shape, divide};
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// A depthwise and a pointwise convolution. Pairs are height, width.
 #[doc(alias = "DepthwiseSeparableConv2d")]
@@ -103,14 +103,15 @@ impl Layer for SeparableConv2d {
         "separable_conv2d".to_owned()
     }
 
-    fn example_input(&self) -> Shape {
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
         let size = [0, 1].map(|axis| {
             self.dilation[axis].saturating_mul(self.kernel_size[axis]).saturating_add(1)
         });
-        Rank::Two.input(self.in_channels, size)
+        vec![("x", Rank::Two.input(self.in_channels, size))]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
         expect_channels(plan, x, self.in_channels)?;
         let depthwise = ConvSpec {
             out_channels: self.in_channels.saturating_mul(self.multiplier),
@@ -131,6 +132,6 @@ impl Layer for SeparableConv2d {
             }
             y = plan.scope(name, |plan| activate(plan, y, self.activation))?;
         }
-        Ok(y)
+        Ok(vec![y])
     }
 }

@@ -1,9 +1,11 @@
 //! A plan under construction. Every step's shapes are checked as it is added.
 
-use super::{Action, Constant, Plan, Source, Step, Value, ValueInfo, Weight};
+use super::constant::Constant;
+use super::graph::{Action, Plan, Source, Step, Value, ValueInfo, Weight};
 use crate::error::{Error, Result, ShapeError};
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
+use crate::tensor::DType;
 
 /// Collects the steps of a [`Plan`].
 #[derive(Debug)]
@@ -19,11 +21,23 @@ impl Builder {
         Builder { plan: Plan { name: name.to_owned(), ..Plan::default() }, scope: Vec::new() }
     }
 
-    /// A value that is given at each run.
+    /// A value that is given at each run under this name.
     pub fn input(&mut self, name: &str, shape: &Shape) -> Value {
         let value = self.value(name.to_owned(), shape.clone(), Source::Input);
-        self.plan.inputs.push(value);
+        self.plan.inputs.push((name.to_owned(), value));
         value
+    }
+
+    /// The values that a layer is given, where they are as many as it has names for: `let [x] = plan.take(inputs,
+    /// ["x"])?`.
+    pub fn take<const N: usize>(
+        &self,
+        inputs: &[Value],
+        names: [&'static str; N],
+    ) -> Result<[Value; N]> {
+        let (expected, found) = (names.to_vec(), inputs.len());
+        let wrong = |_| self.refuse("layer", ShapeError::InputCount { expected, found });
+        inputs.try_into().map_err(wrong)
     }
 
     /// The shape of a value.
@@ -95,22 +109,18 @@ impl Builder {
         Ok(self.step(step, Action::Apply(op), inputs, shape))
     }
 
-    /// The same values in another shape.
+    /// Gives values another shape; nothing is moved.
     pub fn reshape(&mut self, value: Value, shape: impl Into<Shape>) -> Result<Value> {
         let shape = shape.into();
         if self.shape(value) == &shape {
             return Ok(value);
         }
         let step = self.path("reshape");
-        let (expected, found) = (shape.elements(), self.shape(value).elements());
         let at = |source| Error::Layer {
             layer: step.clone(),
             source: Box::new(Error::Shape { op: "reshape", source }),
         };
-        let (expected, found) = (expected.map_err(at)?, found.map_err(at)?);
-        if expected != found {
-            return Err(at(ShapeError::DataLength { shape, expected, found }));
-        }
+        self.shape(value).elements().and_then(|found| shape.holds(found)).map_err(at)?;
         Ok(self.step(step, Action::Reshape, &[value], shape))
     }
 
@@ -130,7 +140,7 @@ impl Builder {
     }
 
     /// Gives a value the name of a result below the layer that is being built: `layer1.0.conv2.kernel`.
-    pub fn tap(&mut self, name: &str, value: Value) {
+    pub fn expose(&mut self, name: &str, value: Value) {
         let name = self.path(name);
         self.plan.outputs.push((name, value));
     }
@@ -147,7 +157,7 @@ impl Builder {
     }
 
     fn value(&mut self, name: String, shape: Shape, source: Source) -> Value {
-        self.plan.values.push(ValueInfo { name, shape, source });
+        self.plan.values.push(ValueInfo { name, shape, dtype: DType::F32, source });
         Value(self.plan.values.len() - 1)
     }
 

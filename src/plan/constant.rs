@@ -5,8 +5,7 @@ use std::borrow::Cow;
 
 use crate::error::{Error, Result, WeightsError};
 use crate::shape::Shape;
-use crate::state_dict::StateDict;
-use crate::tensor::Tensor;
+use crate::tensor::{StateDict, Tensor};
 
 /// A constant tensor of a plan, as a function of the state dict. Equal constants have equal values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,6 +1,6 @@
 //! Parameters and arithmetic of a plan.
 
-use super::{Action, Plan, Step, Value};
+use super::graph::{Action, Plan, Step, Value};
 use crate::error::{Error, Result};
 use crate::ops::{Activation, Op, Operator};
 

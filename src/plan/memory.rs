@@ -5,7 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::{Action, Constant, Plan, Source, Value};
+use super::constant::Constant;
+use super::graph::{Action, Plan, Source, Value};
 use crate::error::{Error, Result};
 use crate::ops::{Candidate, Op, Operator};
 use crate::shape::Shape;
@@ -102,7 +103,7 @@ impl Plan {
             let span = spans[root.0].get_or_insert(Span { first: moment, last: moment });
             span.last = span.last.max(moment);
         };
-        for &input in &self.inputs {
+        for &(_, input) in &self.inputs {
             need(input, 0);
         }
         for (index, step) in self.steps.iter().enumerate() {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Action, Memory, Plan};
+use super::graph::{Action, Plan};
+use super::memory::Memory;
 use crate::error::{Error, Result, count};
 use crate::ops::{Activation, Op, Operator};
 

@@ -23,7 +23,7 @@ mod unfold;
 use crate::error::{Error, Result};
 use crate::ops::{Op, Operator};
 use crate::shape::{Padding, Shape};
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, Tensor, TensorView};
 
 pub use network::run_plan;
 
@@ -84,6 +84,12 @@ impl Array {
 
 impl From<&Tensor> for Array {
     fn from(tensor: &Tensor) -> Self {
+        Array::from(tensor.view())
+    }
+}
+
+impl From<TensorView<'_>> for Array {
+    fn from(tensor: TensorView<'_>) -> Self {
         Array {
             shape: tensor.shape().dims().to_vec(),
             data: tensor.data().iter().map(|&value| f64::from(value)).collect(),
@@ -111,8 +117,8 @@ fn padding(
 }
 
 /// Runs an operator on host tensors and rounds the result once.
-pub fn run(op: &Operator, inputs: &[&Tensor]) -> Result<Tensor> {
-    let arrays: Vec<Array> = inputs.iter().map(|&input| Array::from(input)).collect();
+pub fn run(op: &Operator, inputs: &[impl AsView]) -> Result<Tensor> {
+    let arrays: Vec<Array> = inputs.iter().map(|input| Array::from(input.view())).collect();
     evaluate(op, &arrays)?.to_tensor()
 }
 

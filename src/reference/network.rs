@@ -4,29 +4,28 @@ use super::{Array, evaluate};
 use crate::error::{Error, Result, ShapeError};
 use crate::plan::{Action, Plan, Source, Value};
 use crate::shape::Shape;
-use crate::state_dict::StateDict;
-use crate::tensor::Tensor;
+use crate::tensor::{AsView, StateDict, Tensor};
 
 /// Runs a plan on host tensors, one for each of its inputs, and rounds each result once.
 pub fn run_plan(
     plan: &Plan,
     weights: &StateDict,
-    inputs: &[&Tensor],
+    inputs: &[impl AsView],
 ) -> Result<Vec<(String, Tensor)>> {
     let wrong = |source| Error::Layer {
         layer: plan.name().to_owned(),
         source: Box::new(Error::Shape { op: "plan", source }),
     };
     if inputs.len() != plan.inputs().len() {
-        let (expected, found) = (vec!["x"; plan.inputs().len()], inputs.len());
+        let (expected, found) = (vec!["input"; plan.inputs().len()], inputs.len());
         return Err(wrong(ShapeError::InputCount { expected, found }));
     }
     let mut values: Vec<Option<Array>> = vec![None; plan.values().len()];
-    for (&input, &given) in plan.inputs().iter().zip(inputs) {
-        let shape = plan.shape(input);
-        if given.shape() != shape {
+    for ((_, input), given) in plan.inputs().iter().zip(inputs) {
+        let given = given.view();
+        if given.shape() != plan.shape(*input) {
+            let (shape, found) = (plan.shape(*input).clone(), given.data().len());
             let expected = shape.elements().map_err(wrong)?;
-            let (shape, found) = (shape.clone(), given.data().len());
             return Err(wrong(ShapeError::DataLength { shape, expected, found }));
         }
         values[input.0] = Some(Array::from(given));

@@ -1,14 +1,13 @@
 //! A kernel may be chosen only where it is right: on this adapter, on this call.
 
 use super::measure::Row;
-use crate::check::verify::check_candidate;
-use crate::check::{Expected, expected, expected_by};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu};
 use crate::ops::{Op, Operator};
 use crate::reference::Array;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::tolerance::{Expected, check_candidate, expected, expected_by};
 
 /// Says of each candidate why it may not be chosen, if so.
 ///

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use super::calls::Call;
 use super::choose::{Time, choose};
 use super::eligible::check;
-use crate::check::Case;
 use crate::error::Result;
 use crate::gpu::{Choice, Gpu, GpuTensor, Prepared, Timer, Timing};
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::tolerance::{Distribution, inputs};
 use crate::tuned::{Entry, Key};
 
 /// How to measure.
@@ -119,15 +119,8 @@ pub fn measure(
         measured.rows = rows;
         return Ok(measured);
     }
-    let case = Case {
-        operator: op.clone(),
-        shapes: shapes.clone(),
-        seed: settings.seed,
-        scale: 1.0,
-        positive: false,
-        story: "",
-    };
-    let inputs = case.inputs();
+    let of = Distribution { seed: settings.seed, scale: 1.0, positive: false };
+    let inputs = inputs(op, shapes, of);
     let inputs: Vec<&Tensor> = inputs.iter().collect();
     check(gpu, op, &inputs, &mut rows, settings.reference_flops)?;
     for row in &rows {

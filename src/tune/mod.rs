@@ -17,7 +17,7 @@
 //! let mut cache = Cache::load(&path, &identity).unwrap_or_else(|_| Cache::new(identity));
 //!
 //! let rednet = RedNet::new(50)?;
-//! let plan = rednet.plan(&rednet.example_input())?.keep(&["logits"])?.fuse();
+//! let plan = rednet.example_plan()?.keep(&["logits"])?.fuse();
 //! for call in calls(&plan) {
 //!     let before = cache.get(&call.key).map(|entry| entry.kernel.clone());
 //!     let measured = measure(&gpu, &call, before.as_deref(), &Settings::default())?;

@@ -6,8 +6,7 @@ use super::limits::{Limits, check, clip};
 use super::{Format, Loaded, Skipped};
 use crate::error::{ShapeError, WeightsError, WeightsLimit};
 use crate::shape::Shape;
-use crate::state_dict::StateDict;
-use crate::tensor::Tensor;
+use crate::tensor::{StateDict, Tensor};
 
 type Result<T> = std::result::Result<T, WeightsError>;
 

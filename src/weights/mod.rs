@@ -32,7 +32,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{WeightsError, WeightsLimit};
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 pub use limits::Limits;
 pub use names::strip_wrappers;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::WeightsError;
-use crate::state_dict::StateDict;
+use crate::tensor::StateDict;
 
 /// Names that tools give a network, or a part of it, that they wrap: nothing else is called so.
 const WRAPPED: [&str; 3] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];

@@ -10,8 +10,7 @@ use super::element::{Element, LeftOut, Order};
 use super::limits::{Limits, check, clip};
 use super::{Format, Loaded};
 use crate::error::{WeightsError, WeightsLimit};
-use crate::state_dict::StateDict;
-use crate::tensor::Tensor;
+use crate::tensor::{StateDict, Tensor};
 
 type Result<T> = std::result::Result<T, WeightsError>;
 

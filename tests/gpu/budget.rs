@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use involution::check::{compare, expected};
 use involution::gpu::Choice;
 use involution::models::RedNet;
 use involution::ops::{Conv2d, Op, Operator};
 use involution::{Gpu, Layer, Shape, Tensor};
+use involution_check::{compare, expected};
 
 use super::limits::batched;
 use super::{run, some_work};
@@ -124,7 +124,7 @@ fn a_network_is_submitted_in_parts_and_timed_whole() {
     adapters::each(|gpu| {
         let (patient, hasty) = (adapters::fresh(gpu, |_| {}), hasty(gpu));
         let model = RedNet::digits;
-        let weights = state_of(&model().plan(&model().example_input()).unwrap(), 44);
+        let weights = state_of(&model().example_plan().unwrap(), 44);
         let load = |gpu: &Gpu| gpu.load(model(), weights.clone()).unwrap();
         let (one, many) = (load(&patient), load(&hasty));
         let x: Tensor = input(&[4, 1, 8, 8], 45);

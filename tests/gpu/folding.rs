@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use involution::check::verify::check_candidate;
-use involution::check::{Case, expected, fixed};
 use involution::gpu::shader;
 use involution::kernel::{Grid, KernelCall, Tile};
 use involution::ops::{Candidate, NAMES};
 use involution::{Error, Gpu, Limit};
+use involution_check::check_candidate;
+use involution_check::{Case, expected, fixed};
 
 use crate::{adapters, harness};
 

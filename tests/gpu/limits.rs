@@ -1,12 +1,12 @@
 //! Small devices: batches are cut, and what fits nowhere is refused by name.
 
-use involution::check::{Case, compare, expected};
 use involution::gpu::Choice;
 use involution::ops::{
     Activate, Conv2d, DynamicConv2d, Involution, Linear, MaxPool2d, NAMES, Op, SpanInvolution,
     Unfold,
 };
 use involution::{Error, Gpu, Limit, Operator, Shape, Tensor, Window};
+use involution_check::{Case, compare, expected};
 
 use super::run;
 use crate::{adapters, harness};

@@ -38,8 +38,8 @@ fn a_lost_device_says_so_and_opens_anew() {
         assert_eq!(again.adapter(), gpu.adapter());
         let after = again.run(op.clone(), &views).unwrap();
         assert_eq!(after, before);
-        let want = involution::check::expected(&op, &views).unwrap();
-        assert!(involution::check::compare(&want, &after).passed());
+        let want = involution_check::expected(&op, &views).unwrap();
+        assert!(involution_check::compare(&want, &after).passed());
         adapters::count(1);
         // The tensors of the old device stay lost.
         let error = again.apply(op, &uploaded).unwrap_err();

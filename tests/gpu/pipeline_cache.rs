@@ -127,33 +127,3 @@ fn a_place_that_cannot_be_written_to_is_an_error() {
 fn nothing_is_kept_by_itself() {
     adapters::each(|gpu| assert_eq!(gpu.save_pipeline_cache(), Ok(None)));
 }
-
-/// The command writes the file where caches lie, and does not fail where it cannot. Nobody who reads its stderr has to
-/// read a bar.
-#[cfg(feature = "cli")]
-#[test]
-fn commands_keep_what_they_compiled() {
-    let run = |gpu: &Gpu, folder: &Path| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_involution"));
-        command.args(["run", "examples/digits/7.png", "--adapter"]);
-        command.arg(gpu.adapter().index.to_string()).current_dir(env!("CARGO_MANIFEST_DIR"));
-        command.env("INVOLUTION_CACHE_DIR", folder).env("INVOLUTION_TUNE", "off");
-        let ran = command.env_remove("RUST_LOG").output().unwrap();
-        let stderr = String::from_utf8(ran.stderr).unwrap();
-        assert!(ran.status.success() && !stderr.contains("compiling"), "{stderr}");
-        stderr
-    };
-    each("command", |gpu, path, _| {
-        let folder = path.parent().unwrap().join("below");
-        for _ in 0..2 {
-            run(gpu, &folder);
-            let files: Vec<_> = fs::read_dir(&folder).unwrap().collect();
-            let [Ok(file)] = files.as_slice() else { panic!("{files:?}") };
-            let name = file.file_name().into_string().unwrap();
-            assert!(name.starts_with("pipelines-") && name.ends_with(".bin"), "{name}");
-        }
-        // Below a file there is no folder.
-        let stderr = run(gpu, path);
-        assert!(stderr.contains("warning: cannot write"), "{stderr}");
-    });
-}

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Barrier;
 
-use involution::check::{compare, expected};
 use involution::gpu::{Choice, Fault, Gpu, Timer};
 use involution::kernel::AdapterClass;
 use involution::ops::{Activate, Candidate, NAMES, Op, Operator};
 use involution::{Error, Tensor};
+use involution_check::{compare, expected};
 
 use super::{run, some_work};
 use crate::{adapters, harness};

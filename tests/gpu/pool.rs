@@ -4,9 +4,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use involution::Tensor;
-use involution::check::{Case, compare, expected};
 use involution::gpu::Choice;
 use involution::ops::{Conv2d, NAMES};
+use involution_check::{Case, compare, expected};
 
 use super::some_work;
 use crate::{adapters, harness};

@@ -3,13 +3,13 @@
 //! an average, change nothing.
 
 use involution::Tensor;
-use involution::check::{Case, expected};
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, ChannelOrder, Conv2d, DynamicConv2d,
     Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
 };
 use involution::reference::Array;
 use involution::{Padding, Window};
+use involution_check::{Case, expected};
 
 use crate::{adapters, harness};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use involution::check::verify::{Report, Settings, verify};
-use involution::check::{expected, fixed};
 use involution::gpu::shader;
 use involution::gpu::{Choice, Fault};
 use involution::ops::{self, Conv2d, Linear, Op, Operator, Softmax};
 use involution::{Error, Gpu, Limit, Shape, Tensor};
+use involution_check::verify::{Report, Settings, verify};
+use involution_check::{expected, fixed};
 
 use crate::adapters;
 

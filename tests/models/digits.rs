@@ -79,7 +79,7 @@ fn the_files_weights_are_the_networks() {
     assert_eq!((name, model.classes()), ("rednet_digits", Some(10)));
     assert_eq!(model.labels().unwrap(), models::DIGITS);
     assert_eq!(model.results(), ["logits", "c2", "c3"]);
-    assert_eq!(model.example_input().dims(), [1, 1, 8, 8]);
+    assert_eq!(model.preprocessing().input(1).dims(), [1, 1, 8, 8]);
 }
 
 /// What `cargo run --example digits` prints, on every adapter: its README's table.

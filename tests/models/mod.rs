@@ -6,14 +6,14 @@ mod digits;
 mod running;
 mod streaming;
 
-use involution::models::{self, MODELS, MobileNetV2, RedNet, ResNet};
+use involution::models::{self, MODELS, MobileNetV2, Model, RedNet, ResNet};
 use involution::nn::PoolTo;
 use involution::{Error, Layer, Plan, Shape, ShapeError, StateDict, Tensor};
 
 use crate::networks::zeros_of;
 
 fn plan(model: &(impl Layer + ?Sized)) -> Plan {
-    model.plan(&model.example_input()).unwrap()
+    model.example_plan().unwrap()
 }
 
 /// Depth, parameters with the stem of kernel size 3 and of 7, and published FLOPs in units of 10^9.
@@ -33,7 +33,7 @@ fn rednets_have_the_published_figures() {
         assert_eq!(model.parameters().unwrap(), large, "{depth}");
         let counted = plan(&model).mmcls_flops().unwrap();
         assert_eq!(format!("{:.2}", counted as f64 / 1e9), flops, "{depth}");
-        assert_eq!(model.example_input().dims(), [1, 3, 224, 224]);
+        assert_eq!(model.preprocessing().input(1).dims(), [1, 3, 224, 224]);
         // Two images are twice the work, and no more parameters.
         let two = model.plan(&Shape::from([2, 3, 224, 224])).unwrap();
         assert_eq!(two.mmcls_flops().unwrap(), 2 * counted);
@@ -49,7 +49,7 @@ fn the_others_have_the_parameters_of_torchvision() {
     assert_eq!(MobileNetV2::new(1000).parameters().unwrap(), 3_504_872);
     assert_eq!(RedNet::digits().parameters().unwrap(), 38_925);
     // 4.09 G multiply-adds of ResNet-50 and 0.30 G of MobileNetV2, the papers' 4.1 and 0.3.
-    let giga = |model: &dyn Layer| model.macs(&model.example_input()).unwrap() as f64 / 1e9;
+    let giga = |model: &dyn Layer| model.example_plan().unwrap().macs().unwrap() as f64 / 1e9;
     assert_eq!(format!("{:.2}", giga(&ResNet::new(50).unwrap())), "4.09");
     assert_eq!(format!("{:.2}", giga(&MobileNetV2::new(1000))), "0.30");
 }
@@ -235,7 +235,7 @@ fn rednets_take_the_sizes_that_their_strides_allow() {
 fn networks_say_which_channels_they_take() {
     for name in MODELS {
         let model = models::by_name(name, None).unwrap();
-        let mut dims = model.example_input().dims().to_vec();
+        let mut dims = model.preprocessing().input(1).dims().to_vec();
         let expected = std::mem::replace(&mut dims[1], 5);
         let error = model.plan(&Shape::new(dims)).unwrap_err();
         let text = error.to_string();

@@ -336,13 +336,13 @@ fn weights_of_another_rank_are_refused() {
     let image = DynamicConv2d::new(4, 4, [3, 3]);
     let sequence = DynamicConv2d::one_dimensional(4, 4, 3);
     let [of_image, of_sequence] =
-        [image, sequence].map(|layer| zeros_of(&layer.plan(&layer.example_input()).unwrap()));
+        [image, sequence].map(|layer| zeros_of(&layer.example_plan().unwrap()));
     for (name, weights) in [("dynamic_conv2d", &of_sequence), ("dynamic_conv1d", &of_image)] {
         let error = refusal(read(name, [], weights).unwrap_err());
         assert!(matches!(error, ShapeError::Rank { tensor: "weight", .. }), "{error:?}");
     }
     let image = Involution2d::reich(4, 4);
-    let weights = zeros_of(&image.plan(&image.example_input()).unwrap());
+    let weights = zeros_of(&image.example_plan().unwrap());
     let error = refusal(read("involution1d", [], &weights).unwrap_err());
     assert!(matches!(error, ShapeError::Rank { .. }), "{error:?}");
 }

@@ -91,7 +91,7 @@ fn layers_from_weights() {
 #[test]
 fn what_does_not_divide_or_is_missing_is_refused() {
     let layer = SeparableConv2d::new(4, 6, [3, 3]);
-    let weights = zeros_of(&layer.plan(&layer.example_input()).unwrap());
+    let weights = zeros_of(&layer.example_plan().unwrap());
     for multiplier in [0, 3] {
         let error = SeparableConv2d::from_weights(&weights, multiplier).unwrap_err();
         assert!(matches!(refusal(error), ShapeError::NotDivisible { .. }));

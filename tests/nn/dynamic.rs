@@ -74,15 +74,16 @@ impl Layer for Stack {
         "stack".to_owned()
     }
 
-    fn example_input(&self) -> Shape {
-        self.0[0].example_input()
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+        self.0[0].example_inputs()
     }
 
-    fn build(&self, plan: &mut Builder, mut x: Value) -> Result<Value> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [mut x] = plan.take(inputs, ["x"])?;
         for (index, layer) in self.0.iter().enumerate() {
-            x = plan.scope(&index.to_string(), |plan| layer.build(plan, x))?;
+            x = plan.scope(&index.to_string(), |plan| layer.build_one(plan, x))?;
         }
-        Ok(x)
+        Ok(vec![x])
     }
 }
 
@@ -172,7 +173,7 @@ fn layers_from_weights() {
     let wide = DynamicConv2d::new(6, 4, [3, 5]).groups(2);
     let banks = DynamicConv2d { kernels: 3, ..DynamicConv2d::new(8, 4, [1, 1]) }.ratio(0.5);
     for layer in [wide.clone(), wide.bias(false), banks, DynamicConv2d::one_dimensional(6, 2, 3)] {
-        let weights = zeros_of(&layer.plan(&layer.example_input()).unwrap());
+        let weights = zeros_of(&layer.example_plan().unwrap());
         assert_eq!(DynamicConv2d::from_weights(&weights).unwrap(), layer);
     }
     let error = DynamicConv2d::from_weights(&StateDict::new()).unwrap_err();

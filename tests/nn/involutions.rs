@@ -149,18 +149,20 @@ impl Layer for Mixed {
         "mixed".to_owned()
     }
 
-    fn example_input(&self) -> Shape {
-        Shape::from([1, self.channels, 2, 2])
+    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
+        vec![("x", Shape::from([1, self.channels, 2, 2]))]
     }
 
-    fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
-        plan.scope("mix", |plan| {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
+        let [x] = plan.take(inputs, ["x"])?;
+        let y = plan.scope("mix", |plan| {
             let weight = plan.weight("weight", [self.out, self.channels, 1, 1]);
             let y = plan.apply("", involution::ops::Conv2d::default(), &[x, weight])?;
             let twice = plan.apply("twice", involution::ops::Add::default(), &[y, y])?;
             let activation = Activation::Silu;
             plan.apply("silu", involution::ops::Activate { activation }, &[twice])
-        })
+        })?;
+        Ok(vec![y])
     }
 }
 
@@ -212,7 +214,7 @@ fn options_that_have_no_meaning_are_refused() {
     // And so large ones are.
     let huge = Involution2d::reich(8, 8).kernel_size([usize::MAX, 1]);
     huge.plan(&x).unwrap_err();
-    huge.plan(&huge.example_input()).unwrap_err();
+    huge.example_plan().unwrap_err();
 }
 
 /// The weights tell what they can; the rest is as in the constructors.
@@ -255,7 +257,7 @@ fn layers_from_weights() {
 #[test]
 fn weights_of_no_layer_are_refused() {
     let layer = Involution2d::dli14(32, 3, 1);
-    let weights = zeros_of(&layer.plan(&layer.example_input()).unwrap());
+    let weights = zeros_of(&layer.example_plan().unwrap());
     // Groups that do not divide the channels, and rows that do not divide into them.
     for group_channels in [0, 5, 64] {
         Involution2d::from_weights(&weights, group_channels).unwrap_err();

@@ -130,7 +130,7 @@ fn refusal(error: Error) -> ShapeError {
 #[test]
 fn all_that_is_wrong_with_weights_is_said_at_once() {
     let layer = Arc::new(involution::nn::Involution2d::dli14(16, 3, 1));
-    let plan = layer.plan(&layer.example_input()).unwrap();
+    let plan = layer.example_plan().unwrap();
     let mut weights: StateDict = networks::zeros_of(&plan)
         .iter()
         .filter(|(name, _)| *name != "conv1.bn.running_var" && *name != "conv2.conv.bias")

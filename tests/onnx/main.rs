@@ -16,8 +16,8 @@ mod harness;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use involution::check::{Expected, expected};
 use involution::reference::{self, Array};
+use involution_check::{Expected, expected};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The tolerance of ONNX's own test runner.
@@ -50,7 +50,7 @@ fn check(path: &Path) -> Result<(), Failed> {
     let tolerance = |value: &f32| ABSOLUTE + RELATIVE * f64::from(value.abs());
     let onnx =
         Expected { value: Array::from(&out), bound: out.data().iter().map(tolerance).collect() };
-    let comparison = involution::check::compare(&onnx, &reference::run(&operator, &views)?);
+    let comparison = involution_check::compare(&onnx, &reference::run(&operator, &views)?);
     if !comparison.passed() {
         return Err(format!("the reference is not what ONNX expects: {comparison:?}").into());
     }

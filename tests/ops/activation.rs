@@ -23,7 +23,7 @@ fn takes_one_tensor_of_any_shape_with_elements() {
 #[test]
 fn a_scalar_is_activated() {
     let x = involution::Tensor::new([], vec![2.0]).unwrap();
-    let want = involution::check::expected(&plain().into(), &[&x]).unwrap();
+    let want = involution_check::expected(&plain().into(), &[&x]).unwrap();
     crate::harness::check_call(&plain().into(), &[x], &want).unwrap();
 }
 

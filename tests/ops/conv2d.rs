@@ -1,8 +1,8 @@
-use involution::check::verify::check_candidate;
-use involution::check::{Case, expected};
 use involution::ops::{Activation, Conv2d, Op, Unfold};
 use involution::reference::Array;
 use involution::{Padding, Shape, ShapeError, Window};
+use involution_check::check_candidate;
+use involution_check::{Case, expected};
 
 use crate::adapters;
 use crate::harness::{assert_same, candidates, evaluate, every_operator, numbers, refuses, views};

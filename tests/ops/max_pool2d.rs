@@ -80,7 +80,7 @@ fn padding_never_wins() {
 fn a_window_over_nothing_gives_minus_infinity() {
     let pool = with(Window::new([2, 1]).padding(Padding::symmetric(1, 0)).dilation([2, 1]));
     let x = involution::Tensor::filled([1, 1, 1, 5], 3.0).unwrap();
-    let want = involution::check::expected(&pool.into(), &[&x]).unwrap();
+    let want = involution_check::expected(&pool.into(), &[&x]).unwrap();
     assert_eq!(want.value.data, [f64::NEG_INFINITY; 5]);
     crate::harness::check_call(&pool.into(), &[x], &want).unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod constants;
 mod fusing;
+mod layers;
 mod memory;
 mod random;
 

@@ -107,12 +107,12 @@ fn simulate(plan: &Plan, memory: &Memory) -> Result<u64, String> {
     };
     let mut held: Vec<(Place, Value)> = Vec::new();
     let mut written: HashSet<Value> = HashSet::new();
-    for &input in plan.inputs() {
+    for &(_, input) in plan.inputs() {
         write(&mut held, place(input)?, input);
         written.insert(input);
     }
     let bytes = |values: HashSet<Value>| values.into_iter().map(|v| padded(plan, v)).sum::<u64>();
-    let mut most = bytes(plan.inputs().iter().copied().collect());
+    let mut most = bytes(plan.inputs().iter().map(|(_, input)| *input).collect());
     for (index, step) in plan.steps().iter().enumerate() {
         let inputs = || step.inputs.iter().copied().filter(|&input| !constant(input));
         for input in inputs() {
@@ -170,7 +170,11 @@ fn check_memory(plan: &Plan) -> Result<(), String> {
     small.check(plan)?;
     simulate(plan, &small)?;
     let largest = |slot: usize| {
-        let values = plan.inputs().iter().chain(plan.steps().iter().map(|step| &step.output));
+        let values = plan
+            .inputs()
+            .iter()
+            .map(|(_, input)| input)
+            .chain(plan.steps().iter().map(|step| &step.output));
         let places = values.filter_map(|&value| small.place(value));
         places.filter(|place| place.slot == slot).map(|place| place.bytes).max()
     };
@@ -213,7 +217,7 @@ fn fusing_changes_nothing_but_rounding() {
             return Err("fusing adds steps".to_owned());
         }
         let weights = state_of(&plan, 1);
-        let x = input(plan.shape(plan.inputs()[0]).dims(), 2);
+        let x = input(plan.shape(plan.inputs()[0].1).dims(), 2);
         let run = |plan: &Plan| {
             reference::run_plan(plan, &weights, &[&x]).map_err(|error| error.to_string())
         };
@@ -240,7 +244,7 @@ fn keeping_changes_no_result() {
     property("kept plans", 60, |choices| {
         let plan = plan_of(choices);
         let weights = state_of(&plan, 3);
-        let x = input(plan.shape(plan.inputs()[0]).dims(), 4);
+        let x = input(plan.shape(plan.inputs()[0].1).dims(), 4);
         let all = reference::run_plan(&plan, &weights, &[&x]).map_err(|error| error.to_string())?;
         for result in &all {
             let kept = plan.clone().keep(&[&result.0]).map_err(|error| error.to_string())?;

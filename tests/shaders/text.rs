@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use involution::Error;
 use involution::gpu::shader;
 use involution::kernel::{Kernel, Tile};
+pub use involution::shaders::text::Text;
 use involution::shaders::text::{DEFINED, DEVICE_NAMES};
 use involution::shaders::{FRAGMENTS, text};
 
@@ -12,7 +13,7 @@ use super::{code_of, files_below, kernels, load, variants, words};
 use crate::files::directory;
 
 /// Every variant's text as a device with all names and one with none is given it.
-fn texts() -> impl Iterator<Item = text::Text> {
+fn texts() -> impl Iterator<Item = Text> {
     let expand = |(kernel, tile)| {
         [&[], DEVICE_NAMES].map(|device| shader::expand(kernel, tile, device).unwrap())
     };

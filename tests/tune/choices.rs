@@ -1,11 +1,11 @@
 //! What measured choices do to a device: the order of candidates, and nothing else.
 
-use involution::check::{Case, compare, expected};
 use involution::gpu::{Choice, Gpu};
 use involution::nn::ConvBnAct;
 use involution::ops::{Op, Operator};
 use involution::tuned::{Cache, Tuned};
 use involution::{Layer, Shape, Tensor};
+use involution_check::{Case, compare, expected};
 
 use super::{entry, folder, names, pointwise, views};
 use crate::adapters;

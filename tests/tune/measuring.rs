@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use involution::check::{Case, compare, expected};
 use involution::gpu::{Fault, Gpu};
 use involution::models::RedNet;
 use involution::ops::{Conv2d, Involution, Operator, Unfold};
@@ -10,6 +9,7 @@ use involution::shape::Window;
 use involution::tune::{Call, Measured, Settings, calls, measure};
 use involution::tuned::{Cache, Tuned};
 use involution::{Layer, Shape, Tensor};
+use involution_check::{Case, compare, expected};
 
 use super::{folder, names, pointwise, views};
 use crate::adapters;
@@ -144,7 +144,7 @@ fn a_call_with_one_kernel_is_left_alone() {
 fn what_was_tuned_stays_within_the_bound() {
     adapters::each(|gpu| {
         let rednet = RedNet::digits();
-        let plan = rednet.plan(&rednet.example_input()).unwrap().keep(&["logits"]).unwrap().fuse();
+        let plan = rednet.example_plan().unwrap().keep(&["logits"]).unwrap().fuse();
         let calls = calls(&plan);
         let steps: usize = calls.iter().map(|call| call.steps).sum();
         assert!(calls.len() > 10 && steps > calls.len() && steps <= plan.steps().len());

@@ -1,0 +1,262 @@
+//! The command `sweep`: what an operator or a network costs against the size of its input, from one image to a large
+//! batch and from small images to large ones.
+
+mod memory;
+mod operator;
+mod report;
+mod variable;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use involution::models::{self, MODELS, Model};
+use involution::ops::NAMES;
+use involution::{Gpu, Shape};
+
+use super::agreement::{LAYER, NETWORK};
+use super::findings::Header;
+use super::peers::Field;
+use super::row::{Row, is_too_large};
+use super::sampling::{self, Effort};
+use super::workload::{Trusted, Work, Workload};
+use super::{Forms, Suite, rows};
+use crate::adapter::Runner;
+use crate::bad_use;
+use report::{Point, Report};
+use variable::{Name, Variable};
+
+/// Samples that will do after so much time; a single one where there are many more pixels than in the base.
+const LEAST_SAMPLES: usize = 3;
+const ENOUGH: Duration = Duration::from_secs(6);
+const MANY: usize = 8;
+
+const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+const SIZES: [usize; 10] = [128, 160, 192, 256, 320, 384, 512, 640, 768, 1024];
+
+const EXAMPLES: &str = "\
+Examples:
+  involution bench sweep rednet50              batches to 64, sizes to 1024
+  involution bench sweep mobilenet_v2 --var batch=1..8
+                                               1, 2, 4 and 8 images
+  involution bench sweep involution --var size=56..512 --html growth.html
+  involution bench sweep conv2d --var batch=1,3,5 --json -
+
+Every row is checked, and what there is no room for is left out with the reason.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    sampling: sampling::Amount,
+    #[command(flatten)]
+    forms: Forms,
+}
+
+/// What is swept.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Options {
+    /// An operator or a network
+    what: String,
+    /// What varies: batch or size, as 1..64 (doubled at each step) or 1,3,5 [default: both]
+    #[arg(long = "var", value_name = "NAME=VALUES", value_parser = Variable::parse)]
+    variables: Vec<Variable>,
+}
+
+impl Args {
+    /// The same as a suite.
+    pub fn to_suite(&self) -> super::Args {
+        super::Args {
+            suite: Suite::Sweep,
+            sweep: self.options.clone(),
+            sampling: self.sampling.clone(),
+            forms: self.forms.clone(),
+            ..super::Args::default()
+        }
+    }
+}
+
+/// The rows: one image of the usual size, against which all is measured; batches of it; other sizes.
+pub fn select(options: &Options) -> Result<Vec<Workload>> {
+    let subject = Subject::named(&options.what)?;
+    let usual = subject.usual_size();
+    let values = |name, usual: &[usize]| match options.variables.as_slice() {
+        [] => usual.to_vec(),
+        given => Variable::values_of(given, name),
+    };
+    let mut batches = values(Name::Batch, &BATCHES);
+    let mut sizes = values(Name::Size, &SIZES);
+    batches.push(1);
+    let points = in_order(&mut batches).map(|batch| (batch, usual)).collect::<Vec<_>>();
+    let others = in_order(&mut sizes).filter(|&size| size != usual).map(|size| (1, size));
+    let points = points.into_iter().chain(others.collect::<Vec<_>>());
+    Ok(points.map(|(batch, size)| subject.workload(batch, size)).collect())
+}
+
+/// Each number once, the least first.
+fn in_order(numbers: &mut Vec<usize>) -> impl Iterator<Item = usize> {
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.drain(..)
+}
+
+/// What is swept, by its name.
+enum Subject<'a> {
+    Operator(&'a str),
+    Network(&'a str, Arc<dyn Model>),
+}
+
+impl<'a> Subject<'a> {
+    fn named(name: &'a str) -> Result<Self> {
+        if NAMES.contains(&name) {
+            return Ok(Subject::Operator(name));
+        }
+        match models::by_name(name, None) {
+            Ok(model) => Ok(Subject::Network(name, model.any_size().into())),
+            Err(_) => Err(bad_use(format!(
+                "'{name}' is neither an operator nor a network; there are:\n  {}\n  {}",
+                NAMES.join(", "),
+                MODELS.join(", ")
+            ))),
+        }
+    }
+
+    fn usual_size(&self) -> usize {
+        match self {
+            Subject::Operator(_) => operator::USUAL_SIZE,
+            Subject::Network(_, model) => model.preprocessing().input(1).dims()[2],
+        }
+    }
+
+    /// The row of this batch and size.
+    fn workload(&self, batch: usize, size: usize) -> Workload {
+        let (name, work, shapes, tolerance) = match self {
+            Subject::Operator(name) => {
+                let (op, shapes) = operator::call(name, batch, size);
+                (name, Work::Operator(op), shapes, LAYER)
+            }
+            Subject::Network(name, model) => {
+                let channels = model.preprocessing().input(1).dims()[1];
+                let x = Shape::from([batch, channels, size, size]);
+                (name, Work::Layer(model.clone()), vec![x], NETWORK)
+            }
+        };
+        let base = format!("{name}/{size}");
+        // Of a large network the reference would take minutes.
+        let trusted =
+            if size > self.usual_size() { Trusted::GeneralKernels } else { Trusted::Reference };
+        let name = format!("{base}_b{batch}");
+        Workload { name, base, work, fused: true, shapes, trusted, tolerance }
+    }
+}
+
+/// Times the rows that there is room for.
+pub fn measure(
+    runner: &Runner,
+    gpu: &Gpu,
+    workloads: Vec<Workload>,
+    args: &super::Args,
+) -> Result<Report> {
+    let start = Instant::now();
+    sampling::listen()?;
+    let mut points = Vec::new();
+    let mut fitting = Vec::new();
+    for workload in workloads {
+        let point = unmeasured(gpu, &workload)?;
+        if point.refused.is_none() {
+            fitting.push(workload);
+        }
+        points.push(point);
+    }
+    let usual = fitting.first().map_or(1, |workload| pixels(workload).max(1));
+    let many = |workload: &Workload| pixels(workload) > MANY * usual;
+    let limits = gpu.limits()?;
+    let rows = rows::measure(
+        gpu,
+        &fitting,
+        |workload| Effort::new(args, if many(workload) { 1 } else { LEAST_SAMPLES }, ENOUGH),
+        &mut Field::default(),
+    );
+    let mut rows = rows.into_iter().map(|row| row.above(&limits));
+    let measured = points.into_iter().filter_map(|point| match point.refused {
+        Some(_) => Some(point),
+        // What Ctrl-C left out is missing at the end.
+        None => rows.next().map(|row| Point::new(row, point.memory)),
+    });
+    let points = report::against_first(measured.collect());
+    Ok(Report { header: Header::new(runner, Some(&limits), args, start), rows: points })
+}
+
+/// A row before it is run, with the reason where there is no room for it.
+fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Point> {
+    let point = |memory, refused| Point { refused, ..Point::new(Row::new(workload), memory) };
+    match memory::needed(workload) {
+        Ok(needed) => Ok(point(Some(needed), memory::refusal(gpu, workload, needed))),
+        Err(error) if is_too_large(&error) => Ok(point(None, Some(error.to_string()))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn pixels(workload: &Workload) -> usize {
+    let dims = workload.shapes[0].dims();
+    dims[0] * dims[2..].iter().product::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(what: &str, variables: &[&str]) -> Result<Vec<String>> {
+        let variables = variables.iter().filter_map(|text| Variable::parse(text).ok()).collect();
+        let options = Options { what: what.to_owned(), variables };
+        Ok(select(&options)?.into_iter().map(|workload| workload.name).collect())
+    }
+
+    #[test]
+    fn batches_and_sizes_meet_in_one_image_of_the_usual_size() -> Result<()> {
+        assert_eq!(
+            names("rednet26", &["batch=4,2,4", "size=256,224,96"])?,
+            [
+                "rednet26/224_b1",
+                "rednet26/224_b2",
+                "rednet26/224_b4",
+                "rednet26/96_b1",
+                "rednet26/256_b1"
+            ]
+        );
+        let all = names("rednet50", &[])?;
+        assert_eq!(all.len(), BATCHES.len() + SIZES.len());
+        assert_eq!(all.first().map(String::as_str), Some("rednet50/224_b1"));
+        // What is not named does not vary.
+        assert_eq!(
+            names("involution", &["size=56..112"])?,
+            ["involution/56_b1", "involution/112_b1"]
+        );
+        assert!(names("rednet", &[]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_larger_than_usual_is_not_left_to_the_reference() -> Result<()> {
+        let subject = Subject::named("rednet26")?;
+        assert_eq!(subject.workload(1, 96).trusted, Trusted::Reference);
+        assert_eq!(subject.workload(1, 256).trusted, Trusted::GeneralKernels);
+        Ok(())
+    }
+
+    #[test]
+    fn every_operator_can_be_swept() -> Result<()> {
+        use involution::ops::Op;
+        for name in NAMES {
+            for (batch, size) in [(1, 56), (3, 14)] {
+                let (op, shapes) = operator::call(name, batch, size);
+                assert_eq!(op.name(), *name);
+                let output = op.output_shape(&shapes.iter().collect::<Vec<_>>());
+                assert!(output.is_ok_and(|shape| shape.dims()[0] == batch), "{name}");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! Every operator, every candidate kernel, against the reference.
+
+use crate::case::{Case, generate};
+use crate::fixed::{fixed, known_answers};
+use involution::error::{Error, Limit, Result, count};
+use involution::gpu::Gpu;
+use involution::ops::{Candidate, NAMES, Op, Operator};
+use involution::reference::{self, Array};
+use involution::shape::Shape;
+use involution::tensor::Tensor;
+use involution::tolerance::{Comparison, Expected, check_candidate, compare, expected};
+
+/// What to verify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Operators by name; all where empty.
+    pub operators: Vec<String>,
+    /// Where the generated cases come from.
+    pub seed: u64,
+    /// Generated cases of each operator, beside the fixed ones.
+    pub cases: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { operators: Vec::new(), seed: 0, cases: 200 }
+    }
+}
+
+/// How one kernel fared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The operator.
+    pub op: &'static str,
+    /// The candidate kernel, or `reference`.
+    pub kernel: String,
+    /// Cases that it ran.
+    pub cases: usize,
+    /// Cases that it failed.
+    pub failures: usize,
+    /// The largest distance from the reference.
+    pub worst_error: f64,
+    /// The largest distance as a multiple of the error bound.
+    pub worst_over_bound: f64,
+}
+
+/// A case that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kernel that failed.
+    pub kernel: String,
+    /// The case, printed.
+    pub case: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// The outcome.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    /// Distinct cases.
+    pub cases: usize,
+    /// One row for each kernel.
+    pub rows: Vec<Row>,
+    /// Every miss.
+    pub failures: Vec<Failure>,
+}
+
+/// The operators that the settings name, or an error that lists those there are.
+fn operators(settings: &Settings) -> Result<Vec<&'static str>> {
+    if settings.operators.is_empty() {
+        return Ok(NAMES.to_vec());
+    }
+    let find = |wanted: &String| {
+        NAMES.iter().find(|name| *name == wanted).copied().ok_or_else(|| {
+            Error::at("verify")(involution::ShapeError::UnknownOperator {
+                name: wanted.clone(),
+                known: NAMES.join(", "),
+            })
+        })
+    };
+    settings.operators.iter().map(find).collect()
+}
+
+/// Runs every case through every candidate of its operator and calls `progress` with done and total.
+/// Without a device, the reference itself is held against the answers known by hand.
+pub fn verify(
+    gpu: Option<&Gpu>,
+    settings: &Settings,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report> {
+    let operators = operators(settings)?;
+    let mut report = Report::default();
+    let Some(gpu) = gpu else {
+        for (done, operator) in operators.iter().enumerate() {
+            report.known(None, operator)?;
+            report.has_some(operator);
+            progress(done + 1, operators.len());
+        }
+        return Ok(report);
+    };
+    let cases: Vec<Vec<Case>> = operators.iter().map(|name| cases_of(name, settings)).collect();
+    let total = cases.iter().map(Vec::len).sum();
+    let mut done = 0;
+    for (operator, cases) in operators.iter().zip(&cases) {
+        report.known(Some(gpu), operator)?;
+        for case in cases {
+            report.case(gpu, case)?;
+            done += 1;
+            progress(done, total);
+        }
+        report.has_some(operator);
+    }
+    Ok(report)
+}
+
+/// The fixed and generated cases of an operator; which these are does not depend on the others asked for.
+fn cases_of(operator: &str, settings: &Settings) -> Vec<Case> {
+    let place = NAMES.iter().position(|name| *name == operator).unwrap_or(0) as u64;
+    let mut rng = fastrand::Rng::with_seed(settings.seed ^ (place << 32));
+    let generated = (0..settings.cases).filter_map(|_| generate(operator, &mut rng));
+    fixed(operator).into_iter().chain(generated).collect()
+}
+
+impl Report {
+    /// Holds the candidates, or the reference where there is no device, against answers known by hand.
+    fn known(&mut self, gpu: Option<&Gpu>, operator: &str) -> Result<()> {
+        for (op, inputs, output) in known_answers(operator)? {
+            self.cases += 1;
+            let inputs: Vec<&Tensor> = inputs.iter().collect();
+            let want = Expected { value: Array::from(&output), ..expected(&op, &inputs)? };
+            let story = || format!("{} with an answer known by hand", op.name());
+            match gpu {
+                Some(gpu) => self.candidates(gpu, &op, &inputs, &want, &story)?,
+                None => {
+                    let comparison = compare(&want, &reference::run(&op, &inputs)?);
+                    self.record(op.name(), "reference", Ok(comparison), &story);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A miss where nothing was held against this operator: what was not checked is not right.
+    fn has_some(&mut self, operator: &'static str) {
+        if !self.rows.iter().any(|row| row.op == operator) {
+            let missing =
+                "there is no case of this operator: crates/involution-check makes none".to_owned();
+            self.record(operator, operator, Err(missing), &|| operator.to_owned());
+        }
+    }
+
+    fn case(&mut self, gpu: &Gpu, case: &Case) -> Result<()> {
+        self.cases += 1;
+        let inputs = case.inputs();
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let want = expected(&case.operator, &inputs)?;
+        self.candidates(gpu, &case.operator, &inputs, &want, &|| case.to_string())
+    }
+
+    fn candidates(
+        &mut self,
+        gpu: &Gpu,
+        op: &Operator,
+        inputs: &[&Tensor],
+        want: &Expected,
+        story: &dyn Fn() -> String,
+    ) -> Result<()> {
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+        for Candidate { name, .. } in gpu.candidates(op, &shapes)? {
+            let outcome = check_candidate(gpu, op, inputs, want, &name);
+            match outcome {
+                Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
+                // Refused in good order: the driver would end its loops before their time.
+                Err(Error::Limit { limit: Limit::Trips, .. }) => continue,
+                _ => {}
+            }
+            let outcome = outcome.map_err(|error| error.to_string()).and_then(|inner| inner);
+            self.record(op.name(), &name, outcome, story);
+        }
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        op: &'static str,
+        kernel: &str,
+        outcome: Result<Comparison, String>,
+        story: &dyn Fn() -> String,
+    ) {
+        let place = self.rows.iter().position(|row| row.op == op && row.kernel == kernel);
+        let place = place.unwrap_or_else(|| {
+            let kernel = kernel.to_owned();
+            self.rows.push(Row {
+                op,
+                kernel,
+                cases: 0,
+                failures: 0,
+                worst_error: 0.0,
+                worst_over_bound: 0.0,
+            });
+            self.rows.len() - 1
+        });
+        let row = &mut self.rows[place];
+        row.cases += 1;
+        let reason = match outcome {
+            Ok(comparison) => {
+                row.worst_error = row.worst_error.max(comparison.worst_error);
+                row.worst_over_bound = row.worst_over_bound.max(comparison.worst_over_bound);
+                if comparison.passed() {
+                    return;
+                }
+                let worst = match comparison.worst_error {
+                    f64::MAX => "the worst no number: perhaps it read past an input".to_owned(),
+                    error => format!(
+                        "the worst by {error:.3e}, {:.3e} times its bound",
+                        comparison.worst_over_bound
+                    ),
+                };
+                format!(
+                    "{} beyond the bound, the first at {}, {worst}",
+                    count(comparison.misses, "element"),
+                    comparison.first_miss.unwrap_or(0)
+                )
+            }
+            Err(reason) => reason,
+        };
+        row.failures += 1;
+        self.failures.push(Failure { kernel: kernel.to_owned(), case: story(), reason });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_without_cases_is_a_miss() {
+        let mut report = Report::default();
+        report.has_some("fold");
+        assert_eq!(report.failures.len(), 1);
+        assert!(report.failures[0].reason.contains("no case of this operator"));
+        report.has_some("fold");
+        assert_eq!(report.failures.len(), 1);
+    }
+}

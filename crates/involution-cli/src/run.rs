@@ -1,0 +1,330 @@
+//! `involution run`: images in, labels out.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use involution::image::{self, Pixels};
+use involution::models::{Channels, Preprocessing};
+use involution::{Error, Tensor};
+use serde::Serialize;
+
+use crate::adapter::Flags;
+use crate::network::{self, Ready};
+use crate::{Outcome, bad_use, files, output};
+
+const HELP: &str = "\
+Without --model and --weights, the small network for handwritten digits runs that comes with the \
+crate. It was trained on light ink on dark ground: --invert for the opposite. With --weights alone \
+the network is the one that they belong to. An image that cannot be read is reported, and the rest \
+go on.
+
+Examples:
+  involution run examples/digits/7.png
+  involution run --weights mobilenet_v2-b0353104.pth cat.jpg
+  involution run --model rednet50 --weights rednet50.pth --top 1 cat.jpg
+  involution run --weights rednet50.pth --batch 8 --json *.jpg > all.json";
+
+/// Bytes that are read of an image in a pipe.
+const MOST_BYTES: u64 = 1 << 30;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub struct Args {
+    /// Images: PNG, JPEG, WebP or BMP; - for stdin
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// The network: see `involution plan --help`
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// File of weights: safetensors, or what torch.save wrote
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Names of the classes, one a line, instead of the network's own
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// How many of the likeliest classes to print
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    top: usize,
+    /// Images that run at once
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    batch: usize,
+    /// Exchange light and dark
+    #[arg(long)]
+    invert: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    network: String,
+    adapter: String,
+    /// Until the network was ready for its first image: weights uploaded, kernels compiled.
+    ready_ms: f64,
+    /// What the plan said that a batch takes on the device, and the most that was lent there.
+    memory: Option<Memory>,
+    images: Vec<Row>,
+}
+
+/// Bytes on the device.
+#[derive(Debug, Serialize)]
+struct Memory {
+    plan_peak: u64,
+    pool_peak: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    image: PathBuf,
+    /// The image's share of the time that its batch took, from host tensor to logits.
+    ms: Option<f64>,
+    predictions: Vec<Prediction>,
+    /// Why the answer may mean nothing.
+    warning: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Prediction {
+    index: usize,
+    label: String,
+    probability: f64,
+}
+
+pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
+    if args.batch == 0 || args.top == 0 {
+        return Err(bad_use("--batch and --top must be at least 1"));
+    }
+    let network = network::load(args.model.as_deref(), args.weights.as_deref())?;
+    let Some(classes) = network.model.classes() else {
+        let file = args.weights.as_deref().unwrap_or(Path::new("the file")).display();
+        return Err(bad_use(format!("{file} has no head: there is nothing to classify with")));
+    };
+    let labels = labels(args.labels.as_deref(), network.model.labels(), classes)?;
+    let recipe = network.model.preprocessing();
+    let knows_digits = network.name == network::DEFAULT;
+    // Whatever is wrong with the call is said before a device is opened.
+    let plan = network.model.example_plan()?;
+    plan.check_weights(&network.weights)?;
+    let runner = flags.open()?;
+    let started = Instant::now();
+    let ready = Ready::new(&runner, network.model, network.weights)?;
+    if recipe.size().is_some() {
+        ready.prepare(&recipe.input(args.batch.min(args.images.len())), &["logits"])?;
+    }
+    let ready_ms = milliseconds(started.elapsed());
+
+    let bar = output::progress("images");
+    bar.set_length(args.images.len() as u64);
+    let mut rows = Vec::new();
+    for paths in args.images.chunks(args.batch) {
+        rows.extend(classify(&ready, paths, &recipe, &labels, knows_digits, args));
+        bar.inc(paths.len() as u64);
+    }
+    bar.finish_and_clear();
+    let memory = memory(&ready, &recipe, args.batch.min(args.images.len()))?;
+    let failed = rows.iter().any(|row| row.error.is_some());
+    let report = Report {
+        network: network.name,
+        adapter: runner.name().to_owned(),
+        ready_ms,
+        memory,
+        images: rows,
+    };
+    let json = json || args.json;
+    let doubtful = report.images.iter().find_map(|row| Some((&row.image, row.warning.as_ref()?)));
+    if let (true, Some((image, warning))) = (json, doubtful) {
+        output::say(format!("warning: {}: {warning}", image.display()));
+    }
+    output::print(&if json { output::json(&report)? } else { text(&report) })?;
+    Ok(Outcome::of(!failed))
+}
+
+/// The plan's memory beside the pool's; nothing where there is no device.
+fn memory(ready: &Ready, recipe: &Preprocessing, batch: usize) -> Result<Option<Memory>> {
+    let (Ready::Gpu(network), Some(_)) = (ready, recipe.size()) else { return Ok(None) };
+    let (_, plan) = network.plan(&recipe.input(batch), &["logits"])?;
+    let pool_peak = network.gpu().pool_stats().peak;
+    Ok(Some(Memory { plan_peak: plan.peak(), pool_peak }))
+}
+
+/// The rows of one batch. One image that cannot be read does not hold up the others.
+fn classify(
+    ready: &Ready,
+    paths: &[PathBuf],
+    recipe: &Preprocessing,
+    labels: &[String],
+    knows_digits: bool,
+    args: &Args,
+) -> Vec<Row> {
+    let prepare = |path: &PathBuf| {
+        let pixels = picture(path, Channels::Rgb)?;
+        let warning = if knows_digits { no_digit(&pixels) } else { None };
+        let pixels = if recipe.channels == Channels::Grey { pixels.grey() } else { pixels };
+        let pixels = if args.invert { pixels.inverted() } else { pixels };
+        Ok((image::prepare(&pixels, recipe)?, warning))
+    };
+    let prepared: Vec<_> = paths.iter().map(prepare).collect();
+    let whole: Vec<Tensor> =
+        prepared.iter().flatten().map(|(image, _): &(Tensor, _)| image.clone()).collect();
+    let started = Instant::now();
+    let logits = if whole.is_empty() { Ok(Vec::new()) } else { logits(ready, &whole) };
+    let ms = milliseconds(started.elapsed()) / whole.len().max(1) as f64;
+    let mut logits = logits.map(Vec::into_iter);
+    let row = |(path, image): (&PathBuf, involution::Result<(Tensor, Option<String>)>)| {
+        let (outcome, warning) = match (image, &mut logits) {
+            (Err(error), _) => (Err(error.to_string()), None),
+            (Ok(_), Err(error)) => (Err(format!("{error:#}")), None),
+            (Ok((_, warning)), Ok(logits)) => {
+                (logits.next().ok_or_else(|| "no logits".to_owned()), warning)
+            }
+        };
+        let image = path.clone();
+        // No answer is better than one made of what overflowed.
+        let finite = |logits: &Vec<f32>| logits.iter().all(|value| value.is_finite());
+        let outcome = outcome.and_then(|logits| match finite(&logits) {
+            true => Ok(logits),
+            false => {
+                Err("its logits are not finite: the weights overflow single precision, or are \
+                          not those of a trained network"
+                    .to_owned())
+            }
+        });
+        match outcome {
+            Ok(logits) => {
+                let predictions = top(&logits, labels, args.top);
+                Row { image, ms: Some(ms), predictions, warning, error: None }
+            }
+            Err(error) => {
+                let predictions = Vec::new();
+                Row { image, ms: None, predictions, warning: None, error: Some(error) }
+            }
+        }
+    };
+    paths.iter().zip(prepared).map(row).collect()
+}
+
+/// The picture in a file. Decoders go back and forth in it: what comes through a pipe is read as a whole first.
+fn picture(path: &Path, channels: Channels) -> involution::Result<Pixels> {
+    if !files::is_stdin(path) && path.metadata().is_ok_and(|it| it.is_file()) {
+        return image::open(path, channels);
+    }
+    let name = path.display().to_string();
+    let bytes = files::read(path, MOST_BYTES)
+        .map_err(|error| Error::Image { image: name.clone(), message: error.to_string() })?;
+    image::read(&name, Cursor::new(bytes), channels, &image::Limits::default())
+}
+
+/// Side of the largest picture that is taken for a digit.
+const LARGE: usize = 128;
+/// How far the channels of a grey pixel may be apart, for what compression does to them.
+const GREY: u8 = 16;
+
+/// What speaks against a picture being of a handwritten digit, and what the network for these knows.
+fn no_digit(pixels: &Pixels) -> Option<String> {
+    let [height, width] = pixels.size;
+    let coloured = pixels.data.as_chunks::<3>().0.iter().any(|pixel| {
+        pixel.iter().max().zip(pixel.iter().min()).is_some_and(|(most, least)| most - least > GREY)
+    });
+    let what = match (coloured, height.max(width) > LARGE) {
+        (true, _) => "a coloured picture",
+        (_, true) => "a large picture",
+        _ => return None,
+    };
+    Some(format!(
+        "this is {what}, {width}x{height}, and {} knows nothing but handwritten digits, light on dark, in 8x8 \
+         pixels: another network needs --weights",
+        network::DEFAULT
+    ))
+}
+
+/// The logits of each image.
+fn logits(ready: &Ready, images: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    let results = ready.run(&image::batch(images)?, &["logits"])?;
+    let (_, logits) = results.first().context("the network gave no logits")?;
+    let classes = logits.data().len() / images.len();
+    Ok(logits.data().chunks(classes.max(1)).map(<[f32]>::to_vec).collect())
+}
+
+/// The likeliest classes with their probabilities, by a softmax in double precision.
+fn top(logits: &[f32], labels: &[String], count: usize) -> Vec<Prediction> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> = logits.iter().map(|&value| f64::from(value - largest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| powers[b].total_cmp(&powers[a]));
+    let prediction = |index: usize| Prediction {
+        index,
+        label: labels.get(index).cloned().unwrap_or_else(|| format!("class {index}")),
+        probability: powers[index] / sum,
+    };
+    order.into_iter().take(count).map(prediction).collect()
+}
+
+/// The names of the classes: of the file, or the network's own.
+fn labels(
+    file: Option<&Path>,
+    own: Option<Vec<&'static str>>,
+    classes: usize,
+) -> Result<Vec<String>> {
+    let Some(file) = file else {
+        return Ok(own.unwrap_or_default().into_iter().map(str::to_owned).collect());
+    };
+    let wrong = |why: String| bad_use(format!("cannot read {}: {why}", file.display()));
+    let bytes = files::read(file, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
+    let labels = names(&bytes).map_err(wrong)?;
+    if labels.len() != classes {
+        return Err(bad_use(format!(
+            "{} has {} where the network has {}",
+            file.display(),
+            output::count(labels.len(), "name"),
+            output::count(classes, "class")
+        )));
+    }
+    Ok(labels)
+}
+
+/// The names in a file, one a line; an error says what is wrong with its text. Neither a byte order mark nor an empty
+/// line is a name.
+fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0) {
+        return Err("it is UTF-16 or no text at all: save it as UTF-8, a name a line".to_owned());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        format!("it is not UTF-8 from byte {} on: save it as UTF-8", error.valid_up_to())
+    })?;
+    let lines = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.map(str::to_owned).collect())
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn text(report: &Report) -> String {
+    let mut text =
+        format!("{} on {}, ready in {:.0} ms\n", report.network, report.adapter, report.ready_ms);
+    for row in &report.images {
+        text += &format!("\n{}", row.image.display());
+        match (&row.error, row.ms) {
+            (Some(error), _) => text += &format!("\n  error: {error}\n"),
+            (None, ms) => {
+                text += &format!("  {:.1} ms\n", ms.unwrap_or(0.0));
+                if let Some(warning) = &row.warning {
+                    text += &format!("  warning: {warning}\n");
+                }
+                for Prediction { label, probability, .. } in &row.predictions {
+                    let bar = "#".repeat((probability * 30.0).round() as usize);
+                    text +=
+                        format!("  {:5.1} %  {label:<28} {bar}", 100.0 * probability).trim_end();
+                    text += "\n";
+                }
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,4 @@
+//! From a plan to a plan.
+
+mod fuse;
+mod keep;

@@ -1,0 +1,13 @@
+//! Sizes: shapes, sliding windows, and what can be wrong with them. Every other module stands on this one.
+
+mod dims;
+mod error;
+mod window;
+
+pub(crate) use dims::gcd;
+pub use dims::{Shape, divide, to_u32};
+pub use error::ShapeError;
+#[doc(hidden)]
+pub use error::count;
+pub(crate) use window::positive;
+pub use window::{Padding, Window};

@@ -1,0 +1,31 @@
+//! One candidate of an operator held against what is expected of it.
+
+use super::bound::Expected;
+use super::compare::{Comparison, compare};
+use super::winograd::compare_transformed;
+use crate::error::{Result, count};
+use crate::gpu::{Choice, Gpu};
+use crate::ops::{Operator, winograd};
+use crate::tensor::Tensor;
+
+/// Runs one candidate with poisoned surroundings: how far it is off, or what it touched or left out.
+pub fn check_candidate(
+    gpu: &Gpu,
+    op: &Operator,
+    inputs: &[&Tensor],
+    want: &Expected,
+    kernel: &str,
+) -> Result<Result<Comparison, String>> {
+    let run = gpu.run_guarded(op, inputs, &Choice::Named(kernel.to_owned()))?;
+    if run.unwritten > 0 {
+        return Ok(Err(format!("{} of the output never written", count(run.unwritten, "element"))));
+    }
+    if run.disturbed > 0 {
+        let elements = count(run.disturbed, "element");
+        return Ok(Err(format!("{elements} beside the output or the scratch written")));
+    }
+    Ok(Ok(match kernel.ends_with(winograd::NAME) {
+        true => compare_transformed(op, inputs, want, &run.output),
+        false => compare(want, &run.output),
+    }))
+}

@@ -1,0 +1,37 @@
+//! Random inputs of an operator.
+
+use crate::ops::{Op, Operator};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// Where random values come from, and how large they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Distribution {
+    /// The seed of the random numbers.
+    pub seed: u64,
+    /// How large the values of x may be.
+    pub scale: f32,
+    /// Whether no value is negative.
+    pub positive: bool,
+}
+
+/// The input tensors of an operator: uniform in -1..1, or in 0..1 where all are to be positive, but x as far as its scale,
+/// variances positive, and attention a weight in 0..1.
+pub fn inputs(op: &Operator, shapes: &[Shape], of: Distribution) -> Vec<Tensor> {
+    let Distribution { seed, scale, positive } = of;
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let tensors = op.inputs().into_iter().zip(shapes).filter_map(|(name, shape)| {
+        let data = (0..shape.elements().ok()?).map(|_| {
+            let unit = rng.f32();
+            match name {
+                "running_var" => 0.1 + unit,
+                "attention" => unit,
+                _ if positive => scale * unit,
+                "x" => scale * (2.0 * unit - 1.0),
+                _ => 2.0 * unit - 1.0,
+            }
+        });
+        Tensor::new(shape.clone(), data.collect()).ok()
+    });
+    tensors.collect()
+}

@@ -1,0 +1,15 @@
+//! How far a kernel's result may be from the definition: bounds derived from the arithmetic, and the comparison.
+//!
+//! [`expected`] gives the reference's answer with the bound on each element, [`compare`] says how far a result is from
+//! it, and [`check_candidate`] does so for one candidate of an operator on a device, with poison around every tensor.
+
+mod bound;
+mod candidate;
+mod compare;
+mod inputs;
+mod winograd;
+
+pub use bound::{Evaluate, Expected, expected, expected_by};
+pub use candidate::check_candidate;
+pub use compare::{Comparison, compare};
+pub use inputs::{Distribution, inputs};
