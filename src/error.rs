@@ -154,6 +154,9 @@ pub enum Error {
         /// The message of the validation layer or driver.
         message: String,
     },
+    /// This crate contradicts itself: nothing that a program does can bring this about.
+    #[error("this is a fault of involution: {0}; please report it")]
+    Internal(String),
     /// A layer of a network refuses what it is built of or given.
     #[error("{layer}: {source}")]
     Layer {

@@ -36,9 +36,11 @@ pub fn fresh(gpu: &Gpu, change: impl FnOnce(&mut Options)) -> Gpu {
 }
 
 fn options(adapter: &AdapterInfo) -> Options {
-    let adapter = AdapterChoice::Matching(adapter.index.to_string());
+    let mut options = Options::default();
+    options.adapter = AdapterChoice::Matching(adapter.index.to_string());
     // What was measured on the machine at hand must not change what is tested.
-    Options { adapter, tuned: Tuned::Off, ..Options::default() }
+    options.tuned = Tuned::Off;
+    options
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -90,7 +90,7 @@ fn has(gpu: &Gpu, name: &str) -> bool {
 /// The adapter with the fault in its shader.
 fn planted(gpu: &Gpu, &(_, kernel, _, from, to): &Row) -> Gpu {
     adapters::fresh(gpu, |options| {
-        options.faults.push(Fault {
+        options.testing().faults.push(Fault {
             kernel: kernel.to_owned(),
             from: from.to_owned(),
             to: to.to_owned(),
@@ -131,11 +131,11 @@ fn verified(gpu: &Gpu, operator: &str) -> Report {
 fn kernels_are_right_without_integers_of_64_bits() {
     adapters::each(|gpu| {
         let plain = adapters::fresh(gpu, |options| {
-            options.without_int64 = true;
+            options.testing().without_int64 = true;
             // No fault: what a shader does not hold cannot be replaced, and the kernel would fail.
             let text = || "alias Four = vec4<f32>;".to_owned();
             let kernel = "add/quads".to_owned();
-            options.faults.push(Fault { kernel, from: text(), to: text() });
+            options.testing().faults.push(Fault { kernel, from: text(), to: text() });
         });
         for name in
             ["add", "batch_norm", "conv2d", "dynamic_conv2d", "involution", "span_involution"]

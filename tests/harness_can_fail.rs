@@ -155,7 +155,7 @@ fn a_copy_must_be_exact() {
 fn guarded(gpu: &involution::Gpu, from: &str, to: &str) -> Result<Comparison, String> {
     let op = Operator::from(Activate { activation: Activation::Relu });
     let faulty = adapters::fresh(gpu, |options| {
-        options.faults.push(Fault {
+        options.testing().faults.push(Fault {
             kernel: "activation".to_owned(),
             from: from.to_owned(),
             to: to.to_owned(),
@@ -207,7 +207,7 @@ fn guarded_scratch(
 ) -> Result<Comparison, String> {
     let faulty = adapters::fresh(gpu, |options| {
         let (from, to) = (from.to_owned(), to.to_owned());
-        options.faults.push(Fault { kernel: kernel.to_owned(), from, to });
+        options.testing().faults.push(Fault { kernel: kernel.to_owned(), from, to });
     });
     let inputs = case.inputs();
     let inputs = harness::views(&inputs);
@@ -285,7 +285,8 @@ fn a_fault_that_is_not_planted_is_an_error() {
             from: from.to_owned(),
             to: String::new(),
         };
-        let faulty = adapters::fresh(gpu, |options| options.faults.push(fault("no such text")));
+        let faulty =
+            adapters::fresh(gpu, |options| options.testing().faults.push(fault("no such text")));
         let x = Tensor::filled([4], 1.0).unwrap();
         let error = faulty.run(Activate::default(), &[&x]).unwrap_err();
         assert!(

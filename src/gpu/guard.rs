@@ -2,9 +2,11 @@
 //! Then none of it may be left inside the output, none disturbed outside of output and scratch, and a read past an
 //! input, or of scratch that was not written, shows as NaN in the result.
 
-use super::bind::Window;
-use super::execute::GpuTensor;
-use super::{Choice, Gpu};
+use super::device::context::Context;
+use super::device::tensor::GpuTensor;
+use super::device::transfer::read;
+use super::handle::{Choice, Gpu};
+use super::program::binder::Window;
 use crate::error::{Error, Result};
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
@@ -34,26 +36,38 @@ pub struct Guarded {
 
 impl Gpu {
     /// Runs one candidate of an operator with poisoned surroundings and waits for the result.
+    #[cfg(feature = "testing")]
     pub fn run_guarded(
         &self,
         op: &Operator,
         inputs: &[&Tensor],
         choice: &Choice,
     ) -> Result<Guarded> {
+        self.guarded_run(op, inputs, choice)
+    }
+
+    pub(crate) fn guarded_run(
+        &self,
+        op: &Operator,
+        inputs: &[&Tensor],
+        choice: &Choice,
+    ) -> Result<Guarded> {
         let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+        let context = &self.0.context;
         let chunks = self.chunks(op, &shapes, choice)?;
         let mut guarded = Vec::new();
         for input in inputs {
-            guarded.push(self.poisoned(input.shape(), input.data(), INPUT_POISON, op.name())?);
+            guarded.push(poisoned(context, input.shape(), input.data(), INPUT_POISON, op.name())?);
         }
         let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
-        let output = self.poisoned(&shape, &[], OUTPUT_POISON, op.name())?;
+        let output = poisoned(context, &shape, &[], OUTPUT_POISON, op.name())?;
         let inputs: Vec<&GpuTensor> = guarded.iter().collect();
         // A part has scratch of its own: what a smaller one leaves alone must not be what a larger one wrote.
         let mut scratch: Vec<Vec<GpuTensor>> = Vec::new();
         for chunk in &chunks {
             let sizes = chunk.candidate.scratch.iter().map(|&elements| Shape::from([elements]));
-            let buffers = sizes.map(|shape| self.poisoned(&shape, &[], SCRATCH_POISON, op.name()));
+            let buffers =
+                sizes.map(|shape| poisoned(context, &shape, &[], SCRATCH_POISON, op.name()));
             scratch.push(buffers.collect::<Result<_>>()?);
         }
         let window = |buffer: &GpuTensor| (buffer.lease.clone(), buffer.offset, buffer.bytes());
@@ -62,9 +76,9 @@ impl Gpu {
         let prepared = self.bind(op, &inputs, output.clone(), &chunks, &room)?;
         self.submit(&prepared)?;
 
-        let (data, mut disturbed) = self.seen(&output, OUTPUT_POISON)?;
+        let (data, mut disturbed) = seen(context, &output, OUTPUT_POISON)?;
         for buffer in scratch.iter().flatten() {
-            disturbed += self.seen(buffer, SCRATCH_POISON)?.1;
+            disturbed += seen(context, buffer, SCRATCH_POISON)?.1;
         }
         Ok(Guarded {
             unwritten: data.iter().filter(|value| value.to_bits() == OUTPUT_POISON).count(),
@@ -73,35 +87,35 @@ impl Gpu {
             candidate: prepared.candidate().to_owned(),
         })
     }
+}
 
-    /// The values of a guarded tensor, and how many elements of its slack are no longer poison.
-    fn seen(&self, tensor: &GpuTensor, poison: u32) -> Result<(Vec<f32>, usize)> {
-        let whole = tensor.offset + tensor.bytes() + 4 * tensor.slack;
-        let words: Vec<f32> = self.read(&tensor.lease, 0, whole, "guard")?;
-        let (before, rest) = words.split_at(words.len().min(SLACK as usize));
-        let (data, after) = rest.split_at(rest.len().saturating_sub(SLACK as usize));
-        let slack = before.iter().chain(after);
-        let disturbed = slack.filter(|value| value.to_bits() != poison).count();
-        Ok((data.to_vec(), disturbed))
-    }
+/// The values of a guarded tensor, and how many elements of its slack are no longer poison.
+fn seen(context: &Context, tensor: &GpuTensor, poison: u32) -> Result<(Vec<f32>, usize)> {
+    let whole = tensor.offset + tensor.bytes() + 4 * tensor.slack;
+    let words: Vec<f32> = read(context, &tensor.lease, 0, whole, "guard")?;
+    let (before, rest) = words.split_at(words.len().min(SLACK as usize));
+    let (data, after) = rest.split_at(rest.len().saturating_sub(SLACK as usize));
+    let slack = before.iter().chain(after);
+    let disturbed = slack.filter(|value| value.to_bits() != poison).count();
+    Ok((data.to_vec(), disturbed))
+}
 
-    /// A tensor with these values, or poison where there are none, between poisoned slack.
-    fn poisoned(
-        &self,
-        shape: &Shape,
-        values: &[f32],
-        poison: u32,
-        op: &'static str,
-    ) -> Result<GpuTensor> {
-        let tensor = self.window(shape, 4 * SLACK, SLACK, op, "a guarded tensor")?;
-        let elements = shape.elements().map_err(Error::at(op))?;
-        let slack = vec![f32::from_bits(poison); SLACK as usize];
-        let middle = vec![f32::from_bits(poison); elements - values.len()];
-        let whole = [&slack, values, &middle, &slack].concat();
-        let context = &self.0.context;
-        context.guarded("guard", 4 * whole.len() as u64, || {
-            context.queue.write_buffer(tensor.lease.buffer(), 0, bytemuck::cast_slice(&whole));
-        })?;
-        Ok(tensor)
-    }
+/// A tensor with these values, or poison where there are none, between poisoned slack.
+fn poisoned(
+    context: &Context,
+    shape: &Shape,
+    values: &[f32],
+    poison: u32,
+    op: &'static str,
+) -> Result<GpuTensor> {
+    let tensor = context.window(shape, 4 * SLACK, SLACK, op, "a guarded tensor")?;
+    let elements = shape.elements().map_err(Error::at(op))?;
+    let slack = vec![f32::from_bits(poison); SLACK as usize];
+    let middle = vec![f32::from_bits(poison); elements - values.len()];
+    let whole = [&slack, values, &middle, &slack].concat();
+    let driver = &context.driver;
+    driver.guarded("guard", 4 * whole.len() as u64, || {
+        driver.queue.write_buffer(tensor.lease.buffer(), 0, bytemuck::cast_slice(&whole));
+    })?;
+    Ok(tensor)
 }

@@ -4,8 +4,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::execute::fold;
-use super::{Choice, Gpu};
+use super::handle::{Choice, Gpu};
+use super::program::dispatch::fold;
 use crate::error::{Error, Limit, Result};
 use crate::kernel::{AdapterClass, Kernel};
 use crate::ops::{Candidate, Op, Operator};
@@ -84,12 +84,12 @@ impl Gpu {
 
     /// The shape of a call's output; an error where a tensor of it is larger than any buffer may be.
     pub(crate) fn check_buffers(&self, op: &Operator, shapes: &[&Shape]) -> Result<Shape> {
-        self.0.context.check()?;
+        self.0.context.driver.check()?;
         let at = Error::at(op.name());
         let output = op.output_shape(shapes).map_err(&at)?;
         for (name, shape) in op.inputs().into_iter().zip(shapes).chain([("the output", &&output)]) {
             let needed = 4 * shape.elements().map_err(&at)? as u64;
-            let allowed = self.0.context.limits.max_buffer_size;
+            let allowed = self.0.context.driver.limits.max_buffer_size;
             if needed > allowed {
                 return Err(Error::Limit {
                     op: op.name(),
@@ -110,7 +110,7 @@ impl Gpu {
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let candidates = self.fixed_candidates(op, shapes)?;
         let mut candidates = self.prefer_tuned(op, shapes, candidates);
-        if self.0.options.low_memory && matches!(op, Operator::SpanInvolution(_)) {
+        if self.0.context.options.low_memory && matches!(op, Operator::SpanInvolution(_)) {
             candidates.sort_by_key(|candidate| !stores_kernel(candidate));
         }
         candidates.sort_by_key(|candidate| self.keeps_to_trips(candidate));
@@ -119,7 +119,7 @@ impl Gpu {
 
     /// The same in the order that holds without any measurement.
     pub fn fixed_candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
-        let info = &self.0.context.info;
+        let info = &self.0.context.driver.info;
         let mut candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
         let class = if info.software { AdapterClass::Software } else { AdapterClass::Gpu };
         let kernels = |candidate: &Candidate, is: &dyn Fn(&Kernel) -> bool| {
@@ -131,6 +131,23 @@ impl Gpu {
         candidates.sort_by_key(|candidate| !kernels(candidate, &foreign));
         candidates.sort_by_key(|candidate| self.keeps_to_trips(candidate));
         Ok(candidates)
+    }
+
+    /// The candidates with the measured one last. A choice stands for a range of sizes, and a kernel may not
+    /// fit all of them: where it is not among the candidates, the order stays.
+    fn prefer_tuned(
+        &self,
+        op: &Operator,
+        shapes: &[&Shape],
+        mut candidates: Vec<Candidate>,
+    ) -> Vec<Candidate> {
+        // With one candidate there is nothing to look up.
+        let found = (candidates.len() > 1).then(|| self.0.tuned.kernel(op, shapes)).flatten();
+        let place = found.and_then(|kernel| candidates.iter().position(|c| c.name == kernel));
+        if let Some(place) = place {
+            candidates[place..].rotate_left(1);
+        }
+        candidates
     }
 
     /// Whether no loop of a candidate is longer than the device allows.
@@ -174,7 +191,7 @@ impl Gpu {
     /// The refusal of the first tensor that is too large to bind or to launch; an error where a kernel
     /// does not compile, which no smaller part would.
     fn too_large(&self, op: &Operator, part: &Part) -> Result<Option<Error>> {
-        let limits = &self.0.context.limits;
+        let limits = &self.0.context.driver.limits;
         let allowed = limits.max_storage_buffer_binding_size;
         for (name, shape) in &part.tensors {
             let needed = shape.elements().map_or(u64::MAX, |elements| 4 * elements as u64);
@@ -217,7 +234,7 @@ impl Gpu {
         output: &Shape,
         batch: usize,
     ) -> usize {
-        let alignment = self.0.context.limits.min_storage_buffer_offset_alignment as usize;
+        let alignment = self.0.context.driver.limits.min_storage_buffer_offset_alignment as usize;
         let cut = shapes.iter().zip(batched).filter(|(_, batched)| **batched);
         let tensors = cut.map(|(shape, _)| *shape).chain([output]);
         tensors.fold(1, |unit, shape| {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::iter::{Fuse, FusedIterator};
 
+use super::device::driver::Waiting;
 use super::network::{Network, Outputs, Started};
 use crate::error::Result;
 use crate::tensor::{AsView, Tensor};
@@ -73,10 +74,13 @@ where
         while self.started.len() < AHEAD
             && let Some(x) = self.inputs.next()
         {
-            self.started.push_back(self.network.start(&x, &outputs));
+            let x = x.view();
+            let prepared = self.network.prepare(x.shape(), &outputs);
+            self.started.push_back(prepared.and_then(|()| self.network.start(&x, &outputs)));
         }
         let started = self.started.pop_front()?;
-        Some(started.and_then(|started| pollster::block_on(self.network.finish(started))))
+        let finish = |started| pollster::block_on(self.network.finish(started, Waiting::Thread));
+        Some(started.and_then(finish))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -16,7 +16,7 @@ pub fn check_candidate(
     want: &Expected,
     kernel: &str,
 ) -> Result<Result<Comparison, String>> {
-    let run = gpu.run_guarded(op, inputs, &Choice::Named(kernel.to_owned()))?;
+    let run = gpu.guarded_run(op, inputs, &Choice::Named(kernel.to_owned()))?;
     if run.unwritten > 0 {
         return Ok(Err(format!("{} of the output never written", count(run.unwritten, "element"))));
     }

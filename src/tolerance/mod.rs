@@ -1,15 +1,18 @@
 //! How far a kernel's result may be from the definition: bounds derived from the arithmetic, and the comparison.
 //!
 //! [`expected`] gives the reference's answer with the bound on each element, [`compare`] says how far a result is from
-//! it, and [`check_candidate`] does so for one candidate of an operator on a device, with poison around every tensor.
+//! it, and `check_candidate` does so for one candidate of an operator on a device, with poison around every tensor.
 
 mod bound;
+#[cfg(any(feature = "tune", feature = "testing"))]
 mod candidate;
 mod compare;
 mod inputs;
+#[cfg(any(feature = "tune", feature = "testing"))]
 mod winograd;
 
 pub use bound::{Evaluate, Expected, expected, expected_by};
+#[cfg(any(feature = "tune", feature = "testing"))]
 pub use candidate::check_candidate;
 pub use compare::{Comparison, compare};
 pub use inputs::{Distribution, inputs};

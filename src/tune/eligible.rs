@@ -52,7 +52,7 @@ fn by_general(gpu: &Gpu, op: &Operator, inputs: &[&Tensor]) -> Result<Expected> 
         let inputs: Vec<Tensor> = inputs.iter().map(Array::to_tensor).collect::<Result<_>>()?;
         let inputs: Vec<&Tensor> = inputs.iter().collect();
         let general = general(op, &shapes)?;
-        let output = gpu.run_guarded(op, &inputs, &Choice::Named(general))?.output;
+        let output = gpu.guarded_run(op, &inputs, &Choice::Named(general))?.output;
         Ok(Array::from(&output))
     })
 }

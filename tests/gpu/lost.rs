@@ -100,7 +100,9 @@ fn an_adapter_that_is_not_there_is_an_error_that_lists_those_that_are() {
     let there = found_adapters().unwrap();
     for wanted in ["no such adapter", "99"] {
         let adapter = AdapterChoice::Matching(wanted.to_owned());
-        let error = Gpu::open(&Options { adapter, ..Options::default() }).unwrap_err();
+        let mut options = Options::default();
+        options.adapter = adapter;
+        let error = Gpu::open(&options).unwrap_err();
         match &error {
             Error::UnknownAdapter { wanted: asked, found } => {
                 assert_eq!(asked, wanted);
@@ -129,7 +131,9 @@ fn an_adapter_is_found_by_index_and_by_name() {
             info.to_string().to_lowercase(),
         ] {
             let adapter = AdapterChoice::Matching(wanted);
-            let opened = Gpu::open(&Options { adapter, ..Options::default() }).unwrap();
+            let mut options = Options::default();
+            options.adapter = adapter;
+            let opened = Gpu::open(&options).unwrap();
             assert_eq!(opened.adapter().name, info.name);
             let x = Tensor::filled([3], 2.0).unwrap();
             assert_eq!(opened.download(&opened.upload(&x).unwrap()).unwrap(), x);

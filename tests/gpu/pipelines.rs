@@ -27,10 +27,9 @@ fn a_second_run_compiles_nothing() {
         let first = gpu.run(op.clone(), &inputs).unwrap();
         let compiled = gpu.pipeline_stats();
         assert_eq!(compiled.misses, kernels_of(&gpu, &op, &inputs) as u64);
-        assert!(!compiled.compile_time.is_zero());
         let second = gpu.run(op.clone(), &inputs).unwrap();
         let after = gpu.pipeline_stats();
-        assert_eq!((after.misses, after.compile_time), (compiled.misses, compiled.compile_time));
+        assert_eq!(after.misses, compiled.misses);
         assert!(after.hits > compiled.hits);
         assert_eq!(first, second);
         // Sizes are not compiled in: another image runs the same kernel, rows of whole fours as these.
@@ -72,7 +71,7 @@ fn many_threads_at_once_compile_each_kernel_once() {
 fn a_kernel_that_does_not_compile_is_an_error_with_its_line() {
     adapters::each(|gpu| {
         let broken = adapters::fresh(gpu, |options| {
-            options.faults.push(Fault {
+            options.testing().faults.push(Fault {
                 kernel: "activation".to_owned(),
                 from: "out[index] =".to_owned(),
                 to: "out[index] = nonsense +".to_owned(),

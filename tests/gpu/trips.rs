@@ -51,8 +51,8 @@ fn ended_after(trips: usize) -> Vec<Fault> {
 /// What `verify` finds on a device whose loops end after so many iterations, and that says so or not.
 fn verified(gpu: &Gpu, trips: usize, known: bool, operators: &[&str]) -> Report {
     let gpu = adapters::fresh(gpu, |options| {
-        options.faults = ended_after(trips);
-        options.max_trips = known.then_some(trips);
+        options.testing().faults = ended_after(trips);
+        options.testing().max_trips = known.then_some(trips);
     });
     let operators = operators.iter().map(|&name| name.to_owned()).collect();
     let settings = Settings { operators, seed: 5, cases: 12 };
@@ -92,7 +92,7 @@ fn refused(
     shapes: &[&[usize]],
     kernel: &str,
 ) -> (Error, String) {
-    let gpu = adapters::fresh(gpu, |options| options.max_trips = Some(trips));
+    let gpu = adapters::fresh(gpu, |options| options.testing().max_trips = Some(trips));
     assert!(gpu.max_trips() <= Some(trips));
     let inputs: Vec<Tensor> =
         shapes.iter().map(|&dims| Tensor::filled(Shape::new(dims), 1.0).unwrap()).collect();

@@ -84,7 +84,7 @@ fn progress_counts_every_kernel() {
 fn progress_stops_short_where_a_kernel_fails() {
     adapters::each(|gpu| {
         let broken = adapters::fresh(gpu, |options| {
-            options.faults.push(Fault {
+            options.testing().faults.push(Fault {
                 kernel: "unfold".to_owned(),
                 from: "out[".to_owned(),
                 to: "nonsense[".to_owned(),

@@ -86,7 +86,8 @@ fn faulty_calls() -> Vec<(Operator, Vec<Shape>, Fault)> {
 fn a_wrong_kernel_is_never_chosen() {
     adapters::each(|gpu| {
         for (op, shapes, fault) in faulty_calls() {
-            let faulty = adapters::fresh(gpu, |options| options.faults.push(fault.clone()));
+            let faulty =
+                adapters::fresh(gpu, |options| options.testing().faults.push(fault.clone()));
             for settings in both() {
                 let found = measured(&faulty, &op, &shapes, &settings);
                 let hit = |name: &str| name.split('[').next() == Some(fault.kernel.as_str());
@@ -115,7 +116,7 @@ fn a_wrong_kernel_is_never_chosen() {
 fn where_every_kernel_is_wrong_nothing_is_chosen() {
     adapters::each(|gpu| {
         let faulty = adapters::fresh(gpu, |options| {
-            options.faults.push(Fault {
+            options.testing().faults.push(Fault {
                 kernel: "conv2d".to_owned(),
                 from: "iy < params.height &&".to_owned(),
                 to: "iy <= params.height &&".to_owned(),

@@ -175,14 +175,12 @@ impl Flags {
             true => PipelineFile::Usual,
             false => PipelineFile::Off,
         };
-        let low_memory = self.low_memory;
-        let opened = Gpu::open(&Options {
-            adapter,
-            low_memory,
-            pipeline_cache,
-            tuned,
-            ..Options::default()
-        });
+        let mut options = Options::default();
+        options.adapter = adapter;
+        options.low_memory = self.low_memory;
+        options.pipeline_cache = pipeline_cache;
+        options.tuned = tuned;
+        let opened = Gpu::open(&options);
         // An adapter that was named is not replaced by the reference.
         let name = asked.clone().or_else(|| named.clone().map(|(_, name)| name));
         let opened = opened.map_err(|error| match (error, name) {

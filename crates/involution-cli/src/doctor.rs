@@ -219,7 +219,9 @@ impl Adapter {
 /// Runs a small involution and a long sum on the adapter with this index; gives the limit of its loops.
 fn works(index: usize) -> Result<Option<usize>> {
     let adapter = AdapterChoice::Matching(index.to_string());
-    let gpu = Gpu::open(&Options { adapter, ..Options::default() })?;
+    let mut options = Options::default();
+    options.adapter = adapter;
+    let gpu = Gpu::open(&options)?;
     let window = Window::new([3, 3]).padding(1);
     let shapes: [&[usize]; 2] = [&[1, 4, 6, 5], &[1, 18, 6, 5]];
     for case in [

@@ -1,12 +1,12 @@
 //! What an adapter can do at most, measured: how fast it copies and multiplies, and what it costs to start
 //! work. No kernel is faster than both; how near one comes is told by its fraction of them.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::bind::Binder;
-use super::execute::{Dispatch, GpuTensor};
-use super::{AdapterInfo, Gpu};
+use super::super::device::tensor::GpuTensor;
+use super::super::handle::Gpu;
+use super::super::program::dispatch::{Dispatch, record, time};
+use super::super::program::trips::TRIPS;
 use crate::error::{Error, Result};
 use crate::kernel::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params};
 use crate::ops::Cost;
@@ -16,7 +16,6 @@ use crate::tensor::Tensor;
 static COPY: Kernel = crate::kernel!("limits/copy", [&[]]);
 static MULTIPLY_ADD: Kernel = crate::kernel!("limits/multiply_add", [&[]]);
 static LOADS: Kernel = crate::kernel!("limits/loads", [&[]]);
-static TRIPS: Kernel = crate::kernel!("limits/trips", [&[]]);
 
 /// Shaders that measure an adapter.
 pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &LOADS, &TRIPS];
@@ -105,35 +104,6 @@ fn call(
     })
 }
 
-/// Iterations that an invocation is asked for to see whether they are all made: more than operators ask for at usual
-/// sizes, and few enough to take milliseconds. Their sum is a whole number in single precision.
-const ASKED: usize = 1 << 20;
-
-/// Iterations by which a call may exceed its [`trips`](KernelCall::trips): of loops whose length is fixed in the shader.
-const FIXED: usize = 1024;
-
-/// How many iterations of its loops an adapter gives an invocation; `None` where it sets no limit. Found out once for each
-/// adapter and process.
-pub(super) async fn trips(gpu: &Gpu) -> Result<Option<usize>> {
-    static KNOWN: Mutex<Vec<(AdapterInfo, Option<usize>)>> = Mutex::new(Vec::new());
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = known().iter().find(|(info, _)| info == gpu.adapter()).map(|(_, trips)| *trips);
-    if let Some(trips) = found {
-        return Ok(trips);
-    }
-    let x = gpu.upload(&Tensor::filled([8], 1.0).map_err(Error::at(LIMITS))?)?;
-    let out = gpu.empty(&Shape::from([1]), LIMITS, "the count")?;
-    let mut binder = Binder::new(gpu, LIMITS)?;
-    let call = call(&TRIPS, &[("trips", ASKED)], Grid::Invocations(1), ASKED)?;
-    binder.push_once(&call, &x, &(out.lease.clone(), out.bytes()))?;
-    let bound = binder.finish()?;
-    gpu.record(LIMITS, &bound.dispatches, None)?;
-    let made = gpu.download_async(&out).await?.data().first().map_or(0, |&made| made as usize);
-    let trips = (made < ASKED).then(|| made.saturating_sub(FIXED));
-    known().push((gpu.adapter().clone(), trips));
-    Ok(trips)
-}
-
 impl Gpu {
     /// Measures the adapter; takes about a second.
     pub fn limits(&self) -> Result<Limits> {
@@ -154,7 +124,7 @@ impl Gpu {
 
     /// 64 MiB, or what can be bound.
     fn copied_elements(&self) -> usize {
-        let bytes = self.0.context.limits.max_storage_buffer_binding_size.min(64 << 20);
+        let bytes = self.0.context.driver.limits.max_storage_buffer_binding_size.min(64 << 20);
         bytes as usize / 64 * 16
     }
 
@@ -162,7 +132,7 @@ impl Gpu {
     fn copying(&self, elements: usize) -> Result<Vec<Dispatch>> {
         let shape = Shape::from([elements]);
         let x = self.upload(&Tensor::filled([elements], 1.0).map_err(Error::at(LIMITS))?)?;
-        let out = self.empty(&shape, LIMITS, "the copy")?;
+        let out = self.0.context.empty(&shape, LIMITS, "the copy")?;
         self.bound(&copying(elements)?, &x, &out, DISPATCHES)
     }
 
@@ -176,7 +146,7 @@ impl Gpu {
         // The chains settle at 1, far from overflow and from subnormal numbers.
         let x = Tensor::new(Shape::from([2]), vec![0.5, 0.5]).map_err(Error::at(LIMITS))?;
         let x = self.upload(&x)?;
-        let out = self.empty(&Shape::from([invocations]), LIMITS, "the sums")?;
+        let out = self.0.context.empty(&Shape::from([invocations]), LIMITS, "the sums")?;
         let mut rounds = 64;
         loop {
             let call = multiplying(invocations, rounds)?;
@@ -196,7 +166,7 @@ impl Gpu {
         count: usize,
     ) -> Result<Vec<Dispatch>> {
         let to = (out.lease.clone(), out.bytes());
-        let mut binder = Binder::new(self, LIMITS)?;
+        let mut binder = self.binder(LIMITS)?;
         for _ in 0..count {
             binder.push_once(call, x, &to)?;
         }
@@ -207,7 +177,7 @@ impl Gpu {
     fn best(&self, dispatches: &[Dispatch]) -> Result<Duration> {
         let mut best = Duration::MAX;
         for _ in 0..REPEATS {
-            let timing = self.time(LIMITS, dispatches)?;
+            let timing = time(&self.0.context, LIMITS, dispatches, true)?;
             best = best.min(timing.gpu().unwrap_or(timing.wall));
         }
         Ok(best)
@@ -218,8 +188,8 @@ impl Gpu {
         let mut best = Duration::MAX;
         for _ in 0..REPEATS {
             let start = Instant::now();
-            let submission = self.record(LIMITS, dispatches, None)?;
-            self.wait(submission)?;
+            let submission = record(&self.0.context, LIMITS, dispatches, None)?;
+            self.0.context.driver.wait(Some(submission))?;
             best = best.min(start.elapsed());
         }
         Ok(best)

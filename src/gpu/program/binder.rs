@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Gpu;
-use super::buffers::{Lease, Use};
-use super::execute::{Dispatch, GpuTensor, fold};
-use super::pipelines::Pipeline;
-use super::split::Chunk;
+use super::super::device::context::Context;
+use super::super::device::pool::{Lease, Use};
+use super::super::device::tensor::GpuTensor;
+use super::super::split::Chunk;
+use super::dispatch::{Dispatch, fold};
+use super::pipelines::{Pipeline, Pipelines};
 use crate::error::{Error, Result};
 use crate::kernel::{KernelCall, Operand};
 use crate::ops::{Candidate, Op, Operator};
@@ -60,7 +61,8 @@ struct Pending {
 
 /// Collects calls.
 pub(crate) struct Binder<'a> {
-    gpu: &'a Gpu,
+    context: &'a Context,
+    pipelines: &'a Pipelines,
     /// Names the whole in errors.
     op: &'static str,
     absent: Arc<Lease>,
@@ -75,12 +77,12 @@ pub(crate) struct Binder<'a> {
 }
 
 impl<'a> Binder<'a> {
-    pub fn new(gpu: &'a Gpu, op: &'static str) -> Result<Self> {
-        let absent = gpu.0.pool.lease(&gpu.0.context, Use::Storage, NOTHING, op, "nothing")?;
-        let absent = Arc::new(absent);
+    pub fn new(context: &'a Context, pipelines: &'a Pipelines, op: &'static str) -> Result<Self> {
+        let absent = Arc::new(context.lease(Use::Storage, NOTHING, op, "nothing")?);
         let leases = vec![absent.clone()];
         Ok(Binder {
-            gpu,
+            context,
+            pipelines,
             op,
             absent,
             uniforms: Vec::new(),
@@ -96,7 +98,7 @@ impl<'a> Binder<'a> {
     pub fn push(&mut self, call: Call<'_>) -> Result<()> {
         let Call { op, shapes, inputs, output, chunks, ready, room } = call;
         for (name, input) in op.inputs().into_iter().zip(inputs) {
-            if input.is_some_and(|input| !self.gpu.owns(input)) {
+            if input.is_some_and(|input| !self.context.owns(input)) {
                 return Err(Error::ForeignTensor { op: op.name(), tensor: name });
             }
         }
@@ -175,10 +177,8 @@ impl<'a> Binder<'a> {
             let place = own;
             own += 1;
             if self.scratch.get(place).is_none_or(|(_, size)| *size < bytes) {
-                let context = &self.gpu.0.context;
                 let lease =
-                    self.gpu.0.pool.lease_exact(context, Use::Storage, bytes, op, "scratch")?;
-                let lease = Arc::new(lease);
+                    Arc::new(self.context.lease_exact(Use::Storage, bytes, op, "scratch")?);
                 self.leases.push(lease.clone());
                 self.scratch.truncate(place);
                 self.scratch.push((lease, bytes));
@@ -194,8 +194,8 @@ impl<'a> Binder<'a> {
         work: Duration,
         window: &impl Fn(Operand) -> Option<Window>,
     ) -> Result<()> {
-        let context = &self.gpu.0.context;
-        let pipeline = self.gpu.0.pipelines.get(context, call.key())?;
+        let limits = &self.context.driver.limits;
+        let pipeline = self.pipelines.get(self.context, call.key())?;
         let shader = &pipeline.shader;
         let fail = |message| Error::Kernel { kernel: shader.name.to_owned(), message };
         if call.bindings.len() != shader.storage.len() {
@@ -210,9 +210,9 @@ impl<'a> Binder<'a> {
                 found.ok_or_else(|| fail(format!("the call gives no '{}'", binding.name)))?;
             windows.push((binding.index, found));
         }
-        let workgroups = fold(call, shader.workgroup_size, &context.limits)?;
+        let workgroups = fold(call, shader.workgroup_size, limits)?;
         let block = shader.uniform_bytes(&call.params)?;
-        let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
+        let alignment = limits.min_uniform_buffer_offset_alignment as usize;
         self.uniforms.resize(self.uniforms.len().next_multiple_of(alignment), 0);
         let uniform_offset = self.uniforms.len() as u64;
         self.uniforms.extend(block);
@@ -222,13 +222,12 @@ impl<'a> Binder<'a> {
 
     /// Uploads the uniform blocks and makes the bind groups.
     pub fn finish(mut self) -> Result<Bound> {
-        let context = &self.gpu.0.context;
+        let driver = &self.context.driver;
         self.uniforms.resize(self.uniforms.len().next_multiple_of(4), 0);
         let bytes = self.uniforms.len() as u64;
-        let arena = self.gpu.0.pool.lease(context, Use::Uniform, bytes, self.op, "uniforms")?;
-        let arena = Arc::new(arena);
-        context.guarded("uniforms", bytes, || {
-            context.queue.write_buffer(arena.buffer(), 0, &self.uniforms);
+        let arena = Arc::new(self.context.lease(Use::Uniform, bytes, self.op, "uniforms")?);
+        driver.guarded("uniforms", bytes, || {
+            driver.queue.write_buffer(arena.buffer(), 0, &self.uniforms);
         })?;
         let dispatches = self.pending.into_iter().map(|pending| {
             let Pending { pipeline, windows, uniform_offset, workgroups, work } = pending;
@@ -248,8 +247,8 @@ impl<'a> Binder<'a> {
                     }),
                 })
                 .collect();
-            let bind_group = context.guarded(shader.name, 0, || {
-                context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            let bind_group = driver.guarded(shader.name, 0, || {
+                driver.device.create_bind_group(&wgpu::BindGroupDescriptor {
                     label: Some(shader.name),
                     layout: &pipeline.layout,
                     entries: &entries,

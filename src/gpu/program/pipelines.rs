@@ -2,18 +2,19 @@
 //! and no lock is held while it does.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use wgpu::naga::Module;
 
-use super::device::Context;
+use super::super::device::context::Context;
+use super::super::device::driver::Driver;
+use super::super::shader::{self, Shader};
 use super::pipeline_cache::PipelineCache;
-use super::shader::{self, Shader};
+use super::slots::Slots;
 use crate::error::{Error, Limit, Result};
 use crate::kernel::KernelKey;
+use crate::shaders::text::DEVICE_NAMES;
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -30,24 +31,19 @@ pub struct PipelineStats {
     pub hits: u64,
     /// Requests that compiled it.
     pub misses: u64,
-    /// Time spent compiling, summed over threads. Drivers may defer work to the first dispatch.
-    pub compile_time: Duration,
     /// Bytes of what was compiled before that the driver was given when the device was opened, by
-    /// [`Options::pipeline_cache`](super::Options::pipeline_cache).
+    /// [`Options::pipeline_cache`](crate::gpu::Options::pipeline_cache).
     pub restored: u64,
 }
-
-type Slot = Arc<OnceLock<Result<Arc<Pipeline>>>>;
 
 /// The pipelines of one device.
 #[derive(Debug, Default)]
 pub(crate) struct Pipelines {
     /// What the driver keeps, where that is asked for.
     pub cache: Option<PipelineCache>,
-    slots: Mutex<HashMap<KernelKey, Slot>>,
+    slots: Slots<KernelKey, Arc<Pipeline>>,
     hits: AtomicU64,
     misses: AtomicU64,
-    compile_nanos: AtomicU64,
 }
 
 impl Pipelines {
@@ -56,36 +52,22 @@ impl Pipelines {
     }
 
     pub fn get(&self, context: &Context, key: KernelKey) -> Result<Arc<Pipeline>> {
-        let slot = self.slots().entry(key).or_default().clone();
         let mut compiled = false;
-        let result = slot.get_or_init(|| {
+        let result = self.slots.get(key, || {
             compiled = true;
-            let start = Instant::now();
-            let result = compile(context, self.cache.as_ref(), key);
-            let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.compile_nanos.fetch_add(nanos, Ordering::Relaxed);
-            result.map(Arc::new)
+            compile(context, self.cache.as_ref(), key).map(Arc::new)
         });
         let counter = if compiled { &self.misses } else { &self.hits };
         counter.fetch_add(1, Ordering::Relaxed);
-        if result.is_err() {
-            // A failure may pass (no memory, say): the next request tries again.
-            self.slots().remove(&key);
-        }
-        result.clone()
+        result
     }
 
     pub fn stats(&self) -> PipelineStats {
         PipelineStats {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            compile_time: Duration::from_nanos(self.compile_nanos.load(Ordering::Relaxed)),
             restored: self.cache.as_ref().map_or(0, |cache| cache.restored),
         }
-    }
-
-    fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<KernelKey, Slot>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,8 +76,10 @@ fn compile(
     cache: Option<&PipelineCache>,
     KernelKey { kernel, tile }: KernelKey,
 ) -> Result<Pipeline> {
-    let mut text = shader::expand(kernel, tile, context.device_names)?;
-    for fault in context.planted.iter().filter(|fault| fault.kernel == kernel.name) {
+    let driver = &context.driver;
+    let names = if driver.int64 { DEVICE_NAMES } else { &[] };
+    let mut text = shader::expand(kernel, tile, names)?;
+    for fault in context.options.testing.faults.iter().filter(|fault| fault.kernel == kernel.name) {
         if !text.wgsl.contains(&fault.from) {
             let message = format!("has no text '{}' to put a fault in", fault.from);
             return Err(Error::Kernel { kernel: kernel.name.to_owned(), message });
@@ -103,13 +87,13 @@ fn compile(
         text.wgsl = text.wgsl.replace(&fault.from, &fault.to);
     }
     let (shader, module) = shader::parse(kernel, text)?;
-    check_limits(context, &shader)?;
+    check_limits(driver, &shader)?;
     let storage = shader.storage.iter().map(|binding| {
         entry(binding.index, wgpu::BufferBindingType::Storage { read_only: binding.read_only })
     });
     let uniform = entry(shader.uniform_index, wgpu::BufferBindingType::Uniform);
     let entries: Vec<_> = storage.chain([uniform]).collect();
-    let device = &context.device;
+    let device = &driver.device;
     let named = |error| match error {
         Error::Device { message, .. } => {
             let message = shader::explain_invalid(&shader.text).unwrap_or(message);
@@ -117,7 +101,7 @@ fn compile(
         }
         other => other,
     };
-    let (raw, layout) = context
+    let (raw, layout) = driver
         .guarded(&format!("compiling {}", kernel.name), 0, || {
             let module = create_module(device, kernel.name, module);
             let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
@@ -174,8 +158,8 @@ fn entry(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntr
     }
 }
 
-fn check_limits(context: &Context, shader: &Shader) -> Result<()> {
-    let limits = &context.limits;
+fn check_limits(driver: &Driver, shader: &Shader) -> Result<()> {
+    let limits = &driver.limits;
     let rows = [
         (Limit::WorkgroupSize, shader.workgroup_size, limits.max_compute_invocations_per_workgroup),
         (

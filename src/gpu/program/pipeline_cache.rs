@@ -1,10 +1,12 @@
-//! The file: how it is read, checked and written.
+//! What the driver compiled, kept in a file from one process to the next, on Vulkan; elsewhere nothing is kept.
+//!
+//! The file is what the driver gave, behind a header that says for what: this version, the adapter and its driver, by
+//! name. Another header, another length or another checksum, and the file is as good as none.
 
 use std::path::PathBuf;
 
-use super::super::Gpu;
-use super::super::device::Context;
-use super::{PipelineCache, PipelineFile};
+use super::super::device::context::Context;
+use super::super::device::options::PipelineFile;
 use crate::error::{Error, Result};
 use crate::store::{self, Ignored};
 use crate::tuned::Identity;
@@ -15,11 +17,21 @@ const MAGIC: &[u8] = b"involution pipelines 1\n";
 /// Bytes of the largest file that is read or written: far more than what some hundred kernels compile to.
 const MAX_BYTES: u64 = 64 << 20;
 
-pub(crate) fn open(context: &Context, file: &PipelineFile) -> Option<PipelineCache> {
-    if !context.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
+/// The driver's cache.
+#[derive(Debug)]
+pub(crate) struct PipelineCache {
+    pub raw: wgpu::PipelineCache,
+    /// Bytes that it was made of.
+    pub restored: u64,
+}
+
+/// The driver's cache, from the file where there is a right one; nothing where it is off or the device has none.
+pub(crate) fn open(context: &Context) -> Option<PipelineCache> {
+    let driver = &context.driver;
+    if !driver.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
         return None;
     }
-    let (path, header) = place(context, file)?;
+    let (path, header) = place(context)?;
     let stored = store::read(&path, MAX_BYTES);
     let stored = match stored.as_deref().map_err(Clone::clone).and_then(|s| unseal(&header, s)) {
         Ok(payload) => Some(payload),
@@ -32,37 +44,33 @@ pub(crate) fn open(context: &Context, file: &PipelineFile) -> Option<PipelineCac
     let refused = |error: Error| tracing::info!("{}: {error}", path.display());
     let create = |payload: Option<&[u8]>| {
         let restored = payload.map_or(0, |payload| payload.len() as u64);
-        let raw = context.guarded("the pipeline cache", 0, || create(&context.device, payload));
+        let raw = driver.guarded("the pipeline cache", 0, || create(&driver.device, payload));
         raw.map(|raw| PipelineCache { raw, restored }).map_err(refused).ok()
     };
     stored.and_then(|payload| create(Some(payload))).or_else(|| create(None))
 }
 
-impl Gpu {
-    /// Writes what the driver compiled so far into the file of
-    /// [`Options::pipeline_cache`](crate::gpu::Options::pipeline_cache), unless it holds just that already, and
-    /// gives the file. Nothing where none is kept: it is off, or the driver has no such thing. Of two processes
-    /// that write at the same time, the file of the one that ends last stays.
-    pub fn save_pipeline_cache(&self) -> Result<Option<PathBuf>> {
-        let (context, file) = (&self.0.context, &self.0.options.pipeline_cache);
-        let Some(cache) = &self.0.pipelines.cache else { return Ok(None) };
-        let payload = context.guarded("the pipeline cache", 0, || cache.raw.get_data())?;
-        let Some((payload, (path, header))) = payload.zip(place(context, file)) else {
-            return Ok(None);
-        };
-        let sealed = seal(&header, &payload);
-        if sealed.len() as u64 > MAX_BYTES {
-            tracing::warn!("the pipelines have {} bytes: too many to be kept", sealed.len());
-            return Ok(None);
-        }
-        if store::read(&path, MAX_BYTES).as_ref() != Ok(&sealed) {
-            store::write(&path, &sealed).map_err(|error| Error::CacheFile {
-                file: path.display().to_string(),
-                message: error.to_string(),
-            })?;
-        }
-        Ok(Some(path))
+/// Writes what the driver compiled so far into the file, unless it holds just that already, and gives the file. Nothing
+/// where none is kept: it is off, or the driver has no such thing. Of two processes that write at the same time, the file
+/// of the one that ends last stays.
+pub(crate) fn save(context: &Context, cache: Option<&PipelineCache>) -> Result<Option<PathBuf>> {
+    let Some(cache) = cache else { return Ok(None) };
+    let payload = context.driver.guarded("the pipeline cache", 0, || cache.raw.get_data())?;
+    let Some((payload, (path, header))) = payload.zip(place(context)) else {
+        return Ok(None);
+    };
+    let sealed = seal(&header, &payload);
+    if sealed.len() as u64 > MAX_BYTES {
+        tracing::warn!("the pipelines have {} bytes: too many to be kept", sealed.len());
+        return Ok(None);
     }
+    if store::read(&path, MAX_BYTES).as_ref() != Ok(&sealed) {
+        store::write(&path, &sealed).map_err(|error| Error::CacheFile {
+            file: path.display().to_string(),
+            message: error.to_string(),
+        })?;
+    }
+    Ok(Some(path))
 }
 
 #[allow(unsafe_code)]
@@ -70,7 +78,7 @@ fn create(device: &wgpu::Device, payload: Option<&[u8]>) -> wgpu::PipelineCache 
     let label = Some("involution");
     let descriptor = wgpu::PipelineCacheDescriptor { label, data: payload, fallback: true };
     // SAFETY: the bytes have to be what `get_data` gave, for the same kind of adapter. They come from `unseal`
-    // alone: behind a header that only `save_pipeline_cache` writes, with the driver and its version in it, in full
+    // alone: behind a header that only `save` writes, with the driver and its version in it, in full
     // length and with the right checksum. A file that was made to look like that goes through; `PipelineFile`
     // says so, and is off unless a program asks for it.
     unsafe { device.create_pipeline_cache(&descriptor) }
@@ -78,17 +86,17 @@ fn create(device: &wgpu::Device, payload: Option<&[u8]>) -> wgpu::PipelineCache 
 
 /// The file, and what it has to begin with; nothing where there is no folder for it, or where wgpu cannot tell
 /// adapters apart.
-fn place(context: &Context, file: &PipelineFile) -> Option<(PathBuf, Vec<u8>)> {
-    let identity = context.info.identity();
+fn place(context: &Context) -> Option<(PathBuf, Vec<u8>)> {
+    let identity = context.driver.info.identity();
     let Identity { adapter, backend, driver, driver_info, .. } = &identity;
-    let path = match file {
+    let path = match &context.options.pipeline_cache {
         PipelineFile::Off => None,
         PipelineFile::Usual => {
             store::file("pipelines", "bin", adapter, &[backend, driver, driver_info])
         }
         PipelineFile::At(path) => Some(path.clone()),
     }?;
-    let key = wgpu::util::pipeline_cache_key(&context.device.adapter_info())?;
+    let key = wgpu::util::pipeline_cache_key(&context.driver.device.adapter_info())?;
     Some((path, header(&identity, &key)))
 }
 

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::Gpu;
-use super::bind::{Binder, Bound};
-use super::buffers::Lease;
-use super::execute::Dispatch;
+use super::super::device::pool::Lease;
+use super::super::device::timestamps::Timing;
+use super::super::handle::Gpu;
+use super::super::program::binder::Bound;
+use super::super::program::dispatch::{Dispatch, time};
 use super::limits::{copying, loading, multiplying};
-use super::profile::Timing;
 use crate::error::{Error, Result, ShapeError};
 use crate::kernel::KernelCall;
 use crate::shape::Shape;
@@ -41,7 +41,7 @@ impl Probe {
 
     /// Runs it once and waits for it.
     pub fn time(&self) -> Result<Timing> {
-        self.gpu.time(PROBE, &self.dispatches)
+        time(&self.gpu.0.context, PROBE, &self.dispatches, true)
     }
 
     fn new(
@@ -52,8 +52,8 @@ impl Probe {
         elements: usize,
     ) -> Result<Self> {
         let x = gpu.upload(&x.map_err(Error::at(PROBE))?)?;
-        let out = gpu.empty(&Shape::from([elements]), PROBE, "the output")?;
-        let mut binder = Binder::new(gpu, PROBE)?;
+        let out = gpu.0.context.empty(&Shape::from([elements]), PROBE, "the output")?;
+        let mut binder = gpu.binder(PROBE)?;
         binder.push_once(call, &x, &(out.lease.clone(), out.bytes()))?;
         let Bound { dispatches, leases, .. } = binder.finish()?;
         Ok(Probe { name, gpu: gpu.clone(), dispatches, _leases: leases })

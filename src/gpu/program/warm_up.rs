@@ -4,11 +4,16 @@
 //! other on each device, when a kernel is first dispatched, and finds what any device of the machine has compiled
 //! before in its cache on disk: others of its devices can compile for this one.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::Gpu;
+use super::super::device::context::Context;
+use super::super::device::pool::{Lease, Use};
+use super::dispatch::{Dispatch, record};
+use super::pipeline_cache;
+use super::pipelines::{Pipeline, Pipelines};
 use crate::error::{Error, Result};
 use crate::kernel::KernelKey;
 
@@ -23,27 +28,24 @@ pub struct Progress {
     pub kernel: &'static str,
 }
 
-impl Gpu {
-    /// Compiles kernels in parallel, so that the first call that uses them does not wait. The keys of a
-    /// call are those of its candidates' [`KernelCall`](crate::kernel::KernelCall)s.
-    pub fn warm_up(&self, keys: &[KernelKey]) -> Result<()> {
-        self.warm_up_with(keys, |_| {})
-    }
+/// Where kernels are compiled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compiler<'a> {
+    pub context: &'a Context,
+    pub pipelines: &'a Pipelines,
+}
 
-    /// The same, which says how far it has come: `progress` is called in the caller's thread whenever a kernel is
-    /// begun and when it is ready, those that were compiled before too. Where a kernel fails, the others go on, and
-    /// the count ends short of the total.
-    pub fn warm_up_with(
-        &self,
-        keys: &[KernelKey],
-        mut progress: impl FnMut(Progress),
-    ) -> Result<()> {
+impl Compiler<'_> {
+    /// Compiles kernels in parallel. `progress` is called in the caller's thread whenever a kernel is begun and when it is
+    /// ready, those that were compiled before too. Where a kernel fails, the others go on, and the count ends short of
+    /// the total.
+    pub fn warm_up(self, keys: &[KernelKey], mut progress: impl FnMut(Progress)) -> Result<()> {
         let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
         let queue = Queue { keys, next: AtomicUsize::new(0) };
         std::thread::scope(|scope| {
             let (sender, steps) = mpsc::channel();
             let queue = &queue;
-            let alone = self.adapter().software;
+            let alone = self.context.driver.info.software;
             let start = |_| {
                 let sender = sender.clone();
                 scope.spawn(move || match alone {
@@ -63,10 +65,7 @@ impl Gpu {
                 done += ready;
                 progress(Progress { done, total, kernel });
             }
-            let panicked = || Error::Device {
-                what: "warm-up".to_owned(),
-                message: "a compiling thread panicked".to_owned(),
-            };
+            let panicked = || Error::Internal("a thread that compiles kernels panicked".to_owned());
             workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| panicked())?)
         })
     }
@@ -74,7 +73,7 @@ impl Gpu {
     /// Compiles all kernels of the queue on a device that does one at a time, with so many others to help where that
     /// takes long.
     fn compile_with_assistants(
-        &self,
+        self,
         queue: &Queue<'_>,
         others: usize,
         steps: &mpsc::Sender<(usize, &'static str)>,
@@ -103,7 +102,7 @@ impl Gpu {
     }
 
     /// Compiles a kernel, and says when that begins and when it is ready.
-    fn compile(&self, key: KernelKey, steps: &mpsc::Sender<(usize, &'static str)>) -> Result<()> {
+    fn compile(self, key: KernelKey, steps: &mpsc::Sender<(usize, &'static str)>) -> Result<()> {
         // Nobody listens any more only where `progress` panicked.
         let _ = steps.send((0, key.kernel.name));
         self.compile_silently(key)?;
@@ -111,27 +110,60 @@ impl Gpu {
         Ok(())
     }
 
-    fn compile_silently(&self, key: KernelKey) -> Result<()> {
-        let pipeline = self.0.pipelines.get(&self.0.context, key)?;
-        self.dispatch_nothing(&pipeline)
+    fn compile_silently(self, key: KernelKey) -> Result<()> {
+        let pipeline = self.pipelines.get(self.context, key)?;
+        dispatch_nothing(self.context, &pipeline)
     }
 
     /// Compiles kernels on another device of the same adapter until there are no more, for the cache on disk. Gives
     /// those that are taken from the queue and still to be made here.
-    fn compile_elsewhere(&self, queue: &Queue<'_>) -> Vec<KernelKey> {
+    fn compile_elsewhere(self, queue: &Queue<'_>) -> Vec<KernelKey> {
         let mut taken = Vec::new();
         // Only a help: where it fails, the kernels are compiled here.
-        let Ok(other) = self.recreate() else { return taken };
+        let Ok(other) = pollster::block_on(Context::open(&self.context.options)) else {
+            return taken;
+        };
+        let pipelines = Pipelines::new(pipeline_cache::open(&other));
+        let compiler = Compiler { context: &other, pipelines: &pipelines };
         while let Some(key) = queue.take() {
             taken.push(key);
-            if other.compile_silently(key).is_err() {
+            if compiler.compile_silently(key).is_err() {
                 break;
             }
         }
         // Until the last of them is in the cache. Where that fails there is only less of it.
-        let _ = other.0.context.device.poll(wgpu::PollType::wait_indefinitely());
+        let _ = other.driver.wait(None);
         taken
     }
+}
+
+/// Dispatches no workgroups of a pipeline: some drivers finish compiling at the first dispatch.
+fn dispatch_nothing(context: &Context, pipeline: &Arc<Pipeline>) -> Result<()> {
+    let lease =
+        |usage, bytes| context.lease(usage, bytes, pipeline.shader.name, "warm-up").map(Arc::new);
+    let uniform = lease(Use::Uniform, pipeline.shader.uniform_size.into())?;
+    let leases: Vec<Arc<Lease>> =
+        pipeline.shader.storage.iter().map(|_| lease(Use::Storage, 4)).collect::<Result<_>>()?;
+    let storage = pipeline.shader.storage.iter().zip(&leases);
+    let entries: Vec<_> = storage
+        .map(|(binding, lease)| (binding.index, lease))
+        .chain([(pipeline.shader.uniform_index, &uniform)])
+        .map(|(binding, lease)| wgpu::BindGroupEntry {
+            binding,
+            resource: lease.buffer().as_entire_binding(),
+        })
+        .collect();
+    let bind_group = context.driver.guarded("warm-up", 0, || {
+        context.driver.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("warm-up"),
+            layout: &pipeline.layout,
+            entries: &entries,
+        })
+    })?;
+    let (pipeline, workgroups, work) = (pipeline.clone(), [0; 3], Duration::ZERO);
+    let dispatch = Dispatch { pipeline, bind_group, workgroups, work };
+    let name = dispatch.pipeline.shader.name;
+    record(context, name, std::slice::from_ref(&dispatch), None).map(|_| ())
 }
 
 /// Kernels that are to be compiled, each taken once.

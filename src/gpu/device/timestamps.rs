@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::Gpu;
-use super::buffers::{Lease, Use};
-use super::execute::{Dispatch, Prepared};
+use super::context::Context;
+use super::pool::{Lease, Use};
+use super::transfer::read;
 use crate::error::Result;
 
 /// Which clock a time comes from.
@@ -60,6 +60,25 @@ pub(crate) struct Queries {
 }
 
 impl Queries {
+    /// For so many dispatches, where the device has timestamps and room for them.
+    pub fn new(context: &Context, dispatches: usize) -> Result<Option<Self>> {
+        let driver = &context.driver;
+        let count = 2 * dispatches as u32;
+        if !driver.info.timestamps || count == 0 || count > wgpu::QUERY_SET_MAX_QUERIES {
+            return Ok(None);
+        }
+        let bytes = u64::from(count) * u64::from(wgpu::QUERY_SIZE);
+        let lease = context.lease(Use::Queries, bytes, "profile", "timestamps")?;
+        let set = driver.guarded("timestamps", bytes, || {
+            driver.device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("timestamps"),
+                ty: wgpu::QueryType::Timestamp,
+                count,
+            })
+        })?;
+        Ok(Some(Queries { set, resolved: Arc::new(lease), count }))
+    }
+
     /// What a pass needs to write the two timestamps of dispatch `index`.
     pub fn writes(&self, index: usize) -> wgpu::ComputePassTimestampWrites<'_> {
         let first = 2 * index as u32;
@@ -74,99 +93,21 @@ impl Queries {
     pub fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
         encoder.resolve_query_set(&self.set, 0..self.count, self.resolved.buffer(), 0);
     }
-}
-
-impl Gpu {
-    /// Submits prepared work, waits for it, and says how long it took.
-    pub fn submit_timed(&self, prepared: &Prepared) -> Result<Timing> {
-        self.time(prepared.op, &prepared.dispatches)
-    }
-
-    /// Submits dispatches, waits for them, and says how long they took.
-    pub(crate) fn time(&self, op: &'static str, dispatches: &[Dispatch]) -> Result<Timing> {
-        let queries = self.queries(dispatches.len())?;
-        self.time_with(op, dispatches, queries)
-    }
-
-    /// The same in a single pass, as it is run by those who do not ask for times: by the host's clock alone.
-    pub(crate) fn time_whole(&self, op: &'static str, dispatches: &[Dispatch]) -> Result<Timing> {
-        self.time_with(op, dispatches, None)
-    }
-
-    fn time_with(
-        &self,
-        op: &'static str,
-        dispatches: &[Dispatch],
-        queries: Option<Queries>,
-    ) -> Result<Timing> {
-        let start = Instant::now();
-        let submission = self.record(op, dispatches, queries.as_ref())?;
-        self.wait(submission)?;
-        let wall = start.elapsed();
-        let stamped = match queries {
-            None => None,
-            Some(queries) => self.read_queries(&queries)?.filter(|stamped| {
-                // The device cannot have been busy for longer than the host waited for it.
-                let busy: Duration = stamped.dispatches.iter().sum();
-                !busy.is_zero() && busy.max(stamped.span) <= wall + wall / 20
-            }),
-        };
-        let (dispatches, span) = stamped.map(|of| (of.dispatches, of.span)).unzip();
-        Ok(Timing { dispatches, span, wall })
-    }
-
-    pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
-        self.wait_until(Some(submission))
-    }
-
-    /// Waits for everything that was submitted.
-    pub(crate) fn wait_for_all(&self) -> Result<()> {
-        self.wait_until(None)
-    }
-
-    fn wait_until(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let wait = wgpu::PollType::Wait { submission_index, timeout: None };
-        let polled = self.0.context.device.poll(wait);
-        self.0.context.check()?;
-        polled.map(|_| ()).map_err(|error| crate::Error::Device {
-            what: "waiting".to_owned(),
-            message: error.to_string(),
-        })
-    }
-
-    /// Queries for so many dispatches, where the device has timestamps and room for them.
-    fn queries(&self, dispatches: usize) -> Result<Option<Queries>> {
-        let context = &self.0.context;
-        let count = 2 * dispatches as u32;
-        if !context.info.timestamps || count == 0 || count > wgpu::QUERY_SET_MAX_QUERIES {
-            return Ok(None);
-        }
-        let bytes = u64::from(count) * u64::from(wgpu::QUERY_SIZE);
-        let lease = self.0.pool.lease(context, Use::Queries, bytes, "profile", "timestamps")?;
-        let set = context.guarded("timestamps", bytes, || {
-            context.device.create_query_set(&wgpu::QuerySetDescriptor {
-                label: Some("timestamps"),
-                ty: wgpu::QueryType::Timestamp,
-                count,
-            })
-        })?;
-        Ok(Some(Queries { set, resolved: Arc::new(lease), count }))
-    }
 
     /// What the timestamps say, or nothing where a clock ran backwards.
-    fn read_queries(&self, queries: &Queries) -> Result<Option<Stamped>> {
-        let bytes = u64::from(queries.count) * u64::from(wgpu::QUERY_SIZE);
-        let ticks: Vec<u64> = self.read(&queries.resolved, 0, bytes, "timestamps")?;
-        let period = f64::from(self.0.context.queue.get_timestamp_period());
+    pub fn read(&self, context: &Context) -> Result<Option<Stamped>> {
+        let bytes = u64::from(self.count) * u64::from(wgpu::QUERY_SIZE);
+        let ticks: Vec<u64> = read(context, &self.resolved, 0, bytes, "timestamps")?;
+        let period = f64::from(context.driver.queue.get_timestamp_period());
         Ok(Stamped::of(&ticks, period))
     }
 }
 
 /// What timestamps say of some dispatches.
 #[derive(Debug, PartialEq)]
-struct Stamped {
-    dispatches: Vec<Duration>,
-    span: Duration,
+pub(crate) struct Stamped {
+    pub dispatches: Vec<Duration>,
+    pub span: Duration,
 }
 
 impl Stamped {

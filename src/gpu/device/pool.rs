@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::device::Context;
+use super::driver::Driver;
 use crate::error::{Error, Limit, Result};
 
 /// What a buffer is for; buffers of different uses are never exchanged.
@@ -101,6 +101,11 @@ impl Lease {
         if self.usage == Use::Upload { 0 } else { self.class }
     }
 
+    /// Whether it comes from this pool.
+    pub fn is_of(&self, pool: &Pool) -> bool {
+        Arc::ptr_eq(&self.pool.0, &pool.0)
+    }
+
     /// Whether the buffer may be lent again: not while it is about to be mapped, or is mapped for reading.
     pub fn set_reusable(&self, reusable: bool) {
         self.reusable.store(reusable, Ordering::Relaxed);
@@ -161,37 +166,37 @@ impl Pool {
     /// Lends a buffer of at least `bytes`; `op` and `what` name it in errors.
     pub fn lease(
         &self,
-        context: &Context,
+        driver: &Driver,
         usage: Use,
         bytes: u64,
         op: &'static str,
         what: &str,
     ) -> Result<Lease> {
-        self.lend(context, usage, bytes, size_class(bytes), op, what)
+        self.lend(driver, usage, bytes, size_class(bytes), op, what)
     }
 
     /// Lends a buffer of exactly `bytes`, a multiple of 4: for what stays, and whose size was planned.
     pub fn lease_exact(
         &self,
-        context: &Context,
+        driver: &Driver,
         usage: Use,
         bytes: u64,
         op: &'static str,
         what: &str,
     ) -> Result<Lease> {
-        self.lend(context, usage, bytes, bytes, op, what)
+        self.lend(driver, usage, bytes, bytes, op, what)
     }
 
     fn lend(
         &self,
-        context: &Context,
+        driver: &Driver,
         usage: Use,
         bytes: u64,
         class: u64,
         op: &'static str,
         what: &str,
     ) -> Result<Lease> {
-        let limit = context.limits.max_buffer_size;
+        let limit = driver.limits.max_buffer_size;
         if bytes > limit {
             return Err(Error::Limit {
                 op,
@@ -207,7 +212,7 @@ impl Pool {
         let made = waiting.is_none();
         let buffer = match waiting {
             Some(buffer) => buffer,
-            None => self.allocate(context, usage, class, op, what)?,
+            None => self.allocate(driver, usage, class, op, what)?,
         };
         let reusable = AtomicBool::new(true);
         let lease = Lease { buffer, class, usage, pool: self.clone(), reusable };
@@ -224,26 +229,26 @@ impl Pool {
 
     fn allocate(
         &self,
-        context: &Context,
+        driver: &Driver,
         usage: Use,
         bytes: u64,
         op: &'static str,
         what: &str,
     ) -> Result<wgpu::Buffer> {
         let create = || {
-            context.device.create_buffer(&wgpu::BufferDescriptor {
+            driver.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(usage.label()),
                 size: bytes,
-                usage: usage.usages(context.in_place),
+                usage: usage.usages(driver.in_place),
                 mapped_at_creation: usage == Use::Upload,
             })
         };
         let what = format!("{op}: {what}");
-        match context.guarded(&what, bytes, create) {
+        match driver.guarded(&what, bytes, create) {
             // What waits in the pool may be what is missing.
             Err(Error::OutOfMemory { .. }) if self.stats().reserved > self.stats().in_use => {
                 self.trim();
-                context.guarded(&what, bytes, create)
+                driver.guarded(&what, bytes, create)
             }
             result => result,
         }
