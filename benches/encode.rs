@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use involution::gpu::{Choice, GpuTensor};
-use involution::kernel::KernelKey;
+use involution::kernels::KernelKey;
 use involution::ops::{Conv2d, DynamicConv2d};
 use involution::{Gpu, Tensor};
 use involution_check::{Case, compare, expected};

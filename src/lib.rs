@@ -10,8 +10,9 @@
 //! ```
 //!
 //! * [`shape`] and [`tensor`] hold sizes and values. Every size is checked once, up front, by name.
-//! * [`ops`] describes: an [`Operator`] answers, from shapes alone, what comes out, what it costs and which
-//!   [kernel calls](kernel) carry it out. Nothing in it needs a device.
+//! * [`ops`] describes: an [`Operator`] answers, from shapes alone, what comes out and what it costs.
+//! * [`kernels`] says which candidates a device of some profile has for an operator, each as a list of kernel calls.
+//!   Nothing in either needs a device.
 //! * [`plan`] writes a network down: values and steps, which are counted, fused and laid out in memory before
 //!   there is a device, or any weights.
 //! * [`nn`] has layers, [`models`] whole networks; each is a [`Layer`] that puts its steps into a plan.
@@ -177,7 +178,7 @@ pub mod error;
 pub mod gpu;
 #[cfg(feature = "image")]
 pub mod image;
-pub mod kernel;
+pub mod kernels;
 pub mod models;
 pub mod nn;
 pub mod ops;

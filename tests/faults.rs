@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use involution::Gpu;
 use involution::gpu::Fault;
-use involution::ops::{NAMES, kernels};
+use involution::kernels::all;
+use involution::ops::NAMES;
 use involution_check::verify::{Report, Settings, verify};
 use involution_check::{expected, fixed};
 
@@ -83,7 +84,7 @@ fn every_fault_at_an_edge_is_caught_by_its_case() {
 
 /// Whether an adapter can run this kernel.
 fn has(gpu: &Gpu, name: &str) -> bool {
-    let kernel = kernels().into_iter().find(|kernel| kernel.name == name).unwrap();
+    let kernel = all().into_iter().find(|kernel| kernel.name == name).unwrap();
     gpu.adapter().subgroup_size >= 8 || !kernel.subgroups
 }
 
@@ -149,7 +150,7 @@ fn kernels_are_right_without_integers_of_64_bits() {
 /// The table leaves no kernel out, and the same cases pass where no fault is planted.
 #[test]
 fn every_kernel_has_a_seeded_fault() {
-    for kernel in kernels() {
+    for kernel in all() {
         let planted = FAULTS.iter().any(|(_, name, ..)| *name == kernel.name);
         assert!(planted, "{} needs a line in FAULTS of tests/faults.rs", kernel.name);
     }

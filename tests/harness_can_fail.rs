@@ -1,9 +1,8 @@
 //! The checks themselves: each kind of wrong result must be flagged, or a green suite means nothing.
 
 use involution::gpu::Fault;
-use involution::ops::{
-    Activate, Activation, Candidate, Conv2d, DynamicConv2d, Involution, Operator,
-};
+use involution::kernels::Candidate;
+use involution::ops::{Activate, Activation, Conv2d, DynamicConv2d, Involution, Operator};
 use involution::reference::{self, Array};
 use involution::{Error, Tensor, Window};
 use involution_check::check_candidate;

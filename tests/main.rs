@@ -13,6 +13,7 @@ mod gpu;
 mod harness;
 mod harness_can_fail;
 mod image;
+mod kernels;
 mod models;
 mod networks;
 mod nn;

@@ -7,8 +7,8 @@ use std::path::Path;
 use involution::Error;
 use involution::gpu::shader::Shader;
 use involution::gpu::{limits, shader};
-use involution::kernel::{Kernel, KernelCall, Operand, Scalar, Tile};
-use involution::ops::{NAMES, Op};
+use involution::kernels::{DeviceProfile, Kernel, KernelCall, Operand, Scalar, Tile, candidates};
+use involution::ops::NAMES;
 use involution::shaders::text::DEVICE_NAMES;
 use involution_check::fixed;
 
@@ -20,7 +20,7 @@ mod translate;
 
 /// The kernels of all operators, and those that measure an adapter.
 fn kernels() -> Vec<&'static Kernel> {
-    [&involution::ops::kernels(), limits::KERNELS].concat()
+    [&involution::kernels::all(), limits::KERNELS].concat()
 }
 
 /// Every kernel with each of its tiles.
@@ -191,7 +191,8 @@ fn tiles_are_set_where_they_stand() {
 fn calls() -> Vec<(String, Vec<KernelCall>)> {
     let cases = NAMES.iter().flat_map(|name| [fixed(name), sample(name, 150)].concat());
     let candidates = cases.flat_map(|case| {
-        let candidates = case.operator.candidates(&case.shapes.iter().collect::<Vec<_>>()).unwrap();
+        let shapes: Vec<_> = case.shapes.iter().collect();
+        let candidates = candidates(&case.operator, &shapes, &DeviceProfile::software()).unwrap();
         assert!(!candidates.is_empty(), "{case}");
         let names: BTreeSet<_> = candidates.iter().map(|c| c.name.clone()).collect();
         assert_eq!(names.len(), candidates.len(), "two candidates of one name: {case}");
@@ -310,7 +311,7 @@ fn every_call_names_exactly_what_its_shader_declares() {
 /// The uniform block is filled by name: an order of its own, a number too few or too many is an error.
 #[test]
 fn a_call_that_does_not_fit_its_shader_is_an_error() {
-    use involution::kernel::Params;
+    use involution::kernels::Params;
     let kernel = kernels().into_iter().find(|kernel| kernel.name == "activation").unwrap();
     let shader = load(kernel, &[]).unwrap();
     let bytes =

@@ -8,6 +8,7 @@ use super::device::transfer::read;
 use super::handle::{Choice, Gpu};
 use super::program::binder::Window;
 use crate::error::{Error, Result};
+use crate::kernels::Tolerance;
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -28,6 +29,8 @@ pub struct Guarded {
     pub output: Tensor,
     /// The candidate that ran.
     pub candidate: String,
+    /// How far its result may be off.
+    pub tolerance: Tolerance,
     /// Elements of the output that were never written.
     pub unwritten: usize,
     /// Elements of the slack around the output and the scratch buffers that were written.
@@ -85,6 +88,7 @@ impl Gpu {
             disturbed,
             output: Tensor::new(shape, data).map_err(Error::at(op.name()))?,
             candidate: prepared.candidate().to_owned(),
+            tolerance: chunks.first().map_or_else(Tolerance::default, |c| c.candidate.tolerance),
         })
     }
 }

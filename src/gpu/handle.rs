@@ -16,7 +16,7 @@ use super::program::pipelines::{PipelineStats, Pipelines};
 use super::program::trips::trips;
 use super::program::warm_up::{Compiler, Progress};
 use crate::error::{Error, Result};
-use crate::kernel::KernelKey;
+use crate::kernels::{DeviceProfile, KernelKey};
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::{AsView, Tensor, TensorView};
@@ -30,8 +30,7 @@ pub struct Gpu(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub context: Context,
     pub pipelines: Pipelines,
-    /// Iterations of the loops of one invocation.
-    pub max_trips: usize,
+    pub profile: DeviceProfile,
     /// Read once, when the device is opened.
     pub tuned: Choices,
 }
@@ -42,7 +41,7 @@ pub enum Choice {
     /// The one the operator prefers, or the one that was [measured](crate::tuned) to be faster.
     #[default]
     Preferred,
-    /// The one of this name, as in [`Candidate`](crate::ops::Candidate).
+    /// The one of this name, as in [`Candidate`](crate::kernels::Candidate).
     Named(String),
 }
 
@@ -71,8 +70,9 @@ impl Gpu {
         let context = context.anew();
         let unlimited = usize::MAX;
         let asked = options.testing.max_trips.unwrap_or(unlimited);
+        let max_trips = trips.unwrap_or(unlimited).min(asked);
         Ok(Gpu(Arc::new(Inner {
-            max_trips: trips.unwrap_or(unlimited).min(asked),
+            profile: DeviceProfile { max_trips, ..context.driver.profile.clone() },
             tuned: Choices::load(&options.tuned, &context.driver.info.identity())?,
             pipelines: Pipelines::new(pipeline_cache::open(&context)),
             context,
@@ -90,6 +90,11 @@ impl Gpu {
         &self.0.context.driver.info
     }
 
+    /// What kernels are chosen by.
+    pub fn profile(&self) -> &DeviceProfile {
+        &self.0.profile
+    }
+
     /// The measured choices that this device goes by; none where they are off or nothing was measured.
     pub fn tuned(&self) -> &Choices {
         &self.0.tuned
@@ -98,7 +103,7 @@ impl Gpu {
     /// The iterations that loops of one invocation may make together, where the driver sets a limit: no candidate that
     /// could need more is run.
     pub fn max_trips(&self) -> Option<usize> {
-        Some(self.0.max_trips).filter(|&trips| trips < usize::MAX)
+        Some(self.0.profile.max_trips).filter(|&trips| trips < usize::MAX)
     }
 
     /// What the buffer pool holds.
@@ -117,7 +122,7 @@ impl Gpu {
     }
 
     /// Compiles kernels in parallel, so that the first call that uses them does not wait. The keys of a
-    /// call are those of its candidates' [`KernelCall`](crate::kernel::KernelCall)s.
+    /// call are those of its candidates' [`KernelCall`](crate::kernels::KernelCall)s.
     pub fn warm_up(&self, keys: &[KernelKey]) -> Result<()> {
         self.warm_up_with(keys, |_| {})
     }

@@ -1,4 +1,4 @@
-//! The only part of the crate that names wgpu: it carries out [`KernelCall`](crate::kernel::KernelCall)s.
+//! The only part of the crate that names wgpu: it carries out [`KernelCall`](crate::kernels::KernelCall)s.
 //!
 //! [`Gpu`] opens a device; [`Gpu::run`] runs an operator from host tensors to a host tensor;
 //! [`Gpu::upload`], [`Gpu::apply`] and [`Gpu::download`] keep tensors on the device in between.

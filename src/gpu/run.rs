@@ -12,8 +12,8 @@ use super::program::dispatch;
 use super::program::slots::Slots;
 use super::split::Chunk;
 use crate::error::{Error, Result};
-use crate::kernel::{KernelCall, KernelKey, Operand};
-use crate::ops::{Candidate, Operator};
+use crate::kernels::{Candidate, KernelCall, KernelKey, Operand};
+use crate::ops::Operator;
 use crate::plan::{Action, Constant, Memory, Plan, Source, Step, Value};
 use crate::shape::Shape;
 use crate::tensor::StateDict;
@@ -134,11 +134,12 @@ impl Weights {
     /// What the calls of a step that read weights alone make of them: made now, unless another plan has;
     /// nothing where there are none, or where what they read is no weight here.
     fn pack(&self, gpu: &Gpu, plan: &Plan, step: &Step, chunks: &[Chunk]) -> Result<Vec<Packed>> {
-        let Some(Candidate { scratch, calls, once, .. }) = chunks.first().map(|c| &c.candidate)
+        let Some(Candidate { scratch, calls, prepack: count, .. }) =
+            chunks.first().map(|c| &c.candidate)
         else {
             return Ok(Vec::new());
         };
-        let once = calls.get(..*once).unwrap_or_default();
+        let once = calls.get(..*count).unwrap_or_default();
         if !chunks.iter().all(|chunk| chunk.candidate.calls.starts_with(once)) {
             return Ok(Vec::new());
         }
@@ -216,8 +217,8 @@ fn unpacked(plan: &Plan, chunks: &[Vec<Chunk>], ready: &[Vec<Packed>]) -> HashSe
         if step.action == Action::Reshape {
             values.extend(&step.inputs);
         }
-        for Candidate { calls, once, .. } in chunks.iter().map(|chunk| &chunk.candidate) {
-            let made = if ready.is_empty() { 0 } else { *once };
+        for Candidate { calls, prepack, .. } in chunks.iter().map(|chunk| &chunk.candidate) {
+            let made = if ready.is_empty() { 0 } else { *prepack };
             let operands = calls.iter().skip(made).flat_map(|call| &call.bindings);
             values.extend(operands.filter_map(|(_, operand)| match operand {
                 Operand::Input(index) => step.inputs.get(*index),

@@ -5,7 +5,7 @@
 use wgpu::naga;
 
 use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Params, Tile};
+use crate::kernels::{Kernel, Params, Tile};
 use crate::shaders::FRAGMENTS;
 use crate::shaders::text::{self, Text};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::handle::{Choice, Gpu};
 use super::program::dispatch::fold;
 use crate::error::{Error, Limit, Result};
-use crate::kernel::{AdapterClass, Kernel};
-use crate::ops::{Candidate, Op, Operator};
+use crate::kernels::{self, Candidate};
+use crate::ops::{Op, Operator};
 use crate::shape::{Shape, gcd};
 
 /// A part of a call: samples of the batch, and the candidate that computes them.
@@ -104,33 +104,21 @@ impl Gpu {
         Ok(output)
     }
 
-    /// The ways of an operator that this device has: those whose loops are longer than it allows, which are refused,
-    /// then those made for the other class of adapter, then the general one, and last the one that is preferred here, by its class or because it was
-    /// [measured](crate::tuned) to be the fastest.
+    /// The candidates that this device has for an operator, in the order of their [ranks](Candidate::rank). The last one is
+    /// preferred: it is the one of the highest rank, or the one that was [measured](crate::tuned) to be the fastest.
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let candidates = self.fixed_candidates(op, shapes)?;
         let mut candidates = self.prefer_tuned(op, shapes, candidates);
-        if self.0.context.options.low_memory && matches!(op, Operator::SpanInvolution(_)) {
-            candidates.sort_by_key(|candidate| !stores_kernel(candidate));
+        if self.0.context.options.low_memory {
+            candidates.sort_by_key(|candidate| !candidate.stores_kernel);
         }
-        candidates.sort_by_key(|candidate| self.keeps_to_trips(candidate));
+        candidates.sort_by_key(|candidate| candidate.trips() <= self.0.profile.max_trips);
         Ok(candidates)
     }
 
-    /// The same in the order that holds without any measurement.
+    /// The candidates that this device has for an operator, in the order that holds without any measurement.
     pub fn fixed_candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
-        let info = &self.0.context.driver.info;
-        let mut candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
-        let class = if info.software { AdapterClass::Software } else { AdapterClass::Gpu };
-        let kernels = |candidate: &Candidate, is: &dyn Fn(&Kernel) -> bool| {
-            candidate.calls.iter().any(|call| is(call.kernel))
-        };
-        let listens = |kernel: &Kernel| kernel.subgroups;
-        let foreign = |kernel: &Kernel| kernel.made_for.is_some_and(|made_for| made_for != class);
-        candidates.retain(|c| info.subgroup_size >= SUBGROUP_LANES || !kernels(c, &listens));
-        candidates.sort_by_key(|candidate| !kernels(candidate, &foreign));
-        candidates.sort_by_key(|candidate| self.keeps_to_trips(candidate));
-        Ok(candidates)
+        kernels::candidates(op, shapes, &self.0.profile).map_err(Error::at(op.name()))
     }
 
     /// The candidates with the measured one last. A choice stands for a range of sizes, and a kernel may not
@@ -148,11 +136,6 @@ impl Gpu {
             candidates[place..].rotate_left(1);
         }
         candidates
-    }
-
-    /// Whether no loop of a candidate is longer than the device allows.
-    fn keeps_to_trips(&self, candidate: &Candidate) -> bool {
-        candidate.calls.iter().all(|call| call.trips <= self.0.max_trips)
     }
 
     /// What `samples` of the batch take.
@@ -207,13 +190,13 @@ impl Gpu {
             }
         }
         let longest = part.candidate.calls.iter().max_by_key(|call| call.trips);
-        if let Some(call) = longest.filter(|call| call.trips > self.0.max_trips) {
+        if let Some(call) = longest.filter(|call| call.trips > self.0.profile.max_trips) {
             return Ok(Some(Error::Limit {
                 op: op.name(),
                 what: format!("the kernel {}", call.kernel.name),
                 limit: Limit::Trips,
                 needed: call.trips as u64,
-                allowed: self.0.max_trips as u64,
+                allowed: self.0.profile.max_trips as u64,
                 cure: "use a shorter sum, a smaller window or image, or a newer driver",
             }));
         }
@@ -271,15 +254,6 @@ fn choose(op: &Operator, mut candidates: Vec<Candidate>, choice: &Choice) -> Res
         }
     }
 }
-
-/// Whether a way to an involution that makes its kernel leaves it in a buffer, for a dispatch to read.
-fn stores_kernel(candidate: &Candidate) -> bool {
-    let bindings = candidate.calls.iter().flat_map(|call| &call.bindings);
-    bindings.into_iter().any(|(name, _)| *name == "kernel")
-}
-
-/// Lanes that the subgroup kernels need to hear each other.
-const SUBGROUP_LANES: u32 = 8;
 
 fn lcm(a: usize, b: usize) -> usize {
     a / gcd(a, b) * b

@@ -5,15 +5,9 @@
 //! divide H, neighbouring windows share a row; where H' is larger than H, rows repeat.
 //! Definition: `torch.nn.functional.adaptive_avg_pool2d`.
 
-use super::{Candidate, Op, required};
+use super::op::{Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, nested, product};
-use crate::shape::{Shape, gcd, positive, to_u32};
-
-static ADAPTIVE_AVG_POOL2D: Kernel = crate::kernel!("adaptive_avg_pool2d", [&[]]);
-
-/// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&ADAPTIVE_AVG_POOL2D];
+use crate::shape::{Shape, gcd, positive};
 
 /// The parameters of an adaptive average pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +18,7 @@ pub struct AdaptiveAvgPool2d {
 
 impl AdaptiveAvgPool2d {
     /// Sizes of x, checked: `[N, C, H, W]`.
-    fn checked(&self, inputs: &[&Shape]) -> Result<[usize; 4], ShapeError> {
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<[usize; 4], ShapeError> {
         let [x] = required(self, inputs)?;
         positive("output_size", self.output_size)?;
         x.nchw("x")
@@ -62,50 +56,4 @@ impl Op for AdaptiveAvgPool2d {
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
     }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let x = self.checked(inputs)?;
-        let [input, output] = [Operand::Input(0), Operand::Output];
-        let mut candidate = Candidate::single(call(x, self.output_size, [input, output])?);
-        if candidate.calls[0].trips > MOST_TRIPS {
-            // The mean of a window is that of the means of its columns.
-            let [batch, channels, _, width] = x;
-            let rows = self.output_size[0];
-            let between = Operand::Scratch(0);
-            candidate.name = format!("{}/separable", candidate.name);
-            candidate.scratch =
-                vec![product("the pooled columns", &[batch, channels, rows, width])?];
-            candidate.calls = vec![
-                call(x, [rows, width], [input, between])?,
-                call([batch, channels, rows, width], self.output_size, [between, output])?,
-            ];
-        }
-        Ok(vec![candidate])
-    }
-}
-
-/// One dispatch: from `[N, C, H, W]` to planes of this size.
-fn call(
-    x: [usize; 4],
-    output: [usize; 2],
-    [from, to]: [Operand; 2],
-) -> Result<KernelCall, ShapeError> {
-    for (size, count) in x[2..].iter().zip(output) {
-        // The largest number that the shader makes to find a window. Below 2^16 windows it always fits.
-        let largest = product("the ends of windows", &[count, size % count + 1])?;
-        to_u32("the ends of windows", largest)?;
-    }
-    // A window that begins or ends between two values has both.
-    let longest = |size: usize, count: usize| {
-        (size.div_ceil(count) + usize::from(!size.is_multiple_of(count))).min(size)
-    };
-    let pixels = product("the grid", &[x[0], x[1], output[0], output[1]])?;
-    Ok(KernelCall {
-        kernel: &ADAPTIVE_AVG_POOL2D,
-        tile: ADAPTIVE_AVG_POOL2D.tiles[0],
-        params: Params::planes(x, output)?,
-        bindings: vec![("x", from), ("out", to)],
-        grid: Grid::Invocations(pixels),
-        trips: nested(&[longest(x[2], output[0]), longest(x[3], output[1])]),
-    })
 }

@@ -4,36 +4,13 @@
 //! equal or one of them is 1 or missing, and then that tensor repeats along it.
 //! Definition: `torch.add` and NumPy's broadcasting rules.
 
-use super::activation::ELEMENTS_PER_INVOCATION;
-use super::{Activation, Candidate, Op, required};
+use super::activation::Activation;
+use super::op::{Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params};
 use crate::shape::Shape;
 
-static ADD: Kernel = crate::kernel!("add", [&[]]);
-static SAME: Kernel = crate::kernel!("add/same", [&[]]);
-static QUADS: Kernel = crate::kernel!("add/quads", [&[]]).made_for(AdapterClass::Software);
-
-/// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&ADD, &SAME, &QUADS];
-
-/// Values that `add/quads` reads at once.
-const FOUR: usize = 4;
-
-/// Runs of dimensions that `shaders/add.wgsl` has room for.
-const RUNS: usize = 6;
-
-/// Names of their strides there, innermost first, and of their sizes; what is left after all others is
-/// the place in the last one, so that its size is not needed.
-const STRIDES: [[&str; 2]; RUNS] = [
-    ["x_stride0", "y_stride0"],
-    ["x_stride1", "y_stride1"],
-    ["x_stride2", "y_stride2"],
-    ["x_stride3", "y_stride3"],
-    ["x_stride4", "y_stride4"],
-    ["x_stride5", "y_stride5"],
-];
-const SIZES: [&str; RUNS - 1] = ["size0", "size1", "size2", "size3", "size4"];
+/// Runs of dimensions that kernels have room for.
+pub(crate) const RUNS: usize = 6;
 
 /// The parameters of a sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,10 +21,10 @@ pub struct Add {
 
 /// Neighbouring dimensions of the output that x and y step through alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Run {
-    size: usize,
+pub(crate) struct Run {
+    pub size: usize,
     /// Elements from one place to the next in x and in y; 0 where the tensor repeats.
-    strides: [usize; 2],
+    pub strides: [usize; 2],
 }
 
 impl Run {
@@ -59,7 +36,7 @@ impl Run {
 
 impl Add {
     /// The shape of the output, and its dimensions, innermost first, in as few runs as they make.
-    fn checked(&self, inputs: &[&Shape]) -> Result<(Shape, Vec<Run>), ShapeError> {
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<(Shape, Vec<Run>), ShapeError> {
         let [x, y] = required(self, inputs)?;
         x.not_empty("x")?;
         y.not_empty("y")?;
@@ -116,39 +93,5 @@ impl Op for Add {
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         let [x, y] = inputs else { return Vec::new() };
         if x == y && x.rank() > 0 { vec![true, true] } else { Vec::new() }
-    }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let (output, mut runs) = self.checked(inputs)?;
-        let elements = output.elements()?;
-        let common = [("elements", elements), ("activation", self.activation.code())];
-        let candidate = |kernel: &'static Kernel, params, values: usize| {
-            Candidate::single(KernelCall {
-                kernel,
-                tile: kernel.tiles[0],
-                params,
-                bindings: vec![
-                    ("x", Operand::Input(0)),
-                    ("y", Operand::Input(1)),
-                    ("out", Operand::Output),
-                ],
-                grid: Grid::Invocations(values.div_ceil(ELEMENTS_PER_INVOCATION)),
-                trips: ELEMENTS_PER_INVOCATION,
-            })
-        };
-        runs.resize(RUNS, Run { size: 1, strides: [0, 0] });
-        let mut sizes = common.to_vec();
-        sizes.extend(SIZES.into_iter().zip(runs.iter().map(|run| run.size)));
-        for (names, run) in STRIDES.into_iter().zip(&runs) {
-            sizes.extend(names.into_iter().zip(run.strides));
-        }
-        let mut candidates = vec![candidate(&ADD, Params::sizes(&sizes)?, elements)];
-        if inputs[0] == inputs[1] {
-            candidates.push(candidate(&SAME, Params::sizes(&common)?, elements));
-            if elements.is_multiple_of(FOUR) {
-                candidates.push(candidate(&QUADS, Params::sizes(&common)?, elements / FOUR));
-            }
-        }
-        Ok(candidates)
     }
 }

@@ -6,15 +6,10 @@
 //! more where a last window that starts on the input hangs over.
 //! Definition: `torch.nn.functional.avg_pool2d`.
 
-use super::{Candidate, Op, pool, required};
+use super::op::{Op, required};
+use super::pool::pooled_size;
 use crate::error::ShapeError;
-use crate::kernel::{Kernel, Params};
 use crate::shape::{Shape, Window};
-
-static AVG_POOL2D: Kernel = crate::kernel!("avg_pool2d", [&[]]);
-
-/// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&AVG_POOL2D];
 
 /// The parameters of an average pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +29,10 @@ impl AvgPool2d {
     }
 
     /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
-    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+    pub(crate) fn checked(
+        &self,
+        inputs: &[&Shape],
+    ) -> Result<([usize; 4], [usize; 2]), ShapeError> {
         let [x] = required(self, inputs)?;
         let x = x.nchw("x")?;
         let [dilation_y, dilation_x] = self.window.dilation;
@@ -45,7 +43,7 @@ impl AvgPool2d {
                 value: format!("{dilation_y}x{dilation_x}"),
             });
         }
-        Ok((x, pool::pooled_size(&self.window, self.ceil_mode, [x[2], x[3]])?))
+        Ok((x, pooled_size(&self.window, self.ceil_mode, [x[2], x[3]])?))
     }
 }
 
@@ -70,18 +68,5 @@ impl Op for AvgPool2d {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
-    }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let (x, output) = self.checked(inputs)?;
-        Ok(vec![pool::candidate(&self.window, x, output, |window, x, output, tensors| {
-            let [[top, bottom], [left, right]] = window.resolve_padding()?;
-            let params = Params::planes(x, output)?
-                .window(window)?
-                .size("padded_height", top + x[2] + bottom)?
-                .size("padded_width", left + x[3] + right)?
-                .size("count_include_pad", usize::from(self.count_include_pad))?;
-            pool::call(&AVG_POOL2D, params, window, x, output, tensors)
-        })?])
     }
 }

@@ -4,21 +4,10 @@
 //! `y = (x - running_mean) / sqrt(running_var + eps) * weight + bias`, each of the four by channel.
 //! Definition: `torch.nn.functional.batch_norm` with `training=False`.
 
-use super::activation::ELEMENTS_PER_INVOCATION;
-use super::{Activation, Candidate, Op, required};
+use super::activation::Activation;
+use super::op::{Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
-use crate::shape::Shape;
-
-static BATCH_NORM: Kernel = crate::kernel!("batch_norm", [&[]]);
-static QUADS: Kernel =
-    crate::kernel!("batch_norm/quads", [&[]]).made_for(AdapterClass::Software);
-
-/// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&BATCH_NORM, &QUADS];
-
-/// Neighbouring values that `quads` reads at once.
-const VALUES: usize = 4;
+use crate::shape::{Shape, product};
 
 /// The parameters of a batch normalisation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,7 +28,7 @@ impl Default for BatchNorm {
 
 impl BatchNorm {
     /// Sizes of x as `[N, C, values]`.
-    fn checked(&self, inputs: &[&Shape]) -> Result<[usize; 3], ShapeError> {
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<[usize; 3], ShapeError> {
         if !self.eps.is_finite() || self.eps < 0.0 {
             return Err(ShapeError::Parameter {
                 parameter: "eps",
@@ -91,40 +80,5 @@ impl Op for BatchNorm {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         (0..inputs.len()).map(|input| input == 0).collect()
-    }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let [batch, channels, values] = self.checked(inputs)?;
-        let optional = |index| if self.affine { Operand::Input(index) } else { Operand::Absent };
-        let params = Params::sizes(&[
-            ("planes", product("x", &[batch, channels])?),
-            ("channels", channels),
-            ("values", values),
-            ("has_affine", usize::from(self.affine)),
-            ("activation", self.activation.code()),
-        ])?;
-        let candidate = |kernel: &'static Kernel, values: usize| {
-            let grid = [batch, channels, values.div_ceil(ELEMENTS_PER_INVOCATION)];
-            Ok(Candidate::single(KernelCall {
-                kernel,
-                tile: kernel.tiles[0],
-                params: params.clone().float("eps", self.eps),
-                bindings: vec![
-                    ("x", Operand::Input(0)),
-                    ("running_mean", Operand::Input(1)),
-                    ("running_var", Operand::Input(2)),
-                    ("weight", optional(3)),
-                    ("bias", optional(4)),
-                    ("out", Operand::Output),
-                ],
-                grid: Grid::Invocations(product("the grid", &grid)?),
-                trips: ELEMENTS_PER_INVOCATION,
-            }))
-        };
-        let mut candidates = vec![candidate(&BATCH_NORM, values)?];
-        if values.is_multiple_of(VALUES) {
-            candidates.push(candidate(&QUADS, values / VALUES)?);
-        }
-        Ok(candidates)
     }
 }

@@ -6,19 +6,10 @@
 //! `sum_k attention[n,k] * bias[k]`; the attention is taken as it is, whatever its sign or sum.
 //! Definition: Chen et al., "Dynamic Convolution: Attention over Convolution Kernels", CVPR 2020.
 
-use super::conv2d::{Geometry, Weights};
-use super::{Candidate, Conv2d, Op, required};
+use super::conv2d::{Conv2d, Geometry};
+use super::op::{Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, product};
-use crate::shape::Shape;
-
-/// Values of a mixed weight that one workgroup of the shader handles for each sample of its tile.
-const RUN: usize = 256;
-
-static DYNAMIC_CONV2D: Kernel = crate::kernel!("dynamic_conv2d", [&[("S", 4)], &[("S", 1)]]);
-
-/// Shaders of this operator; those of [`Conv2d`] do the rest.
-pub const KERNELS: &[&Kernel] = &[&DYNAMIC_CONV2D];
+use crate::shape::{Shape, product};
 
 /// The parameters of a dynamic convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,16 +19,16 @@ pub struct DynamicConv2d {
 }
 
 /// The sizes of a dynamic convolution, checked.
-struct Checked {
-    geometry: Geometry,
+pub(crate) struct Checked {
+    pub geometry: Geometry,
     /// Weights in the bank.
-    kernels: usize,
+    pub kernels: usize,
     /// Elements of one of them.
-    weight_elements: usize,
+    pub weight_elements: usize,
 }
 
 impl DynamicConv2d {
-    fn checked(&self, inputs: &[&Shape]) -> Result<Checked, ShapeError> {
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Checked, ShapeError> {
         let [x, attention, weight] = required(self, inputs)?;
         if self.conv.residual {
             let (parameter, must) = ("residual", "false in a dynamic convolution");
@@ -56,34 +47,6 @@ impl DynamicConv2d {
             bias.expect("bias", 1, "output channels", out, || format!("weight is {weight}"))?;
         }
         Ok(Checked { geometry, kernels, weight_elements: product("weight", &dims)? })
-    }
-}
-
-impl Checked {
-    /// Mixes the bank of input `bank`, kernels of `elements` values each, into a scratch buffer.
-    fn mix(&self, bank: usize, elements: usize, scratch: usize) -> Result<KernelCall, ShapeError> {
-        let batch = self.geometry.batch;
-        // Samples share what is read from the bank; a single one would waste the rest of a wide tile.
-        let [wide, narrow] = [DYNAMIC_CONV2D.tiles[0], DYNAMIC_CONV2D.tiles[1]];
-        let tile = if batch > 1 { wide } else { narrow };
-        let samples = tile.iter().map(|&(_, size)| size as usize).product();
-        let runs = elements.div_ceil(RUN);
-        Ok(KernelCall {
-            kernel: &DYNAMIC_CONV2D,
-            tile,
-            params: Params::sizes(&[
-                ("batch", batch),
-                ("kernels", self.kernels),
-                ("elements", elements),
-            ])?,
-            bindings: vec![
-                ("attention", Operand::Input(1)),
-                ("bank", Operand::Input(bank)),
-                ("out", Operand::Scratch(scratch)),
-            ],
-            grid: Grid::Workgroups(product("the grid", &[batch.div_ceil(samples), runs])?),
-            trips: self.kernels,
-        })
     }
 }
 
@@ -118,32 +81,5 @@ impl Op for DynamicConv2d {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         (0..inputs.len()).map(|input| input < 2).collect()
-    }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let checked = self.checked(inputs)?;
-        let Geometry { batch, out_channels, .. } = checked.geometry;
-        let mut scratch = vec![product("the mixed weights", &[batch, checked.weight_elements])?];
-        let mut mixes = vec![checked.mix(2, checked.weight_elements, 0)?];
-        let mut bias = Operand::Absent;
-        if self.conv.bias {
-            scratch.push(product("the mixed biases", &[batch, out_channels])?);
-            mixes.push(checked.mix(3, out_channels, 1)?);
-            bias = Operand::Scratch(1);
-        }
-        let ways = checked.geometry.ways(
-            Operand::Scratch(0),
-            [bias, Operand::Absent],
-            Weights::PerSample,
-            scratch.len(),
-        )?;
-        let candidate = |way: Candidate| Candidate {
-            name: format!("dynamic_conv2d+{}", way.name),
-            scratch: scratch.iter().copied().chain(way.scratch).collect(),
-            calls: mixes.iter().cloned().chain(way.calls).collect(),
-            // The weights are mixed anew in each run.
-            once: 0,
-        };
-        Ok(ways.into_iter().map(candidate).collect())
     }
 }

@@ -5,16 +5,9 @@
 //! `y[n, c, i*sh - ph + kh*dh, j*sw - pw + kw*dw]`, and dropped in the padding; a pixel that no window
 //! covers is zero. Definition: `torch.nn.functional.fold`.
 
-use super::activation::ELEMENTS_PER_INVOCATION;
-use super::{Candidate, Op, required};
+use super::op::{Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params, nested, product};
-use crate::shape::{Shape, Window, divide};
-
-static FOLD: Kernel = crate::kernel!("fold", [&[]]);
-
-/// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&FOLD];
+use crate::shape::{Shape, Window, divide, product};
 
 /// The parameters of a folding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +20,10 @@ pub struct Fold {
 
 impl Fold {
     /// Sizes of the output and positions of the window on it: `[N, C, H, W]`, `[H', W']`.
-    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+    pub(crate) fn checked(
+        &self,
+        inputs: &[&Shape],
+    ) -> Result<([usize; 4], [usize; 2]), ShapeError> {
         let [x] = required(self, inputs)?;
         let [batch, rows, _] = x.array("x", "[N, C*Kh*Kw, L]")?;
         let [height, width] = self.output_size;
@@ -46,17 +42,6 @@ impl Fold {
             format!("the window has {down}x{across} positions on an output of {height}x{width}")
         })?;
         Ok(([batch, channels, height, width], positions))
-    }
-
-    fn params(&self, elements: usize, positions: [usize; 2]) -> Result<Params, ShapeError> {
-        Params::sizes(&[
-            ("elements", elements),
-            ("height", self.output_size[0]),
-            ("width", self.output_size[1]),
-            ("positions_y", positions[0]),
-            ("positions_x", positions[1]),
-        ])?
-        .window(&self.window)
     }
 }
 
@@ -83,19 +68,5 @@ impl Op for Fold {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
-    }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let (output, positions) = self.checked(inputs)?;
-        let elements = Shape::from(output).elements()?;
-        let [kernel_height, kernel_width] = self.window.kernel_size;
-        Ok(vec![Candidate::single(KernelCall {
-            kernel: &FOLD,
-            tile: FOLD.tiles[0],
-            params: self.params(elements, positions)?,
-            bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-            grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
-            trips: nested(&[ELEMENTS_PER_INVOCATION, kernel_height, kernel_width]),
-        })])
     }
 }

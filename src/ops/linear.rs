@@ -4,22 +4,10 @@
 //! included: `y[.., o] = bias[o] + sum_i x[.., i] * weight[o, i]`.
 //! Definition: `torch.nn.functional.linear`.
 
-use super::{Activation, Candidate, Op, required};
+use super::activation::Activation;
+use super::op::{Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, Tile, product};
 use crate::shape::Shape;
-
-/// Rows of x that one invocation or workgroup shares a weight among (a `vec4` in the shaders).
-const ROWS: usize = 4;
-
-/// Lanes that share a sum in `linear/reduce`.
-const LANES: usize = 64;
-
-static LINEAR: Kernel = crate::kernel!("linear", [&[("T", 8)], &[("T", 2)]]);
-static REDUCE: Kernel = crate::kernel!("linear/reduce", [&[("T", 4)]]).made_for(AdapterClass::Gpu);
-
-/// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&LINEAR, &REDUCE];
 
 /// The parameters of a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,15 +19,15 @@ pub struct Linear {
 }
 
 /// x as `[rows, in_features]`, the output as `[rows, out_features]`.
-struct Sizes {
-    rows: usize,
-    in_features: usize,
-    out_features: usize,
-    output: Shape,
+pub(crate) struct Sizes {
+    pub rows: usize,
+    pub in_features: usize,
+    pub out_features: usize,
+    pub output: Shape,
 }
 
 impl Linear {
-    fn checked(&self, inputs: &[&Shape]) -> Result<Sizes, ShapeError> {
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Sizes, ShapeError> {
         let [x, weight] = required(self, inputs)?;
         let Some((&in_features, leading)) = x.dims().split_last() else {
             return Err(ShapeError::Rank { tensor: "x", expected: "[*, I]", found: x.clone() });
@@ -56,14 +44,6 @@ impl Linear {
         let output = Shape::new([leading, &[out_features]].concat());
         output.elements()?;
         Ok(Sizes { rows: leading.iter().product(), in_features, out_features, output })
-    }
-}
-
-impl Sizes {
-    /// A tile of features for each block of rows: an invocation or a workgroup each.
-    fn blocks(&self, tile: Tile) -> Result<usize, ShapeError> {
-        let features = tile.iter().map(|&(_, size)| size as usize).product();
-        product("the grid", &[self.rows.div_ceil(ROWS), self.out_features.div_ceil(features)])
     }
 }
 
@@ -99,46 +79,5 @@ impl Op for Linear {
         } else {
             Vec::new()
         }
-    }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let sizes = self.checked(inputs)?;
-        let bias = if self.bias { Operand::Input(2) } else { Operand::Absent };
-        let params = Params::sizes(&[
-            ("rows", sizes.rows),
-            ("in_features", sizes.in_features),
-            ("out_features", sizes.out_features),
-            ("has_bias", usize::from(self.bias)),
-            ("activation", self.activation.code()),
-        ])?;
-        let candidate = |kernel, tile, grid, lanes| {
-            Candidate::single(KernelCall {
-                kernel,
-                tile,
-                params: params.clone(),
-                bindings: vec![
-                    ("x", Operand::Input(0)),
-                    ("weight", Operand::Input(1)),
-                    ("bias", bias),
-                    ("out", Operand::Output),
-                ],
-                grid,
-                trips: sizes.in_features.div_ceil(lanes),
-            })
-        };
-        let [wide, narrow] = [LINEAR.tiles[0], LINEAR.tiles[1]];
-        let mut candidates = Vec::new();
-        for tile in [narrow, wide] {
-            candidates.push(candidate(&LINEAR, tile, Grid::Invocations(sizes.blocks(tile)?), 1));
-        }
-        // With few rows the general kernel leaves most of a GPU idle, and sums are long enough to share. The longest
-        // ones have to be shared whatever the rows.
-        let few = sizes.rows <= ROWS && sizes.in_features >= LANES;
-        if few || sizes.in_features > MOST_TRIPS {
-            let tile = REDUCE.tiles[0];
-            let grid = Grid::Workgroups(sizes.blocks(tile)?);
-            candidates.push(candidate(&REDUCE, tile, grid, LANES));
-        }
-        Ok(candidates)
     }
 }

@@ -5,15 +5,10 @@
 //! last window that starts on the input hangs over.
 //! Definition: `torch.nn.functional.max_pool2d`.
 
-use super::{Candidate, Op, pool, required};
+use super::op::{Op, required};
+use super::pool::pooled_size;
 use crate::error::ShapeError;
-use crate::kernel::{Kernel, Params};
 use crate::shape::{Shape, Window};
-
-static MAX_POOL2D: Kernel = crate::kernel!("max_pool2d", [&[]]);
-
-/// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&MAX_POOL2D];
 
 /// The parameters of a maximum pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +26,13 @@ impl MaxPool2d {
     }
 
     /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
-    fn checked(&self, inputs: &[&Shape]) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+    pub(crate) fn checked(
+        &self,
+        inputs: &[&Shape],
+    ) -> Result<([usize; 4], [usize; 2]), ShapeError> {
         let [x] = required(self, inputs)?;
         let x = x.nchw("x")?;
-        Ok((x, pool::pooled_size(&self.window, self.ceil_mode, [x[2], x[3]])?))
+        Ok((x, pooled_size(&self.window, self.ceil_mode, [x[2], x[3]])?))
     }
 }
 
@@ -60,13 +58,5 @@ impl Op for MaxPool2d {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
-    }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let (x, output) = self.checked(inputs)?;
-        Ok(vec![pool::candidate(&self.window, x, output, |window, x, output, tensors| {
-            let params = Params::planes(x, output)?.window(window)?;
-            pool::call(&MAX_POOL2D, params, window, x, output, tensors)
-        })?])
     }
 }

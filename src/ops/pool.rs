@@ -1,68 +1,7 @@
-//! What average and maximum pooling share: where windows lie, and how large ones are done.
+//! Where the windows of average and maximum pooling lie.
 
-use super::conv2d::PIXELS;
-use super::{Candidate, call_name};
 use crate::error::ShapeError;
-use crate::kernel::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, nested, product};
-use crate::shape::{Padding, Window};
-
-/// A pooling of planes of x `[N, C, H, W]` by a kernel whose calls `call` makes: of a window, from a tensor of these sizes
-/// to an output of this height and width. A window of more than [`MOST_TRIPS`] places is done along the height first, and
-/// then along the width, which gives the same mean or maximum.
-pub(crate) fn candidate(
-    window: &Window,
-    x: [usize; 4],
-    output: [usize; 2],
-    call: impl Fn(&Window, [usize; 4], [usize; 2], [Operand; 2]) -> Result<KernelCall, ShapeError>,
-) -> Result<Candidate, ShapeError> {
-    let whole = call(window, x, output, [Operand::Input(0), Operand::Output])?;
-    if whole.trips <= MOST_TRIPS {
-        return Ok(Candidate::single(whole));
-    }
-    let [[top, bottom], [left, right]] = window.resolve_padding()?;
-    let along = |axis: usize, padding| {
-        let only = |sizes: [usize; 2]| if axis == 0 { [sizes[0], 1] } else { [1, sizes[1]] };
-        Window {
-            kernel_size: only(window.kernel_size),
-            stride: only(window.stride),
-            padding,
-            dilation: only(window.dilation),
-        }
-    };
-    let down = along(0, Padding::Explicit { top, left: 0, bottom, right: 0 });
-    let across = along(1, Padding::Explicit { top: 0, left, bottom: 0, right });
-    let [batch, channels, _, width] = x;
-    let between = Operand::Scratch(0);
-    Ok(Candidate {
-        name: format!("{}/separable", call_name(&whole)),
-        scratch: vec![product("the pooled columns", &[batch, channels, output[0], width])?],
-        calls: vec![
-            call(&down, x, [output[0], width], [Operand::Input(0), between])?,
-            call(&across, [batch, channels, output[0], width], output, [between, Operand::Output])?,
-        ],
-        once: 0,
-    })
-}
-
-/// One dispatch of a kernel that pools four neighbouring pixels of an output row in each invocation.
-pub(crate) fn call(
-    kernel: &'static Kernel,
-    params: Params,
-    window: &Window,
-    [batch, channels, ..]: [usize; 4],
-    [height, width]: [usize; 2],
-    [x, out]: [Operand; 2],
-) -> Result<KernelCall, ShapeError> {
-    let grid = [batch, channels, height, width.div_ceil(PIXELS)];
-    Ok(KernelCall {
-        kernel,
-        tile: kernel.tiles[0],
-        params,
-        bindings: vec![("x", x), ("out", out)],
-        grid: Grid::Invocations(product("the grid", &grid)?),
-        trips: nested(&window.kernel_size),
-    })
-}
+use crate::shape::Window;
 
 /// Positions of a pooling window on an input of this height and width.
 ///

@@ -6,19 +6,9 @@
 //! Definition: `torch.softmax(x / T, axis)`; the temperature is that of Chen et al., "Dynamic Convolution:
 //! Attention over Convolution Kernels", CVPR 2020.
 
-use super::{Candidate, Op, required};
+use super::op::{Op, required};
 use crate::error::ShapeError;
-use crate::kernel::{AdapterClass, Grid, Kernel, KernelCall, Operand, Params, product};
 use crate::shape::Shape;
-
-static SOFTMAX: Kernel = crate::kernel!("softmax", [&[]]);
-static ROW: Kernel = crate::kernel!("softmax/row", [&[]]).made_for(AdapterClass::Gpu);
-
-/// Shaders of this operator.
-pub const KERNELS: &[&Kernel] = &[&SOFTMAX, &ROW];
-
-/// Lanes that share a row in `softmax/row`; each needs a value.
-const LANES: usize = 64;
 
 /// The parameters of a softmax.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,10 +26,10 @@ impl Default for Softmax {
 }
 
 /// x as `[outer, length, inner]`.
-struct Rows {
-    outer: usize,
-    length: usize,
-    inner: usize,
+pub(crate) struct Rows {
+    pub outer: usize,
+    pub length: usize,
+    pub inner: usize,
 }
 
 impl Softmax {
@@ -49,7 +39,7 @@ impl Softmax {
         from_last.checked_add_signed(self.axis).filter(|&axis| axis < x.rank())
     }
 
-    fn checked(&self, inputs: &[&Shape]) -> Result<Rows, ShapeError> {
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Rows, ShapeError> {
         let [x] = required(self, inputs)?;
         if x.rank() == 0 {
             let expected = "of at least one dimension";
@@ -98,28 +88,5 @@ impl Op for Softmax {
         let [x] = inputs else { return Vec::new() };
         let cut = x.rank() > 1 && self.axis_of(x).is_some_and(|axis| axis > 0);
         if cut { vec![true] } else { Vec::new() }
-    }
-
-    fn candidates(&self, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
-        let Rows { outer, length, inner } = self.checked(inputs)?;
-        let rows = product("the grid", &[outer, inner])?;
-        let params = Params::sizes(&[("rows", rows), ("length", length), ("inner", inner)])?
-            .float("temperature", self.temperature);
-        // The largest value, the sum, and the quotients: each value is visited three times.
-        let candidate = |kernel: &'static Kernel, grid, lanes| {
-            Candidate::single(KernelCall {
-                kernel,
-                tile: kernel.tiles[0],
-                params: params.clone(),
-                bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
-                grid,
-                trips: 3 * length.div_ceil(lanes),
-            })
-        };
-        let mut candidates = vec![candidate(&SOFTMAX, Grid::Invocations(rows), 1)];
-        if length >= LANES {
-            candidates.push(candidate(&ROW, Grid::Workgroups(rows), LANES));
-        }
-        Ok(candidates)
     }
 }

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use super::constant::Constant;
 use super::graph::{Action, Plan, Source, Value};
 use crate::error::{Error, Result};
-use crate::ops::{Candidate, Op, Operator};
+use crate::kernels::{self, Candidate, DeviceProfile};
+use crate::ops::{Op, Operator};
 use crate::shape::Shape;
 
 /// Gives the ways to carry out a call on inputs of these shapes.
@@ -237,14 +238,14 @@ impl Plan {
         let Action::Apply(op) = &step.action else { return Ok(Vec::new()) };
         let Some(way) = ways(op, &self.input_shapes(step))?.pop() else { return Ok(Vec::new()) };
         // What is made of the weights once takes their place.
-        let sizes = way.scratch.iter().skip(way.once);
+        let sizes = way.scratch.iter().skip(way.prepack);
         Ok(sizes.map(|&elements| (4 * elements as u64).next_multiple_of(UNIT)).collect())
     }
 }
 
-/// The ways of an operator by itself, without a device.
+/// The candidates of an operator on a software adapter: the device is not known.
 fn candidates(op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
-    op.candidates(shapes).map_err(Error::at(op.name()))
+    kernels::candidates(op, shapes, &DeviceProfile::software()).map_err(Error::at(op.name()))
 }
 
 /// The lowest place of a slot that nobody needs meanwhile, past its end if need be.
@@ -453,7 +454,8 @@ mod tests {
         // Of the three buffers of `b`, beside packed weights, two find room: where c and the last result will be.
         let ways = |op: &Operator, _: &[&Shape]| {
             let scratch = if *op == SIGMOID.into() { vec![999, 64, 65, 129] } else { Vec::new() };
-            Ok(vec![Candidate { name: String::new(), scratch, calls: Vec::new(), once: 1 }])
+            let candidate = Candidate::of_calls(Vec::new(), 0, "");
+            Ok(vec![Candidate { scratch, prepack: 1, ..candidate }])
         };
         let memory = plan.memory_by(u64::MAX, &ways).unwrap();
         assert_eq!(memory.check_by(&plan, &ways), Ok(()));

@@ -128,3 +128,11 @@ pub(crate) fn gcd(a: usize, b: usize) -> usize {
 pub fn to_u32(what: &'static str, value: usize) -> Result<u32> {
     u32::try_from(value).map_err(|_| ShapeError::Overflow { what, bits: 32 })
 }
+
+/// `a * b * ...`, or an overflow error that names `what`: for grids and element counts.
+pub fn product(what: &'static str, factors: &[usize]) -> Result<usize> {
+    factors
+        .iter()
+        .try_fold(1usize, |product, &factor| product.checked_mul(factor))
+        .ok_or(ShapeError::Overflow { what, bits: usize::BITS })
+}

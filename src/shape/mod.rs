@@ -5,7 +5,7 @@ mod error;
 mod window;
 
 pub(crate) use dims::gcd;
-pub use dims::{Shape, divide, to_u32};
+pub use dims::{Shape, divide, product, to_u32};
 pub use error::ShapeError;
 #[doc(hidden)]
 pub use error::count;

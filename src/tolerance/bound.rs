@@ -55,7 +55,8 @@ fn sum_bound(
     value: &Array,
     evaluate: Evaluate<'_>,
 ) -> Result<Vec<f64>> {
-    let (linear, activation) = without_activation(op);
+    let mut linear = op.clone();
+    let activation = linear.epilogue().map_or(Activation::None, std::mem::take);
     let before = match activation {
         Activation::None => value,
         _ => &evaluate(&linear, inputs)?,
@@ -70,24 +71,6 @@ fn sum_bound(
         1.1 * before + activation_bound(activation, value)
     });
     Ok(bound.collect())
-}
-
-/// The operator without its activation, and the activation.
-fn without_activation(op: &Operator) -> (Operator, Activation) {
-    let mut op = op.clone();
-    let slot = match &mut op {
-        Operator::Conv2d(op) => Some(&mut op.activation),
-        Operator::DynamicConv2d(op) => Some(&mut op.conv.activation),
-        Operator::Involution(op) => Some(&mut op.activation),
-        Operator::SpanInvolution(op) => Some(&mut op.involution.activation),
-        Operator::BatchNorm(op) => Some(&mut op.activation),
-        Operator::Activate(op) => Some(&mut op.activation),
-        Operator::Linear(op) => Some(&mut op.activation),
-        Operator::Add(op) => Some(&mut op.activation),
-        _ => None,
-    };
-    let activation = slot.map_or(Activation::None, std::mem::take);
-    (op, activation)
 }
 
 /// The input whose sum is the sum of the absolute values of all terms.

@@ -5,7 +5,8 @@ use super::compare::{Comparison, compare};
 use super::winograd::compare_transformed;
 use crate::error::{Result, count};
 use crate::gpu::{Choice, Gpu};
-use crate::ops::{Operator, winograd};
+use crate::kernels::Tolerance;
+use crate::ops::Operator;
 use crate::tensor::Tensor;
 
 /// Runs one candidate with poisoned surroundings: how far it is off, or what it touched or left out.
@@ -24,8 +25,8 @@ pub fn check_candidate(
         let elements = count(run.disturbed, "element");
         return Ok(Err(format!("{elements} beside the output or the scratch written")));
     }
-    Ok(Ok(match kernel.ends_with(winograd::NAME) {
-        true => compare_transformed(op, inputs, want, &run.output),
-        false => compare(want, &run.output),
+    Ok(Ok(match run.tolerance {
+        Tolerance::Winograd => compare_transformed(op, inputs, want, &run.output),
+        Tolerance::Direct => compare(want, &run.output),
     }))
 }

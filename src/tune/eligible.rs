@@ -3,6 +3,7 @@
 use super::measure::Row;
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu};
+use crate::kernels;
 use crate::ops::{Op, Operator};
 use crate::reference::Array;
 use crate::shape::Shape;
@@ -59,13 +60,13 @@ fn by_general(gpu: &Gpu, op: &Operator, inputs: &[&Tensor]) -> Result<Expected> 
 
 /// The name of the general kernel.
 fn general(op: &Operator, shapes: &[&Shape]) -> Result<String> {
-    let candidates = op.candidates(shapes).map_err(Error::at(op.name()))?;
+    let general = kernels::general(op, shapes).map_err(Error::at(op.name()))?;
     let missing = || Error::UnknownKernel {
         op: op.name(),
         kernel: "the general one".to_owned(),
         known: String::new(),
     };
-    candidates.into_iter().next().map(|candidate| candidate.name).ok_or_else(missing)
+    general.map(|candidate| candidate.name).ok_or_else(missing)
 }
 
 /// Why a candidate may not be chosen: it misses its bound, leaves elements out, writes where it must not, or

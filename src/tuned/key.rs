@@ -30,8 +30,8 @@ impl Key {
         let attributes: Vec<String> =
             op.to_attributes().iter().map(|(name, value)| format!("{name}={value}")).collect();
         let batched = op.batched(shapes);
-        // These two work on rows; to cut them off at a power of two would mix long and short ones.
-        let images = !matches!(op, Operator::Linear(_) | Operator::Softmax(_));
+        // To cut rows off at a power of two would mix long and short ones.
+        let images = !op.works_on_rows();
         let tensors = op.inputs().into_iter().zip(shapes).enumerate();
         let shapes: Vec<String> = tensors
             .map(|(i, (name, shape))| match batched.get(i) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use involution::gpu::shader;
-use involution::kernel::{Grid, KernelCall, Tile};
-use involution::ops::{Candidate, NAMES};
+use involution::kernels::{Candidate, Grid, KernelCall, Tile};
+use involution::ops::NAMES;
 use involution::{Error, Gpu, Limit};
 use involution_check::check_candidate;
 use involution_check::{Case, expected, fixed};

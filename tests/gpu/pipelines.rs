@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 
 use involution::gpu::{Choice, Fault, Gpu, Timer};
-use involution::kernel::AdapterClass;
-use involution::ops::{Activate, Candidate, NAMES, Op, Operator};
+use involution::ops::{Activate, Op, Operator};
 use involution::{Error, Tensor};
 use involution_check::{compare, expected};
 
@@ -110,29 +109,6 @@ fn a_candidate_that_does_not_exist_is_an_error_that_lists_those_that_do() {
         for name in names {
             let choice = Choice::Named(name.clone());
             assert_eq!(gpu.prepare(&op, &uploaded, &choice).unwrap().candidate(), name);
-        }
-    });
-}
-
-/// A device has the operator's candidates that it can run: those made for the other class of adapter first,
-/// and the rest in the operator's order, the preferred one last.
-#[test]
-fn candidates_are_ordered_by_class_of_adapter() {
-    adapters::each(|gpu| {
-        let own = if gpu.adapter().software { AdapterClass::Software } else { AdapterClass::Gpu };
-        for case in NAMES.iter().flat_map(|name| harness::sample(name, 30)) {
-            let shapes: Vec<_> = case.shapes.iter().collect();
-            let described = case.operator.candidates(&shapes).unwrap();
-            let listens = |c: &Candidate| c.calls.iter().any(|call| call.kernel.subgroups);
-            let possible =
-                described.iter().filter(|c| gpu.adapter().subgroup_size >= 8 || !listens(c));
-            let (foreign, rest): (Vec<_>, Vec<_>) = possible.partition(|candidate| {
-                let mut made_for = candidate.calls.iter().filter_map(|call| call.kernel.made_for);
-                made_for.any(|class| class != own)
-            });
-            assert!(!rest.is_empty(), "every candidate is made for other adapters: {case}");
-            let ordered = gpu.candidates(&case.operator, &shapes).unwrap();
-            assert!(ordered.iter().eq(foreign.into_iter().chain(rest)), "{case}");
         }
     });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use involution::gpu::{
     AdapterInfo, Choice, Gpu, GpuTensor, Guarded, Network, Options, Prepared, Timing,
 };
-use involution::kernel::KernelCall;
+use involution::kernels::KernelCall;
 use involution::nn::ConvBnAct;
 use involution::ops::{NAMES, Operator};
 use involution::{Error, Layer, Shape, Tensor};

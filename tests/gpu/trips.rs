@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use involution::gpu::shader;
 use involution::gpu::{Choice, Fault};
-use involution::ops::{self, Conv2d, Linear, Op, Operator, Softmax};
+use involution::kernels;
+use involution::ops::{Conv2d, Linear, Operator, Softmax};
 use involution::{Error, Gpu, Limit, Shape, Tensor};
 use involution_check::verify::{Report, Settings, verify};
 use involution_check::{expected, fixed};
@@ -15,7 +16,7 @@ use crate::adapters;
 /// stands in the shader are not counted.
 fn ended_after(trips: usize) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for kernel in ops::kernels() {
+    for kernel in kernels::all() {
         let text = shader::load(kernel, kernel.tiles[0], &[]).unwrap().text.wgsl;
         let mut replace = |from: &str, to: String| {
             faults.push(Fault { kernel: kernel.name.to_owned(), from: from.to_owned(), to });
@@ -138,8 +139,7 @@ fn the_general_convolution_is_split_over_dispatches() {
     for (channels, dispatches) in [(574, 1), (575, 2), (1149, 3)] {
         let x = Shape::from([1, 2 * channels, 7, 7]);
         let weight = Shape::from([2, channels, 7, 7]);
-        let candidates = Operator::from(conv).candidates(&[&x, &weight]).unwrap();
-        let general = &candidates[0];
+        let general = kernels::general(&conv.into(), &[&x, &weight]).unwrap().unwrap();
         assert_eq!(general.calls.len(), dispatches, "{channels}");
         assert!(general.calls.iter().all(|call| call.trips <= 1 << 15));
         assert_eq!(general.scratch.len(), usize::from(dispatches > 1));

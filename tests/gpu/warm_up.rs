@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use involution::gpu::{Fault, Gpu, Progress};
-use involution::kernel::KernelKey;
+use involution::kernels::{self, KernelKey};
 use involution::nn::ConvBnAct;
-use involution::ops::{NAMES, kernels};
+use involution::ops::NAMES;
 use involution::{Error, Layer};
 
 use crate::networks::{input, state_of};
@@ -15,7 +15,7 @@ use crate::{adapters, harness};
 fn warming_up_compiles_everything() {
     adapters::each(|gpu| {
         let gpu = adapters::fresh(gpu, |_| {});
-        let all: Vec<KernelKey> = kernels()
+        let all: Vec<KernelKey> = kernels::all()
             .into_iter()
             .filter(|kernel| gpu.adapter().subgroup_size >= 8 || !kernel.subgroups)
             .flat_map(|kernel| kernel.tiles.iter().map(move |&tile| KernelKey { kernel, tile }))

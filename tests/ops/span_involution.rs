@@ -1,9 +1,7 @@
 use std::collections::BTreeSet;
 
-use involution::kernel::AdapterClass;
-use involution::ops::{
-    Activation, Candidate, ChannelOrder, Conv2d, Involution, Op, SpanInvolution,
-};
+use involution::kernels::{DeviceProfile, candidates};
+use involution::ops::{Activation, ChannelOrder, Conv2d, Involution, SpanInvolution};
 use involution::reference::Array;
 use involution::{Padding, Shape, ShapeError, Window};
 
@@ -91,19 +89,18 @@ fn a_kernel_is_made_for_each_position() {
     }
 }
 
-/// The ways in their order: what is preferred on a GPU is the last that is not made for software adapters.
+/// The candidates in their order: a GPU prefers the last that is not made for software adapters.
 #[test]
 fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_always() {
-    let ways = |groups: usize, channels: usize, terms: usize| -> Vec<(String, bool)> {
+    let names = |device: &str, groups: usize, channels: usize, terms: usize| -> Vec<String> {
         let maps = 9 * groups;
         let shapes = [[2, channels, 8, 8], [2, terms, 8, 8], [maps, terms, 1, 1]].map(Shape::from);
         let shapes: Vec<&Shape> = shapes.iter().collect();
-        let software = |way: &Candidate| {
-            way.calls.iter().any(|call| call.kernel.made_for == Some(AdapterClass::Software))
-        };
         let involution = Involution { groups, ..plain().involution };
-        let ways = SpanInvolution { involution, bias: false }.candidates(&shapes).unwrap();
-        ways.iter().map(|way| (way.name.clone(), software(way))).collect()
+        let op = SpanInvolution { involution, bias: false }.into();
+        let profile = DeviceProfile::described(device).unwrap();
+        let candidates = candidates(&op, &shapes, &profile).unwrap();
+        candidates.into_iter().map(|candidate| candidate.name).collect()
     };
     for (groups, channels, terms, general, software) in [
         (2, 6, 4, "span_involution[C=4]", "span_involution/quads[K=3,S=1,R=2]"),
@@ -118,13 +115,15 @@ fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_alway
         // Many channels make the kernel, which a convolution that holds them does faster.
         (8, 24, 64, "span_involution[C=4]", "conv2d/held_quads+involution/held_quads[K=3,S=1,R=2]"),
     ] {
-        let ways = ways(groups, channels, terms);
-        let for_gpus = ways.iter().rev().find(|(_, software)| !software).unwrap();
-        assert_eq!(ways[0].0, general);
-        assert_eq!(for_gpus.0, "conv2d/pointwise[T=16]+involution/row[C=8]");
-        assert_eq!(ways[ways.len() - 1], (software.to_owned(), true));
-        let names: BTreeSet<&String> = ways.iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), ways.len());
+        let on_software = names("software", groups, channels, terms);
+        let on_gpus = names("nvidia", groups, channels, terms);
+        assert_eq!(on_software[0], general);
+        assert_eq!(on_gpus[on_gpus.len() - 1], "conv2d/pointwise[T=16]+involution/row[C=8]");
+        assert_eq!(on_software[on_software.len() - 1], software);
+        let distinct = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
+        let count = on_software.len();
+        assert_eq!(distinct(on_software.clone()), distinct(on_gpus));
+        assert_eq!(distinct(on_software).len(), count);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use involution::ops::{Activation, Add, Candidate, Conv2d, Operator};
+use involution::kernels::Candidate;
+use involution::ops::{Activation, Add, Conv2d, Operator};
 use involution::plan::{Action, Builder, Memory, Place, Source, Value};
 use involution::{Plan, Shape, reference};
 
@@ -153,8 +154,8 @@ fn simulate(plan: &Plan, memory: &Memory) -> Result<u64, String> {
 /// A way with scratch: a buffer as large as the input, and one of half that.
 fn with_scratch(_: &Operator, shapes: &[&Shape]) -> involution::Result<Vec<Candidate>> {
     let elements: usize = shapes[0].dims().iter().product();
-    let (name, scratch) = (String::new(), vec![elements, elements.div_ceil(2)]);
-    Ok(vec![Candidate { name, scratch, calls: Vec::new(), once: 0 }])
+    let scratch = vec![elements, elements.div_ceil(2)];
+    Ok(vec![Candidate { scratch, ..Candidate::of_calls(Vec::new(), 0, "") }])
 }
 
 fn check_memory(plan: &Plan) -> Result<(), String> {

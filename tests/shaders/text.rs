@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use involution::Error;
 use involution::gpu::shader;
-use involution::kernel::{Kernel, Tile};
+use involution::kernels::{Kernel, Tile};
 pub use involution::shaders::text::Text;
 use involution::shaders::text::{DEFINED, DEVICE_NAMES};
 use involution::shaders::{FRAGMENTS, text};
@@ -106,7 +106,7 @@ fn imported(file: &str) -> BTreeSet<&'static str> {
 fn made_up(source: String) -> Kernel {
     const TILES: &[Tile] = &[&[("T", 8)]];
     let source = source.leak();
-    Kernel { name: "made_up", source, tiles: TILES, subgroups: false, made_for: None }
+    Kernel { name: "made_up", source, tiles: TILES, subgroups: false }
 }
 
 const BODY: &str = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;

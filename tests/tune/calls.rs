@@ -31,7 +31,7 @@ pub fn names(gpu: &Gpu, op: &Operator, shapes: &[Shape]) -> (Vec<String>, Vec<St
     let shapes = views(shapes);
     let fixed = gpu.fixed_candidates(op, &shapes).unwrap();
     let now = gpu.candidates(op, &shapes).unwrap();
-    let names = |candidates: Vec<involution::ops::Candidate>| {
+    let names = |candidates: Vec<involution::kernels::Candidate>| {
         candidates.into_iter().map(|candidate| candidate.name).collect()
     };
     (names(fixed), names(now))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use involution::gpu::{Choice, GpuTensor};
+use involution::kernels::{self, DeviceProfile};
 use involution::ops::{Activation, Attributes, NAMES, Op, Operator};
 use involution::{Error, Gpu, Shape, StateDict, Tensor, reference};
 use serde::Serialize;
@@ -129,7 +130,8 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let (op, inputs) = build(name, &args.attributes, &tensors)?;
     let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
     // Whatever is wrong with the call is said before a device is opened.
-    let candidates = op.candidates(&shapes).map_err(Error::at(op.name()))?;
+    let candidates = kernels::candidates(&op, &shapes, &DeviceProfile::software())
+        .map_err(Error::at(op.name()))?;
     let runner = flags.open()?;
     let (result, kernel) = match &runner {
         Runner::Gpu(gpu) => on_gpu(gpu, &op, &inputs, args.kernel.clone())?,

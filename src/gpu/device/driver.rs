@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::adapter::{AdapterInfo, Wanted, announce, choose, describe, instance, limits_of, lower};
 use super::options::Options;
+use super::profile::profile;
 use crate::error::{Error, Result};
+use crate::kernels::DeviceProfile;
 
 /// The optional features that are asked for where an adapter has them.
 const WANTED_FEATURES: wgpu::Features =
@@ -28,8 +30,8 @@ pub(crate) struct Driver {
     pub info: AdapterInfo,
     /// Whether the host can write and read tensors where they lie.
     pub in_place: bool,
-    /// Whether kernels may use integers of 64 bits.
-    pub int64: bool,
+    /// What kernels are chosen by; how long loops may be is not known yet.
+    pub profile: DeviceProfile,
     reports: Arc<Reports>,
     unanswered: Unanswered,
 }
@@ -95,9 +97,9 @@ impl Driver {
         }));
         announce(&info);
         let in_place = device.features().contains(WANTED_OF_SOFTWARE);
-        let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+        let profile = profile(&adapter, &device, &limits);
         let unanswered = Unanswered::default();
-        Ok(Driver { device, queue, limits, info, in_place, int64, reports, unanswered })
+        Ok(Driver { device, queue, limits, info, profile, in_place, reports, unanswered })
     }
 
     /// An error where the device is gone, has complained outside of any call, or has answered by now what an earlier call

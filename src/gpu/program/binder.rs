@@ -11,8 +11,8 @@ use super::super::split::Chunk;
 use super::dispatch::{Dispatch, fold};
 use super::pipelines::{Pipeline, Pipelines};
 use crate::error::{Error, Result};
-use crate::kernel::{KernelCall, Operand};
-use crate::ops::{Candidate, Op, Operator};
+use crate::kernels::{Candidate, KernelCall, Operand};
+use crate::ops::{Op, Operator};
 use crate::shape::Shape;
 
 /// Dispatches, and what must stay lent as long as their bind groups name it.
@@ -27,7 +27,7 @@ pub(crate) struct Bound {
 /// Bytes of what stands in for a tensor that is not given: the largest element that kernels read.
 const NOTHING: u64 = 16;
 
-/// What the calls that a candidate makes [once](crate::ops::Candidate::once) have written: the first of its
+/// What the calls of a candidate's [prepacking](Candidate::prepack) have written: the first of its
 /// scratch buffers, with their bytes.
 pub(crate) type Packed = (Arc<Lease>, u64);
 
@@ -105,7 +105,7 @@ impl<'a> Binder<'a> {
         let batched = op.batched(shapes);
         let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
         for (index, chunk) in chunks.iter().enumerate() {
-            let Candidate { scratch, calls, once, .. } = &chunk.candidate;
+            let Candidate { scratch, calls, prepack, .. } = &chunk.candidate;
             let room = room.get(index).or(room.last()).map_or(&[][..], Vec::as_slice);
             let scratch = self.scratch(op.name(), scratch, ready, room, output.slack)?;
             let tensor = |tensor: &GpuTensor, batched: bool| {
@@ -125,10 +125,10 @@ impl<'a> Binder<'a> {
                 Operand::Scratch(i) => scratch.get(i).cloned(),
                 Operand::Absent => Some((absent.clone(), 0, NOTHING)),
             };
-            let made = if ready.is_empty() { 0 } else { *once };
+            let made = if ready.is_empty() { 0 } else { *prepack };
             for (place, call) in calls.iter().enumerate().skip(made) {
                 // Weights are small beside activations.
-                let work = if place < *once { Duration::ZERO } else { chunk.work };
+                let work = if place < *prepack { Duration::ZERO } else { chunk.work };
                 self.call(call, work, &window)?;
                 self.calls.push(self.pushed);
             }

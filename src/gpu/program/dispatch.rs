@@ -8,7 +8,7 @@ use super::super::device::context::Context;
 use super::super::device::timestamps::{Queries, Timing};
 use super::pipelines::Pipeline;
 use crate::error::{Error, Limit, Result};
-use crate::kernel::{Grid, KernelCall};
+use crate::kernels::{Grid, KernelCall};
 
 /// One dispatch, ready to be recorded.
 #[derive(Debug, Clone)]
@@ -149,13 +149,15 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::ops::{Activate, Op};
+    use crate::kernels::general;
+    use crate::ops::Activate;
     use crate::shape::Shape;
 
     /// What `fold` makes of so many workgroups of a size.
     fn folded(groups: usize, workgroup_size: u32) -> Result<[u32; 3]> {
-        let ways = Activate::default().candidates(&[&Shape::from([1])]).unwrap();
-        let call = KernelCall { grid: Grid::Workgroups(groups), ..ways[0].calls[0].clone() };
+        let op = Activate::default().into();
+        let general = general(&op, &[&Shape::from([1])]).unwrap().unwrap();
+        let call = KernelCall { grid: Grid::Workgroups(groups), ..general.calls[0].clone() };
         fold(&call, workgroup_size, &wgpu::Limits::default())
     }
 

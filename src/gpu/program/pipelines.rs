@@ -13,7 +13,7 @@ use super::super::shader::{self, Shader};
 use super::pipeline_cache::PipelineCache;
 use super::slots::Slots;
 use crate::error::{Error, Limit, Result};
-use crate::kernel::KernelKey;
+use crate::kernels::KernelKey;
 use crate::shaders::text::DEVICE_NAMES;
 
 /// A compiled kernel.
@@ -77,7 +77,7 @@ fn compile(
     KernelKey { kernel, tile }: KernelKey,
 ) -> Result<Pipeline> {
     let driver = &context.driver;
-    let names = if driver.int64 { DEVICE_NAMES } else { &[] };
+    let names = if driver.profile.shader_int64 { DEVICE_NAMES } else { &[] };
     let mut text = shader::expand(kernel, tile, names)?;
     for fault in context.options.testing.faults.iter().filter(|fault| fault.kernel == kernel.name) {
         if !text.wgsl.contains(&fault.from) {

@@ -10,12 +10,12 @@ use super::binder::Binder;
 use super::dispatch::record;
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
-use crate::kernel::{Grid, Kernel, KernelCall, Operand, Params};
+use crate::kernels::{Grid, Kernel, KernelCall, Operand, Params};
 use crate::shape::Shape;
 use crate::tensor::{AsView, Tensor};
 
 /// Counts its iterations.
-pub(crate) static TRIPS: Kernel = crate::kernel!("limits/trips", [&[]]);
+pub(crate) static TRIPS: Kernel = crate::kernels::kernel!("limits/trips", [&[]]);
 
 /// Names the test in errors.
 const LIMITS: &str = "limits";

@@ -15,7 +15,7 @@ use super::dispatch::{Dispatch, record};
 use super::pipeline_cache;
 use super::pipelines::{Pipeline, Pipelines};
 use crate::error::{Error, Result};
-use crate::kernel::KernelKey;
+use crate::kernels::KernelKey;
 
 /// How far the compiling of kernels has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

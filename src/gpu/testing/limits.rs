@@ -8,14 +8,14 @@ use super::super::handle::Gpu;
 use super::super::program::dispatch::{Dispatch, record, time};
 use super::super::program::trips::TRIPS;
 use crate::error::{Error, Result};
-use crate::kernel::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params};
+use crate::kernels::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params};
 use crate::ops::Cost;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-static COPY: Kernel = crate::kernel!("limits/copy", [&[]]);
-static MULTIPLY_ADD: Kernel = crate::kernel!("limits/multiply_add", [&[]]);
-static LOADS: Kernel = crate::kernel!("limits/loads", [&[]]);
+static COPY: Kernel = crate::kernels::kernel!("limits/copy", [&[]]);
+static MULTIPLY_ADD: Kernel = crate::kernels::kernel!("limits/multiply_add", [&[]]);
+static LOADS: Kernel = crate::kernels::kernel!("limits/loads", [&[]]);
 
 /// Shaders that measure an adapter.
 pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &LOADS, &TRIPS];

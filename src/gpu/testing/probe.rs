@@ -10,7 +10,7 @@ use super::super::program::binder::Bound;
 use super::super::program::dispatch::{Dispatch, time};
 use super::limits::{copying, loading, multiplying};
 use crate::error::{Error, Result, ShapeError};
-use crate::kernel::KernelCall;
+use crate::kernels::KernelCall;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 

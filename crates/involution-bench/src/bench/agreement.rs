@@ -3,6 +3,8 @@
 //! batch.
 
 use involution::gpu::{Choice, GpuTensor};
+use involution::kernels;
+use involution::ops::Op;
 use involution::plan::{Action, Source};
 use involution::{Error, Gpu, Layer, Operator, Plan, Result, Shape, StateDict, Tensor, reference};
 use involution_check::{Expected, compare, expected};
@@ -79,14 +81,11 @@ impl Answer {
     }
 }
 
-/// An operator by the first of its candidates, which takes any shape and is the plainest.
+/// An operator by its general candidate.
 fn general(gpu: &Gpu, op: &Operator, inputs: &[&Tensor]) -> Result<Tensor> {
     let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
-    let candidates = gpu.candidates(op, &shapes)?;
-    let choice = match candidates.first() {
-        Some(candidate) => Choice::Named(candidate.name.clone()),
-        None => Choice::Preferred,
-    };
+    let general = kernels::general(op, &shapes).map_err(Error::at(op.name()))?;
+    let choice = general.map_or(Choice::Preferred, |general| Choice::Named(general.name));
     let tensors: Vec<GpuTensor> =
         inputs.iter().map(|input| gpu.upload(input)).collect::<Result<_>>()?;
     let prepared = gpu.prepare(op, &tensors.iter().collect::<Vec<_>>(), &choice)?;

@@ -1,13 +1,13 @@
 //! What a dispatch *is*: plain data that can be printed, compared and tested without a device.
 //!
-//! An operator describes its work as [`KernelCall`]s. Bindings, workgroup size and the layout of the
+//! A candidate describes its work as [`KernelCall`]s. Bindings, workgroup size and the layout of the
 //! uniform block are stated once, in WGSL; a call names its tensors and its numbers, and the loader
 //! (`gpu::shader`) puts each where the reflected shader wants it. A name too many or too few is an error.
 
 use std::hash::{Hash, Hasher};
 
 use crate::error::ShapeError;
-use crate::shape::{Window, to_u32};
+use crate::shape::{Window, product, to_u32};
 
 /// A WGSL shader of this crate and the sets of tile constants it is shipped with.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,46 +18,38 @@ pub struct Kernel {
     pub source: &'static str,
     /// Values for its `const` lines that may be used; the first is the one in the file.
     pub tiles: &'static [Tile],
-    /// Whether eight neighbouring lanes must hear each other (WebGPU's subgroups).
+    /// Whether it needs subgroups, of [`SUBGROUP_LANES`] lanes at the least.
     pub subgroups: bool,
-    /// The class of adapter that it is made for; on others it is a last resort.
-    pub made_for: Option<AdapterClass>,
 }
 
-/// What adapters differ in most: a kernel that is fast on one class may be slow on the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AdapterClass {
-    /// Lanes of one core: broadcasts are cheap, loads are dear, and barriers very dear.
-    Software,
-    /// Thousands of lanes: loads side by side are cheap, and so are barriers.
-    Gpu,
-}
+/// Neighbouring values that an invocation of most kernels computes (a `vec4` in the shaders).
+pub(crate) const VEC4: usize = 4;
+
+/// Values that one invocation of an elementwise kernel handles (`PER` in `shaders/common/grid.wgsl`).
+pub(crate) const ELEMENTS_PER_INVOCATION: usize = 4;
+
+/// Lanes that hear each other in the kernels that need subgroups.
+pub(crate) const SUBGROUP_LANES: usize = 8;
 
 /// Names and values of the `const` lines of a shader that size its register tile.
 pub type Tile = &'static [(&'static str, u32)];
 
 /// Names a shader file below `shaders/` and lists the tiles that it is shipped with.
-#[macro_export]
-#[doc(hidden)]
 macro_rules! kernel {
     ($name:literal, [$($tile:expr),* $(,)?]) => {
-        $crate::kernel::Kernel {
+        $crate::kernels::Kernel {
             name: $name,
             source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
             tiles: &[$($tile),*],
             subgroups: false,
-            made_for: None,
         }
     };
 }
 
-impl Kernel {
-    /// The same kernel, made for a class of adapter.
-    pub const fn made_for(self, class: AdapterClass) -> Self {
-        Kernel { made_for: Some(class), ..self }
-    }
+pub(crate) use kernel;
 
-    /// The same kernel, in need of subgroups.
+impl Kernel {
+    /// Marks the kernel as one that needs subgroups.
     pub const fn with_subgroups(self) -> Self {
         Kernel { subgroups: true, ..self }
     }
@@ -104,13 +96,13 @@ impl Params {
         ])
     }
 
-    /// The same with one more size.
+    /// Adds a size.
     pub fn size(mut self, name: &'static str, size: usize) -> Result<Self, ShapeError> {
         self.0.push((name, Scalar::U32(to_u32(name, size)?)));
         Ok(self)
     }
 
-    /// The same with the eight numbers of a sliding window added.
+    /// Adds the eight numbers of a sliding window.
     pub fn window(mut self, window: &Window) -> Result<Self, ShapeError> {
         let [[top, _], [left, _]] = window.resolve_padding()?;
         let sizes = Params::sizes(&[
@@ -127,7 +119,7 @@ impl Params {
         Ok(self)
     }
 
-    /// The same with another size under a name that is there.
+    /// Replaces the size of a name that is there.
     pub fn with(mut self, name: &str, size: usize) -> Self {
         for (_, value) in self.0.iter_mut().filter(|(known, _)| *known == name) {
             *value = Scalar::U32(size as u32);
@@ -135,7 +127,7 @@ impl Params {
         self
     }
 
-    /// The same with a float added.
+    /// Adds a float.
     pub fn float(mut self, name: &'static str, value: f32) -> Self {
         self.0.push((name, Scalar::F32(value)));
         self
@@ -214,6 +206,16 @@ impl Hash for KernelKey {
 }
 
 impl KernelCall {
+    /// The kernel with its tile, where it has several: `conv2d/pointwise[T=8]`.
+    pub fn name(&self) -> String {
+        if self.kernel.tiles.len() < 2 {
+            return self.kernel.name.to_owned();
+        }
+        let tile: Vec<_> =
+            self.tile.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{}[{}]", self.kernel.name, tile.join(","))
+    }
+
     /// The pipeline that the call needs.
     pub fn key(&self) -> KernelKey {
         KernelKey { kernel: self.kernel, tile: self.tile }
@@ -228,12 +230,4 @@ pub const MOST_TRIPS: usize = 1 << 15;
 /// inner ones count as often as they run.
 pub fn nested(lengths: &[usize]) -> usize {
     lengths.iter().rev().fold(0, |inner, &length| length.saturating_mul(inner.saturating_add(1)))
-}
-
-/// `a * b * ...`, or an overflow error that names `what`: for grids and element counts.
-pub fn product(what: &'static str, factors: &[usize]) -> Result<usize, ShapeError> {
-    factors
-        .iter()
-        .try_fold(1usize, |product, &factor| product.checked_mul(factor))
-        .ok_or(ShapeError::Overflow { what, bits: usize::BITS })
 }

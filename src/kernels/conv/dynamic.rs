@@ -1,0 +1,71 @@
+//! Dynamic convolution: the weights of each sample are mixed into a scratch buffer, then convolved with.
+
+use super::select;
+use crate::error::ShapeError;
+use crate::kernels::call::{Grid, Kernel, KernelCall, Operand, Params};
+use crate::kernels::candidate::Candidate;
+use crate::kernels::problem::{Problem, Weights};
+use crate::ops::DynamicConv2d;
+use crate::ops::dynamic_conv2d::Checked;
+use crate::shape::{Shape, product};
+
+type Result<T> = std::result::Result<T, ShapeError>;
+
+/// Values of a mixed weight that one workgroup of the shader handles for each sample of its tile.
+const RUN: usize = 256;
+
+static DYNAMIC_CONV2D: Kernel =
+    crate::kernels::kernel!("dynamic_conv2d", [&[("S", 4)], &[("S", 1)]]);
+
+pub const KERNELS: &[&Kernel] = &[&DYNAMIC_CONV2D];
+
+/// Mixes the bank of input `bank`, kernels of `elements` values each, into a scratch buffer.
+fn mix(sizes: &Checked, bank: usize, elements: usize, scratch: usize) -> Result<KernelCall> {
+    let batch = sizes.geometry.batch;
+    // Samples share what is read from the bank; a single one would waste the rest of a wide tile.
+    let [wide, narrow] = [DYNAMIC_CONV2D.tiles[0], DYNAMIC_CONV2D.tiles[1]];
+    let tile = if batch > 1 { wide } else { narrow };
+    let samples = tile.iter().map(|&(_, size)| size as usize).product();
+    let runs = elements.div_ceil(RUN);
+    Ok(KernelCall {
+        kernel: &DYNAMIC_CONV2D,
+        tile,
+        params: Params::sizes(&[
+            ("batch", batch),
+            ("kernels", sizes.kernels),
+            ("elements", elements),
+        ])?,
+        bindings: vec![
+            ("attention", Operand::Input(1)),
+            ("bank", Operand::Input(bank)),
+            ("out", Operand::Scratch(scratch)),
+        ],
+        grid: Grid::Workgroups(product("the grid", &[batch.div_ceil(samples), runs])?),
+        trips: sizes.kernels,
+    })
+}
+
+/// The candidates of the operator: those of the convolution.
+pub fn candidates(op: &DynamicConv2d, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
+    let sizes = op.checked(inputs)?;
+    let [batch, out_channels] = [sizes.geometry.batch, sizes.geometry.out_channels];
+    let mut scratch = vec![product("the mixed weights", &[batch, sizes.weight_elements])?];
+    let mut mixes = vec![mix(&sizes, 2, sizes.weight_elements, 0)?];
+    let mut problem = Problem::new(sizes.geometry, Operand::Scratch(0));
+    problem.weights = Weights::PerSample;
+    if op.conv.bias {
+        scratch.push(product("the mixed biases", &[batch, out_channels])?);
+        mixes.push(mix(&sizes, 3, out_channels, 1)?);
+        problem.bias = Operand::Scratch(1);
+    }
+    problem.scratch = scratch.len();
+    let candidate = |conv: Candidate| Candidate {
+        name: format!("dynamic_conv2d+{}", conv.name),
+        scratch: [&scratch[..], &conv.scratch].concat(),
+        calls: [&mixes[..], &conv.calls].concat(),
+        // The weights are mixed anew in each run.
+        prepack: 0,
+        ..conv
+    };
+    Ok(select::of_problem(&problem)?.into_iter().map(candidate).collect())
+}

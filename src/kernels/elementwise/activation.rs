@@ -1,0 +1,58 @@
+//! Activations: alone, and behind the kernels that leave theirs to another dispatch.
+
+use crate::error::ShapeError;
+use crate::kernels::call::{ELEMENTS_PER_INVOCATION, Grid, Kernel, KernelCall, Operand, Params};
+use crate::kernels::candidate::Candidate;
+use crate::ops::{Activate, Activation, Op};
+use crate::shape::Shape;
+
+static ACTIVATION: Kernel = crate::kernels::kernel!("activation", [&[]]);
+
+pub const KERNELS: &[&Kernel] = &[&ACTIVATION];
+
+/// The activation of a tensor of so many elements.
+fn call(elements: usize, activation: Activation, x: Operand) -> Result<KernelCall, ShapeError> {
+    Ok(KernelCall {
+        kernel: &ACTIVATION,
+        tile: ACTIVATION.tiles[0],
+        params: Params::sizes(&[("elements", elements), ("activation", activation.code())])?,
+        bindings: vec![("x", x), ("out", Operand::Output)],
+        grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),
+        trips: ELEMENTS_PER_INVOCATION,
+    })
+}
+
+/// The candidates of the operator.
+pub fn candidates(op: &Activate, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
+    let elements = op.output_shape(inputs)?.elements()?;
+    Ok(vec![Candidate::general(call(elements, op.activation, Operand::Input(0))?)])
+}
+
+/// Gives candidates their activation where they do no more than clip, which those of subgroups do. They leave their results
+/// in one more scratch buffer, counted from `scratch` on, and the activation goes over that.
+pub fn with_epilogue(
+    candidates: Vec<Candidate>,
+    activation: Activation,
+    output: &Shape,
+    scratch: usize,
+) -> Result<Vec<Candidate>, ShapeError> {
+    let clips = matches!(activation, Activation::None | Activation::Relu | Activation::Relu6);
+    let elements = output.elements()?;
+    let after = |mut candidate: Candidate| {
+        if clips || candidate.requires.subgroup == 0 {
+            return Ok(candidate);
+        }
+        let between = Operand::Scratch(scratch + candidate.scratch.len());
+        candidate.scratch.push(elements);
+        for call in &mut candidate.calls {
+            let outputs = call.bindings.iter_mut().filter(|(_, to)| *to == Operand::Output);
+            for (_, operand) in outputs {
+                *operand = between;
+                call.params = call.params.clone().with("activation", Activation::None.code());
+            }
+        }
+        candidate.calls.push(call(elements, activation, between)?);
+        Ok(candidate)
+    };
+    candidates.into_iter().map(after).collect()
+}

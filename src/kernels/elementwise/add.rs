@@ -1,0 +1,64 @@
+//! Sums of two tensors.
+
+use crate::error::ShapeError;
+use crate::kernels::call::{
+    ELEMENTS_PER_INVOCATION, Grid, Kernel, KernelCall, Operand, Params, VEC4,
+};
+use crate::kernels::candidate::{Candidate, GENERAL, Requires};
+use crate::ops::Add;
+use crate::ops::add::{RUNS, Run};
+use crate::shape::Shape;
+
+static ADD: Kernel = crate::kernels::kernel!("add", [&[]]);
+static SAME: Kernel = crate::kernels::kernel!("add/same", [&[]]);
+static ALIGNED: Kernel = crate::kernels::kernel!("add/quads", [&[]]);
+
+pub const KERNELS: &[&Kernel] = &[&ADD, &SAME, &ALIGNED];
+
+/// Names of the strides of each run of dimensions in `shaders/add.wgsl`, innermost first, and of their sizes; what is left
+/// after all others is the place in the last one, so that its size is not needed.
+const STRIDES: [[&str; 2]; RUNS] = [
+    ["x_stride0", "y_stride0"],
+    ["x_stride1", "y_stride1"],
+    ["x_stride2", "y_stride2"],
+    ["x_stride3", "y_stride3"],
+    ["x_stride4", "y_stride4"],
+    ["x_stride5", "y_stride5"],
+];
+const SIZES: [&str; RUNS - 1] = ["size0", "size1", "size2", "size3", "size4"];
+
+/// The candidates of the operator.
+pub fn candidates(op: &Add, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
+    let (output, mut runs) = op.checked(inputs)?;
+    let elements = output.elements()?;
+    let common = [("elements", elements), ("activation", op.activation.code())];
+    let call = |kernel: &'static Kernel, params, values: usize| KernelCall {
+        kernel,
+        tile: kernel.tiles[0],
+        params,
+        bindings: vec![
+            ("x", Operand::Input(0)),
+            ("y", Operand::Input(1)),
+            ("out", Operand::Output),
+        ],
+        grid: Grid::Invocations(values.div_ceil(ELEMENTS_PER_INVOCATION)),
+        trips: ELEMENTS_PER_INVOCATION,
+    };
+    runs.resize(RUNS, Run { size: 1, strides: [0, 0] });
+    let mut sizes = common.to_vec();
+    sizes.extend(SIZES.into_iter().zip(runs.iter().map(|run| run.size)));
+    for (names, run) in STRIDES.into_iter().zip(&runs) {
+        sizes.extend(names.into_iter().zip(run.strides));
+    }
+    let mut candidates = vec![Candidate::general(call(&ADD, Params::sizes(&sizes)?, elements))];
+    if inputs[0] == inputs[1] {
+        let same = call(&SAME, Params::sizes(&common)?, elements);
+        candidates.push(Candidate::new(same, GENERAL + 1, "tensors of one shape"));
+        if elements.is_multiple_of(VEC4) {
+            let aligned = call(&ALIGNED, Params::sizes(&common)?, elements / VEC4);
+            let candidate = Candidate::new(aligned, GENERAL + 2, "tensors of whole vec4s");
+            candidates.push(candidate.requiring(Requires::SOFTWARE));
+        }
+    }
+    Ok(candidates)
+}

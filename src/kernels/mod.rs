@@ -1,0 +1,27 @@
+//! How a device carries out an operator: the candidates, each with what it requires, its rank and the reason for that.
+//!
+//! Nothing here needs a device: [`candidates`] goes by a [`DeviceProfile`], of one that is there or of one that is only
+//! described.
+
+mod call;
+mod candidate;
+mod conv;
+mod elementwise;
+mod gemm;
+mod involution;
+mod neighbours;
+mod problem;
+mod profile;
+mod rank;
+mod reduce;
+mod select;
+mod span_involution;
+mod unfold;
+
+pub(crate) use call::kernel;
+pub use call::{
+    Grid, Kernel, KernelCall, KernelKey, MOST_TRIPS, Operand, Params, Scalar, Tile, nested,
+};
+pub use candidate::{Candidate, GENERAL, Requires, Tolerance};
+pub use profile::{CooperativeMatrix, DeviceClass, DeviceProfile, MatrixElement, Vendor};
+pub use select::{all, candidates, general};

@@ -1,0 +1,200 @@
+//! Involutions that make their kernel: at once, or as a convolution that stores it and an involution that reads it.
+
+use std::collections::BTreeSet;
+
+use super::call::{Grid, Kernel, KernelCall, Operand, Params, SUBGROUP_LANES, Tile, nested};
+use super::candidate::{Candidate, GENERAL, Requires};
+use super::conv::select;
+use super::elementwise::activation::with_epilogue;
+use super::gemm::input_stationary;
+use super::involution::{
+    ALIGNED_TILES, SCALAR_TILES, TAPS_CHANNELS, TAPS_TRIPS, of_kernel, of_taps, params, taps_grid,
+    taps_kernels,
+};
+use super::problem::Problem;
+use crate::error::ShapeError;
+use crate::ops::SpanInvolution;
+use crate::ops::span_involution::Checked;
+use crate::shape::{Shape, product};
+
+type Result<T> = std::result::Result<T, ShapeError>;
+
+static SPAN_INVOLUTION: Kernel =
+    crate::kernels::kernel!("span_involution", [&[("C", 16)], &[("C", 4)]]);
+static ALIGNED: Kernel =
+    of_taps(crate::kernels::kernel!("span_involution/quads", []), ALIGNED_TILES);
+static SCALAR: Kernel =
+    of_taps(crate::kernels::kernel!("span_involution/singles", []), SCALAR_TILES);
+static PACK: Kernel = crate::kernels::kernel!("span_involution/pack", [&[]]);
+
+pub const KERNELS: &[&Kernel] = &[&SPAN_INVOLUTION, &PACK, &ALIGNED, &SCALAR];
+
+/// Rows of taps in a block of packed weights.
+const PACKED_ROWS: usize = 4;
+
+/// Channels that a kernel is made from, from which on an input-stationary 1x1 convolution that stores the kernel is faster
+/// than making it where it is used.
+const STORED_K: usize = 64;
+
+/// Channels of the narrow tile of `shaders/span_involution.wgsl`.
+const NARROW: usize = 4;
+
+/// The ranks of the candidates that never store the kernel, but for the general one.
+const FUSED: i32 = 100;
+
+/// The ranks of those that store it, where that is faster on software adapters and where it is not.
+const STORED_PREFERRED: i32 = 200;
+const STORED: i32 = GENERAL + 1;
+
+/// The candidates of the operator.
+pub fn candidates(op: &SpanInvolution, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
+    let sizes = op.checked(inputs)?;
+    Ok([vec![general(op, &sizes)?], fused(op, &sizes)?, stored(op, &sizes)?].concat())
+}
+
+/// The inputs that may be missing: bias, scale and shift.
+fn optional(op: &SpanInvolution) -> [Operand; 3] {
+    let affine = 3 + usize::from(op.bias);
+    let given = |is: bool, index| if is { Operand::Input(index) } else { Operand::Absent };
+    let is = op.involution.affine;
+    [given(op.bias, 3), given(is, affine), given(is, affine + 1)]
+}
+
+/// One dispatch that makes the kernel and uses it.
+fn call(
+    op: &SpanInvolution,
+    sizes: &Checked,
+    (kernel, tile): (&'static Kernel, Tile),
+    weight: Operand,
+    grid: usize,
+    trips: usize,
+) -> Result<KernelCall> {
+    let [bias, scale, shift] = optional(op);
+    let made_of = [sizes.span.in_channels, usize::from(op.bias)];
+    Ok(KernelCall {
+        kernel,
+        tile,
+        params: params(&op.involution, sizes.x, sizes.output, made_of)?,
+        bindings: vec![
+            ("x", Operand::Input(0)),
+            ("reduced", Operand::Input(1)),
+            ("weight", weight),
+            ("bias", bias),
+            ("scale", scale),
+            ("shift", shift),
+            ("out", Operand::Output),
+        ],
+        grid: Grid::Invocations(grid),
+        trips,
+    })
+}
+
+fn general(op: &SpanInvolution, sizes: &Checked) -> Result<Candidate> {
+    let Checked { x, output, span } = sizes;
+    let group_channels = x[1] / op.involution.groups;
+    // A wide tile makes each tap for more channels; a narrow one wastes less on small groups.
+    let [wide, narrow] = [SPAN_INVOLUTION.tiles[0], SPAN_INVOLUTION.tiles[1]];
+    let tile = if group_channels > NARROW { wide } else { narrow };
+    let blocks = group_channels.div_ceil(tile[0].1 as usize);
+    let grid = product("the grid", &[x[0], op.involution.groups, blocks, output[0], output[1]])?;
+    let [rows, taps] = op.involution.window.kernel_size;
+    let trips = nested(&[rows, taps, span.in_channels]);
+    let call = call(op, sizes, (&SPAN_INVOLUTION, tile), Operand::Input(2), grid, trips)?;
+    Ok(Candidate::general(call))
+}
+
+/// The candidates that hold the taps of a pixel for its channels, and never store the kernel.
+fn fused(op: &SpanInvolution, sizes: &Checked) -> Result<Vec<Candidate>> {
+    let &Checked { x, output, span } = sizes;
+    let involution = &op.involution;
+    // Channels of a second tile would make the taps again.
+    let supports = span.in_channels.is_multiple_of(2) && x[1] / involution.groups <= TAPS_CHANNELS;
+    let kernels = taps_kernels(involution, [&ALIGNED, &SCALAR], x, output);
+    let candidate = |(rank, kernel): (i32, (&'static Kernel, Tile))| {
+        let size = involution.window.kernel_size[0];
+        let blocks = size.div_ceil(PACKED_ROWS);
+        let lanes = [involution.groups, blocks, span.in_channels, SUBGROUP_LANES];
+        let lanes = product("the packed weight", &lanes)?;
+        let pack = KernelCall {
+            kernel: &PACK,
+            tile: PACK.tiles[0],
+            params: Params::sizes(&[
+                ("groups", involution.groups),
+                ("kernel_size", size),
+                ("terms", span.in_channels),
+            ])?,
+            bindings: vec![("weight", Operand::Input(2)), ("out", Operand::Scratch(0))],
+            grid: Grid::Invocations(lanes),
+            trips: 0,
+        };
+        let grid = taps_grid(involution, x, output, kernel.1)?;
+        // The taps of two rows are made before.
+        let trips = TAPS_TRIPS.saturating_add(span.in_channels);
+        let calls = vec![pack, call(op, sizes, kernel, Operand::Scratch(0), grid, trips)?];
+        Ok(Candidate {
+            requires: Requires::SOFTWARE_SUBGROUPS,
+            scratch: vec![product("the packed weight", &[lanes, PACKED_ROWS])?],
+            prepack: 1,
+            ..Candidate::of_calls(calls, rank, "makes the kernel where it is used")
+        })
+    };
+    let candidates = (FUSED..).zip(kernels.into_iter().filter(|_| supports)).map(candidate);
+    let shape = Shape::from([x[0], x[1], output[0], output[1]]);
+    with_epilogue(candidates.collect::<Result<_>>()?, involution.activation, &shape, 0)
+}
+
+/// The candidates that store the kernel: those of the convolution, then those of the involution, each with the best of
+/// the other operator that requires no more than it does.
+fn stored(op: &SpanInvolution, sizes: &Checked) -> Result<Vec<Candidate>> {
+    let [bias, scale, shift] = optional(op);
+    let &Checked { x, output, span } = sizes;
+    let convolutions =
+        select::of_problem(&Problem { bias, ..Problem::new(span, Operand::Input(2)) })?;
+    // The kernel comes after the scratch buffers of the convolution, the first of which hold packed weights.
+    let involve = |kernel| {
+        let tensors = [Operand::Scratch(kernel), scale, shift];
+        of_kernel(&op.involution, x, output, tensors, kernel + 1)
+    };
+    let involutions = involve(0)?;
+    let best = |of: &[Candidate], like: &Candidate| {
+        of.iter().rposition(|candidate| candidate.requires.within(&like.requires))
+    };
+    let by_convolution =
+        convolutions.iter().enumerate().map(|(at, like)| Some((at, best(&involutions, like)?)));
+    let by_involution =
+        involutions.iter().enumerate().map(|(at, like)| Some((best(&convolutions, like)?, at)));
+    // In the order of both, the best of both last.
+    let pairs: BTreeSet<(usize, usize)> = by_convolution.chain(by_involution).flatten().collect();
+    let maps = product("the kernel", span.output_shape().dims())?;
+    let profitable = span.in_channels >= STORED_K
+        && input_stationary::is_profitable(span.in_channels, span.out_channels);
+    let (first, reason) = match profitable {
+        true => (STORED_PREFERRED, "stores the kernel: 64 or more channels make it"),
+        false => (STORED, "stores the kernel"),
+    };
+    let mut candidates = Vec::new();
+    for (rank, (convolution, involution)) in (first..).zip(pairs) {
+        let mut span = convolutions[convolution].clone();
+        let kernel = span.scratch.len();
+        let involution = involve(kernel)?.swap_remove(involution);
+        for (_, operand) in span.calls.iter_mut().flat_map(|call| &mut call.bindings) {
+            *operand = match *operand {
+                Operand::Input(0) => Operand::Input(1),
+                Operand::Output => Operand::Scratch(kernel),
+                other => other,
+            };
+        }
+        candidates.push(Candidate {
+            name: format!("{}+{}", span.name, involution.name),
+            requires: span.requires.and(involution.requires),
+            rank,
+            reason,
+            scratch: [span.scratch, vec![maps], involution.scratch].concat(),
+            calls: [span.calls, involution.calls].concat(),
+            prepack: span.prepack,
+            stores_kernel: true,
+            tolerance: span.tolerance,
+        });
+    }
+    Ok(candidates)
+}

@@ -1,0 +1,53 @@
+//! What an operator answers about a call.
+
+use crate::error::ShapeError;
+use crate::shape::Shape;
+
+pub(super) type Result<T> = std::result::Result<T, ShapeError>;
+
+/// What every operator answers about a call, from the shapes of its inputs alone.
+pub trait Op: std::fmt::Debug {
+    /// The operator's name: the stem of its files.
+    fn name(&self) -> &'static str;
+
+    /// The names of its input tensors, in the order in which they are passed.
+    fn inputs(&self) -> Vec<&'static str>;
+
+    /// Checks parameters and shapes, and gives the shape of the output.
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape>;
+
+    /// Floating-point operations of the call, a multiply-add counted as two.
+    fn flops(&self, inputs: &[&Shape]) -> Result<u64>;
+
+    /// Multiply-adds of the call, as papers count them: of convolutions, involutions and linear layers.
+    fn macs(&self, inputs: &[&Shape]) -> Result<u64> {
+        self.output_shape(inputs).map(|_| 0)
+    }
+
+    /// Which inputs carry the batch in their first dimension, where the call may be cut along it;
+    /// empty where it may not.
+    fn batched(&self, inputs: &[&Shape]) -> Vec<bool>;
+}
+
+/// Arithmetic and compulsory traffic of a call: the roofline's two axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations.
+    pub flops: u64,
+    /// Bytes of every input read once and the output written once.
+    pub bytes: u64,
+}
+
+/// The input shapes as an array, or an error that lists what the operator takes.
+/// Optional inputs come last and are left to the caller.
+pub(super) fn required<'a, const R: usize>(
+    op: &dyn Op,
+    inputs: &[&'a Shape],
+) -> Result<[&'a Shape; R]> {
+    let expected = op.inputs();
+    let wrong = ShapeError::InputCount { expected: expected.clone(), found: inputs.len() };
+    if inputs.len() != expected.len() {
+        return Err(wrong);
+    }
+    inputs.get(..R).and_then(|first| <[&Shape; R]>::try_from(first).ok()).ok_or(wrong)
+}
