@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use involution::Error;
-use involution::gpu::shader::Shader;
-use involution::gpu::{limits, shader};
-use involution::kernels::{DeviceProfile, Kernel, KernelCall, Operand, Scalar, Tile, candidates};
+use involution::gpu::shader::{self, Shader};
+use involution::kernels::{DeviceProfile, KernelCall, Operand, Scalar, candidates};
 use involution::ops::NAMES;
-use involution::shaders::text::DEVICE_NAMES;
+use involution::shaders::text::{DEFINED, DEVICE_NAMES};
+use involution::shaders::{KERNELS, Kernel, Variant};
 use involution_check::fixed;
 
 use crate::harness::sample;
@@ -18,35 +18,31 @@ mod races;
 mod text;
 mod translate;
 
-/// The kernels of all operators, and those that measure an adapter.
-fn kernels() -> Vec<&'static Kernel> {
-    [&involution::kernels::all(), limits::KERNELS].concat()
-}
-
-/// Every kernel with each of its tiles.
-fn variants() -> Vec<(&'static Kernel, Tile)> {
-    let tiles = |kernel: &'static Kernel| kernel.tiles.iter().map(move |&tile| (kernel, tile));
-    kernels().into_iter().flat_map(tiles).collect()
+/// Every kernel with each of its variants.
+fn variants() -> impl Iterator<Item = (&'static Kernel, Variant)> {
+    let of =
+        |kernel: &'static Kernel| kernel.variants.iter().map(move |&variant| (kernel, variant));
+    KERNELS.iter().flat_map(move |&kernel| of(kernel))
 }
 
 /// The shader as every adapter may be given it.
-fn load(kernel: &Kernel, tile: Tile) -> Result<Shader, Error> {
-    shader::load(kernel, tile, &[])
+fn load(kernel: &Kernel, variant: Variant) -> Result<Shader, Error> {
+    shader::load(kernel, variant, &[])
 }
 
 /// That shader, and where it reads fours, the one that software adapters with integers of 64 bits are given.
-fn loads(kernel: &Kernel, tile: Tile) -> Vec<Shader> {
-    let plain = load(kernel, tile).unwrap();
-    let wide = shader::load(kernel, tile, DEVICE_NAMES).unwrap();
+fn loads(kernel: &Kernel, variant: Variant) -> Vec<Shader> {
+    let plain = load(kernel, variant).unwrap();
+    let wide = shader::load(kernel, variant, DEVICE_NAMES).unwrap();
     let differs = plain.text.wgsl != wide.text.wgsl;
     assert_eq!(differs, plain.text.wgsl.contains("alias Four = vec4<f32>;"), "{}", kernel.name);
     assert_eq!(differs, has_words(&wide), "{}", kernel.name);
     [plain].into_iter().chain(differs.then_some(wide)).collect()
 }
 
-fn shaders() -> impl Iterator<Item = ((&'static Kernel, Tile), Shader)> {
-    variants().into_iter().flat_map(|variant @ (kernel, tile)| {
-        loads(kernel, tile).into_iter().map(move |shader| (variant, shader))
+fn shaders() -> impl Iterator<Item = ((&'static Kernel, Variant), Shader)> {
+    variants().flat_map(|key @ (kernel, variant)| {
+        loads(kernel, variant).into_iter().map(move |shader| (key, shader))
     })
 }
 
@@ -61,10 +57,10 @@ fn has_words(shader: &Shader) -> bool {
 }
 
 #[test]
-fn every_kernel_and_tile_is_valid_and_translates_to_every_interface() {
-    for ((kernel, tile), shader) in shaders() {
+fn every_variant_is_valid_and_translates_to_every_interface() {
+    for ((kernel, variant), shader) in shaders() {
         translate::to_every_interface(&shader.text)
-            .unwrap_or_else(|error| panic!("{} {tile:?}: {error}", kernel.name));
+            .unwrap_or_else(|error| panic!("{} {variant:?}: {error}", kernel.name));
     }
 }
 
@@ -167,23 +163,20 @@ fn every_kernel_fits_the_smallest_adapter() {
     }
 }
 
-/// The first tile is the one that stands in the file, and each tile is found in the text.
+/// The first variant has the values that stand in the file, and no two variants are the same.
 #[test]
-fn tiles_are_set_where_they_stand() {
-    for kernel in kernels() {
-        assert!(!kernel.tiles.is_empty(), "{}", kernel.name);
-        for tile in kernel.tiles {
-            let text = load(kernel, tile).unwrap().text.wgsl;
-            for (name, value) in *tile {
-                let line = format!("const {name}: u32 = {value}u;");
-                assert_eq!(text.matches(&line).count(), 1, "{}: {line}", kernel.name);
-                if *tile == kernel.tiles[0] {
-                    assert!(kernel.source.contains(&line), "{}: {line}", kernel.name);
-                }
-            }
+fn variants_are_distinct() {
+    for kernel in KERNELS {
+        let first = kernel.variants[0].values.iter().filter(|(_, value)| *value != DEFINED);
+        for (name, value) in first {
+            let line = format!("const {name}: u32 = {value}u;");
+            assert!(kernel.source.contains(&line), "{}: {line}", kernel.name);
         }
-        let distinct: BTreeSet<_> = kernel.tiles.iter().collect();
-        assert_eq!(distinct.len(), kernel.tiles.len(), "{}", kernel.name);
+        let distinct: BTreeSet<_> = kernel.variants.iter().collect();
+        assert_eq!(distinct.len(), kernel.variants.len(), "{}", kernel.name);
+        for variant in kernel.variants {
+            assert_eq!(kernel.variant(variant.label), *variant, "{}", kernel.name);
+        }
     }
 }
 
@@ -241,17 +234,17 @@ fn every_call_names_exactly_what_its_shader_declares() {
     for (case, calls) in calls() {
         for (index, call) in calls.iter().enumerate() {
             let at = || format!("{} in {case}", call.kernel.name);
-            assert!(kernels().contains(&call.kernel), "not listed: {}", at());
+            assert!(KERNELS.contains(&call.kernel), "not listed: {}", at());
             assert!(
-                call.kernel.tiles.contains(&call.tile),
+                call.kernel.variants.contains(&call.variant),
                 "not shipped with {:?}: {}",
-                call.tile,
+                call.variant,
                 at()
             );
-            used.insert((call.kernel.name, call.tile));
+            used.insert((call.kernel.name, call.variant));
             let (shader, types) =
-                shaders.entry((call.kernel.name, call.tile)).or_insert_with(|| {
-                    let shader = load(call.kernel, call.tile).unwrap();
+                shaders.entry((call.kernel.name, call.variant)).or_insert_with(|| {
+                    let shader = load(call.kernel, call.variant).unwrap();
                     let types = field_types(&shader);
                     (shader, types)
                 });
@@ -302,9 +295,9 @@ fn every_call_names_exactly_what_its_shader_declares() {
         let last = calls.last().unwrap();
         assert!(last.bindings.contains(&("out", Operand::Output)), "{case}");
     }
-    for (kernel, tile) in variants() {
-        let used = used.contains(&(kernel.name, tile)) || limits::KERNELS.contains(&kernel);
-        assert!(used, "no case reaches {} {tile:?}", kernel.name);
+    for (kernel, variant) in variants() {
+        let used = used.contains(&(kernel.name, variant)) || kernel.name.starts_with("probe/");
+        assert!(used, "no case reaches {} {variant:?}", kernel.name);
     }
 }
 
@@ -312,8 +305,8 @@ fn every_call_names_exactly_what_its_shader_declares() {
 #[test]
 fn a_call_that_does_not_fit_its_shader_is_an_error() {
     use involution::kernels::Params;
-    let kernel = kernels().into_iter().find(|kernel| kernel.name == "activation").unwrap();
-    let shader = load(kernel, &[]).unwrap();
+    let kernel = KERNELS.iter().find(|kernel| kernel.name == "elementwise/activation").unwrap();
+    let shader = load(kernel, kernel.variants[0]).unwrap();
     let bytes =
         |sizes: &[(&'static str, usize)]| shader.uniform_bytes(&Params::sizes(sizes).unwrap());
     let right = bytes(&[("elements", 7), ("activation", 2)]).unwrap();
@@ -326,7 +319,7 @@ fn a_call_that_does_not_fit_its_shader_is_an_error() {
         &[("elements", 7), ("elements", 7), ("activation", 2)],
     ] {
         assert!(
-            matches!(bytes(wrong), Err(Error::Kernel { kernel, .. }) if kernel == "activation")
+            matches!(bytes(wrong), Err(Error::Kernel { kernel, .. }) if kernel == "elementwise/activation")
         );
     }
     assert!(Params::sizes(&[("elements", u32::MAX as usize + 1)]).is_err());

@@ -5,9 +5,9 @@
 use wgpu::naga;
 
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Params, Tile};
-use crate::shaders::FRAGMENTS;
+use crate::kernels::Params;
 use crate::shaders::text::{self, Text};
+use crate::shaders::{FRAGMENTS, Kernel, Variant};
 
 /// A storage buffer that a shader declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +51,16 @@ pub struct Shader {
 }
 
 /// Expands and reflects a variant of a kernel for a device that defines these names.
-pub fn load(kernel: &Kernel, tile: Tile, device: &[&str]) -> Result<Shader> {
-    Ok(parse(kernel, expand(kernel, tile, device)?)?.0)
+pub fn load(kernel: &Kernel, variant: Variant, device: &[&str]) -> Result<Shader> {
+    Ok(parse(kernel, expand(kernel, variant, device)?)?.0)
 }
 
 /// The text of a variant of a kernel.
-pub fn expand(kernel: &Kernel, tile: Tile, device: &[&str]) -> Result<Text> {
+pub fn expand(kernel: &Kernel, variant: Variant, device: &[&str]) -> Result<Text> {
     let fragment =
         |name: &str| FRAGMENTS.iter().find(|(known, _)| *known == name).map(|(_, source)| *source);
-    text::expand(kernel.name, kernel.source, tile, device, &fragment).map_err(fail(kernel))
+    text::expand(kernel.name, kernel.source, variant.values, device, &fragment)
+        .map_err(fail(kernel))
 }
 
 /// Parses and reflects an expanded kernel.

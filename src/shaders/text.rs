@@ -5,8 +5,8 @@
 //! * `#import common/grid` stands for `shaders/common/grid.wgsl`, the first time that it is met.
 //! * `#ifdef NAME`, `#else` and `#endif` choose lines. A variant of the kernel defines names, or the device does
 //!   ([`DEVICE_NAMES`]).
-//! * `#variant T=8,16 ALIGNED` in the file of a kernel lists variants that it is shipped with: here two, of which each
-//!   sets `const T: u32` and defines `ALIGNED`.
+//! * `#variant T=8,16 ALIGNED?` in the file of a kernel lists variants that it is shipped with: here four, of which each
+//!   sets `const T: u32`, and every other defines `ALIGNED`.
 //! * `#requires subgroups` in the file of a kernel says what a device must have.
 //!
 //! Depends on nothing but the standard library: `build.rs` reads the directives with it, and `crates/shader-check` the
@@ -42,7 +42,9 @@ pub fn header(file: &str, source: &str) -> Result<Header, String> {
             },
             Some("#variant") => match variants(words) {
                 Ok(variants) => header.variants.extend(variants),
-                Err(word) => return fail(format!("'{word}' is neither NAME nor NAME=number,...")),
+                Err(word) => {
+                    return fail(format!("'{word}' is not NAME, NAME? or NAME=number,..."));
+                }
             },
             _ => {}
         }
@@ -57,25 +59,37 @@ pub fn header(file: &str, source: &str) -> Result<Header, String> {
 fn variants<'a>(words: impl Iterator<Item = &'a str>) -> Result<Vec<Vec<(String, u32)>>, &'a str> {
     let mut found = vec![Vec::new()];
     for word in words {
+        // None leaves the name out.
         let (name, values) = match word.split_once('=') {
-            None => (word, vec![DEFINED]),
+            None => match word.strip_suffix('?') {
+                None => (word, vec![Some(DEFINED)]),
+                Some(name) => (name, vec![None, Some(DEFINED)]),
+            },
             Some((name, values)) => {
-                let values: Result<_, _> = values.split(',').map(str::parse).collect();
-                (name, values.map_err(|_| word)?)
+                let values: Result<Vec<u32>, _> = values.split(',').map(str::parse).collect();
+                (name, values.map_err(|_| word)?.into_iter().map(Some).collect())
             }
         };
         if name.is_empty() || !name.chars().all(is_of_name) {
             return Err(word);
         }
-        let with = |value: &u32, variant: &Vec<(String, u32)>| {
-            let mut variant = variant.clone();
-            variant.push((name.to_owned(), *value));
-            variant
+        let with = |value: &Option<u32>, variant: &Vec<(String, u32)>| {
+            let more = value.map(|value| (name.to_owned(), value));
+            variant.iter().cloned().chain(more).collect::<Vec<_>>()
         };
         let each = |variant| values.iter().map(|value| with(value, variant)).collect::<Vec<_>>();
         found = found.iter().flat_map(each).collect();
     }
     Ok(found)
+}
+
+/// The name of a variant: `K=3,S=1,aligned`.
+pub fn label(values: &[(String, u32)]) -> String {
+    let label = |(name, value): &(String, u32)| match *value {
+        DEFINED => name.to_lowercase(),
+        value => format!("{name}={value}"),
+    };
+    values.iter().map(label).collect::<Vec<_>>().join(",")
 }
 
 fn is_of_name(c: char) -> bool {

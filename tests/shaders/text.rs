@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use involution::Error;
 use involution::gpu::shader;
-use involution::kernels::{Kernel, Tile};
 pub use involution::shaders::text::Text;
 use involution::shaders::text::{DEFINED, DEVICE_NAMES};
-use involution::shaders::{FRAGMENTS, text};
+use involution::shaders::{FRAGMENTS, KERNELS, Kernel, Variant, text};
 
-use super::{code_of, files_below, kernels, load, variants, words};
+use super::{code_of, files_below, load, variants, words};
 use crate::files::directory;
 
 /// Every variant's text as a device with all names and one with none is given it.
 fn texts() -> impl Iterator<Item = Text> {
-    let expand = |(kernel, tile)| {
-        [&[], DEVICE_NAMES].map(|device| shader::expand(kernel, tile, device).unwrap())
+    let expand = |(kernel, variant)| {
+        [&[], DEVICE_NAMES].map(|device| shader::expand(kernel, variant, device).unwrap())
     };
-    variants().into_iter().flat_map(expand)
+    variants().flat_map(expand)
 }
 
 #[test]
@@ -26,20 +25,21 @@ fn every_shader_file_is_used() {
     let files: BTreeSet<String> = files_below(&folder, "wgsl").into_iter().collect();
     let used: BTreeSet<String> = texts().flat_map(|text| text.files).collect();
     assert_eq!(files, used);
-    assert_eq!(files.len(), FRAGMENTS.len() + kernels().len());
+    assert_eq!(files.len(), FRAGMENTS.len() + KERNELS.len());
 }
 
 /// A name that nothing defines would leave its lines out everywhere.
 #[test]
 fn every_ifdef_asks_for_a_name_that_a_variant_defines() {
     let mut defined = BTreeMap::<String, BTreeSet<&str>>::new();
-    for (kernel, tile) in variants() {
-        for file in shader::expand(kernel, tile, DEVICE_NAMES).unwrap().files {
-            let names = tile.iter().filter(|(_, value)| *value == DEFINED).map(|(name, _)| *name);
+    for (kernel, variant) in variants() {
+        for file in shader::expand(kernel, variant, DEVICE_NAMES).unwrap().files {
+            let names =
+                variant.values.iter().filter(|(_, value)| *value == DEFINED).map(|(name, _)| *name);
             defined.entry(file).or_insert(DEVICE_NAMES.iter().copied().collect()).extend(names);
         }
     }
-    let kernels = kernels().into_iter().map(|kernel| (kernel.name, kernel.source));
+    let kernels = KERNELS.iter().map(|kernel| (kernel.name, kernel.source));
     for (file, source) in kernels.chain(FRAGMENTS.iter().copied()) {
         for name in source.lines().filter_map(|line| line.strip_prefix("#ifdef ")) {
             assert!(defined[file].contains(name), "{file}: no variant defines {name}");
@@ -104,9 +104,7 @@ fn imported(file: &str) -> BTreeSet<&'static str> {
 }
 
 fn made_up(source: String) -> Kernel {
-    const TILES: &[Tile] = &[&[("T", 8)]];
-    let source = source.leak();
-    Kernel { name: "made_up", source, tiles: TILES, subgroups: false }
+    Kernel { name: "made_up", source: source.leak(), variants: &[], subgroups: false }
 }
 
 const BODY: &str = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
@@ -120,7 +118,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: ve
 fn a_fragment_imported_twice_is_included_once() {
     let grid = "#import common/grid";
     let source = format!("{grid}\n{grid}\n\nconst T: u32 = 8u;\n{BODY}{grid}\n");
-    let shader = load(&made_up(source), &[("T", 3)]).unwrap();
+    let shader = load(&made_up(source), Variant { label: "", values: &[("T", 3)] }).unwrap();
     assert_eq!(shader.text.wgsl.matches("fn linear_workgroup").count(), 1);
     assert!(shader.text.wgsl.contains("const T: u32 = 3u;"));
     assert_eq!((shader.workgroup_size, shader.storage.len(), shader.uniform_size), (64, 1, 0));
@@ -128,10 +126,11 @@ fn a_fragment_imported_twice_is_included_once() {
 
 #[test]
 fn what_cannot_be_loaded_is_an_error_that_says_why() {
-    let message = |source: String, tile: Tile| match load(&made_up(source), tile) {
-        Err(Error::Kernel { kernel, message }) if kernel == "made_up" => message,
-        other => panic!("{other:?}"),
-    };
+    let message =
+        |source: String, values| match load(&made_up(source), Variant { label: "", values }) {
+            Err(Error::Kernel { kernel, message }) if kernel == "made_up" => message,
+            other => panic!("{other:?}"),
+        };
     let unknown = message(format!("#import common/gird\n{BODY}"), &[]);
     assert_eq!(unknown, "shaders/made_up.wgsl:1: unknown import 'common/gird'");
     let import = "#import common/grid\n";

@@ -14,6 +14,7 @@ use super::pipeline_cache::PipelineCache;
 use super::slots::Slots;
 use crate::error::{Error, Limit, Result};
 use crate::kernels::KernelKey;
+use crate::shaders::Variant;
 use crate::shaders::text::DEVICE_NAMES;
 
 /// A compiled kernel.
@@ -74,13 +75,18 @@ impl Pipelines {
 fn compile(
     context: &Context,
     cache: Option<&PipelineCache>,
-    KernelKey { kernel, tile }: KernelKey,
+    KernelKey { kernel, variant }: KernelKey,
 ) -> Result<Pipeline> {
     let driver = &context.driver;
     let names = if driver.profile.shader_int64 { DEVICE_NAMES } else { &[] };
-    let mut text = shader::expand(kernel, tile, names)?;
+    let mut text = shader::expand(kernel, variant, names)?;
     for fault in context.options.testing.faults.iter().filter(|fault| fault.kernel == kernel.name) {
-        if !text.wgsl.contains(&fault.from) {
+        // It may be for other variants.
+        let holds = |variant: &Variant| {
+            Ok::<_, Error>(shader::expand(kernel, *variant, names)?.wgsl.contains(&fault.from))
+        };
+        let held: Vec<bool> = kernel.variants.iter().map(holds).collect::<Result<_>>()?;
+        if !held.contains(&true) {
             let message = format!("has no text '{}' to put a fault in", fault.from);
             return Err(Error::Kernel { kernel: kernel.name.to_owned(), message });
         }

@@ -1,4 +1,0 @@
-// 1x1 convolution that holds its inputs, where a plane of the output is a multiple of four pixels.
-#import common/held_tile
-#import common/held_planes
-#import common/sums_quads

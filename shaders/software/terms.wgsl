@@ -1,0 +1,98 @@
+// Terms of input_stationary: with WINDOW those of any window, (input channel, ky, kx), read from the image as they are needed;
+// else of a window of one pixel, input channels, of which each plane is a multiple of four. x has been through gather where it
+// is not so, or where there is a stride.
+#import common/vec4
+#import software/octets
+
+#ifdef WINDOW
+@group(0) @binding(1) var<storage, read> x: array<f32>; // [N, Ci, H, W]
+
+// The next term, and what the window of each of the lane's pixels begins with; left of or above the image it has wrapped
+// around 0.
+struct Source {
+    ky: u32,
+    kx: u32,
+    plane: u32, // first element of the input channel
+    iy: vec4<u32>,
+    ix: vec4<u32>,
+}
+
+// Past the last pixel the last one is read again.
+fn source_of(place: Place, first: u32, quads: u32) -> Source {
+    let taps = params.window.kernel_height * params.window.kernel_width;
+    let tap = first % taps;
+    let channel = place.sample * params.in_channels + place.group * (params.in_channels / params.groups) + first / taps;
+    let last = params.out_height * params.out_width - 1u;
+    let pixel = min(vec4<u32>(place.quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+    return Source(
+        tap / params.window.kernel_width,
+        tap % params.window.kernel_width,
+        channel * params.height * params.width,
+        pixel / params.out_width * params.window.stride_y - params.window.padding_top,
+        pixel % params.out_width * params.window.stride_x - params.window.padding_left,
+    );
+}
+
+// The next term. The load is unconditional: a branch costs more than a read in vain.
+fn next(source: ptr<function, Source>, quads: u32) -> vec4<f32> {
+    let iy = (*source).iy + (*source).ky * params.window.dilation_y;
+    let ix = (*source).ix + (*source).kx * params.window.dilation_x;
+    let inside = (iy < vec4<u32>(params.height)) & (ix < vec4<u32>(params.width));
+    let at = select(vec4<u32>(), (*source).plane + iy * params.width + ix, inside);
+    let value = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
+    (*source).kx += 1u;
+    if (*source).kx == params.window.kernel_width {
+        (*source).kx = 0u;
+        (*source).ky += 1u;
+        if (*source).ky == params.window.kernel_height {
+            (*source).ky = 0u;
+            (*source).plane += params.height * params.width;
+        }
+    }
+    return select(vec4<f32>(), value, inside);
+}
+
+// Neighbouring terms lie together: there is nothing to fetch.
+fn fetched_of(source: Source, voice: u32, quads: u32, terms: u32) -> f32 {
+    return 0.0;
+}
+#else
+#import software/fetch
+
+@group(0) @binding(1) var<storage, read> x: array<Four>; // [N, Ci, quads]
+
+// Where the next term of the lane's pixels lies.
+struct Source {
+    at: u32,
+}
+
+fn source_of(place: Place, first: u32, quads: u32) -> Source {
+    let channel = place.sample * params.in_channels + place.group * (params.in_channels / params.groups) + first;
+    return Source(channel * quads + place.quad);
+}
+
+// The next term.
+fn next(source: ptr<function, Source>, quads: u32) -> vec4<f32> {
+    let value = four(x[(*source).at]);
+    (*source).at += quads;
+    return value;
+}
+
+// Fetches so many terms where it pays.
+fn fetched_of(source: Source, voice: u32, quads: u32, terms: u32) -> f32 {
+    if quads < FAR {
+        return 0.0;
+    }
+    return fetched(source.at, voice, quads, terms);
+}
+
+// Fetches so many terms of the pixels of all lanes; `at` is where the first one of this lane is.
+fn fetched(at: u32, voice: u32, quads: u32, terms: u32) -> f32 {
+    let end = select(subgroupBroadcast(at, 0u), subgroupBroadcast(at, 7u), (voice & 1u) != 0u);
+    var sum = 0.0;
+    for (var k = voice / 2u; k < terms; k += 4u) {
+        sum += four(x[end + k * quads]).x;
+    }
+    return sum;
+}
+#endif
