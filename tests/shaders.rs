@@ -35,7 +35,7 @@ fn loads(kernel: &Kernel, variant: Variant) -> Vec<Shader> {
     let plain = load(kernel, variant).unwrap();
     let wide = shader::load(kernel, variant, DEVICE_NAMES).unwrap();
     let differs = plain.text.wgsl != wide.text.wgsl;
-    assert_eq!(differs, plain.text.wgsl.contains("alias Four = vec4<f32>;"), "{}", kernel.name);
+    assert_eq!(differs, plain.text.wgsl.contains("alias Packed4 = vec4<f32>;"), "{}", kernel.name);
     assert_eq!(differs, has_words(&wide), "{}", kernel.name);
     [plain].into_iter().chain(differs.then_some(wide)).collect()
 }

@@ -2,6 +2,7 @@
 // group at four neighbouring pixels of an output row: 4 + T loads for 4 T multiply-adds. Long sums are split over
 // dispatches, each of which adds some of the input channels to what the one before has left as its residual.
 #variant T=8,2,1
+#define PARTIAL
 #import common/grid
 #import common/activation
 #import conv/tensors
@@ -11,18 +12,14 @@
 const T: u32 = 8u; // output channels
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     let group_in = params.in_channels / params.groups;
     let group_out = params.out_channels / params.groups;
     let blocks = (group_out + T - 1u) / T;
     let columns = (params.out_width + 3u) / 4u;
 
     // item = (((sample * groups + group) * blocks + block) * out_height + oy) * columns + column
-    var item = linear_workgroup(id, count) * 64u + lane;
+    var item = linear_workgroup(thread) * 64u + thread.local_index;
     let ox = (item % columns) * 4u;
     item /= columns;
     let oy = item % params.out_height;

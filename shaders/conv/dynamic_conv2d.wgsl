@@ -18,21 +18,17 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, elements]
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     // item = block of samples * runs + run of 256 neighbouring values
     let runs = (params.elements + 255u) / 256u;
-    let item = linear_workgroup(id, count);
+    let item = linear_workgroup(thread);
     let first = (item / runs) * S;
     if first >= params.batch {
         return;
     }
 
     // Beyond the last value and sample the last one is read again and its result dropped.
-    let place = vec4<u32>((item % runs) * 256u + lane) + vec4<u32>(0u, 64u, 128u, 192u);
+    let place = vec4<u32>((item % runs) * 256u + thread.local_index) + vec4<u32>(0u, 64u, 128u, 192u);
     let last = min(place, vec4<u32>(params.elements - 1u));
 
     var sum: array<vec4<f32>, S>;

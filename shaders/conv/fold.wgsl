@@ -45,12 +45,8 @@ fn gathered(index: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let first = linear_workgroup(id, count) * 64u * PER + lane;
+fn main(thread: Invocation) {
+    let first = linear_workgroup(thread) * 64u * PER + thread.local_index;
     for (var i = 0u; i < PER; i++) {
         let index = first + i * 64u;
         if index < params.elements {

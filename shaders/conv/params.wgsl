@@ -11,14 +11,18 @@ struct Params {
     out_height: u32,
     out_width: u32,
     groups: u32,
-    first_in: u32,             // channels of a group that the general kernel sums: all, but where a long sum
-    last_in: u32,              // is split over dispatches
     weight_sample_stride: u32, // 0 where all samples share one weight
     bias_sample_stride: u32,
     has_bias: u32,
     has_residual: u32,
     activation: u32,
-    held_channels: u32, // output channels of an invocation of common/held_tile.wgsl
+#ifdef PARTIAL
+    first_in: u32, // input channels of a group that are summed: all, but where a long sum is split over dispatches
+    last_in: u32,
+#endif
+#ifdef INPUT_STATIONARY
+    block_channels: u32, // output channels of an invocation
+#endif
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

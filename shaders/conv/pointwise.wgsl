@@ -11,21 +11,17 @@
 const T: u32 = 8u; // output channels
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     let group_in = params.in_channels / params.groups;
     let group_out = params.out_channels / params.groups;
     let blocks = (group_out + T - 1u) / T;
     let plane = params.height * params.width;
-    let quads = (plane + 3u) / 4u;
+    let vec4s = (plane + 3u) / 4u;
 
-    // item = ((sample * groups + group) * blocks + block) * quads + quad
-    var item = linear_workgroup(id, count) * 64u + lane;
-    let pixel = (item % quads) * 4u;
-    item /= quads;
+    // item = ((sample * groups + group) * blocks + block) * vec4s + vec4_index
+    var item = linear_workgroup(thread) * 64u + thread.local_index;
+    let pixel = (item % vec4s) * 4u;
+    item /= vec4s;
     let first = (item % blocks) * T; // channel within the group
     item /= blocks;
     let group = item % params.groups;

@@ -6,15 +6,11 @@
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C*Kh*Kw, H'*W']
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     let columns = (params.out_width + 3u) / 4u;
 
     // item = ((plane * kernel_height + ky) * out_height + oy) * columns + column
-    var item = linear_workgroup(id, count) * 64u + lane;
+    var item = linear_workgroup(thread) * 64u + thread.local_index;
     let ox = (item % columns) * 4u;
     item /= columns;
     let oy = item % params.out_height;

@@ -12,12 +12,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [elements]
 
 @compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let first = linear_workgroup(id, count) * 256u * PER + lane;
+fn main(thread: Invocation) {
+    let first = linear_workgroup(thread) * 256u * PER + thread.local_index;
     for (var i = 0u; i < PER; i++) {
         let index = first + i * 256u;
         if index < params.elements {

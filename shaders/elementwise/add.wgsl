@@ -1,6 +1,6 @@
 // A sum: operands that broadcast in up to six runs of dimensions, innermost first; runs that are not needed have size 1. Each
 // workgroup handles PER runs of 256 neighbouring values. With SAME the operands have one shape, and with ALIGNED, too, the
-// values are fours: a software adapter moves four values in hardly more time than one.
+// values are vec4s: a software adapter moves four values in hardly more time than one.
 #variant
 #variant SAME ALIGNED?
 #import common/grid
@@ -63,9 +63,9 @@ fn operands(index: u32) -> vec2<u32> {
 
 @group(0) @binding(0) var<uniform> params: Params;
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<Four>;         // [elements]
-@group(0) @binding(2) var<storage, read> y: array<Four>;         // [elements]
-@group(0) @binding(3) var<storage, read_write> out: array<Four>; // [elements]
+@group(0) @binding(1) var<storage, read> x: array<Packed4>;         // [elements]
+@group(0) @binding(2) var<storage, read> y: array<Packed4>;         // [elements]
+@group(0) @binding(3) var<storage, read_write> out: array<Packed4>; // [elements]
 #else
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // any shape that broadcasts
 @group(0) @binding(2) var<storage, read> y: array<f32>;         // any shape that broadcasts
@@ -73,17 +73,13 @@ fn operands(index: u32) -> vec2<u32> {
 #endif
 
 @compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let first = linear_workgroup(id, count) * 256u * PER + lane;
+fn main(thread: Invocation) {
+    let first = linear_workgroup(thread) * 256u * PER + thread.local_index;
     for (var i = 0u; i < PER; i++) {
         let index = first + i * 256u;
 #ifdef ALIGNED
         if index < params.elements / 4u {
-            out[index] = words(activate4(four(x[index]) + four(y[index]), params.activation));
+            out[index] = pack4(activate4(unpack4(x[index]) + unpack4(y[index]), params.activation));
         }
 #else
         if index < params.elements {

@@ -1,5 +1,5 @@
 // Batch normalisation. One invocation handles four neighbouring values of one channel of one sample, or with ALIGNED PER
-// neighbouring fours, so that the channel's parameters are found and its scale computed once for them.
+// neighbouring vec4s, so that the channel's parameters are found and its scale computed once for them.
 #variant ALIGNED?
 #import common/grid
 #import common/activation
@@ -40,8 +40,8 @@ fn line_of(channel: u32) -> Line {
 }
 
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<Four>;         // [N, C, values]
-@group(0) @binding(6) var<storage, read_write> out: array<Four>; // [N, C, values]
+@group(0) @binding(1) var<storage, read> x: array<Packed4>;         // [N, C, values]
+@group(0) @binding(6) var<storage, read_write> out: array<Packed4>; // [N, C, values]
 const WORKGROUP: u32 = 64u;
 #else
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, values]
@@ -50,11 +50,7 @@ const WORKGROUP: u32 = 256u;
 #endif
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     // item = plane * runs + run
 #ifdef ALIGNED
     let elements = params.values / 4u;
@@ -62,7 +58,7 @@ fn main(
     let elements = params.values;
 #endif
     let runs = (elements + PER - 1u) / PER;
-    let item = linear_workgroup(id, count) * WORKGROUP + lane;
+    let item = linear_workgroup(thread) * WORKGROUP + thread.local_index;
     let plane = item / runs;
     if plane >= params.planes {
         return;
@@ -73,8 +69,8 @@ fn main(
     for (var i = 0u; i < PER; i++) {
         if start + i < elements {
 #ifdef ALIGNED
-            let value = (four(x[first + i]) - by.mean) * by.scale + by.shift;
-            out[first + i] = words(activate4(value, params.activation));
+            let value = (unpack4(x[first + i]) - by.mean) * by.scale + by.shift;
+            out[first + i] = pack4(activate4(value, params.activation));
 #else
             out[first + i] = activate((x[first + i] - by.mean) * by.scale + by.shift, params.activation);
 #endif

@@ -20,20 +20,22 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;      // [O]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // [rows, O]
 
-const T: u32 = 8u; // output features; with WORKGROUP up to 16: each result has a lane to finish it
+const T: u32 = 8u; // output features; with WORKGROUP up to 16: each result has an invocation to finish it
 
 #ifdef WORKGROUP
-var<workgroup> sums: array<array<vec4<f32>, T>, 64>; // by lane: T features of four rows each
+var<workgroup> sums: array<array<vec4<f32>, T>, 64>; // by local index: T features of four rows each
+#endif
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     // item = block of rows * blocks + block of output features
     let blocks = (params.out_features + T - 1u) / T;
-    let item = linear_workgroup(id, count);
+#ifdef WORKGROUP
+    let local_index = thread.local_index;
+    let item = linear_workgroup(thread);
+#else
+    let item = linear_workgroup(thread) * 64u + thread.local_index;
+#endif
     let first = (item % blocks) * T;
     let row = (item / blocks) * 4u;
     if row >= params.rows {
@@ -45,68 +47,44 @@ fn main(
     let x_first = min(rows, vec4<u32>(params.rows - 1u)) * params.in_features;
 
     var sum: array<vec4<f32>, T>;
-    for (var i = lane; i < params.in_features; i += 64u) {
+#ifdef WORKGROUP
+    for (var i = local_index; i < params.in_features; i += 64u) {
+#else
+    for (var i = 0u; i < params.in_features; i++) {
+#endif
         let at = x_first + i;
         let value = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
         for (var t = 0u; t < T; t++) {
             sum[t] += weight[min(first + t, params.out_features - 1u) * params.in_features + i] * value;
         }
     }
-    sums[lane] = sum;
+#ifdef WORKGROUP
+    sums[local_index] = sum;
     workgroupBarrier();
-    if lane < 8u {
+    if local_index < 8u {
         for (var i = 1u; i < 8u; i++) {
             for (var t = 0u; t < T; t++) {
-                sum[t] += sums[lane + 8u * i][t];
+                sum[t] += sums[local_index + 8u * i][t];
             }
         }
-        sums[lane] = sum;
+        sums[local_index] = sum;
     }
     workgroupBarrier();
 
-    // One lane finishes each result.
-    let feature = first + lane / 4u;
-    let own_row = row + lane % 4u;
-    if lane < 4u * T && feature < params.out_features && own_row < params.rows {
+    // One invocation finishes each result.
+    let feature = first + local_index / 4u;
+    let own_row = row + local_index % 4u;
+    if local_index < 4u * T && feature < params.out_features && own_row < params.rows {
         var value = 0.0;
         for (var i = 0u; i < 8u; i++) {
-            value += sums[i][lane / 4u][lane % 4u];
+            value += sums[i][local_index / 4u][local_index % 4u];
         }
         if params.has_bias != 0u {
             value += bias[feature];
         }
         out[own_row * params.out_features + feature] = activate(value, params.activation);
     }
-}
 #else
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    // item = block of rows * blocks + block of output features
-    let blocks = (params.out_features + T - 1u) / T;
-    let item = linear_workgroup(id, count) * 64u + lane;
-    let first = (item % blocks) * T;
-    let row = (item / blocks) * 4u;
-    if row >= params.rows {
-        return;
-    }
-
-    // Beyond the last row and feature the last one is read again and its result dropped.
-    let rows = vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u);
-    let x_first = min(rows, vec4<u32>(params.rows - 1u)) * params.in_features;
-
-    var sum: array<vec4<f32>, T>;
-    for (var i = 0u; i < params.in_features; i++) {
-        let at = x_first + i;
-        let value = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
-        for (var t = 0u; t < T; t++) {
-            sum[t] += weight[min(first + t, params.out_features - 1u) * params.in_features + i] * value;
-        }
-    }
-
     for (var t = 0u; t < T; t++) {
         let feature = first + t;
         if feature < params.out_features {
@@ -121,5 +99,5 @@ fn main(
             }
         }
     }
-}
 #endif
+}

@@ -66,12 +66,8 @@ fn finish(sum: vec4<f32>, item: Item, own: u32) {
 const C: u32 = 4u; // channels
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let item = item_of(linear_workgroup(id, count) * 64u + lane, C);
+fn main(thread: Invocation) {
+    let item = item_of(linear_workgroup(thread) * 64u + thread.local_index, C);
     if item.sample >= params.batch {
         return;
     }

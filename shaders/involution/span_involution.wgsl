@@ -26,17 +26,13 @@ fn made(tap: u32, first: u32, plane: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     let plane = params.out_height * params.out_width;
     let group_channels = params.channels / params.groups;
     let blocks = (group_channels + C - 1u) / C;
 
     // item = ((sample * groups + group) * blocks + block) * plane + pixel
-    var item = linear_workgroup(id, count) * 64u + lane;
+    var item = linear_workgroup(thread) * 64u + thread.local_index;
     let pixel = item % plane;
     item /= plane;
     let first = (item % blocks) * C;

@@ -11,12 +11,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [invocations]
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let index = linear_workgroup(id, count) * 64u + lane;
+fn main(thread: Invocation) {
+    let index = linear_workgroup(thread) * 64u + thread.local_index;
     if index >= params.invocations {
         return;
     }

@@ -14,12 +14,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [1]
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    if linear_workgroup(id, count) * 64u + lane > 0u {
+fn main(thread: Invocation) {
+    if linear_workgroup(thread) * 64u + thread.local_index > 0u {
         return;
     }
     // Floats: nobody may compute the sum without the loop.

@@ -24,13 +24,9 @@ fn window_of(i: u32, size: u32, count: u32) -> vec2<u32> {
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     // item = (plane * out_height + oy) * out_width + ox
-    let item = linear_workgroup(id, count) * 64u + lane;
+    let item = linear_workgroup(thread) * 64u + thread.local_index;
     let ox = item % params.out_width;
     let row = item / params.out_width;
     let oy = row % params.out_height;

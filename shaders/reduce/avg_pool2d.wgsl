@@ -27,15 +27,11 @@ fn in_row(row: u32, ix: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     let columns = (params.out_width + 3u) / 4u;
 
     // item = (plane * out_height + oy) * columns + column
-    var item = linear_workgroup(id, count) * 64u + lane;
+    var item = linear_workgroup(thread) * 64u + thread.local_index;
     let ox = (item % columns) * 4u;
     item /= columns;
     let oy = item % params.out_height;

@@ -14,58 +14,49 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, 1, 1]
 
 #ifdef WORKGROUP
-const LANES: u32 = 64u;
+var<workgroup> partial: array<f32, 64u>;
 
-var<workgroup> partial: array<f32, LANES>;
-
-@compute @workgroup_size(LANES)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+@compute @workgroup_size(64u)
+fn main(thread: Invocation) {
     // The folded grid may hold more workgroups than there are planes; they leave as a whole.
-    let plane = linear_workgroup(id, count);
+    let plane = linear_workgroup(thread);
+    let local_index = thread.local_index;
     if plane >= params.planes {
         return;
     }
 
     var sum = 0.0;
-    for (var pixel = lane; pixel < params.pixels; pixel += LANES) {
+    for (var pixel = local_index; pixel < params.pixels; pixel += 64u) {
         sum += x[plane * params.pixels + pixel];
     }
-    partial[lane] = sum;
+    partial[local_index] = sum;
 
-    for (var width = LANES / 2u; width > 0u; width /= 2u) {
+    for (var width = 32u; width > 0u; width /= 2u) {
         workgroupBarrier();
-        if lane < width {
-            partial[lane] += partial[lane + width];
+        if local_index < width {
+            partial[local_index] += partial[local_index + width];
         }
     }
-    if lane == 0u {
+    if local_index == 0u {
         out[plane] = partial[0] / f32(params.pixels);
     }
 }
 #else
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let plane = linear_workgroup(id, count) * 64u + lane;
+fn main(thread: Invocation) {
+    let plane = linear_workgroup(thread) * 64u + thread.local_index;
     if plane >= params.planes {
         return;
     }
     let first = plane * params.pixels;
-    let quads = params.pixels / 4u;
+    let vec4s = params.pixels / 4u;
 
     var sums = vec4<f32>();
-    for (var quad = 0u; quad < quads; quad++) {
-        let at = first + quad * 4u;
+    for (var vec4_index = 0u; vec4_index < vec4s; vec4_index++) {
+        let at = first + vec4_index * 4u;
         sums += vec4<f32>(x[at], x[at + 1u], x[at + 2u], x[at + 3u]);
     }
-    for (var pixel = quads * 4u; pixel < params.pixels; pixel++) {
+    for (var pixel = vec4s * 4u; pixel < params.pixels; pixel++) {
         sums.x += x[first + pixel];
     }
     out[plane] = (sums.x + sums.y + sums.z + sums.w) / f32(params.pixels);

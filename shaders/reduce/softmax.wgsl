@@ -16,20 +16,22 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [outer, length, inner]
 
 #ifdef WORKGROUP
-// One array for each tree: with a single one, all lanes would have to wait between the two.
+const STEP: u32 = 64u; // from one value of an invocation to its next
+
+// One array for each tree: with a single one, all invocations would have to wait between the two.
 var<workgroup> maxima: array<f32, 64>;
 var<workgroup> sums: array<f32, 64>;
 
-// The largest of the values of all lanes, in each lane.
-fn largest_of(lane: u32, value: f32) -> f32 {
-    maxima[lane] = value;
+// The largest of the values of all invocations, in each.
+fn largest_of(local_index: u32, value: f32) -> f32 {
+    maxima[local_index] = value;
     workgroupBarrier();
     var largest = value;
-    if lane < 8u {
+    if local_index < 8u {
         for (var i = 1u; i < 8u; i++) {
-            largest = max(largest, maxima[lane + 8u * i]);
+            largest = max(largest, maxima[local_index + 8u * i]);
         }
-        maxima[lane] = largest;
+        maxima[local_index] = largest;
     }
     workgroupBarrier();
     largest = maxima[0];
@@ -39,16 +41,16 @@ fn largest_of(lane: u32, value: f32) -> f32 {
     return largest;
 }
 
-// The sum of the values of all lanes, in each lane.
-fn sum_of(lane: u32, value: f32) -> f32 {
-    sums[lane] = value;
+// The sum of the values of all invocations, in each.
+fn sum_of(local_index: u32, value: f32) -> f32 {
+    sums[local_index] = value;
     workgroupBarrier();
     var sum = value;
-    if lane < 8u {
+    if local_index < 8u {
         for (var i = 1u; i < 8u; i++) {
-            sum += sums[lane + 8u * i];
+            sum += sums[local_index + 8u * i];
         }
-        sums[lane] = sum;
+        sums[local_index] = sum;
     }
     workgroupBarrier();
     sum = sums[0];
@@ -57,68 +59,46 @@ fn sum_of(lane: u32, value: f32) -> f32 {
     }
     return sum;
 }
-
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = linear_workgroup(id, count);
-    if row >= params.rows {
-        return;
-    }
-    let first = (row / params.inner) * params.length * params.inner + row % params.inner;
-
-    // The largest is taken away, so that no exponential overflows. `max` may lose a NaN; the sum does not.
-    var largest = x[first + lane * params.inner];
-    for (var i = lane + 64u; i < params.length; i += 64u) {
-        largest = max(largest, x[first + i * params.inner]);
-    }
-    largest = largest_of(lane, largest);
-
-    var sum = 0.0;
-    for (var i = lane; i < params.length; i += 64u) {
-        let place = first + i * params.inner;
-        let value = exp((x[place] - largest) / params.temperature);
-        out[place] = value;
-        sum += value;
-    }
-    sum = sum_of(lane, sum);
-
-    for (var i = lane; i < params.length; i += 64u) {
-        let place = first + i * params.inner;
-        out[place] = out[place] / sum;
-    }
-}
 #else
+const STEP: u32 = 1u;
+#endif
+
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = linear_workgroup(id, count) * 64u + lane;
+fn main(thread: Invocation) {
+#ifdef WORKGROUP
+    let row = linear_workgroup(thread);
+    let start = thread.local_index;
+#else
+    let row = linear_workgroup(thread) * 64u + thread.local_index;
+    let start = 0u;
+#endif
     if row >= params.rows {
         return;
     }
     let first = (row / params.inner) * params.length * params.inner + row % params.inner;
 
     // The largest is taken away, so that no exponential overflows. `max` may lose a NaN; the sum does not.
-    var largest = x[first];
-    for (var i = 1u; i < params.length; i++) {
+    var largest = x[first + start * params.inner];
+    for (var i = start + STEP; i < params.length; i += STEP) {
         largest = max(largest, x[first + i * params.inner]);
     }
+#ifdef WORKGROUP
+    largest = largest_of(start, largest);
+#endif
+
     var sum = 0.0;
-    for (var i = 0u; i < params.length; i++) {
+    for (var i = start; i < params.length; i += STEP) {
         let place = first + i * params.inner;
         let value = exp((x[place] - largest) / params.temperature);
         out[place] = value;
         sum += value;
     }
-    for (var i = 0u; i < params.length; i++) {
+#ifdef WORKGROUP
+    sum = sum_of(start, sum);
+#endif
+
+    for (var i = start; i < params.length; i += STEP) {
         let place = first + i * params.inner;
         out[place] = out[place] / sum;
     }
 }
-#endif

@@ -1,21 +1,21 @@
-// Rows of a convolution's input and output: with ALIGNED whole fours, else of any width, read and written value by value.
+// Rows of a convolution's input and output: with ALIGNED whole vec4s, else of any width, read and written value by value.
 #import common/activation
 #import conv/params
 #import software/neighbours
 
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<Four>;              // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<Four>;      // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<Four>;       // the shape of out
+@group(0) @binding(1) var<storage, read> x: array<Packed4>;              // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<Packed4>;      // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<Packed4>;       // the shape of out
 
 // Residual, activation and store.
 fn finish4(value: vec4<f32>, row: u32, column: u32) {
     let at = row * (params.out_width / 4u) + column;
     var sum = value;
     if params.has_residual != 0u {
-        sum += four(residual[at]);
+        sum += unpack4(residual[at]);
     }
-    out[at] = words(clip4(sum, params.activation));
+    out[at] = pack4(clip4(sum, params.activation));
 }
 #else
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]

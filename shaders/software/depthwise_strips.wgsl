@@ -1,11 +1,11 @@
 // Depthwise convolution with a small square window that moves by one or two pixels: eight lanes hold
-// neighbouring fours of rows, hear from each other what lies beside them, and go down a strip of rows. Each
+// neighbouring vec4s of rows, hear from each other what lies beside them, and go down a strip of rows. Each
 // row is read once, and added at once to all output rows that it lies under.
 //
-// With ALIGNED rows are whole fours, else of any width.
+// With ALIGNED rows are whole vec4s, else of any width.
 #requires subgroups
 #variant K=3,5,7 S=1,2 ALIGNED?
-#import common/grid
+#import software/lanes
 #import software/conv_rows
 
 const K: u32 = 3u; // taps of a kernel row, odd, and kernel rows
@@ -60,18 +60,15 @@ fn along(row: Row, taps: Taps) -> vec4<f32> {
 }
 
 @compute @workgroup_size(8)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(subgroup_invocation_id) voice: u32,
-) {
+fn main(thread: Lane) {
+    let lane = thread.lane;
     let columns = (params.out_width + 3u) / 4u;
     let strips = (params.out_height + STRIP - 1u) / STRIP;
     let rows = (params.out_height + strips - 1u) / strips; // of a strip
     let planes = params.batch * params.out_channels;
 
     // item = ((sample * out_channels + channel) * strips + strip) * columns + column
-    var item = linear_workgroup(id, count) * 8u + voice;
+    var item = linear_workgroup(thread) * 8u + lane;
     let valid = item < planes * strips * columns;
     // Past the last one the last one is computed again and dropped.
     item = min(item, planes * strips * columns - 1u);
@@ -99,21 +96,17 @@ fn main(
     let w6 = taps_of(weight_first, 6u);
 
     // Output rows that are begun: the one begun last, that before it, and so on.
-    var sum1: vec4<f32>;
-    var sum2: vec4<f32>;
-    var sum3: vec4<f32>;
-    var sum4: vec4<f32>;
-    var sum5: vec4<f32>;
-    var sum6: vec4<f32>;
+    var sum1: vec4<f32>; var sum2: vec4<f32>; var sum3: vec4<f32>;
+    var sum4: vec4<f32>; var sum5: vec4<f32>; var sum6: vec4<f32>;
     let begun = (K - 1u) / S;
     let steps = rows + begun;
     for (var step = 0u; step < steps; step++) {
         let iy = (oy0 + step) * S - params.window.padding_top;
-        let row = row_of(row_first(plane + iy), iy < params.height, column, columns, voice, S);
+        let row = row_of(row_first(plane + iy), iy < params.height, column, columns, lane, S);
         var value = along(row, w6);
         if S == 2u {
             let iy1 = iy + 1u;
-            let next = row_of(row_first(plane + iy1), iy1 < params.height, column, columns, voice, S);
+            let next = row_of(row_first(plane + iy1), iy1 < params.height, column, columns, lane, S);
             if K == 7u {
                 value += sum3;
                 sum3 = sum2 + along(row, w4) + along(next, w5);

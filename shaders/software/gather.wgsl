@@ -15,25 +15,21 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;               // [planes, H, W]
-@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [planes, quads]
+@group(0) @binding(2) var<storage, read_write> out: array<Packed4>;      // [planes, vec4s]
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn main(thread: Invocation) {
     let pixels = params.out_height * params.out_width;
-    let quads = (pixels + 3u) / 4u;
-    let index = linear_workgroup(id, count) * 64u + lane;
-    let plane = index / quads;
+    let vec4s = (pixels + 3u) / 4u;
+    let index = linear_workgroup(thread) * 64u + thread.local_index;
+    let plane = index / vec4s;
     if plane >= params.planes {
         return;
     }
-    let pixel = vec4<u32>((index % quads) * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+    let pixel = vec4<u32>((index % vec4s) * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
     let last = min(pixel, vec4<u32>(pixels - 1u));
     let row = last / params.out_width * params.stride_y;
     let at = (row + plane * params.height) * params.width + last % params.out_width * params.stride_x;
     let value = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
-    out[index] = words(select(vec4<f32>(), value, pixel == last));
+    out[index] = pack4(select(vec4<f32>(), value, pixel == last));
 }

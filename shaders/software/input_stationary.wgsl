@@ -1,54 +1,52 @@
-// Convolution that holds its inputs: a lane reads 64 terms of its four pixels, and goes through the output channels
+// Convolution that holds its inputs: a lane reads 64 inputs of its four pixels, and goes through the output channels
 // with them. A product then takes two instructions of a processor, one of which reads what is held; where sums are held
 // and inputs go by, it takes more than three, for each sum is read, masked and written again in every trip. The price is
-// one trip of each sum through the output for every 64 terms.
+// one trip of each sum through the output for every 64 inputs.
 //
-// Lane l reads the weights of the terms 8 l to 8 l + 7 of a channel as they lie in the tensor, and all lanes hear them.
-// Terms are a multiple of eight: those of a window of one pixel, or with WINDOW of any (terms.wgsl). With ALIGNED planes of the
+// Lane l reads the weights of the inputs 8 l to 8 l + 7 of a channel as they lie in the tensor, and all lanes hear them.
+// Inputs are a multiple of eight: those of a window of one pixel, or with WINDOW of any (inputs.wgsl). With ALIGNED planes of the
 // output are a multiple of four pixels (sums.wgsl).
 #requires subgroups
+#define INPUT_STATIONARY
 #variant WINDOW? ALIGNED?
 #import common/vec4
-#import common/grid
-#import software/octets
-#import software/terms
+#import software/lanes
+#import software/place
+#import software/inputs
 #import software/sums
 
-@group(0) @binding(2) var<storage, read> weight: array<Eight>; // [Co, terms], or [N, Co, terms]
+@group(0) @binding(2) var<storage, read> weight: array<Packed8>; // [Co, inputs], or [N, Co, inputs]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;     // [Co] or [N, Co]
 
 // Output channels of an invocation: enough to be worth the reading of its inputs.
 fn block_channels() -> u32 {
-    return params.held_channels;
+    return params.block_channels;
 }
 
-// Terms that are held.
-const TERMS: u32 = 64u;
+// Inputs that are held for each pixel.
+const BLOCK: u32 = 64u;
 
-alias Held = array<vec4<f32>, 64>;
+alias Inputs = array<vec4<f32>, 64>;
 
-// Adds eight terms; even and odd ones apart, for an addition has to wait for the one before.
-fn add8(sums: ptr<function, array<vec4<f32>, 2>>, held: ptr<function, Held>, first: u32, near: vec4<f32>, far: vec4<f32>) {
-    (*sums)[0] += (*held)[first] * near.x;
-    (*sums)[1] += (*held)[first + 1u] * near.y;
-    (*sums)[0] += (*held)[first + 2u] * near.z;
-    (*sums)[1] += (*held)[first + 3u] * near.w;
-    (*sums)[0] += (*held)[first + 4u] * far.x;
-    (*sums)[1] += (*held)[first + 5u] * far.y;
-    (*sums)[0] += (*held)[first + 6u] * far.z;
-    (*sums)[1] += (*held)[first + 7u] * far.w;
+// Adds eight inputs; even and odd ones apart, for an addition has to wait for the one before.
+fn add8(sums: ptr<function, array<vec4<f32>, 2>>, inputs: ptr<function, Inputs>, first: u32, near: vec4<f32>, far: vec4<f32>) {
+    (*sums)[0] += (*inputs)[first] * near.x;
+    (*sums)[1] += (*inputs)[first + 1u] * near.y;
+    (*sums)[0] += (*inputs)[first + 2u] * near.z;
+    (*sums)[1] += (*inputs)[first + 3u] * near.w;
+    (*sums)[0] += (*inputs)[first + 4u] * far.x;
+    (*sums)[1] += (*inputs)[first + 5u] * far.y;
+    (*sums)[0] += (*inputs)[first + 6u] * far.z;
+    (*sums)[1] += (*inputs)[first + 7u] * far.w;
 }
 
 @compute @workgroup_size(8)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(subgroup_invocation_id) voice: u32,
-) {
-    let terms = params.in_channels / params.groups * params.window.kernel_height * params.window.kernel_width;
+fn main(thread: Lane) {
+    let lane = thread.lane;
+    let k = params.in_channels / params.groups * params.window.kernel_height * params.window.kernel_width;
     let group_out = params.out_channels / params.groups;
-    let quads = (params.out_height * params.out_width + 3u) / 4u;
-    let place = place_of(linear_workgroup(id, count), voice, quads);
+    let vec4s = (params.out_height * params.out_width + 3u) / 4u;
+    let place = place_of(linear_workgroup(thread), lane, vec4s);
     if is_past_end(place) {
         return;
     }
@@ -56,54 +54,51 @@ fn main(
     let biases = place.weights * params.bias_sample_stride + place.group * group_out;
     let channels = channels_of(place);
     var seen = 0.0;
-    for (var first = 0u; first < terms; first += TERMS) {
-        // What is read last comes to lie last: where less than 64 terms are left, they are behind zeros.
-        let eights = min(terms - first, TERMS) / 8u;
-        var held: Held;
-        var source = source_of(place, first, quads);
-        seen += fetched_of(source, voice, quads, 8u * eights);
+    for (var first = 0u; first < k; first += BLOCK) {
+        // What is read last comes to lie last: where less than 64 inputs are left, they are behind zeros.
+        let eights = min(k - first, BLOCK) / 8u;
+        var inputs: Inputs;
+        var source = source_of(place, first, vec4s);
+        seen += fetch_profitable(source, lane, vec4s, 8u * eights);
         // Four at a time: twice as many take a third longer to compile.
         for (var i = 0u; i < 2u * eights; i++) {
-            held = Held(
-                held[4], held[5], held[6], held[7], held[8], held[9], held[10], held[11], held[12], held[13], held[14],
-                held[15], held[16], held[17], held[18], held[19], held[20], held[21], held[22], held[23], held[24],
-                held[25], held[26], held[27], held[28], held[29], held[30], held[31], held[32], held[33], held[34],
-                held[35], held[36], held[37], held[38], held[39], held[40], held[41], held[42], held[43], held[44],
-                held[45], held[46], held[47], held[48], held[49], held[50], held[51], held[52], held[53], held[54],
-                held[55], held[56], held[57], held[58], held[59], held[60], held[61], held[62], held[63],
-                next(&source, quads),
-                next(&source, quads),
-                next(&source, quads),
-                next(&source, quads),
+            inputs = Inputs(
+                inputs[4], inputs[5], inputs[6], inputs[7], inputs[8], inputs[9], inputs[10], inputs[11], inputs[12], inputs[13], inputs[14],
+                inputs[15], inputs[16], inputs[17], inputs[18], inputs[19], inputs[20], inputs[21], inputs[22], inputs[23], inputs[24],
+                inputs[25], inputs[26], inputs[27], inputs[28], inputs[29], inputs[30], inputs[31], inputs[32], inputs[33], inputs[34],
+                inputs[35], inputs[36], inputs[37], inputs[38], inputs[39], inputs[40], inputs[41], inputs[42], inputs[43], inputs[44],
+                inputs[45], inputs[46], inputs[47], inputs[48], inputs[49], inputs[50], inputs[51], inputs[52], inputs[53], inputs[54],
+                inputs[55], inputs[56], inputs[57], inputs[58], inputs[59], inputs[60], inputs[61], inputs[62], inputs[63],
+                next(&source, vec4s), next(&source, vec4s), next(&source, vec4s), next(&source, vec4s),
             );
         }
-        let listens = voice + eights >= 8u;
-        let own = select(0u, voice + eights - 8u, listens);
-        var mine = ((matrix * group_out + place.first) * terms + first) / 8u + own;
+        let reads = lane + eights >= 8u;
+        let own = select(0u, lane + eights - 8u, reads);
+        var mine = ((matrix * group_out + place.first) * k + first) / 8u + own;
         for (var c = 0u; c < channels; c++) {
-            let row = eight(weight[mine]);
-            mine += terms / 8u;
-            let near = select(vec4<f32>(), row[0], listens);
-            let far = select(vec4<f32>(), row[1], listens);
+            let row = unpack8(weight[mine]);
+            mine += k / 8u;
+            let near = select(vec4<f32>(), row[0], reads);
+            let far = select(vec4<f32>(), row[1], reads);
             var sums: array<vec4<f32>, 2>;
             if first > 0u {
-                sums[0] = kept4(place, c, quads);
+                sums[0] = partial4(place, c, vec4s);
             } else if params.has_bias != 0u {
                 sums[0] = vec4<f32>(bias[biases + place.first + c]);
             }
-            add8(&sums, &held, 0u, subgroupBroadcast(near, 0u), subgroupBroadcast(far, 0u));
-            add8(&sums, &held, 8u, subgroupBroadcast(near, 1u), subgroupBroadcast(far, 1u));
-            add8(&sums, &held, 16u, subgroupBroadcast(near, 2u), subgroupBroadcast(far, 2u));
-            add8(&sums, &held, 24u, subgroupBroadcast(near, 3u), subgroupBroadcast(far, 3u));
-            add8(&sums, &held, 32u, subgroupBroadcast(near, 4u), subgroupBroadcast(far, 4u));
-            add8(&sums, &held, 40u, subgroupBroadcast(near, 5u), subgroupBroadcast(far, 5u));
-            add8(&sums, &held, 48u, subgroupBroadcast(near, 6u), subgroupBroadcast(far, 6u));
-            add8(&sums, &held, 56u, subgroupBroadcast(near, 7u), subgroupBroadcast(far, 7u));
-            put4(place, c, quads, sums[0] + sums[1], first + TERMS >= terms);
+            add8(&sums, &inputs, 0u, subgroupBroadcast(near, 0u), subgroupBroadcast(far, 0u));
+            add8(&sums, &inputs, 8u, subgroupBroadcast(near, 1u), subgroupBroadcast(far, 1u));
+            add8(&sums, &inputs, 16u, subgroupBroadcast(near, 2u), subgroupBroadcast(far, 2u));
+            add8(&sums, &inputs, 24u, subgroupBroadcast(near, 3u), subgroupBroadcast(far, 3u));
+            add8(&sums, &inputs, 32u, subgroupBroadcast(near, 4u), subgroupBroadcast(far, 4u));
+            add8(&sums, &inputs, 40u, subgroupBroadcast(near, 5u), subgroupBroadcast(far, 5u));
+            add8(&sums, &inputs, 48u, subgroupBroadcast(near, 6u), subgroupBroadcast(far, 6u));
+            add8(&sums, &inputs, 56u, subgroupBroadcast(near, 7u), subgroupBroadcast(far, 7u));
+            put4(place, c, vec4s, sums[0] + sums[1], first + BLOCK >= k);
         }
     }
     // Never so, but not known when the kernel is compiled: nobody may leave out what was fetched.
     if params.batch == 0u {
-        put4(place, 0u, quads, vec4<f32>(seen), true);
+        put4(place, 0u, vec4s, vec4<f32>(seen), true);
     }
 }

@@ -1,10 +1,10 @@
 // Involution with a small square window that keeps the width, or halves it: eight lanes hold neighbouring
-// fours of rows, and hear from each other what lies beside them. A lane has the kernel of its four pixels, and goes
+// vec4s of rows, and hear from each other what lies beside them. A lane has the kernel of its four pixels, and goes
 // through the channels that share it.
 //
 // With R = 2 it computes two rows of the output, of which most rows of x are read once for both.
 //
-// With MADE the taps are made here (taps_made.wgsl), else read (taps_read.wgsl). With ALIGNED rows are whole fours.
+// With MADE the taps are made here (taps_made.wgsl), else read (taps_read.wgsl). With ALIGNED rows are whole vec4s.
 #requires subgroups
 #variant K=7 S=1 R=1,2 ALIGNED MADE?
 #variant K=7 S=2 R=1 ALIGNED MADE?
@@ -14,7 +14,7 @@
 #variant K=5 S=1 R=1 MADE?
 #variant K=3 S=1,2 R=1 MADE?
 #import common/activation
-#import common/grid
+#import software/lanes
 #import involution/params
 #import software/neighbours
 #ifdef MADE
@@ -28,11 +28,11 @@ const S: u32 = 1u; // stride along the row, 1 or 2
 const R: u32 = 1u; // rows of the output, 1 or 2
 
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<Four>;         // [N, C, H, W]
-@group(0) @binding(3) var<storage, read_write> out: array<Four>; // [N, C, H', W']
+@group(0) @binding(1) var<storage, read> x: array<Packed4>;         // [N, C, H, W]
+@group(0) @binding(3) var<storage, read_write> out: array<Packed4>; // [N, C, H', W']
 
 fn store4(value: vec4<f32>, row: u32, column: u32) {
-    out[row * (params.out_width / 4u) + column] = words(value);
+    out[row * (params.out_width / 4u) + column] = pack4(value);
 }
 #else
 @group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
@@ -58,7 +58,7 @@ struct Place {
     iy: u32, // the row of x under the first row of taps
     column: u32,
     columns: u32,
-    voice: u32,
+    lane: u32,
     group: u32,  // of channels that share a kernel
     matrix: u32, // the same, counted over all samples
 }
@@ -92,7 +92,7 @@ fn beneath(
     sums: ptr<function, array<vec4<f32>, 2>>,
 ) {
     let iy = place.iy + number * params.window.dilation_y;
-    let row = row_between(plane, iy, edges, number, place.column, place.columns, place.voice, S);
+    let row = row_between(plane, iy, edges, number, place.column, place.columns, place.lane, S);
     if number < K {
         (*sums)[0] += along(row, (*taps)[number + 7u - K]);
     }
@@ -102,23 +102,20 @@ fn beneath(
 }
 
 @compute @workgroup_size(8)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(subgroup_invocation_id) voice: u32,
-) {
+fn main(thread: Lane) {
+    let lane = thread.lane;
     let columns = (params.out_width + 3u) / 4u;
     let places = (params.out_height + R - 1u) / R * columns;
-    let octets = (places + 7u) / 8u;
+    let subgroups = (places + 7u) / 8u;
     let group_channels = params.channels / params.groups;
     let blocks = (group_channels + CHANNELS - 1u) / CHANNELS;
 
-    // item = ((sample * groups + group) * octets + octet) * blocks + block: the kernel is read again at once
-    var item = linear_workgroup(id, count);
+    // item = ((sample * groups + group) * subgroups + subgroup) * blocks + block: the kernel is read again at once
+    var item = linear_workgroup(thread);
     let first = (item % blocks) * CHANNELS;
     item /= blocks;
-    let which = (item % octets) * 8u + voice;
-    item /= octets;
+    let which = (item % subgroups) * 8u + lane;
+    item /= subgroups;
     let group = item % params.groups;
     let sample = item / params.groups;
     if sample >= params.batch {
@@ -129,7 +126,7 @@ fn main(
     let matrix = sample * params.groups + group;
     let oy = own / columns * R;
     let iy = oy * params.window.stride_y - params.window.padding_top;
-    let place = Place(oy, iy, own % columns, columns, voice, group, matrix);
+    let place = Place(oy, iy, own % columns, columns, lane, group, matrix);
     var taps: Taps;
     var taps_below: Taps;
     hold(place, min(oy + 1u, params.out_height - 1u), &taps, &taps_below);
@@ -140,7 +137,7 @@ fn main(
     for (var c = 0u; c < channels; c++) {
         let channel = base + c * params.channel_stride;
         let plane = channel * params.height;
-        let edges = edges_of(plane, place.iy, params.window.dilation_y, rows, place.column, columns, voice, S);
+        let edges = edges_of(plane, place.iy, params.window.dilation_y, rows, place.column, columns, lane, S);
         var sums: array<vec4<f32>, 2>;
         beneath(place, plane, edges, 0u, &taps, &taps_below, &sums);
         beneath(place, plane, edges, 1u, &taps, &taps_below, &sums);

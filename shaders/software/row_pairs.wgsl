@@ -1,12 +1,12 @@
-// Convolution with a window of 3x3 that moves by one or two pixels: eight lanes hold neighbouring fours of
+// Convolution with a window of 3x3 that moves by one or two pixels: eight lanes hold neighbouring vec4s of
 // rows and hear from each other what lies beside them. Each computes eight channels at two output rows, which
 // share input rows, and the weights: a lane loads those of one channel, and hears the rest by broadcast. The
 // sums are few enough that what is to be done for an input channel fits the cache of instructions.
 //
-// With ALIGNED rows are whole fours, else of any width.
+// With ALIGNED rows are whole vec4s, else of any width.
 #requires subgroups
 #variant K=3 S=1,2 ALIGNED?
-#import common/grid
+#import software/lanes
 #import software/conv_rows
 #import software/eight_sums
 
@@ -59,24 +59,21 @@ fn add9(
 }
 
 @compute @workgroup_size(8)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(subgroup_invocation_id) voice: u32,
-) {
+fn main(thread: Lane) {
+    let lane = thread.lane;
     let group_in = params.in_channels / params.groups;
     let group_out = params.out_channels / params.groups;
     let blocks = (group_out + CHANNELS - 1u) / CHANNELS;
     let columns = (params.out_width + 3u) / 4u;
     let places = (params.out_height + 1u) / 2u * columns;
-    let octets = (places + 7u) / 8u;
+    let subgroups = (places + 7u) / 8u;
 
-    // item = ((sample * groups + group) * octets + octet) * blocks + block
-    var item = linear_workgroup(id, count);
+    // item = ((sample * groups + group) * subgroups + subgroup) * blocks + block
+    var item = linear_workgroup(thread);
     let first = (item % blocks) * CHANNELS;
     item /= blocks;
-    let place = (item % octets) * 8u + voice;
-    item /= octets;
+    let place = (item % subgroups) * 8u + lane;
+    item /= subgroups;
     let group = item % params.groups;
     let sample = item / params.groups;
     if sample >= params.batch {
@@ -88,7 +85,7 @@ fn main(
     let oy = own / columns * 2u;
 
     // Past the last channel of the group the last one is computed again and dropped.
-    let channel = group * group_out + min(first + voice, group_out - 1u);
+    let channel = group * group_out + min(first + lane, group_out - 1u);
     var shift = 0.0;
     if params.has_bias != 0u {
         shift = bias[sample * params.bias_sample_stride + channel];
@@ -100,16 +97,16 @@ fn main(
     let first_plane = (sample * params.in_channels + group * group_in) * params.height;
     for (var c = 0u; c < group_in; c++) {
         let plane = first_plane + c * params.height;
-        let edges = edges_of(plane, iy, 1u, 3u + S, column, columns, voice, S);
+        let edges = edges_of(plane, iy, 1u, 3u + S, column, columns, lane, S);
         let weights = weights_at(weight_first + c * 9u);
-        let x0 = under3(row_between(plane, iy, edges, 0u, column, columns, voice, S));
-        let x1 = under3(row_between(plane, iy + 1u, edges, 1u, column, columns, voice, S));
-        let x2 = under3(row_between(plane, iy + 2u, edges, 2u, column, columns, voice, S));
-        let x3 = under3(row_between(plane, iy + 3u, edges, 3u, column, columns, voice, S));
+        let x0 = under3(row_between(plane, iy, edges, 0u, column, columns, lane, S));
+        let x1 = under3(row_between(plane, iy + 1u, edges, 1u, column, columns, lane, S));
+        let x2 = under3(row_between(plane, iy + 2u, edges, 2u, column, columns, lane, S));
+        let x3 = under3(row_between(plane, iy + 3u, edges, 3u, column, columns, lane, S));
         add9(&upper, x0, x1, x2, weights);
         // Decided when the kernel is compiled.
         if S == 2u {
-            let x4 = under3(row_between(plane, iy + 4u, edges, 4u, column, columns, voice, S));
+            let x4 = under3(row_between(plane, iy + 4u, edges, 4u, column, columns, lane, S));
             add9(&lower, x2, x3, x4, weights);
         } else {
             add9(&lower, x1, x2, x3, weights);

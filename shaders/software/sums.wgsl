@@ -2,29 +2,29 @@
 // whose planes are a multiple of four, and the output is written value by value.
 #import common/activation
 #import common/vec4
-#import software/octets
+#import software/place
 
 #ifdef ALIGNED
-@group(0) @binding(4) var<storage, read_write> out: array<Four>; // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<Four>;  // the shape of out
+@group(0) @binding(4) var<storage, read_write> out: array<Packed4>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<Packed4>;  // the shape of out
 
 // The sum so far of a channel of the place.
-fn kept4(place: Place, channel: u32, quads: u32) -> vec4<f32> {
-    return four(out[(first_channel(place) + channel) * quads + place.quad]);
+fn partial4(place: Place, channel: u32, vec4s: u32) -> vec4<f32> {
+    return unpack4(out[(first_channel(place) + channel) * vec4s + place.vec4_index]);
 }
 
-// Keeps the sum of a channel for the terms to come, or finishes it after the last one.
-fn put4(place: Place, channel: u32, quads: u32, sum: vec4<f32>, last: bool) {
-    let at = (first_channel(place) + channel) * quads + place.quad;
+// Keeps the sum of a channel for the inputs to come, or finishes it after the last one.
+fn put4(place: Place, channel: u32, vec4s: u32, sum: vec4<f32>, last: bool) {
+    let at = (first_channel(place) + channel) * vec4s + place.vec4_index;
     var value = sum;
     if last {
         if params.has_residual != 0u {
-            value += four(residual[at]);
+            value += unpack4(residual[at]);
         }
         value = clip4(value, params.activation);
     }
     if place.valid {
-        out[at] = words(value);
+        out[at] = pack4(value);
     }
 }
 #else
@@ -32,25 +32,25 @@ fn put4(place: Place, channel: u32, quads: u32, sum: vec4<f32>, last: bool) {
 
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;   // [N, Co, H', W']
 @group(0) @binding(5) var<storage, read> residual: array<f32>;    // the shape of out
-@group(0) @binding(6) var<storage, read_write> sums: array<Four>; // [N, Co, quads]
+@group(0) @binding(6) var<storage, read_write> sums: array<Packed4>; // [N, Co, vec4s]
 
 // The sum so far of a channel of the place.
-fn kept4(place: Place, channel: u32, quads: u32) -> vec4<f32> {
-    return four(sums[(first_channel(place) + channel) * quads + place.quad]);
+fn partial4(place: Place, channel: u32, vec4s: u32) -> vec4<f32> {
+    return unpack4(sums[(first_channel(place) + channel) * vec4s + place.vec4_index]);
 }
 
-// Keeps the sum of a channel for the terms to come, or finishes it after the last one.
-fn put4(place: Place, channel: u32, quads: u32, sum: vec4<f32>, last: bool) {
+// Keeps the sum of a channel for the inputs to come, or finishes it after the last one.
+fn put4(place: Place, channel: u32, vec4s: u32, sum: vec4<f32>, last: bool) {
     if !place.valid {
         return;
     }
     let row = first_channel(place) + channel;
     if !last {
-        sums[row * quads + place.quad] = words(sum);
+        sums[row * vec4s + place.vec4_index] = pack4(sum);
         return;
     }
     let plane = params.out_height * params.out_width;
-    let pixel = place.quad * 4u;
+    let pixel = place.vec4_index * 4u;
     finish(sum, row * plane + pixel, plane - pixel);
 }
 #endif

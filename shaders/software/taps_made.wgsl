@@ -4,10 +4,10 @@
 #import common/vec4
 
 #ifdef ALIGNED
-@group(0) @binding(2) var<storage, read> reduced: array<Four>; // [N, Cr, H', W']
+@group(0) @binding(2) var<storage, read> reduced: array<Packed4>; // [N, Cr, H', W']
 
 fn reduced4(row: u32, column: u32) -> vec4<f32> {
-    return four(reduced[row * (params.out_width / 4u) + column]);
+    return unpack4(reduced[row * (params.out_width / 4u) + column]);
 }
 #else
 @group(0) @binding(2) var<storage, read> reduced: array<f32>; // [N, Cr, H', W']
@@ -20,7 +20,7 @@ fn reduced4(row: u32, column: u32) -> vec4<f32> {
 }
 #endif
 
-@group(0) @binding(6) var<storage, read> weight: array<Four>;      // see prepack.wgsl
+@group(0) @binding(6) var<storage, read> weight: array<Packed4>;      // see prepack.wgsl
 @group(0) @binding(7) var<storage, read> bias: array<f32>;         // [G*Kh*Kw]
 
 alias Along = array<vec4<f32>, 7>;
@@ -29,7 +29,7 @@ alias Along = array<vec4<f32>, 7>;
 fn biases(place: Place, ky: u32) -> Along {
     var mine = 0.0;
     if params.has_bias != 0u {
-        mine = bias[(place.group * K + min(ky, K - 1u)) * K + min(place.voice, K - 1u)];
+        mine = bias[(place.group * K + min(ky, K - 1u)) * K + min(place.lane, K - 1u)];
     }
     var along: Along;
     along[6] = vec4<f32>(subgroupBroadcast(mine, K - 1u));
@@ -46,7 +46,7 @@ fn biases(place: Place, ky: u32) -> Along {
     return along;
 }
 
-// Adds two terms to a row of taps, of which each lane holds the weights of one.
+// Adds two inputs to a row of taps, of which each lane holds the weights of one.
 fn add2(along: ptr<function, Along>, x: mat2x4<f32>, mine: vec2<f32>) {
     (*along)[6] += x * subgroupBroadcast(mine, K - 1u);
     (*along)[5] += x * subgroupBroadcast(mine, K - 2u);
@@ -62,18 +62,15 @@ fn add2(along: ptr<function, Along>, x: mat2x4<f32>, mine: vec2<f32>) {
 }
 
 fn taps_of(place: Place, oy: u32) -> Taps {
-    let terms = params.reduced_channels;
+    let k = params.reduced_channels;
     let blocks = (K + 3u) / 4u;
-    var row = place.matrix / params.groups * terms * params.out_height + oy;
-    var mine = place.group * blocks * terms * 8u + place.voice;
+    var row = place.matrix / params.groups * k * params.out_height + oy;
+    var mine = place.group * blocks * k * 8u + place.lane;
     // The last of seven is the last row of taps.
     var along6 = biases(place, K - 1u);
     var along5 = biases(place, K - 2u);
     var along4 = biases(place, K - 3u);
-    var along3: Along;
-    var along2: Along;
-    var along1: Along;
-    var along0: Along;
+    var along3: Along; var along2: Along; var along1: Along; var along0: Along;
     if K > 4u {
         along3 = biases(place, max(K, 4u) - 4u);
         along2 = biases(place, max(K, 5u) - 5u);
@@ -82,18 +79,18 @@ fn taps_of(place: Place, oy: u32) -> Taps {
         along1 = biases(place, 1u);
         along0 = biases(place, 0u);
     }
-    for (var k = 0u; k < terms / 2u; k++) {
+    for (var pair = 0u; pair < k / 2u; pair++) {
         let x = mat2x4<f32>(reduced4(row, place.column), reduced4(row + params.out_height, place.column));
-        let a0 = four(weight[mine]);
-        let a1 = four(weight[mine + 8u]);
+        let a0 = unpack4(weight[mine]);
+        let a1 = unpack4(weight[mine + 8u]);
         // Decided when the kernel is compiled.
         if K == 3u {
             add2(&along4, x, vec2<f32>(a0.x, a1.x));
             add2(&along5, x, vec2<f32>(a0.y, a1.y));
             add2(&along6, x, vec2<f32>(a0.z, a1.z));
         } else {
-            let b0 = four(weight[mine + terms * 8u]);
-            let b1 = four(weight[mine + terms * 8u + 8u]);
+            let b0 = unpack4(weight[mine + k * 8u]);
+            let b1 = unpack4(weight[mine + k * 8u + 8u]);
             if K == 5u {
                 add2(&along2, x, vec2<f32>(a0.x, a1.x));
                 add2(&along3, x, vec2<f32>(a0.y, a1.y));

@@ -1,12 +1,12 @@
 // The taps of involution.wgsl where a tensor has them.
-// requires: Four, K, Place, R, Taps, four, params, store4
-#import software/fetch
+// requires: K, Packed4, Place, R, Taps, params, store4, unpack4
+#import software/lanes
 
 #ifdef ALIGNED
-@group(0) @binding(2) var<storage, read> kernel: array<Four>; // [N, G*Kh*Kw, H', W']
+@group(0) @binding(2) var<storage, read> kernel: array<Packed4>; // [N, G*Kh*Kw, H', W']
 
 fn weights4(row: u32, column: u32) -> vec4<f32> {
-    return four(kernel[row * (params.out_width / 4u) + column]);
+    return unpack4(kernel[row * (params.out_width / 4u) + column]);
 }
 #else
 @group(0) @binding(2) var<storage, read> kernel: array<f32>; // [N, G*Kh*Kw, H', W']
@@ -43,9 +43,9 @@ fn fetched(place: Place, oy: u32) -> f32 {
         subgroupBroadcast(oy, 0u), subgroupBroadcast(place.column, 0u),
         subgroupBroadcast(oy, 7u), subgroupBroadcast(place.column, 7u),
     );
-    let end = select(ends.xy, ends.zw, (place.voice & 1u) != 0u);
+    let end = select(ends.xy, ends.zw, (place.lane & 1u) != 0u);
     var sum = 0.0;
-    for (var tap = place.voice / 2u; tap < K * K; tap += 4u) {
+    for (var tap = place.lane / 2u; tap < K * K; tap += 4u) {
         sum += weights4((place.matrix * K * K + tap) * params.out_height + end.x, end.y).x;
     }
     return sum;

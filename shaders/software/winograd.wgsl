@@ -8,12 +8,9 @@
 #import common/vec4
 
 // The points of the odd powers, and what follows from them; all are exact.
-const NEAR: f32 = 0.75;
-const FAR: f32 = 1.5;
-const NEAR_2: f32 = 0.5625;
-const FAR_2: f32 = 2.25;
-const NEAR_3: f32 = 0.421875;
-const FAR_3: f32 = 3.375;
+const NEAR: f32 = 0.75; const FAR: f32 = 1.5;
+const NEAR_2: f32 = 0.5625; const FAR_2: f32 = 2.25;
+const NEAR_3: f32 = 0.421875; const FAR_3: f32 = 3.375;
 
 // Places of a tile after the transforms.
 const PLACES: u32 = 36u;
@@ -25,10 +22,10 @@ struct Tiles {
     valid: vec4<bool>, // false past the last tile: that one is done again
 }
 
-fn tiles_of(quad: u32, height: u32, width: u32) -> Tiles {
+fn tiles_of(vec4_index: u32, height: u32, width: u32) -> Tiles {
     let columns = (width + 3u) / 4u;
     let count = columns * ((height + 3u) / 4u);
-    let number = vec4<u32>(quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+    let number = vec4<u32>(vec4_index * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
     let tile = min(number, vec4<u32>(count - 1u));
     return Tiles(tile % columns, tile / columns * 4u, number == tile);
 }

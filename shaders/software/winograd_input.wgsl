@@ -1,4 +1,4 @@
-// The input of winograd.wgsl: the tiles of a 3x3 convolution with a padding of one. With ALIGNED rows are whole fours: what
+// The input of winograd.wgsl: the tiles of a 3x3 convolution with a padding of one. With ALIGNED rows are whole vec4s: what
 // lies beside a tile is in the next tile of its row, which is its neighbour in the vector.
 #variant ALIGNED?
 #import common/grid
@@ -6,9 +6,9 @@
 
 struct Params {
     first_sample: u32,
-    first_quad: u32, // of tiles, in a sample
+    first_vec4: u32, // of tiles, in a sample
     samples: u32,
-    quads: u32,      // of tiles, in a sample
+    vec4s: u32,      // of tiles, in a sample
     channels: u32,
     height: u32,
     width: u32,
@@ -16,7 +16,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<storage, read_write> out: array<Four>; // [samples, 36, Ci, quads]
+@group(0) @binding(2) var<storage, read_write> out: array<Packed4>; // [samples, 36, Ci, vec4s]
 
 // Six values of a row or column at six places.
 fn spread(d: array<vec4<f32>, 6>) -> array<vec4<f32>, 6> {
@@ -43,70 +43,52 @@ fn row_of(tiles: Tiles, plane: u32, number: u32) -> array<vec4<f32>, 6> {
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let index = linear_workgroup(id, count) * 64u + lane;
-    let quad = index % params.quads;
-    let channel = (index / params.quads) % params.channels;
-    let sample = index / params.quads / params.channels;
+fn main(thread: Invocation) {
+    let index = linear_workgroup(thread) * 64u + thread.local_index;
+    let vec4_index = index % params.vec4s;
+    let channel = (index / params.vec4s) % params.channels;
+    let sample = index / params.vec4s / params.channels;
     if sample >= params.samples {
         return;
     }
-    let tiles = tiles_of(params.first_quad + quad, params.height, params.width);
+    let tiles = tiles_of(params.first_vec4 + vec4_index, params.height, params.width);
     let plane = (params.first_sample + sample) * params.channels + channel;
-    var row0: array<vec4<f32>, 6>;
-    var row1: array<vec4<f32>, 6>;
-    var row2: array<vec4<f32>, 6>;
-    var row3: array<vec4<f32>, 6>;
-    var row4: array<vec4<f32>, 6>;
-    var row5: array<vec4<f32>, 6>;
+    var row0: array<vec4<f32>, 6>; var row1: array<vec4<f32>, 6>;
+    var row2: array<vec4<f32>, 6>; var row3: array<vec4<f32>, 6>;
+    var row4: array<vec4<f32>, 6>; var row5: array<vec4<f32>, 6>;
     for (var down = 0u; down < 6u; down++) {
-        row0 = row1;
-        row1 = row2;
-        row2 = row3;
-        row3 = row4;
-        row4 = row5;
+        row0 = row1; row1 = row2; row2 = row3; row3 = row4; row4 = row5;
         row5 = row_of(tiles, plane, down);
     }
-    let step = params.channels * params.quads;
-    var to = sample * PLACES * step + channel * params.quads + quad;
+    let step = params.channels * params.vec4s;
+    var to = sample * PLACES * step + channel * params.vec4s + vec4_index;
     for (var along = 0u; along < 6u; along++) {
         let column = spread(array<vec4<f32>, 6>(
-            picked6(&row0, along),
-            picked6(&row1, along),
-            picked6(&row2, along),
-            picked6(&row3, along),
-            picked6(&row4, along),
-            picked6(&row5, along),
+            picked6(&row0, along), picked6(&row1, along), picked6(&row2, along),
+            picked6(&row3, along), picked6(&row4, along), picked6(&row5, along),
         ));
-        out[to] = words(column[0]);
-        out[to + 6u * step] = words(column[1]);
-        out[to + 12u * step] = words(column[2]);
-        out[to + 18u * step] = words(column[3]);
-        out[to + 24u * step] = words(column[4]);
-        out[to + 30u * step] = words(column[5]);
+        out[to] = pack4(column[0]); out[to + 6u * step] = pack4(column[1]);
+        out[to + 12u * step] = pack4(column[2]); out[to + 18u * step] = pack4(column[3]);
+        out[to + 24u * step] = pack4(column[4]); out[to + 30u * step] = pack4(column[5]);
         to += step;
     }
 }
 
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<Four>; // [N, Ci, H, W]
+@group(0) @binding(1) var<storage, read> x: array<Packed4>; // [N, Ci, H, W]
 
 // What the tiles see of these rows, counted over all planes; zeros of those that are not inside.
 fn values_of(tiles: Tiles, row: vec4<u32>, inside: vec4<bool>) -> array<vec4<f32>, 6> {
     let columns = params.width / 4u;
     let at = select(vec4<u32>(), row * columns + tiles.column, inside);
-    let x0 = select(vec4<f32>(), four(x[at.x]), inside.x);
-    let x1 = select(vec4<f32>(), four(x[at.y]), inside.y);
-    let x2 = select(vec4<f32>(), four(x[at.z]), inside.z);
-    let x3 = select(vec4<f32>(), four(x[at.w]), inside.w);
+    let x0 = select(vec4<f32>(), unpack4(x[at.x]), inside.x);
+    let x1 = select(vec4<f32>(), unpack4(x[at.y]), inside.y);
+    let x2 = select(vec4<f32>(), unpack4(x[at.z]), inside.z);
+    let x3 = select(vec4<f32>(), unpack4(x[at.w]), inside.w);
     let has_left = inside.x && tiles.column.x > 0u;
     let has_right = inside.w && tiles.column.w + 1u < columns;
-    let left = select(0.0, four(x[select(0u, at.x - 1u, has_left)]).w, has_left);
-    let right = select(0.0, four(x[select(0u, at.w + 1u, has_right)]).x, has_right);
+    let left = select(0.0, unpack4(x[select(0u, at.x - 1u, has_left)]).w, has_left);
+    let right = select(0.0, unpack4(x[select(0u, at.w + 1u, has_right)]).x, has_right);
     // Whether the tile before is in the same row.
     let joined = (tiles.column > vec4<u32>()) & tiles.valid;
     return array<vec4<f32>, 6>(

@@ -1,4 +1,4 @@
-// From the sums of winograd.wgsl to the output: bias, residual, activation and store. With ALIGNED rows are whole fours, else
+// From the sums of winograd.wgsl to the output: bias, residual, activation and store. With ALIGNED rows are whole vec4s, else
 // they are written value by value.
 #variant ALIGNED?
 #import common/grid
@@ -11,9 +11,9 @@
 
 struct Params {
     first_sample: u32,
-    first_quad: u32, // of tiles, in a sample
+    first_vec4: u32, // of tiles, in a sample
     samples: u32,
-    quads: u32,      // of tiles, in a sample
+    vec4s: u32,      // of tiles, in a sample
     channels: u32,
     height: u32,
     width: u32,
@@ -25,7 +25,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> sums: array<Four>; // [samples, 36, Co, quads]
+@group(0) @binding(1) var<storage, read> sums: array<Packed4>; // [samples, 36, Co, vec4s]
 @group(0) @binding(2) var<storage, read> bias: array<f32>;  // [Co] or [N, Co]
 
 // From six places to the four outputs of a row or column.
@@ -53,41 +53,32 @@ fn add(y: ptr<function, array<vec4<f32>, 4>>, column: vec4<f32>, weight: vec4<f3
 // The sums of a column of places, each `step` further.
 fn column_of(first: u32, step: u32) -> array<vec4<f32>, 4> {
     return gather(array<vec4<f32>, 6>(
-        four(sums[first]),
-        four(sums[first + 6u * step]),
-        four(sums[first + 12u * step]),
-        four(sums[first + 18u * step]),
-        four(sums[first + 24u * step]),
-        four(sums[first + 30u * step]),
+        unpack4(sums[first]), unpack4(sums[first + 6u * step]),
+        unpack4(sums[first + 12u * step]), unpack4(sums[first + 18u * step]),
+        unpack4(sums[first + 24u * step]), unpack4(sums[first + 30u * step]),
     ));
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let index = linear_workgroup(id, count) * 64u + lane;
-    let quad = index % params.quads;
-    let channel = (index / params.quads) % params.channels;
-    let sample = index / params.quads / params.channels;
+fn main(thread: Invocation) {
+    let index = linear_workgroup(thread) * 64u + thread.local_index;
+    let vec4_index = index % params.vec4s;
+    let channel = (index / params.vec4s) % params.channels;
+    let sample = index / params.vec4s / params.channels;
     if sample >= params.samples {
         return;
     }
-    let tiles = tiles_of(params.first_quad + quad, params.height, params.width);
+    let tiles = tiles_of(params.first_vec4 + vec4_index, params.height, params.width);
     let plane = (params.first_sample + sample) * params.channels + channel;
     var added = 0.0;
     if params.has_bias != 0u {
         added = bias[(params.first_sample + sample) * params.bias_sample_stride + channel];
     }
-    let step = params.channels * params.quads;
-    let start = sample * PLACES * step + channel * params.quads + quad;
+    let step = params.channels * params.vec4s;
+    let start = sample * PLACES * step + channel * params.vec4s + vec4_index;
     // What a row of places adds to each of four outputs: the powers of its point, and for infinity the last.
-    var y0: array<vec4<f32>, 4>;
-    var y1: array<vec4<f32>, 4>;
-    var y2: array<vec4<f32>, 4>;
-    var y3: array<vec4<f32>, 4>;
+    var y0: array<vec4<f32>, 4>; var y1: array<vec4<f32>, 4>;
+    var y2: array<vec4<f32>, 4>; var y3: array<vec4<f32>, 4>;
     for (var along = 0u; along < params.places; along++) {
         let column = column_of(start + along * step, step);
         let size = select(select(NEAR, FAR, along > 2u), 0.0, along == 0u);
@@ -115,8 +106,8 @@ fn main(
 }
 
 #ifdef ALIGNED
-@group(0) @binding(3) var<storage, read_write> out: array<Four>; // [N, Co, H, W]
-@group(0) @binding(4) var<storage, read> residual: array<Four>;  // the shape of out
+@group(0) @binding(3) var<storage, read_write> out: array<Packed4>; // [N, Co, H, W]
+@group(0) @binding(4) var<storage, read> residual: array<Packed4>;  // the shape of out
 #else
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, Co, H, W]
 @group(0) @binding(4) var<storage, read> residual: array<f32>;  // the shape of out
@@ -129,9 +120,9 @@ fn store(value: vec4<f32>, plane: u32, row: u32, column: u32, valid: bool) {
         let at = (plane * params.height + row) * (params.width / 4u) + column;
         var sum = value;
         if params.has_residual != 0u {
-            sum += four(residual[at]);
+            sum += unpack4(residual[at]);
         }
-        out[at] = words(clip4(sum, params.activation));
+        out[at] = pack4(clip4(sum, params.activation));
 #else
         let first = column * 4u;
         let at = (plane * params.height + row) * params.width + first;

@@ -13,7 +13,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;          // [samples, Co, Ci, 3, 3]
-@group(0) @binding(2) var<storage, read_write> out: array<Four>;      // [samples, 36, Co, Ci]
+@group(0) @binding(2) var<storage, read_write> out: array<Packed4>;      // [samples, 36, Co, Ci]
 
 // Three taps of a row or column at six places.
 fn spread(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> array<vec4<f32>, 6> {
@@ -38,25 +38,20 @@ fn taps(at: vec4<u32>) -> vec4<f32> {
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let index = linear_workgroup(id, count) * 64u + lane;
-    let quads = params.in_channels / 4u;
-    let step = params.out_channels * quads; // fours of a place
+fn main(thread: Invocation) {
+    let index = linear_workgroup(thread) * 64u + thread.local_index;
+    let vec4s = params.in_channels / 4u;
+    let step = params.out_channels * vec4s; // vec4s of a place
     let inner = index % step;
     let sample = index / step;
     if sample >= params.samples {
         return;
     }
-    // inner = output channel * quads + quad
-    let channel = (params.first + sample) * params.out_channels + inner / quads;
-    let own = inner % quads * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+    // inner = output channel * vec4s + vec4_index
+    let channel = (params.first + sample) * params.out_channels + inner / vec4s;
+    let own = inner % vec4s * 4u + vec4<u32>(0u, 1u, 2u, 3u);
     let at = (channel * params.in_channels + own) * 9u;
-    var left: array<vec4<f32>, 6>;
-    var middle: array<vec4<f32>, 6>;
+    var left: array<vec4<f32>, 6>; var middle: array<vec4<f32>, 6>;
     var right: array<vec4<f32>, 6>;
     for (var along = 0u; along < params.places / 2u; along++) {
         left = middle;
@@ -66,12 +61,9 @@ fn main(
     var to = sample * PLACES * step + inner;
     for (var down = 0u; down < params.places; down++) {
         let row = spread(picked6(&left, down), picked6(&middle, down), picked6(&right, down));
-        out[to] = words(row[0]);
-        out[to + step] = words(row[1]);
-        out[to + 2u * step] = words(row[2]);
-        out[to + 3u * step] = words(row[3]);
-        out[to + 4u * step] = words(row[4]);
-        out[to + 5u * step] = words(row[5]);
+        out[to] = pack4(row[0]); out[to + step] = pack4(row[1]);
+        out[to + 2u * step] = pack4(row[2]); out[to + 3u * step] = pack4(row[3]);
+        out[to + 4u * step] = pack4(row[4]); out[to + 5u * step] = pack4(row[5]);
         to += 6u * step;
     }
 }

@@ -81,14 +81,11 @@ impl Problem {
             ("out_height", sizes.output[0]),
             ("out_width", sizes.output[1]),
             ("groups", sizes.groups),
-            ("first_in", 0),
-            ("last_in", sizes.group_in()),
             ("weight_sample_stride", per_sample(weight_elements)),
             ("bias_sample_stride", per_sample(sizes.out_channels)),
             ("has_bias", usize::from(self.bias != Operand::Absent)),
             ("has_residual", usize::from(self.residual != Operand::Absent)),
             ("activation", sizes.activation.code()),
-            ("held_channels", 0),
         ])?
         .window(&sizes.window)
     }

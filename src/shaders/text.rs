@@ -7,6 +7,7 @@
 //!   ([`DEVICE_NAMES`]).
 //! * `#variant T=8,16 ALIGNED?` in the file of a kernel lists variants that it is shipped with: here four, of which each
 //!   sets `const T: u32`, and every other defines `ALIGNED`.
+//! * `#define NAME` in the file of a kernel defines a name in all of its variants, for the files that it imports.
 //! * `#requires subgroups` in the file of a kernel says what a device must have.
 //!
 //! Depends on nothing but the standard library: `build.rs` reads the directives with it, and `crates/shader-check` the
@@ -143,8 +144,14 @@ pub fn expand<'a>(
     device: &[&str],
     fragment: &dyn Fn(&str) -> Option<&'a str>,
 ) -> Result<Text, String> {
-    let mut expansion =
-        Expansion { variant, device, fragment, met: Vec::new(), text: Text::default() };
+    let mut expansion = Expansion {
+        variant,
+        device,
+        fragment,
+        met: Vec::new(),
+        own: Vec::new(),
+        text: Text::default(),
+    };
     expansion.include(name, source)?;
     for &(name, value) in variant {
         let times = expansion.met.iter().filter(|met| **met == name).count();
@@ -164,6 +171,8 @@ struct Expansion<'a, 'b> {
     fragment: &'b dyn Fn(&str) -> Option<&'a str>,
     /// The names of the variant, as often as they were asked for or set.
     met: Vec<&'b str>,
+    /// The names that the kernel's file defines.
+    own: Vec<&'a str>,
     text: Text,
 }
 
@@ -202,6 +211,7 @@ impl<'a> Expansion<'a, '_> {
                     }
                 }
                 "#requires" | "#variant" if file == 0 => {}
+                "#define" if file == 0 => self.own.push(word.trim()),
                 _ if directive.starts_with('#') => {
                     return fail(format!("'{directive}' is no directive of this file"));
                 }
@@ -218,7 +228,7 @@ impl<'a> Expansion<'a, '_> {
     fn is_defined(&mut self, name: &str) -> bool {
         let known = self.variant.iter().find(|(known, value)| *known == name && *value == DEFINED);
         self.met.extend(known.map(|(known, _)| *known));
-        known.is_some() || self.device.contains(&name)
+        known.is_some() || self.device.contains(&name) || self.own.contains(&name)
     }
 
     fn push(&mut self, line: &str, file: usize, number: usize) {

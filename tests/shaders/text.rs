@@ -33,10 +33,15 @@ fn every_shader_file_is_used() {
 fn every_ifdef_asks_for_a_name_that_a_variant_defines() {
     let mut defined = BTreeMap::<String, BTreeSet<&str>>::new();
     for (kernel, variant) in variants() {
+        let own = kernel.source.lines().filter_map(|line| line.strip_prefix("#define "));
+        let own: Vec<&str> = own.collect();
         for file in shader::expand(kernel, variant, DEVICE_NAMES).unwrap().files {
             let names =
                 variant.values.iter().filter(|(_, value)| *value == DEFINED).map(|(name, _)| *name);
-            defined.entry(file).or_insert(DEVICE_NAMES.iter().copied().collect()).extend(names);
+            defined
+                .entry(file)
+                .or_insert(DEVICE_NAMES.iter().copied().collect())
+                .extend(names.chain(own.iter().copied()));
         }
     }
     let kernels = KERNELS.iter().map(|kernel| (kernel.name, kernel.source));

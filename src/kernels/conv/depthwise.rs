@@ -1,7 +1,8 @@
 //! Convolutions whose groups have one input channel each.
 
+use super::direct;
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, VEC4, nested};
+use crate::kernels::call::{Grid, VEC4};
 use crate::kernels::candidate::{Candidate, Requires};
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
@@ -17,10 +18,8 @@ pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
     let sizes = &problem.sizes;
     let planes = [sizes.batch, sizes.out_channels];
     let grid = product("the grid", &[planes[0], planes[1], problem.row_vec4s()?])?;
-    let [kernel_height, kernel_width] = sizes.window.kernel_size;
-    let trips = nested(&[1, kernel_height, kernel_width]);
     let variant = const { CONV2D.variant("T=1") };
-    let call = problem.call((&CONV2D, variant), Grid::Invocations(grid), trips)?;
+    let call = direct::call(problem, variant, Grid::Invocations(grid), 0..1)?;
     let mut candidates = vec![Candidate::new(call, rank::DEPTHWISE, "depthwise")];
     if let Some(kernel) = problem.square_variant(&DEPTHWISE_STRIPS) {
         let [strips, columns] = [sizes.output[0].div_ceil(STRIP), sizes.output[1].div_ceil(VEC4)];

@@ -1,7 +1,9 @@
 //! The general convolution: an invocation computes a tile of output channels at four pixels of a row.
 
+use std::ops::Range;
+
 use crate::error::ShapeError;
-use crate::kernels::call::{KernelCall, MOST_TRIPS, Operand, nested};
+use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand, nested};
 use crate::kernels::candidate::{Candidate, GENERAL};
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
@@ -26,6 +28,20 @@ pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>> {
     variants.into_iter().zip(ranks).map(candidate).collect()
 }
 
+/// One dispatch, which adds these input channels of a group.
+pub fn call(
+    problem: &Problem,
+    variant: Variant,
+    grid: Grid,
+    channels: Range<usize>,
+) -> Result<KernelCall> {
+    let [kernel_height, kernel_width] = problem.sizes.window.kernel_size;
+    let trips = nested(&[channels.len(), kernel_height, kernel_width]);
+    let call = problem.call((&CONV2D, variant), grid, trips)?;
+    let params = call.params.size("first_in", channels.start)?.size("last_in", channels.end)?;
+    Ok(KernelCall { params, ..call })
+}
+
 /// One dispatch, or as many as keep to [`MOST_TRIPS`], each of which adds some of the input channels of a group. All but
 /// the first add what the one before has left, as their residual.
 fn calls(problem: &Problem, variant: Variant) -> Result<Vec<KernelCall>> {
@@ -34,7 +50,7 @@ fn calls(problem: &Problem, variant: Variant) -> Result<Vec<KernelCall>> {
     let [kernel_height, kernel_width] = sizes.window.kernel_size;
     let trips = nested(&[sizes.group_in(), kernel_height, kernel_width]);
     if trips <= MOST_TRIPS {
-        return Ok(vec![problem.call((&CONV2D, variant), grid, trips)?]);
+        return Ok(vec![call(problem, variant, grid, 0..sizes.group_in())?]);
     }
     let of_channel = trips / sizes.group_in().max(1);
     let channels = (MOST_TRIPS / of_channel.max(1)).max(1);
@@ -51,9 +67,7 @@ fn calls(problem: &Problem, variant: Variant) -> Result<Vec<KernelCall>> {
         part.out = if turn { Operand::Scratch(problem.scratch) } else { problem.out };
         let ends = index + 1 == count;
         part.sizes.activation = if ends { sizes.activation } else { Activation::None };
-        let call = part.call((&CONV2D, variant), grid, of_channel * (last - first))?;
-        let params = call.params.with("first_in", first).with("last_in", last);
-        calls.push(KernelCall { params, ..call });
+        calls.push(call(&part, variant, grid, first..last)?);
     }
     Ok(calls)
 }

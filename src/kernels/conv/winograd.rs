@@ -30,7 +30,7 @@ const SIDE: usize = 4;
 const PLACES: usize = 36;
 
 /// Tiles that an invocation transforms at once.
-const QUAD: usize = 4;
+const AT_ONCE: usize = 4;
 
 /// Bytes between the transforms: what stays in the cache of a core, and adds little to what a network holds.
 const BETWEEN: usize = 2 << 20;
@@ -54,8 +54,8 @@ struct Part {
     first_sample: usize,
     samples: usize,
     /// Of four tiles each, in each of the samples.
-    first_quad: usize,
-    quads: usize,
+    first_vec4: usize,
+    vec4s: usize,
 }
 
 /// Whether a convolution is one of 3x3 over neighbouring pixels with a padding of one, in one group.
@@ -90,7 +90,7 @@ pub fn candidate(problem: &Problem) -> Result<Option<Candidate>> {
     if tiles < least || out_channels < LEAST_CHANNELS || !supports(sizes) {
         return Ok(None);
     }
-    let parts = parts(sizes, tiles.div_ceil(QUAD))?;
+    let parts = parts(sizes, tiles.div_ceil(AT_ONCE))?;
     let shared = problem.weights == Weights::Shared;
     let first = problem.scratch;
     let [packed, spread, sums] = [first, first + 1, first + 2].map(Operand::Scratch);
@@ -104,7 +104,7 @@ pub fn candidate(problem: &Problem) -> Result<Option<Candidate>> {
             ("in_channels", in_channels),
             ("places", SIDE + 2),
         ])?;
-        let grid = product("the grid", &[samples, out_channels, in_channels])? / QUAD;
+        let grid = product("the grid", &[samples, out_channels, in_channels])? / AT_ONCE;
         let bindings = vec![("weight", problem.weight), ("out", packed)];
         let kernel = (&WINOGRAD_WEIGHTS, WINOGRAD_WEIGHTS.variants[0]);
         Ok(transform(kernel, params, bindings, grid))
@@ -114,22 +114,22 @@ pub fn candidate(problem: &Problem) -> Result<Option<Candidate>> {
         calls.push(weights_of(0, 1)?);
     }
     for part in &parts {
-        let &Part { first_sample, samples, first_quad, quads } = part;
+        let &Part { first_sample, samples, first_vec4, vec4s } = part;
         // The weights of a sample serve all of its parts.
-        if !shared && first_quad == 0 {
+        if !shared && first_vec4 == 0 {
             calls.push(weights_of(first_sample, samples)?);
         }
         let place = Params::sizes(&[
             ("first_sample", first_sample),
-            ("first_quad", first_quad),
+            ("first_vec4", first_vec4),
             ("samples", samples),
-            ("quads", quads),
+            ("vec4s", vec4s),
             ("height", height),
             ("width", width),
         ])?;
         let params = place.clone().size("channels", in_channels)?.size("inputs", SIDE + 2)?;
         let bindings = vec![("x", problem.x), ("out", spread)];
-        let grid = product("the grid", &[samples, in_channels, quads])?;
+        let grid = product("the grid", &[samples, in_channels, vec4s])?;
         calls.push(transform((&WINOGRAD_INPUT, input), params, bindings, grid));
         let products = Problem::new(between(sizes, part)?, packed);
         let weights = problem.weights;
@@ -147,12 +147,12 @@ pub fn candidate(problem: &Problem) -> Result<Option<Candidate>> {
             ("residual", problem.residual),
             ("out", problem.out),
         ];
-        let grid = product("the grid", &[samples, out_channels, quads])?;
+        let grid = product("the grid", &[samples, out_channels, vec4s])?;
         calls.push(transform((&WINOGRAD_OUTPUT, output), params, bindings, grid));
     }
     let values = |channels| {
-        let most = parts.iter().map(|part| part.samples * part.quads).max().unwrap_or(0);
-        product("the transformed tiles", &[PLACES, channels, most, QUAD])
+        let most = parts.iter().map(|part| part.samples * part.vec4s).max().unwrap_or(0);
+        product("the transformed tiles", &[PLACES, channels, most, AT_ONCE])
     };
     let samples = parts.iter().map(|part| part.samples).max().unwrap_or(0);
     let sets = if shared { 1 } else { samples };
@@ -174,7 +174,7 @@ pub fn candidate(problem: &Problem) -> Result<Option<Candidate>> {
 /// What is summed between the transforms: a 1x1 convolution of 36 groups, a pixel for each tile.
 fn between(sizes: &Geometry, part: &Part) -> Result<Geometry> {
     let places = |channels| product("the transformed tiles", &[PLACES, channels]);
-    let pixels = [1, product("the tiles", &[part.quads, QUAD])?];
+    let pixels = [1, product("the tiles", &[part.vec4s, AT_ONCE])?];
     Ok(Geometry {
         batch: part.samples,
         in_channels: places(sizes.in_channels)?,
@@ -188,31 +188,31 @@ fn between(sizes: &Geometry, part: &Part) -> Result<Geometry> {
 }
 
 /// The parts of a call for samples of so many fours of tiles.
-fn parts(sizes: &Geometry, quads: usize) -> Result<Vec<Part>> {
+fn parts(sizes: &Geometry, vec4s: usize) -> Result<Vec<Part>> {
     let channels = sizes.in_channels + sizes.out_channels;
-    let bytes = product("the transformed tiles", &[4, PLACES, QUAD, channels])?;
-    let total = product("the tiles", &[sizes.batch, quads])?;
+    let bytes = product("the transformed tiles", &[4, PLACES, AT_ONCE, channels])?;
+    let total = product("the tiles", &[sizes.batch, vec4s])?;
     let most = (BETWEEN / bytes).max(total.div_ceil(MOST_PARTS)).max(SUBGROUP_LANES);
-    if quads <= most {
-        let samples = most / quads.max(1);
+    if vec4s <= most {
+        let samples = most / vec4s.max(1);
         let starts = (0..sizes.batch).step_by(samples);
         return Ok(starts
             .map(|first_sample| Part {
                 first_sample,
                 samples: samples.min(sizes.batch - first_sample),
-                first_quad: 0,
-                quads,
+                first_vec4: 0,
+                vec4s,
             })
             .collect());
     }
     // As even as whole sets of lanes allow.
-    let step = quads.div_ceil(quads.div_ceil(most)).next_multiple_of(SUBGROUP_LANES);
+    let step = vec4s.div_ceil(vec4s.div_ceil(most)).next_multiple_of(SUBGROUP_LANES);
     let parts = |first_sample| {
-        (0..quads).step_by(step).map(move |first_quad| Part {
+        (0..vec4s).step_by(step).map(move |first_vec4| Part {
             first_sample,
             samples: 1,
-            first_quad,
-            quads: step.min(quads - first_quad),
+            first_vec4,
+            vec4s: step.min(vec4s - first_vec4),
         })
     };
     Ok((0..sizes.batch).flat_map(parts).collect())

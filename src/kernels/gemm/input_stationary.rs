@@ -57,7 +57,7 @@ fn kernel_call(problem: &Problem, variant: Variant) -> Result<KernelCall> {
     let trips = nested(&[blocks, BLOCK / 4 + BLOCK / 4 + channels]).saturating_add(channels * VEC4);
     let grid = problem.subgroup_grid(problem.plane_vec4s()?, channels)?;
     let call = problem.call((&INPUT_STATIONARY, variant), grid, trips)?;
-    Ok(KernelCall { params: call.params.with("held_channels", channels), ..call })
+    Ok(KernelCall { params: call.params.size("block_channels", channels)?, ..call })
 }
 
 /// The candidate of two variants. That for any plane keeps its sums in a scratch buffer.

@@ -30,7 +30,7 @@ impl Matrices {
                 ("matrices", self.count),
                 ("rows", self.rows),
                 ("width", self.width),
-                ("terms", self.k),
+                ("k", self.k),
             ])?,
             bindings: vec![("weight", weight), ("out", out)],
             grid: Grid::Invocations(vec4s),

@@ -9,29 +9,29 @@ struct Place {
     group: u32,
     weights: u32, // the sample that the weights belong to, 0 where all samples share them
     sample: u32,  // the sample of the lane's pixels
-    quad: u32,    // which four pixels of it
+    vec4_index: u32,    // which four pixels of it
     valid: bool,  // false past the last pixel: the last ones are computed again and dropped
 }
 
-// item = ((weights * groups + group) * octets + octet) * blocks + block: tiles of the same pixels follow
+// item = ((weights * groups + group) * subgroups + subgroup) * blocks + block: tiles of the same pixels follow
 // each other, so that what they read is still in the cache. Where all samples share their weights, eight
 // lanes may cover two of them.
-fn place_of(item: u32, voice: u32, quads: u32) -> Place {
+fn place_of(item: u32, lane: u32, vec4s: u32) -> Place {
     let blocks = (params.out_channels / params.groups + block_channels() - 1u) / block_channels();
-    let span = select(quads, quads * params.batch, params.weight_sample_stride == 0u);
-    let octets = (span + 7u) / 8u;
+    let span = select(vec4s, vec4s * params.batch, params.weight_sample_stride == 0u);
+    let subgroups = (span + 7u) / 8u;
     var rest = item;
     var place: Place;
     place.first = (rest % blocks) * block_channels();
     rest /= blocks;
-    let quad = (rest % octets) * 8u + voice;
-    rest /= octets;
+    let vec4_index = (rest % subgroups) * 8u + lane;
+    rest /= subgroups;
     place.group = rest % params.groups;
     place.weights = rest / params.groups;
-    place.valid = quad < span;
-    let last = min(quad, span - 1u);
-    place.sample = place.weights + last / quads;
-    place.quad = last % quads;
+    place.valid = vec4_index < span;
+    let last = min(vec4_index, span - 1u);
+    place.sample = place.weights + last / vec4s;
+    place.vec4_index = last % vec4s;
     return place;
 }
 

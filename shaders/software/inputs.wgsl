@@ -1,13 +1,13 @@
-// Terms of input_stationary: with WINDOW those of any window, (input channel, ky, kx), read from the image as they are needed;
+// Inputs of input_stationary: with WINDOW those of any window, (input channel, ky, kx), read from the image as they are needed;
 // else of a window of one pixel, input channels, of which each plane is a multiple of four. x has been through gather where it
 // is not so, or where there is a stride.
 #import common/vec4
-#import software/octets
+#import software/place
 
 #ifdef WINDOW
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [N, Ci, H, W]
 
-// The next term, and what the window of each of the lane's pixels begins with; left of or above the image it has wrapped
+// The next input, and what the window of each of the lane's pixels begins with; left of or above the image it has wrapped
 // around 0.
 struct Source {
     ky: u32,
@@ -18,12 +18,12 @@ struct Source {
 }
 
 // Past the last pixel the last one is read again.
-fn source_of(place: Place, first: u32, quads: u32) -> Source {
+fn source_of(place: Place, first: u32, vec4s: u32) -> Source {
     let taps = params.window.kernel_height * params.window.kernel_width;
     let tap = first % taps;
     let channel = place.sample * params.in_channels + place.group * (params.in_channels / params.groups) + first / taps;
     let last = params.out_height * params.out_width - 1u;
-    let pixel = min(vec4<u32>(place.quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+    let pixel = min(vec4<u32>(place.vec4_index * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
     return Source(
         tap / params.window.kernel_width,
         tap % params.window.kernel_width,
@@ -33,8 +33,8 @@ fn source_of(place: Place, first: u32, quads: u32) -> Source {
     );
 }
 
-// The next term. The load is unconditional: a branch costs more than a read in vain.
-fn next(source: ptr<function, Source>, quads: u32) -> vec4<f32> {
+// The next input. The load is unconditional: a branch costs more than a read in vain.
+fn next(source: ptr<function, Source>, vec4s: u32) -> vec4<f32> {
     let iy = (*source).iy + (*source).ky * params.window.dilation_y;
     let ix = (*source).ix + (*source).kx * params.window.dilation_x;
     let inside = (iy < vec4<u32>(params.height)) & (ix < vec4<u32>(params.width));
@@ -52,46 +52,46 @@ fn next(source: ptr<function, Source>, quads: u32) -> vec4<f32> {
     return select(vec4<f32>(), value, inside);
 }
 
-// Neighbouring terms lie together: there is nothing to fetch.
-fn fetched_of(source: Source, voice: u32, quads: u32, terms: u32) -> f32 {
+// Neighbouring inputs lie together: there is nothing to fetch.
+fn fetch_profitable(source: Source, lane: u32, vec4s: u32, k: u32) -> f32 {
     return 0.0;
 }
 #else
-#import software/fetch
+#import software/lanes
 
-@group(0) @binding(1) var<storage, read> x: array<Four>; // [N, Ci, quads]
+@group(0) @binding(1) var<storage, read> x: array<Packed4>; // [N, Ci, vec4s]
 
-// Where the next term of the lane's pixels lies.
+// Where the next input of the lane's pixels lies.
 struct Source {
     at: u32,
 }
 
-fn source_of(place: Place, first: u32, quads: u32) -> Source {
+fn source_of(place: Place, first: u32, vec4s: u32) -> Source {
     let channel = place.sample * params.in_channels + place.group * (params.in_channels / params.groups) + first;
-    return Source(channel * quads + place.quad);
+    return Source(channel * vec4s + place.vec4_index);
 }
 
-// The next term.
-fn next(source: ptr<function, Source>, quads: u32) -> vec4<f32> {
-    let value = four(x[(*source).at]);
-    (*source).at += quads;
+// The next input.
+fn next(source: ptr<function, Source>, vec4s: u32) -> vec4<f32> {
+    let value = unpack4(x[(*source).at]);
+    (*source).at += vec4s;
     return value;
 }
 
-// Fetches so many terms where it pays.
-fn fetched_of(source: Source, voice: u32, quads: u32, terms: u32) -> f32 {
-    if quads < FAR {
+// Fetches so many inputs where it pays.
+fn fetch_profitable(source: Source, lane: u32, vec4s: u32, k: u32) -> f32 {
+    if vec4s < FAR {
         return 0.0;
     }
-    return fetched(source.at, voice, quads, terms);
+    return fetched(source.at, lane, vec4s, k);
 }
 
-// Fetches so many terms of the pixels of all lanes; `at` is where the first one of this lane is.
-fn fetched(at: u32, voice: u32, quads: u32, terms: u32) -> f32 {
-    let end = select(subgroupBroadcast(at, 0u), subgroupBroadcast(at, 7u), (voice & 1u) != 0u);
+// Fetches so many inputs of the pixels of all lanes; `at` is where the first one of this lane is.
+fn fetched(at: u32, lane: u32, vec4s: u32, k: u32) -> f32 {
+    let end = select(subgroupBroadcast(at, 0u), subgroupBroadcast(at, 7u), (lane & 1u) != 0u);
     var sum = 0.0;
-    for (var k = voice / 2u; k < terms; k += 4u) {
-        sum += four(x[end + k * quads]).x;
+    for (var i = lane / 2u; i < k; i += 4u) {
+        sum += unpack4(x[end + i * vec4s]).x;
     }
     return sum;
 }
