@@ -116,7 +116,7 @@ fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_alway
             40,
             4,
             "involution/span_involution[C=16]",
-            "conv/pointwise[T=16]+involution/involution[C=8,sliding]",
+            "conv/pointwise[T=16]+software/involution[K=3,S=1,R=2,aligned]",
         ),
         // Many channels make the kernel, which a convolution that holds them does faster.
         (

@@ -113,7 +113,7 @@ fn where_every_kernel_is_wrong_nothing_is_chosen() {
     adapters::each(|gpu| {
         let faulty = adapters::fresh(gpu, |options| {
             options.testing().faults.push(Fault {
-                kernel: "conv2d".to_owned(),
+                kernel: "conv/conv2d".to_owned(),
                 from: "iy < params.height &&".to_owned(),
                 to: "iy <= params.height &&".to_owned(),
             });
