@@ -15,12 +15,12 @@ use super::program::pipeline_cache;
 use super::program::pipelines::{PipelineStats, Pipelines};
 use super::program::trips::trips;
 use super::program::warm_up::{Compiler, Progress};
+use crate::autotune::Choices;
 use crate::error::{Error, Result};
 use crate::kernels::{DeviceProfile, KernelKey};
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::{AsView, Tensor, TensorView};
-use crate::tuned::Choices;
 
 /// A device, its pipelines and its buffers.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub(super) struct Inner {
 /// Which of an operator's candidates to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The one the operator prefers, or the one that was [measured](crate::tuned) to be faster.
+    /// The one the operator prefers, or the one that was [measured](crate::autotune) to be faster.
     #[default]
     Preferred,
     /// The one of this name, as in [`Candidate`](crate::kernels::Candidate).

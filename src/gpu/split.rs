@@ -105,7 +105,7 @@ impl Gpu {
     }
 
     /// The candidates that this device has for an operator, in the order of their [ranks](Candidate::rank). The last one is
-    /// preferred: it is the one of the highest rank, or the one that was [measured](crate::tuned) to be the fastest.
+    /// preferred: it is the one of the highest rank, or the one that was [measured](crate::autotune) to be the fastest.
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         let candidates = self.fixed_candidates(op, shapes)?;
         let mut candidates = self.prefer_tuned(op, shapes, candidates);

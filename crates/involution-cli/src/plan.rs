@@ -1,13 +1,13 @@
 //! `involution plan`: the steps of a network, where its values lie, and what it costs.
 
 use anyhow::Result;
+use involution::Shape;
 use involution::models::{self, MODELS, Model};
-use involution::plan::{Table, TableRow};
-use involution::{Layer, Shape};
-use serde::Serialize;
-
-use crate::output::mib;
-use crate::{Outcome, bad_use, output};
+use involution::plan::{Memory, Table};
+use involution_bench::adapter::Flags;
+use involution_bench::output::{self, mib};
+use involution_bench::{Outcome, bad_use};
+use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = help())]
@@ -32,9 +32,6 @@ pub struct Args {
     /// Results to keep [default: the main one]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
-    /// Print the plan as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 fn help() -> String {
@@ -51,62 +48,9 @@ Examples:
     )
 }
 
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    network: &'a str,
-    input: &'a [usize],
-    parameters: u64,
-    macs: u64,
-    flops: u64,
-    memory: Memory,
-    steps: Vec<Step<'a>>,
-}
-
-/// Bytes on the device.
-#[derive(Debug, Serialize)]
-pub struct Memory {
-    pub peak: u64,
-    pub activations: u64,
-    pub least_activations: u64,
-    pub weights: u64,
-    pub scratch: u64,
-    pub slots: Vec<u64>,
-}
-
-impl From<&involution::plan::Memory> for Memory {
-    fn from(memory: &involution::plan::Memory) -> Self {
-        Memory {
-            peak: memory.peak(),
-            activations: memory.activations(),
-            least_activations: memory.live,
-            weights: memory.constants,
-            scratch: memory.scratch,
-            slots: memory.slots().to_vec(),
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Step<'a> {
-    step: usize,
-    layer: &'a str,
-    op: &'a str,
-    input: &'a str,
-    output: &'a str,
-    slot: Option<usize>,
-    bytes: u64,
-    macs: u64,
-}
-
-pub fn run(args: &Args, json: bool) -> Result<Outcome> {
-    let (model, default) = network(args)?;
-    let size = args.size.as_deref().map(parse_size).transpose()?;
-    let mut dims = default.dims().to_vec();
-    dims[0] = args.batch;
-    if let Some(size) = size {
-        dims[2..].copy_from_slice(&size);
-    }
-    let shape = Shape::new(dims);
+pub fn run(_: &Flags, args: &Args, json: bool) -> Result<Outcome> {
+    let model = network(args)?;
+    let shape = input(model.as_ref(), args.batch, args.size.as_deref())?;
     let unfused = model.plan(&shape)?;
     let flops = unfused.mmcls_flops()?;
     let wanted: Vec<&str> = match args.outputs.as_slice() {
@@ -116,31 +60,51 @@ pub fn run(args: &Args, json: bool) -> Result<Outcome> {
     let kept = unfused.keep(&wanted)?;
     let plan = if args.unfused { kept } else { kept.fuse() };
     let table = plan.table()?;
-    output::print(&if json || args.json {
-        output::json(&Report {
-            network: &args.model,
-            input: shape.dims(),
-            parameters: table.parameters,
-            macs: table.macs,
-            flops,
-            memory: Memory::from(&table.memory),
-            steps: table.rows.iter().map(step).collect(),
-        })?
-    } else {
-        text(&args.model, &shape, &table, flops)
-    })?;
+    let steps = table.rows.iter().map(|row| {
+        json!({
+            "step": row.step,
+            "layer": row.layer,
+            "op": row.op,
+            "input": row.input,
+            "output": row.output,
+            "slot": row.slot,
+            "bytes": row.bytes,
+            "macs": row.macs,
+        })
+    });
+    let report = json!({
+        "network": args.model,
+        "input": shape.dims(),
+        "parameters": table.parameters,
+        "macs": table.macs,
+        "flops": flops,
+        "memory": memory(&table.memory),
+        "steps": steps.collect::<Vec<_>>(),
+    });
+    output::result(json, &report, || text(&args.model, &shape, &table, flops))?;
     Ok(Outcome::Passed)
 }
 
-/// The network that is asked for, and the shape of one of its images.
-fn network(args: &Args) -> Result<(Box<dyn Layer>, Shape)> {
+/// Bytes on the device, as JSON.
+pub fn memory(memory: &Memory) -> Value {
+    json!({
+        "peak": memory.peak(),
+        "activations": memory.activations(),
+        "least_activations": memory.live,
+        "weights": memory.constants,
+        "scratch": memory.scratch,
+        "slots": memory.slots(),
+    })
+}
+
+/// The network that is asked for.
+fn network(args: &Args) -> Result<Box<dyn Model>> {
     let name = args.model.as_str();
     let depth = name.strip_prefix("rednet").and_then(|depth| depth.parse().ok());
     if let Some(stem) = args.stem.filter(|stem| stem % 2 == 0) {
         return Err(bad_use(format!("--stem must be odd, such as 7 or 3, it is {stem}")));
     }
-    let rednet = depth.map(models::RedNet::new);
-    let mut model: Box<dyn Model> = match (rednet, args.stem) {
+    let model: Box<dyn Model> = match (depth.map(models::RedNet::new), args.stem) {
         (Some(Ok(model)), Some(stem)) => Box::new(model.stem_kernel(stem)),
         _ => models::by_name(name, None)?,
     };
@@ -150,33 +114,20 @@ fn network(args: &Args) -> Result<(Box<dyn Layer>, Shape)> {
     if args.any_size && !name.starts_with("rednet") {
         return Err(bad_use(format!("--any-size is for RedNets: {name} takes any size as it is")));
     }
-    if args.any_size {
-        model = model.any_size();
-    }
-    let shape = model.preprocessing().input(1);
-    Ok((model, shape))
+    Ok(if args.any_size { model.any_size() } else { model })
 }
 
-/// Height and width from `224` or `480x640`.
-pub fn parse_size(text: &str) -> Result<[usize; 2]> {
-    let (height, width) = text.split_once('x').unwrap_or((text, text));
-    match (height.parse(), width.parse()) {
-        (Ok(height), Ok(width)) => Ok([height, width]),
-        _ => Err(bad_use(format!("--size must be such as 224 or 480x640, it is '{text}'"))),
+/// The shape of a batch for a network, of its own size or of one such as `224` or `480x640`.
+pub fn input(model: &dyn Model, batch: usize, size: Option<&str>) -> Result<Shape> {
+    let mut dims = model.preprocessing().input(batch).dims().to_vec();
+    if let Some(text) = size {
+        let (height, width) = text.split_once('x').unwrap_or((text, text));
+        let (Ok(height), Ok(width)) = (height.parse(), width.parse()) else {
+            return Err(bad_use(format!("--size must be such as 224 or 480x640, it is '{text}'")));
+        };
+        dims[2..].copy_from_slice(&[height, width]);
     }
-}
-
-fn step(row: &TableRow) -> Step<'_> {
-    Step {
-        step: row.step,
-        layer: &row.layer,
-        op: &row.op,
-        input: &row.input,
-        output: &row.output,
-        slot: row.slot,
-        bytes: row.bytes,
-        macs: row.macs,
-    }
+    Ok(Shape::new(dims))
 }
 
 fn text(name: &str, shape: &Shape, plan: &Table, flops: u64) -> String {
@@ -195,27 +146,25 @@ fn text(name: &str, shape: &Shape, plan: &Table, flops: u64) -> String {
     }
     let memory = &plan.memory;
     format!(
-        "{name} on x {shape}\n\n{}\n{}\n{}\n",
+        "{name} on x {shape}\n\n{}\n{}\n\
+         device memory at the peak {:.1} MiB: {} {:.1} (least possible {:.1}), weights {:.1}, scratch {:.1}\n",
         output::render(&table),
         counts(plan.parameters, plan.macs, flops),
-        format_args!(
-            "device memory at the peak {:.1} MiB: {} {:.1} (least possible {:.1}), weights {:.1}, scratch {:.1}",
-            mib(memory.peak()),
-            output::count(memory.slots().len(), "slot"),
-            mib(memory.activations()),
-            mib(memory.live),
-            mib(memory.constants),
-            mib(memory.scratch)
-        )
+        mib(memory.peak()),
+        output::count(memory.slots().len(), "slot"),
+        mib(memory.activations()),
+        mib(memory.live),
+        mib(memory.constants),
+        mib(memory.scratch)
     )
 }
 
 /// Parameters and arithmetic in one line.
 pub fn counts(parameters: u64, macs: u64, flops: u64) -> String {
+    let [millions, giga_macs, giga_flops] =
+        [parameters as f64 / 1e6, macs as f64 / 1e9, flops as f64 / 1e9];
     format!(
-        "{parameters} parameters ({:.2} M), {:.3} G MACs, {:.2} G FLOPs as mmclassification counts them",
-        parameters as f64 / 1e6,
-        macs as f64 / 1e9,
-        flops as f64 / 1e9
+        "{parameters} parameters ({millions:.2} M), {giga_macs:.3} G MACs, \
+         {giga_flops:.2} G FLOPs as mmclassification counts them"
     )
 }
