@@ -102,8 +102,7 @@ fn code_of(text: &str) -> String {
 
 /// The number that a loop steps by: one that stands there, or that a `const` line names.
 fn step_of(code: &str, by: &str) -> Option<u32> {
-    let named =
-        |name: &str| Some(code.split_once(&format!("const {name}: u32 = "))?.1.split(';').next()?);
+    let named = |name: &str| code.split_once(&format!("const {name}: u32 = "))?.1.split(';').next();
     named(by).unwrap_or(by).strip_suffix('u')?.parse().ok()
 }
 
