@@ -1,5 +1,5 @@
-//! Neural networks of involutions and convolutions on the GPU: operators as WGSL kernels on wgpu, each proved
-//! against a CPU reference, and layers and networks that take PyTorch's weights.
+//! Neural networks of involutions and convolutions on the GPU: operators as WGSL kernels on wgpu, each tested
+//! against a CPU reference within a derived bound, and layers and networks that take PyTorch's weights.
 //!
 //! # Modules
 //!
@@ -185,6 +185,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
+pub mod shaders;
 pub mod shape;
 #[cfg(any(feature = "tune", feature = "pipeline-cache"))]
 #[doc(hidden)] // the command line writes its files by it, too

@@ -37,7 +37,7 @@ pub(super) struct Weights {
 pub(super) struct Run {
     pub plan: Plan,
     pub memory: Memory,
-    pub input: GpuTensor,
+    pub inputs: Vec<GpuTensor>,
     pub outputs: Vec<(String, GpuTensor)>,
     pub bound: Bound,
     pub queueing: Mutex<()>,
@@ -120,9 +120,8 @@ impl Run {
             .iter()
             .map(|(name, value)| Ok((name.clone(), find(value)?)))
             .collect::<Result<_>>()?;
-        let input = plan.inputs().first().map(|(_, input)| input);
-        let input = input.ok_or_else(|| unplaced("x")).and_then(find)?;
-        Ok(Run { plan, memory, input, outputs, bound, queueing: Mutex::default() })
+        let inputs = plan.inputs().iter().map(|(_, input)| find(input)).collect::<Result<_>>()?;
+        Ok(Run { plan, memory, inputs, outputs, bound, queueing: Mutex::default() })
     }
 }
 
@@ -249,7 +248,7 @@ fn preferred(gpu: &Gpu, op: &Operator, shapes: &[&Shape]) -> Result<Vec<KernelKe
     Ok(calls.iter().map(|call| call.key()).collect())
 }
 
-fn in_layer(layer: &str, error: Error) -> Error {
+pub(super) fn in_layer(layer: &str, error: Error) -> Error {
     Error::Layer { layer: layer.to_owned(), source: Box::new(error) }
 }
 

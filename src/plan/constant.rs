@@ -9,6 +9,7 @@ use crate::tensor::{StateDict, Tensor};
 
 /// A constant tensor of a plan, as a function of the state dict. Equal constants have equal values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Constant {
     /// A tensor of the state dict as it is.
     Weight {
@@ -17,7 +18,7 @@ pub enum Constant {
         /// Its shape there.
         shape: Shape,
     },
-    /// The same values in another shape.
+    /// Another constant in another shape.
     Reshaped {
         /// The constant whose values these are.
         of: Box<Constant>,

@@ -79,7 +79,7 @@ fn tune_writes_what_it_measured_and_keeps_what_is_there() {
 
         // What it does not measure stays; what it does is there once.
         let (op, shapes) = pointwise();
-        cache.insert(entry(&op, &shapes, "conv2d[T=2]"));
+        cache.insert(entry(&op, &shapes, "conv/conv2d[T=2]"));
         cache.save(&path).unwrap();
         let ran = tune(&[]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
