@@ -1,15 +1,12 @@
 //! Adaptive average pooling.
 
-use super::call::{Grid, Kernel, KernelCall, Operand, Params, nested};
+use super::call::{Grid, KernelCall, Operand, Params, nested};
 use super::candidate::Candidate;
 use super::pool::separable;
 use crate::error::ShapeError;
 use crate::ops::AdaptiveAvgPool2d;
+use crate::shaders::reduce::ADAPTIVE_AVG_POOL2D;
 use crate::shape::{Shape, product, to_u32};
-
-static ADAPTIVE_AVG_POOL2D: Kernel = crate::kernels::kernel!("adaptive_avg_pool2d", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&ADAPTIVE_AVG_POOL2D];
 
 /// The candidates of the operator.
 pub fn candidates(op: &AdaptiveAvgPool2d, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
@@ -41,7 +38,7 @@ fn adaptive_call(
     let pixels = product("the grid", &[x[0], x[1], output[0], output[1]])?;
     Ok(KernelCall {
         kernel: &ADAPTIVE_AVG_POOL2D,
-        tile: ADAPTIVE_AVG_POOL2D.tiles[0],
+        variant: ADAPTIVE_AVG_POOL2D.variants[0],
         params: Params::planes(x, output)?,
         bindings: vec![("x", from), ("out", to)],
         grid: Grid::Invocations(pixels),

@@ -1,15 +1,12 @@
 //! Average pooling.
 
-use super::call::{Kernel, Params};
+use super::call::Params;
 use super::candidate::Candidate;
 use super::pool::{window_call, windows};
 use crate::error::ShapeError;
 use crate::ops::AvgPool2d;
+use crate::shaders::reduce::AVG_POOL2D;
 use crate::shape::Shape;
-
-static AVG_POOL2D: Kernel = crate::kernels::kernel!("avg_pool2d", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&AVG_POOL2D];
 
 /// The candidates of the operator.
 pub fn candidates(op: &AvgPool2d, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {

@@ -1,14 +1,11 @@
 //! Columns added back to where they were taken from.
 
-use super::call::{ELEMENTS_PER_INVOCATION, Grid, Kernel, KernelCall, Operand, Params, nested};
+use super::call::{ELEMENTS_PER_INVOCATION, Grid, KernelCall, Operand, Params, nested};
 use super::candidate::Candidate;
 use crate::error::ShapeError;
 use crate::ops::Fold;
+use crate::shaders::conv::FOLD;
 use crate::shape::Shape;
-
-static FOLD: Kernel = crate::kernels::kernel!("fold", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&FOLD];
 
 /// The candidates of the operator.
 pub fn candidates(op: &Fold, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
@@ -24,7 +21,7 @@ pub fn candidates(op: &Fold, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeE
     ])?;
     Ok(vec![Candidate::general(KernelCall {
         kernel: &FOLD,
-        tile: FOLD.tiles[0],
+        variant: FOLD.variants[0],
         params: params.window(&op.window)?,
         bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
         grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),

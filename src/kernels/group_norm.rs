@@ -1,14 +1,11 @@
 //! Group normalisation.
 
-use super::call::{Grid, Kernel, KernelCall, Operand, Params};
+use super::call::{Grid, KernelCall, Operand, Params};
 use super::candidate::Candidate;
 use crate::error::ShapeError;
 use crate::ops::GroupNorm;
+use crate::shaders::reduce::GROUP_NORM;
 use crate::shape::{Shape, product};
-
-static GROUP_NORM: Kernel = crate::kernels::kernel!("group_norm", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&GROUP_NORM];
 
 /// Lanes that share a group.
 const LANES: usize = 64;
@@ -21,7 +18,7 @@ pub fn candidates(op: &GroupNorm, inputs: &[&Shape]) -> Result<Vec<Candidate>, S
     let optional = |index| if op.affine { Operand::Input(index) } else { Operand::Absent };
     Ok(vec![Candidate::general(KernelCall {
         kernel: &GROUP_NORM,
-        tile: GROUP_NORM.tiles[0],
+        variant: GROUP_NORM.variants[0],
         params: Params::sizes(&[
             ("rows", rows),
             ("groups", groups),

@@ -1,15 +1,12 @@
 //! Maximum pooling.
 
-use super::call::{Kernel, Params};
+use super::call::Params;
 use super::candidate::Candidate;
 use super::pool::{window_call, windows};
 use crate::error::ShapeError;
 use crate::ops::MaxPool2d;
+use crate::shaders::reduce::MAX_POOL2D;
 use crate::shape::Shape;
-
-static MAX_POOL2D: Kernel = crate::kernels::kernel!("max_pool2d", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&MAX_POOL2D];
 
 /// The candidates of the operator.
 pub fn candidates(op: &MaxPool2d, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {

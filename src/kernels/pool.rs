@@ -1,9 +1,10 @@
 //! Pooling. What would be too many places for one invocation is done along the height first, and then along the width,
 //! which gives the same mean or maximum.
 
-use super::call::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, VEC4, nested};
-use super::candidate::{Candidate, GENERAL};
 use crate::error::ShapeError;
+use super::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, VEC4, nested};
+use super::candidate::{Candidate, GENERAL};
+use crate::shaders::Kernel;
 use crate::shape::{Padding, Window, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
@@ -67,7 +68,7 @@ pub(super) fn window_call(
     let grid = [batch, channels, height, width.div_ceil(VEC4)];
     Ok(KernelCall {
         kernel,
-        tile: kernel.tiles[0],
+        variant: kernel.variants[0],
         params,
         bindings: vec![("x", x), ("out", out)],
         grid: Grid::Invocations(product("the grid", &grid)?),

@@ -1,16 +1,10 @@
 //! The candidates of any operator.
 
-use super::call::Kernel;
 use super::candidate::{Candidate, GENERAL};
-use super::conv::{depthwise, direct, implicit_gemm, row_pairs, winograd};
-use super::gemm::{gather, input_stationary, pointwise, prepack, tile};
 use super::profile::DeviceProfile;
-use super::{
-    activation, adaptive_avg_pool2d, add, avg_pool2d, batch_norm, dynamic_conv2d, fold,
-    global_avg_pool, group_norm, involution, linear, max_pool2d, softmax, span_involution, unfold,
-};
 use crate::error::ShapeError;
 use crate::ops::{Op, Operator};
+use crate::shaders::{KERNELS, Kernel};
 use crate::shape::Shape;
 
 type Result<T> = std::result::Result<T, ShapeError>;
@@ -51,33 +45,6 @@ macro_rules! dispatch {
 crate::each_operator!(dispatch);
 
 /// Every kernel of the candidates.
-pub fn all() -> Vec<&'static Kernel> {
-    [
-        activation::KERNELS,
-        adaptive_avg_pool2d::KERNELS,
-        avg_pool2d::KERNELS,
-        max_pool2d::KERNELS,
-        fold::KERNELS,
-        add::KERNELS,
-        batch_norm::KERNELS,
-        depthwise::KERNELS,
-        direct::KERNELS,
-        dynamic_conv2d::KERNELS,
-        gather::KERNELS,
-        global_avg_pool::KERNELS,
-        group_norm::KERNELS,
-        implicit_gemm::KERNELS,
-        input_stationary::KERNELS,
-        involution::KERNELS,
-        linear::KERNELS,
-        pointwise::KERNELS,
-        prepack::KERNELS,
-        row_pairs::KERNELS,
-        softmax::KERNELS,
-        span_involution::KERNELS,
-        tile::KERNELS,
-        unfold::KERNELS,
-        winograd::KERNELS,
-    ]
-    .concat()
+pub fn all() -> impl Iterator<Item = &'static Kernel> {
+    KERNELS.iter().copied().filter(|kernel| !kernel.name.starts_with("probe/"))
 }

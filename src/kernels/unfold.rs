@@ -1,14 +1,11 @@
 //! Windows laid out as columns.
 
-use super::call::{Grid, Kernel, KernelCall, Operand, Params, VEC4, nested};
+use super::call::{Grid, KernelCall, Operand, Params, VEC4, nested};
 use super::candidate::Candidate;
 use crate::error::ShapeError;
 use crate::ops::Unfold;
+use crate::shaders::conv::UNFOLD;
 use crate::shape::{Shape, product};
-
-static UNFOLD: Kernel = crate::kernels::kernel!("unfold", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&UNFOLD];
 
 /// The candidates of the operator.
 pub fn candidates(op: &Unfold, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
@@ -18,7 +15,7 @@ pub fn candidates(op: &Unfold, inputs: &[&Shape]) -> Result<Vec<Candidate>, Shap
     let grid = product("the grid", &[x[0], x[1], kernel_height, output[0], columns])?;
     Ok(vec![Candidate::general(KernelCall {
         kernel: &UNFOLD,
-        tile: UNFOLD.tiles[0],
+        variant: UNFOLD.variants[0],
         params: Params::planes(x, output)?.window(&op.window)?,
         bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
         grid: Grid::Invocations(grid),
