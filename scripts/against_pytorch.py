@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The PyTorch operators are in the script that writes the golden files. Do not leave a __pycache__ there.
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "goldens"))
+import make  # noqa: E402
 from make import OPERATORS, compute, geometry, random_tensor, sides, window_counts  # noqa: E402
 
 TOLERANCE = 1e-5
@@ -236,15 +237,6 @@ def draw_softmax(rng):
     return {"axis": str(axis), "temperature": rng.choice(("1", "1", "30", "0.5", "3.7"))}, {"x": shape}
 
 
-def draw_group_norm(rng):
-    groups = rng.randint(1, 4)
-    channels = groups * rng.randint(1, 8)
-    shapes = {"x": (rng.randint(1, 3), channels, *(rng.randint(1, 20) for _ in range(rng.randint(0, 2))))}
-    if rng.random() < 0.5:
-        shapes |= {"weight": (channels,), "bias": (channels,)}
-    return {"groups": str(groups), "eps": rng.choice(("1e-5", "1e-3"))}, shapes
-
-
 def draw_linear(rng):
     inputs, outputs = (rng.randint(1, 300 if rng.random() < 0.15 else 40) for _ in range(2))
     before = (rng.randint(1, 9) for _ in range(rng.randint(0, 3)))
@@ -264,7 +256,8 @@ def draw_add(rng):
     return {"activation": rng.choice(ACTIVATIONS)}, {"x": narrowed(), "y": narrowed()}
 
 
-DRAWS = {op: globals()[f"draw_{op}"] for op in OPERATORS}
+# Newer operators are drawn beside their definition.
+DRAWS = {op: globals().get(f"draw_{op}") or getattr(make, f"draw_{op}") for op in OPERATORS}
 
 
 def draw_call(op, seed, index):

@@ -1,9 +1,9 @@
 //! Pooling. What would be too many places for one invocation is done along the height first, and then along the width,
 //! which gives the same mean or maximum.
 
-use crate::error::ShapeError;
 use super::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, VEC4, nested};
 use super::candidate::{Candidate, GENERAL};
+use crate::error::ShapeError;
 use crate::shaders::Kernel;
 use crate::shape::{Padding, Window, product};
 

@@ -203,6 +203,16 @@ def group_norm(attrs, x, weight=None, bias=None):
     return F.group_norm(x, int(attrs.get("groups", "1")), weight, bias, float(attrs.get("eps", "1e-5")))
 
 
+def draw_group_norm(rng):
+    """A random call: attributes, and the shapes of the tensors."""
+    groups = rng.randint(1, 4)
+    channels = groups * rng.randint(1, 8)
+    shapes = {"x": (rng.randint(1, 3), channels, *(rng.randint(1, 20) for _ in range(rng.randint(0, 2))))}
+    if rng.random() < 0.5:
+        shapes |= {"weight": (channels,), "bias": (channels,)}
+    return {"groups": str(groups), "eps": rng.choice(("1e-5", "1e-3"))}, shapes
+
+
 def linear(attrs, x, weight, bias=None):
     return activate(attrs, F.linear(x, weight, bias))
 

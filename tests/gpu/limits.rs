@@ -1,12 +1,9 @@
 //! Small devices: batches are cut, and what fits nowhere is refused by name.
 
 use involution::gpu::Choice;
-use involution::ops::{
-    Activate, DynamicConv2d, Linear, MaxPool2d, NAMES, Op,
-    Unfold,
-};
+use involution::ops::{Activate, DynamicConv2d, Linear, MaxPool2d, NAMES, Op, Unfold};
 use involution::{Error, Gpu, Limit, Operator, Shape, Tensor, Window};
-use involution_check::{batched, Case, compare, expected};
+use involution_check::{Case, batched, compare, expected};
 
 use super::run;
 use crate::{adapters, harness};

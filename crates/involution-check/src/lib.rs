@@ -6,6 +6,7 @@
 
 mod case;
 mod draw;
+mod faults;
 mod known;
 mod operators;
 pub mod verify;
@@ -13,7 +14,8 @@ mod windows;
 
 pub use case::Case;
 pub use draw::{Choices, Script};
+pub use faults::SeededFault;
 pub use involution::tolerance::{
     Comparison, Evaluate, Expected, check_candidate, compare, expected, expected_by,
 };
-pub use operators::{batched, fixed, generate, known_answers};
+pub use operators::{batched, fixed, generate, known_answers, seeded_faults};

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, tensor};
 use involution::ops::{Activate, Activation};
 use involution::shape::ShapeError;
@@ -38,3 +39,7 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
 pub fn batched() -> Case {
     Case::new("cut along the batch", Activate::default(), &[&[130, 1024]])
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] =
+    &[("elementwise/activation", "sigmoid forgets the sign", "exp(-abs(v))", "exp(-v)")];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, square, tensor};
 use involution::ops::AdaptiveAvgPool2d;
 use involution::shape::ShapeError;
@@ -68,3 +69,11 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
 pub fn batched() -> Case {
     Case::new("cut along the batch", AdaptiveAvgPool2d { output_size: [4, 8] }, &[&[9, 64, 16, 8]])
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[(
+    "reduce/adaptive_avg_pool2d",
+    "windows end where the next one begins",
+    "vec2<u32>(0u, count - 1u)",
+    "vec2<u32>(0u, 0u)",
+)];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, tensor};
 use involution::ops::{Activation, Add};
 use involution::shape::ShapeError;
@@ -72,3 +73,20 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
 pub fn batched() -> Case {
     Case::new("cut along the batch", Add::default(), &[&[9, 64, 64], &[9, 64, 64]])
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    ("elementwise/add", "the second operand is taken away", "+ y[at.y]", "- y[at.y]"),
+    (
+        "elementwise/add",
+        "the second operand is taken away",
+        "+ unpack4(y[index])",
+        "- unpack4(y[index])",
+    ),
+    (
+        "elementwise/add",
+        "the operands' strides are swapped",
+        "vec2<u32>(params.x_stride1, params.y_stride1)",
+        "vec2<u32>(params.y_stride1, params.x_stride1)",
+    ),
+];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, square, tensor};
 use involution::ops::AvgPool2d;
 use involution::shape::{Padding, ShapeError, Window};
@@ -66,3 +67,7 @@ pub fn batched() -> Case {
         &[&[9, 8, 16, 32]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] =
+    &[("reduce/avg_pool2d", "the divisor is off by one row", "f32(y1 - y0)", "f32(y1 - y0 + 1u)")];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, tensor};
 use involution::ops::{Activation, BatchNorm};
 use involution::shape::ShapeError;
@@ -70,3 +71,14 @@ pub fn batched() -> Case {
         &[&[9, 8, 16, 32], &[8], &[8], &[8], &[8]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "elementwise/batch_norm",
+        "eps is left out",
+        "running_var[channel] + params.eps",
+        "running_var[channel]",
+    ),
+    ("elementwise/batch_norm", "the shift is left out", "* by.scale + by.shift", "* by.scale"),
+];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, full, tensor};
 use crate::windows::{ROWS, uneven};
 use involution::ops::{Activation, Conv2d, Op};
@@ -419,3 +420,122 @@ pub fn batched() -> Case {
         &[&[7, 8, 16, 32], &[8, 8, 3, 3], &[8]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "conv/conv2d",
+        "one row past the border is inside",
+        "iy < params.height &&",
+        "iy <= params.height &&",
+    ),
+    ("conv/conv2d", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
+    (
+        "conv/pointwise",
+        "every group reads the channels of the first",
+        "+ group * group_in) * plane",
+        ") * plane",
+    ),
+    (
+        "conv/conv2d",
+        "the last tap of each row is left out",
+        "kx < params.window.kernel_width",
+        "kx + 1u < params.window.kernel_width",
+    ),
+    (
+        "software/depthwise_strips",
+        "the output rows of a strip are one too few",
+        "let steps = rows + begun;",
+        "let steps = rows + begun - 1u;",
+    ),
+    (
+        "software/depthwise_strips",
+        "the last pixel of a row is left out",
+        "ox + p < params.out_width",
+        "ox + p + 1u < params.out_width",
+    ),
+    (
+        "software/row_pairs",
+        "the lower row begins where the upper one does",
+        "add9(&lower, x1, x2, x3, weights)",
+        "add9(&lower, x0, x1, x2, weights)",
+    ),
+    (
+        "software/row_pairs",
+        "pixels right of the image are not zero",
+        "& (place < vec4<u32>(params.width))",
+        "",
+    ),
+    (
+        "software/prepack",
+        "the last tile of channels is that before it",
+        "(tile * 4u + j) * params.width",
+        "(max(tile, 1u) * 4u - 4u + j) * params.width",
+    ),
+    (
+        "software/gather",
+        "rows are counted as if there were no stride",
+        "params.out_width * params.stride_y",
+        "params.out_width",
+    ),
+    (
+        "software/rows",
+        "the last lane does not read beside itself",
+        "(voice == 7u && column",
+        "(false && column",
+    ),
+    (
+        "software/input_stationary",
+        "what is left of the last terms is taken for the first ones",
+        "lane + eights >= 8u;",
+        "lane < eights;",
+    ),
+    (
+        "software/input_stationary",
+        "the sum of the terms before is forgotten",
+        "sums[0] = partial4(place, c, vec4s);",
+        "sums[0] = vec4<f32>();",
+    ),
+    (
+        "software/input_stationary",
+        "the rows of a window lie together where they are dilated",
+        "(*source).ky * params.window.dilation_y",
+        "(*source).ky",
+    ),
+    (
+        "software/input_stationary",
+        "the next input channel begins where this one does",
+        "(*source).plane += params.height * params.width",
+        "(*source).plane += 0u",
+    ),
+    (
+        "software/winograd_weights",
+        "the taps of a row are in the order of its columns",
+        "at + 3u + along",
+        "at + 3u + 2u - along",
+    ),
+    (
+        "software/winograd_input",
+        "a tile in the last column sees the next row",
+        "inside & (column < vec4<u32>(params.width))",
+        "inside & (column < vec4<u32>(params.width + 1u))",
+    ),
+    (
+        "software/winograd_output",
+        "the last pixel of a row is left out",
+        "p < pixels",
+        "p + 1u < pixels",
+    ),
+    (
+        "software/winograd_input",
+        "a tile in the last column sees the next row",
+        "at.w + 1u, has_right)]).x, has_right)",
+        "at.w + 1u, inside.w)]).x, inside.w)",
+    ),
+    (
+        "software/winograd_output",
+        "the last place of a column is left out",
+        "let last = along == 5u;",
+        "let last = false;",
+    ),
+];

@@ -3,6 +3,7 @@
 use super::conv2d::convolution;
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, full, tensor};
 use involution::ops::{Conv2d, DynamicConv2d};
 use involution::shape::ShapeError;
@@ -137,3 +138,19 @@ pub fn batched() -> Case {
         &[&[6, 8, 16, 32], &[6, 64], &[64, 8, 8, 1, 1], &[64, 8]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "conv/conv2d",
+        "every sample is given the weight of the first",
+        "sample * params.weight_sample_stride",
+        "0u",
+    ),
+    (
+        "conv/dynamic_conv2d",
+        "the last kernel of the bank is left out",
+        "k < params.kernels",
+        "k + 1u < params.kernels",
+    ),
+];

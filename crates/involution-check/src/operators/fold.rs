@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, full, square};
 use involution::ops::Fold;
 use involution::shape::{ShapeError, Window};
@@ -48,3 +49,7 @@ pub fn batched() -> Case {
         &[&[5, 27, 512]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] =
+    &[("conv/fold", "the dilation is dropped", "- ky * params.window.dilation_y", "- ky")];

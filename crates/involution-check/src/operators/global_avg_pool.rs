@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, full, square};
 use involution::ops::GlobalAvgPool;
 use involution::shape::ShapeError;
@@ -40,3 +41,14 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
 pub fn batched() -> Case {
     Case::new("cut along the batch", GlobalAvgPool, &[&[9, 64, 16, 8]])
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "reduce/global_avg_pool",
+        "a last pixel beside the groups of four is left out",
+        "pixel < params.pixels",
+        "pixel + 1u < params.pixels",
+    ),
+    ("reduce/global_avg_pool", "the last two lanes are not added up", "width > 0u", "width > 1u"),
+];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, tensor};
 use involution::ops::GroupNorm;
 use involution::shape::ShapeError;
@@ -48,3 +49,19 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
 pub fn batched() -> Case {
     Case::new("cut along the batch", GroupNorm::new(4), &[&[9, 8, 16, 32], &[8], &[8]])
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "reduce/group_norm",
+        "the last value of a group is not in the sum",
+        "sum += x[first + i];",
+        "sum += select(0.0, x[first + i], i + 1u < length);",
+    ),
+    (
+        "reduce/group_norm",
+        "every group has the weights of the first",
+        "(row % params.groups) * params.channels + ",
+        "",
+    ),
+];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, square, tensor};
 use crate::windows::{ROWS, dilated, of_window, uneven};
 use involution::ops::{Activation, ChannelOrder, Involution};
@@ -175,3 +176,64 @@ pub fn batched() -> Case {
         &[&[5, 8, 16, 32], &[5, 18, 16, 32]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    ("involution/involution", "the left padding is dropped", "- params.window.padding_left", ""),
+    (
+        "involution/involution",
+        "the channels of a group are neighbours in any order",
+        "params.channel_stride * plane",
+        "plane",
+    ),
+    (
+        "involution/involution",
+        "the group is found as if channels were blocked",
+        "item.group * params.group_stride) * plane",
+        "item.group * group_channels) * plane",
+    ),
+    (
+        "involution/involution",
+        "the taps are transposed",
+        "ky * params.window.kernel_width + kx",
+        "kx * params.window.kernel_height + ky",
+    ),
+    (
+        "software/involution",
+        "the channels past the first tile are those of the first",
+        "+ first * params.channel_stride",
+        "",
+    ),
+    (
+        "software/involution",
+        "the last pixel of a row has the weights of that before it",
+        "vec4<u32>(params.out_width - 1u)",
+        "vec4<u32>(max(params.out_width, 2u) - 2u)",
+    ),
+    (
+        "software/involution",
+        "the last lane hears the row of taps above for what lies beside it",
+        "subgroupShuffle(edges.after, number)",
+        "subgroupShuffle(edges.after, max(number, 1u) - 1u)",
+    ),
+    (
+        "software/involution",
+        "all channels have the scale of the tile's first",
+        "channel - sample * params.channels",
+        "first",
+    ),
+    (
+        "software/involution",
+        "the lower of two rows has the taps of the upper one",
+        "(*taps_below)[",
+        "(*taps)[",
+    ),
+    (
+        "software/involution",
+        "the lower of two rows is left out",
+        "min(R, params.out_height - oy)",
+        "1u",
+    ),
+    ("involution/involution", "the shift is left out", "+ shift[channel]", ""),
+    ("involution/involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
+];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, tensor};
 use involution::ops::{Activation, Linear};
 use involution::shape::ShapeError;
@@ -77,3 +78,14 @@ pub fn batched() -> Case {
         &[&[130, 192], &[64, 192], &[64]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "gemm/linear",
+        "the sum takes one lane's part for the others'",
+        "sums[local_index + 8u * i]",
+        "sums[local_index + 8u]",
+    ),
+    ("gemm/linear", "the bias is left out", "bias[feature]", "0.0"),
+];

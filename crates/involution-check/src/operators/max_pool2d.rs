@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, full};
 use involution::ops::MaxPool2d;
 use involution::shape::{Padding, ShapeError, Window};
@@ -51,3 +52,11 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
 pub fn batched() -> Case {
     Case::new("cut along the batch", MaxPool2d::new(Window::new([3, 1])), &[&[9, 8, 18, 32]])
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[(
+    "reduce/max_pool2d",
+    "the output row is counted in strides of the width",
+    "oy * params.window.stride_y",
+    "oy * params.window.stride_x",
+)];

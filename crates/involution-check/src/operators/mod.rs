@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Choices, Draw};
+use crate::faults::SeededFault;
 use crate::known::Known;
 use ::involution::error::{Error, Result};
 use ::involution::shape::Shape;
@@ -31,6 +32,14 @@ macro_rules! declare {
                 $(stringify!($module) => $module::fixed(),)+
                 _ => Vec::new(),
             }
+        }
+
+        /// The seeded faults of all operators, each with the name of its operator.
+        pub fn seeded_faults() -> Vec<(&'static str, SeededFault)> {
+            let of = |name, faults: &[SeededFault]| {
+                faults.iter().map(|&fault| (name, fault)).collect::<Vec<_>>()
+            };
+            [$(of(stringify!($module), $module::FAULTS)),+].concat()
         }
 
         /// A call of each operator that is cut along the batch where its tensors are too large to be bound whole.

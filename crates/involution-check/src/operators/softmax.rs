@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, full, tensor};
 use involution::ops::Softmax;
 use involution::shape::ShapeError;
@@ -79,3 +80,20 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
 pub fn batched() -> Case {
     Case::new("cut along the batch", Softmax { axis: 1, temperature: 1.0 }, &[&[9, 128, 32]])
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "reduce/softmax",
+        "the sum takes one lane's part for the others'",
+        "sums[local_index + 8u * i]",
+        "sums[local_index + 8u]",
+    ),
+    (
+        "reduce/softmax",
+        "what the last of eight lanes found is no candidate for the largest value",
+        "i < 8u; i++) {\n        largest = max(",
+        "i < 7u; i++) {\n        largest = max(",
+    ),
+    ("reduce/softmax", "the first value is not in the sum", "var sum = 0.0", "var sum = -1e-3"),
+];

@@ -3,6 +3,7 @@
 use super::involution::involving;
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, full, square};
 use crate::windows::{ROWS, dilated, of_window};
 use involution::ops::{Activation, ChannelOrder, Involution, SpanInvolution};
@@ -123,3 +124,37 @@ pub fn batched() -> Case {
         &[&[5, 8, 16, 32], &[5, 4, 16, 32], &[18, 4, 1, 1], &[18]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "involution/span_involution",
+        "every group has the kernel of the first",
+        "(group * window.kernel_height + ky)",
+        "ky",
+    ),
+    (
+        "software/prepack",
+        "the second four rows of taps are the first",
+        "(tile * 4u + j) * params.width",
+        "j * params.width",
+    ),
+    (
+        "software/involution",
+        "the second sample has the kernel of the first",
+        "var row = place.matrix / params.groups * k * params.out_height + oy;",
+        "var row = oy;",
+    ),
+    (
+        "software/involution",
+        "the taps of a row have the bias of its first",
+        "min(place.lane, K - 1u)",
+        "0u",
+    ),
+    (
+        "software/involution",
+        "the lower of two rows has the kernel of the upper one",
+        "taps_of(place, below)",
+        "taps_of(place, place.oy)",
+    ),
+];

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
 use crate::known::{Known, square, tensor};
 use involution::ops::Unfold;
 use involution::shape::{ShapeError, Window};
@@ -44,3 +45,11 @@ pub fn batched() -> Case {
         &[&[5, 3, 16, 32]],
     )
 }
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[(
+    "conv/unfold",
+    "the rows of a channel are in the order of its columns",
+    "(plane * params.window.kernel_height + ky) * params.window.kernel_width + kx",
+    "(plane * params.window.kernel_width + kx) * params.window.kernel_height + ky",
+)];
