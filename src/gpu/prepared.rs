@@ -90,6 +90,6 @@ impl Gpu {
 
     /// Submits prepared work, waits for it, and says how long it took.
     pub fn submit_timed(&self, prepared: &Prepared) -> Result<Timing> {
-        time(&self.0.context, prepared.op, &prepared.dispatches, true)
+        time(&self.0.context, prepared.op, &prepared.dispatches)
     }
 }

@@ -15,10 +15,9 @@ use crate::tensor::Tensor;
 
 static COPY: Kernel = crate::kernels::kernel!("limits/copy", [&[]]);
 static MULTIPLY_ADD: Kernel = crate::kernels::kernel!("limits/multiply_add", [&[]]);
-static LOADS: Kernel = crate::kernels::kernel!("limits/loads", [&[]]);
 
 /// Shaders that measure an adapter.
-pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &LOADS, &TRIPS];
+pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &TRIPS];
 
 /// Names the measurement in errors.
 const LIMITS: &str = "limits";
@@ -80,12 +79,6 @@ pub(crate) fn copying(elements: usize) -> Result<KernelCall> {
 pub(crate) fn multiplying(invocations: usize, rounds: usize) -> Result<KernelCall> {
     let sizes = [("invocations", invocations), ("rounds", rounds)];
     call(&MULTIPLY_ADD, &sizes, Grid::Invocations(invocations), rounds)
-}
-
-/// So many loads of single values in each invocation, each from where its neighbour's next one is.
-pub(crate) fn loading(invocations: usize, rounds: usize) -> Result<KernelCall> {
-    let sizes = [("invocations", invocations), ("rounds", rounds)];
-    call(&LOADS, &sizes, Grid::Invocations(invocations), rounds)
 }
 
 fn call(
@@ -177,7 +170,7 @@ impl Gpu {
     fn best(&self, dispatches: &[Dispatch]) -> Result<Duration> {
         let mut best = Duration::MAX;
         for _ in 0..REPEATS {
-            let timing = time(&self.0.context, LIMITS, dispatches, true)?;
+            let timing = time(&self.0.context, LIMITS, dispatches)?;
             best = best.min(timing.gpu().unwrap_or(timing.wall));
         }
         Ok(best)
