@@ -185,6 +185,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
+pub mod shaders;
 pub mod shape;
 #[cfg(any(feature = "tune", feature = "pipeline-cache"))]
 #[doc(hidden)] // the command line writes its files by it, too

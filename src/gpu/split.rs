@@ -193,7 +193,7 @@ impl Gpu {
         if let Some(call) = longest.filter(|call| call.trips > self.0.profile.max_trips) {
             return Ok(Some(Error::Limit {
                 op: op.name(),
-                what: format!("the kernel {}", call.kernel.name),
+                what: format!("the kernel {}", call.name()),
                 limit: Limit::Trips,
                 needed: call.trips as u64,
                 allowed: self.0.profile.max_trips as u64,

@@ -12,6 +12,7 @@ pub struct Value(pub(crate) usize);
 
 /// What is known of a value before anything runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ValueInfo {
     /// Its name, for people.
     pub name: String,
@@ -25,6 +26,7 @@ pub struct ValueInfo {
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Source {
     /// It is given at each run.
     Input,
@@ -58,6 +60,7 @@ pub struct Step {
 
 /// A tensor of the state dict that a plan takes.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Weight {
     /// Its name in the state dict.
     pub name: String,
