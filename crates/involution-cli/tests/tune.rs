@@ -98,6 +98,37 @@ fn tune_writes_what_it_measured_and_keeps_what_is_there() {
     });
 }
 
+/// A stop from outside, as of a job that ran out of its time, loses nothing that was measured.
+#[cfg(unix)]
+#[test]
+fn tune_keeps_what_it_measured_when_it_is_terminated() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
+    let folder = folder("terminated");
+    adapters::each(|gpu| {
+        let _ = std::fs::remove_dir_all(&folder);
+        let index = gpu.adapter().index.to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_involution"));
+        command.args(["tune", "--model", "rednet_digits", "--adapter", &index]);
+        command.env("INVOLUTION_CACHE_DIR", &folder).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        // The adapter is named when the first call is about to be measured.
+        let mut said = String::new();
+        stdout.read_line(&mut said).unwrap();
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        stdout.read_to_string(&mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
+        for part in ["Interrupted: the other calls were not measured", "Written to"] {
+            assert!(said.contains(part), "{said}");
+        }
+        let path = files(&folder).pop().unwrap();
+        let kept = Cache::load(&path, &gpu.adapter().identity()).unwrap().entries().len();
+        assert!(kept == 0 || said.contains(&format!("a choice: {kept},")), "{kept}: {said}");
+    });
+}
+
 /// `op` says which kernel ran.
 #[test]
 fn other_commands_run_the_measured_kernel_unless_it_is_off() {
