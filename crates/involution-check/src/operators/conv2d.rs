@@ -481,7 +481,7 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "software/rows",
         "the last lane does not read beside itself",
-        "(voice == 7u && column",
+        "(lane == 7u && column",
         "(false && column",
     ),
     (
