@@ -15,6 +15,7 @@ mod profile;
 mod rank;
 mod reduce;
 mod select;
+pub mod shader;
 mod span_involution;
 mod unfold;
 

@@ -9,7 +9,7 @@ use involution::weights::strip_wrappers;
 use serde::Serialize;
 
 use crate::output::mib;
-use crate::plan::{Memory, counts};
+use crate::plan::{Memory, counts, usual};
 use crate::{Outcome, bad_use, output, tensors};
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +71,7 @@ fn recognised(weights: &involution::StateDict) -> Result<Option<Network>> {
     let input = model.preprocessing().input(1);
     let plan = model.plan(&input)?;
     let (parameters, macs, flops) = (plan.parameters(), plan.macs()?, plan.mmcls_flops()?);
-    let memory = plan.keep(&[model.output()])?.fuse().memory()?;
+    let memory = usual(&plan.keep(&[model.output()])?.fuse())?.memory;
     Ok(Some(Network {
         name,
         classes: model.classes(),

@@ -1,9 +1,10 @@
 //! `involution plan`: the steps of a network, where its values lie, and what it costs.
 
 use anyhow::Result;
+use involution::kernels::DeviceProfile;
 use involution::models::{self, MODELS, Model};
-use involution::plan::{Table, TableRow};
-use involution::{Layer, Shape};
+use involution::schedule::{self, Choice, Policy, Schedule, Table, TableRow};
+use involution::{Layer, Plan, Shape};
 use serde::Serialize;
 
 use crate::output::mib;
@@ -32,20 +33,31 @@ pub struct Args {
     /// Results to keep [default: the main one]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
+    /// The kind of device: nvidia, amd, apple, intel or software. It need not be there
+    #[arg(long, value_name = "KIND", default_value = USUAL)]
+    profile: String,
+    /// The kernel for each step that has it, by its name as in the table
+    #[arg(long, value_name = "NAME")]
+    candidate: Option<String>,
     /// Print the plan as JSON
     #[arg(long)]
     json: bool,
 }
 
+/// The device that a plan is printed for where none is named.
+const USUAL: &str = "software";
+
 fn help() -> String {
     format!(
         "Networks: {}\n
 Needs neither weights nor a device. MiB moved: what a step must read and write. Values that are \
-never needed at the same time share a slot.
+never needed at the same time share a slot. The candidate is the kernel that a device of this kind prefers, with the \
+reason.
 
 Examples:
   involution plan rednet50
   involution plan rednet50 --batch 8 --size 480x640
+  involution plan rednet50 --profile nvidia
   involution plan rednet26 --stem 3 --unfused --json | jq .flops",
         MODELS.join(", ")
     )
@@ -73,8 +85,8 @@ pub struct Memory {
     pub slots: Vec<u64>,
 }
 
-impl From<&involution::plan::Memory> for Memory {
-    fn from(memory: &involution::plan::Memory) -> Self {
+impl From<&schedule::Memory> for Memory {
+    fn from(memory: &schedule::Memory) -> Self {
         Memory {
             peak: memory.peak(),
             activations: memory.activations(),
@@ -96,6 +108,13 @@ struct Step<'a> {
     slot: Option<usize>,
     bytes: u64,
     macs: u64,
+    candidate: Option<&'a str>,
+    reason: Option<&'a str>,
+}
+
+/// How a plan is carried out on a software adapter.
+pub fn usual(plan: &Plan) -> involution::Result<Schedule> {
+    schedule::lower(plan, &DeviceProfile::software(), &Policy::default(), &Choice::Preferred)
 }
 
 pub fn run(args: &Args, json: bool) -> Result<Outcome> {
@@ -115,7 +134,13 @@ pub fn run(args: &Args, json: bool) -> Result<Outcome> {
     };
     let kept = unfused.keep(&wanted)?;
     let plan = if args.unfused { kept } else { kept.fuse() };
-    let table = plan.table()?;
+    let profile = DeviceProfile::described(&args.profile).ok_or_else(|| {
+        let known = DeviceProfile::DESCRIBED.join(", ");
+        bad_use(format!("--profile must be one of {known}, it is '{}'", args.profile))
+    })?;
+    let choice = args.candidate.clone().map_or(Choice::Preferred, Choice::Named);
+    let schedule = schedule::lower(&plan, &profile, &Policy::default(), &choice)?;
+    let table = Table::of(&plan, &schedule)?;
     output::print(&if json || args.json {
         output::json(&Report {
             network: &args.model,
@@ -176,6 +201,8 @@ fn step(row: &TableRow) -> Step<'_> {
         slot: row.slot,
         bytes: row.bytes,
         macs: row.macs,
+        candidate: row.candidate.as_deref(),
+        reason: row.reason.as_deref(),
     }
 }
 
@@ -183,11 +210,14 @@ fn text(name: &str, shape: &Shape, plan: &Table, flops: u64) -> String {
     let mut table =
         output::table(&["step", "layer", "output", "op", "slot", "MiB moved", "M MACs"], 4);
     for row in &plan.rows {
+        let by = row.candidate.iter().zip(&row.reason);
+        let by: String = by.map(|(name, reason)| format!("\nby {name}: {reason}")).collect();
+        let op = row.op.clone() + &by;
         table.add_row([
             row.step.to_string(),
             row.layer.clone(),
             row.output.clone(),
-            row.op.clone(),
+            op,
             row.slot.map_or("-".to_owned(), |slot| slot.to_string()),
             format!("{:.2}", mib(row.bytes)),
             format!("{:.2}", row.macs as f64 / 1e6),

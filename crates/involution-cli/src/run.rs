@@ -146,9 +146,9 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 /// The plan's memory beside the pool's; nothing where there is no device.
 fn memory(ready: &Ready, recipe: &Preprocessing, batch: usize) -> Result<Option<Memory>> {
     let (Ready::Gpu(network), Some(_)) = (ready, recipe.size()) else { return Ok(None) };
-    let (_, plan) = network.plan(&recipe.input(batch), &["logits"])?;
+    let (_, schedule) = network.plan(&recipe.input(batch), &["logits"])?;
     let pool_peak = network.gpu().pool_stats().peak;
-    Ok(Some(Memory { plan_peak: plan.peak(), pool_peak }))
+    Ok(Some(Memory { plan_peak: schedule.memory.peak(), pool_peak }))
 }
 
 /// The rows of one batch. One image that cannot be read does not hold up the others.

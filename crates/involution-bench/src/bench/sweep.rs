@@ -192,7 +192,7 @@ pub fn measure(
 /// A row before it is run, with the reason where there is no room for it.
 fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Point> {
     let point = |memory, refused| Point { refused, ..Point::new(Row::new(workload), memory) };
-    match memory::needed(workload) {
+    match memory::needed(gpu, workload) {
         Ok(needed) => Ok(point(Some(needed), memory::refusal(gpu, workload, needed))),
         Err(error) if is_too_large(&error) => Ok(point(None, Some(error.to_string()))),
         Err(error) => Err(error.into()),

@@ -8,7 +8,7 @@ use super::super::workload::{Work, Workload};
 use crate::output::mib;
 
 /// Bytes on the device of a row: of an operator its tensors, of a network by its plan values in their slots, weights and scratch.
-pub fn needed(workload: &Workload) -> Result<u64> {
+pub fn needed(gpu: &Gpu, workload: &Workload) -> Result<u64> {
     match &workload.work {
         Work::Operator(op) => {
             let shapes: Vec<&Shape> = workload.shapes.iter().collect();
@@ -16,7 +16,7 @@ pub fn needed(workload: &Workload) -> Result<u64> {
         }
         Work::Layer(layer) => {
             let plan = layer.plan(&workload.shapes[0])?.keep(&[layer.output()])?.fuse();
-            Ok(plan.memory()?.peak())
+            Ok(gpu.lower(&plan)?.memory.peak())
         }
     }
 }

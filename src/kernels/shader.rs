@@ -5,8 +5,6 @@
 //! `const NAME: u32 = 8u;` lines that a [`Tile`] names are set to its value.
 //! Needs no device: tests load, validate and translate every shader of the crate through here.
 
-use wgpu::naga;
-
 use crate::error::{Error, Result};
 use crate::kernels::{Kernel, Params, Tile};
 
