@@ -21,8 +21,8 @@
 //! * [`gpu`] runs, and alone names wgpu: compiles, binds, submits, times, and turns what a driver does wrong
 //!   into an [`Error`]. [`Gpu::load`] brings a layer or a network to the device.
 //! * [`tolerance`] holds one against the other, within the error that the arithmetic allows.
-//! * [`tuned`] holds which kernels were measured to be the fastest, by adapter and call; `tune` measures them, with the
-//!   feature of that name.
+//! * [`autotune`] holds which kernels were measured to be the fastest, by adapter and call; `autotune::measure` measures
+//!   them, with the feature `tune`.
 //! * [`StateDict`] holds weights by name; `weights` reads them from files, and `image` makes inputs of
 //!   photographs, each with the feature of its name.
 //!
@@ -174,6 +174,7 @@
 //! # }
 //! ```
 
+pub mod autotune;
 pub mod error;
 pub mod gpu;
 #[cfg(feature = "image")]
@@ -191,9 +192,6 @@ pub mod shape;
 pub mod store;
 pub mod tensor;
 pub mod tolerance;
-#[cfg(feature = "tune")]
-pub mod tune;
-pub mod tuned;
 #[cfg(feature = "weights")]
 pub mod weights;
 

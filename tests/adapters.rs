@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use involution::autotune::Tuned;
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters};
-use involution::tuned::Tuned;
 use involution::{Error, Gpu};
 
 static OPEN: LazyLock<Result<Vec<Gpu>, String>> = LazyLock::new(open);

@@ -137,7 +137,7 @@ fn resizing_and_cropping_are_those_of_pillow() {
     for (file, shape, want) in expected.of("small") {
         let [side, crop] = expected.small(&file);
         let resize = Resize::ShortSide(side);
-        let recipe = Preprocessing { resize, crop: Some(crop), ..Preprocessing::IMAGENET };
+        let recipe = Preprocessing::IMAGENET.resize(resize).crop(Some(crop));
         check(&file, recipe, &shape, &want);
     }
     for (file, shape, want) in expected.of("exact") {
@@ -151,13 +151,11 @@ fn resizing_and_cropping_are_those_of_pillow() {
 fn values_are_normalised_channel_by_channel() {
     let pixels =
         Pixels { size: [1, 2], channels: Channels::Rgb, data: vec![0, 51, 255, 102, 0, 1] };
-    let recipe = Preprocessing {
-        resize: Resize::Exact([1, 2]),
-        crop: None,
-        mean: [0.5, 0.25, 0.0],
-        deviation: [0.5, 0.25, 2.0],
-        ..Preprocessing::IMAGENET
-    };
+    let recipe = Preprocessing::IMAGENET
+        .resize(Resize::Exact([1, 2]))
+        .crop(None)
+        .mean([0.5, 0.25, 0.0])
+        .deviation([0.5, 0.25, 2.0]);
     let input = prepare(&pixels, &recipe).unwrap();
     assert_eq!(input.shape().dims(), [1, 3, 1, 2]);
     let want = [-1.0, -0.2, -0.2, -1.0, 0.5, 1.0 / 510.0];
@@ -254,16 +252,16 @@ fn what_cannot_be_made_ready_is_an_error() {
     let image = |error: Error| matches!(error, Error::Image { .. });
     let pixels =
         |size: [usize; 2], length| Pixels { size, channels: Channels::Grey, data: vec![7; length] };
-    let recipe = Preprocessing { channels: Channels::Grey, ..Preprocessing::IMAGENET };
+    let recipe = Preprocessing::IMAGENET.channels(Channels::Grey);
     for nothing in [pixels([0, 5], 0), pixels([5, 0], 0), pixels([0, 0], 0)] {
         assert!(image(prepare(&nothing, &recipe).unwrap_err()));
     }
     // Fewer bytes than pixels.
     assert!(image(prepare(&pixels([9, 9], 80), &recipe).unwrap_err()));
     // A crop larger than what it is cut from, and of nothing.
-    let small = Preprocessing { resize: Resize::Exact([8, 8]), crop: Some(9), ..recipe };
+    let small = recipe.resize(Resize::Exact([8, 8])).crop(Some(9));
     assert!(image(prepare(&pixels([9, 9], 81), &small).unwrap_err()));
-    let none = Preprocessing { crop: Some(0), ..recipe };
+    let none = recipe.crop(Some(0));
     assert!(image(prepare(&pixels([9, 9], 81), &none).unwrap_err()));
 }
 

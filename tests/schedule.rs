@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use involution::autotune::Key;
 use involution::kernels::{self, DeviceProfile};
 use involution::models::{self, MODELS};
 use involution::ops::{Conv2d, Op, Operator};
 use involution::schedule::{Choice, Lowered, Policy, Schedule, Why, lower, lower_call};
-use involution::tuned::Key;
 use involution::{Error, Limit, Plan, Result, Shape};
 
 use crate::models::plan;

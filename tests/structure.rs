@@ -1,255 +1,156 @@
-//! The shape of the crate: who may import whom, which files an operator has, how long a file may be.
+//! What the compiler does not hold: which file may import from which, and which files an operator has.
+
+mod imports;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use involution::kernels;
 use involution::ops::{NAMES, Op};
 
 use crate::files::directory;
 use crate::harness::sample;
 use crate::shaders::files_below;
+use imports::{Crate, Edges, circles};
 
 fn root() -> PathBuf {
     directory().parent().unwrap().to_owned()
 }
 
-/// What each module may import; what is not listed may import nothing of this crate.
-const IMPORTS: &[(&str, &[&str])] = &[
+/// The folders of sources in the workspace that are free of circles.
+const CRATES: &[&str] = &["src", "crates/involution-check/src", "crates/involution-cli/src"];
+
+/// The modules of the library, each with those that it may import from besides itself: only such as stand above it here.
+const LAYERS: &[(&str, &[&str])] = &[
     ("shape", &[]),
     ("error", &["shape"]),
     ("tensor", &["shape", "error"]),
     ("ops", &["shape", "error"]),
-    ("kernels", &["ops", "shape", "error"]),
-    ("plan", &["tensor", "shape", "error", "ops", "kernels"]),
-    ("reference", &["tensor", "shape", "error", "ops", "plan"]),
-    ("nn", &["tensor", "shape", "error", "ops", "plan"]),
-    ("weights", &["tensor", "shape", "error"]),
-    ("models", &["tensor", "shape", "error", "ops", "plan", "nn", "weights"]),
-    ("image", &["tensor", "shape", "error", "models"]),
+    ("plan", &["shape", "error", "tensor", "ops"]),
+    ("kernels", &["shape", "error", "ops"]),
+    ("reference", &["shape", "error", "tensor", "ops", "plan"]),
+    ("nn", &["shape", "error", "tensor", "ops", "plan"]),
+    ("weights", &["shape", "error", "tensor"]),
+    ("models", &["shape", "error", "tensor", "ops", "plan", "nn", "weights"]),
+    ("image", &["shape", "error", "tensor", "models"]),
     ("store", &[]),
-    ("tuned", &["shape", "error", "ops", "store"]),
-    ("gpu", &["tensor", "shape", "error", "kernels", "ops", "reference", "plan", "store", "tuned"]),
-    ("tolerance", &["tensor", "shape", "error", "kernels", "ops", "reference", "gpu"]),
+    ("autotune", &["shape", "error", "ops", "store"]),
+    ("schedule", &["shape", "error", "ops", "plan", "kernels", "autotune"]),
     (
-        "tune",
+        "gpu",
         &[
-            "tensor",
+            "shape", "error", "tensor", "ops", "plan", "kernels", "schedule", "store", "autotune",
+        ],
+    ),
+    ("tolerance", &["shape", "error", "tensor", "ops", "kernels", "reference", "gpu"]),
+    (
+        "autotune/measure",
+        &[
             "shape",
             "error",
+            "tensor",
             "ops",
             "kernels",
             "plan",
             "reference",
-            "tuned",
+            "autotune",
             "gpu",
             "tolerance",
         ],
     ),
 ];
 
-/// A source file below `src/`, without comments and without its unit tests.
-struct Source {
-    /// Its path below `src/`, without `.rs`.
-    path: String,
-    code: String,
-}
-
-impl Source {
-    /// The module at the top of the crate that it belongs to.
-    fn module(&self) -> &str {
-        self.path.split('/').next().unwrap()
-    }
-
-    /// How many `super::` lead to the top of the crate.
-    fn depth(&self) -> usize {
-        let parts = self.path.split('/').count();
-        if self.path.ends_with("/mod") { parts - 1 } else { parts }
-    }
-}
-
-fn sources() -> Vec<Source> {
-    let src = root().join("src");
-    let read = |path: String| {
-        let text = std::fs::read_to_string(src.join(&path).with_extension("rs")).unwrap();
-        Source { code: code_of(&text), path }
+/// The first import that goes against [`LAYERS`].
+fn against_the_order(edges: &Edges) -> Option<String> {
+    let layer = |file: &str| {
+        let module = file.trim_end_matches(".rs");
+        let holds = |name: &str| {
+            module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        // A folder within another may be a layer of its own.
+        LAYERS.iter().filter(|(name, _)| holds(name)).max_by_key(|(name, _)| name.len())
     };
-    let sources: Vec<Source> = files_below(&src, "rs").into_iter().map(read).collect();
-    assert!(sources.len() > 40);
-    sources
-}
-
-/// The text without comments and without what is compiled for unit tests alone, which stands last.
-fn code_of(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod").next().unwrap();
-    let code = text.lines().map(|line| {
-        let comment = line.match_indices("//").find(|(at, _)| {
-            // Not within a string, such as an address.
-            line[..*at].matches('"').count() % 2 == 0
-        });
-        comment.map_or(line, |(at, _)| &line[..at])
-    });
-    code.collect::<Vec<_>>().join("\n")
-}
-
-/// The first name of each path that starts with this prefix, also within braces: `crate::{a, b::c}`.
-fn named_after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
-    let name = |text: &'a str| {
-        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-        &text[..end]
-    };
-    let mut found = Vec::new();
-    for (at, _) in code.match_indices(prefix) {
-        let before = code[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
-            continue;
-        }
-        let rest = &code[at + prefix.len()..];
-        match rest.strip_prefix('{') {
-            None => found.push(name(rest)),
-            Some(list) => {
-                let (mut depth, mut start) = (0, true);
-                for (at, c) in list.char_indices() {
-                    match c {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => start = true,
-                        c if start && !c.is_whitespace() => {
-                            found.push(name(&list[at..]));
-                            start = false;
-                        }
-                        _ => {}
-                    }
-                }
+    let missing = |file| format!("src/{file} is in none of the layers of tests/structure.rs");
+    for (file, imports) in edges.iter().filter(|(file, _)| *file != "lib.rs") {
+        let Some((of, allowed)) = layer(file) else { return Some(missing(file)) };
+        for import in imports {
+            let Some((from, _)) = layer(import) else { return Some(missing(import)) };
+            if from != of && !allowed.contains(from) {
+                return Some(format!(
+                    "src/{file} imports from src/{import}: {of} may not know {from}"
+                ));
             }
         }
     }
-    found
+    None
 }
 
-/// The modules of the crate that a file names.
-fn imports(source: &Source) -> BTreeSet<String> {
-    let up = "super::".repeat(source.depth());
-    let mut names = named_after(&source.code, "crate::");
-    names.extend(named_after(&source.code, "$crate::"));
-    names.extend(named_after(&source.code, &up));
-    names.into_iter().map(|name| home_of(name).to_owned()).collect()
-}
-
-/// The module that a name at the top of the crate stands for.
-fn home_of(name: &str) -> &str {
-    match name {
-        "Error" | "Result" | "Limit" => "error",
-        "Gpu" | "wgpu" => "gpu",
-        "Operator" => "ops",
-        "Padding" | "Shape" | "ShapeError" | "Window" => "shape",
-        "StateDict" | "Tensor" | "TensorView" => "tensor",
-        "Layer" | "Plan" => "plan",
-        "WeightsError" | "BadView" | "WeightsLimit" => "error",
-        // The macro is part of the module of its name.
-        module => module,
+#[test]
+fn no_files_import_from_each_other() {
+    for of in CRATES {
+        let edges = Crate::read(&root().join(of)).edges();
+        assert!(edges.values().any(|imports| !imports.is_empty()), "{of}: no imports were found");
+        let circles = circles(&edges);
+        assert!(circles.is_empty(), "{of}: these files import from each other: {circles:#?}");
     }
 }
 
 #[test]
-fn imports_go_one_way() {
-    let mut seen = BTreeSet::new();
-    for source in sources() {
-        let module = source.module();
-        if module == "lib" {
-            continue;
-        }
-        let allowed = IMPORTS.iter().find(|(name, _)| *name == module);
-        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{module} is not in the table"));
-        for import in imports(&source) {
-            assert!(
-                import == module || allowed.contains(&import.as_str()),
-                "src/{}.rs: {module} may not import {import}",
-                source.path
-            );
-            seen.insert((module.to_owned(), import));
-        }
+fn imports_of_the_library_go_one_way() {
+    for (place, (name, allowed)) in LAYERS.iter().enumerate() {
+        let above: BTreeSet<&str> = LAYERS[..place].iter().map(|(name, _)| *name).collect();
+        assert!(allowed.iter().all(|name| above.contains(name)), "{name} imports from below");
     }
+    let edges = Crate::read(&root().join("src")).edges();
+    assert_eq!(against_the_order(&edges), None);
     // The scan sees imports at all.
-    for (module, import) in
-        [("kernels", "ops"), ("reference", "ops"), ("gpu", "error"), ("tolerance", "gpu")]
-    {
-        assert!(seen.contains(&(module.to_owned(), import.to_owned())), "{module} -> {import}");
-    }
+    let ops = &edges["ops/conv2d.rs"];
+    assert!(ops.iter().any(|file| file.starts_with("shape/")), "{ops:?}");
+}
+
+/// A library of three files, of which the last imports what is asked for.
+fn planted(last: &str) -> Edges {
+    let files = [
+        ("lib.rs", "mod ops; mod shape; pub use shape::Shape;"),
+        ("ops/mod.rs", "mod conv2d; pub use conv2d::Conv2d; pub struct Op;"),
+        ("ops/conv2d.rs", "use crate::Shape; pub struct Conv2d(Shape);"),
+        ("shape.rs", last),
+    ];
+    Crate::of(files).edges()
 }
 
 #[test]
-fn the_scan_of_imports_sees_every_way_to_write_one() {
-    let source = |path: &str, text: &str| Source { path: path.to_owned(), code: code_of(text) };
-    let found =
-        |path: &str, text: &str| imports(&source(path, text)).into_iter().collect::<Vec<_>>();
-    assert_eq!(found("ops/x", "use crate::gpu::Gpu;"), ["gpu"]);
-    assert_eq!(
-        found("ops/x", "use crate::{kernel::{Grid, Kernel},\n    Gpu, shape};"),
-        ["gpu", "kernel", "shape"]
-    );
-    assert_eq!(found("ops/x", "fn f() -> crate::Tensor { todo }"), ["tensor"]);
-    assert_eq!(found("ops/x", "use super::super::check::compare;"), ["check"]);
-    assert_eq!(found("ops/mod", "use super::reference;"), ["reference"]);
-    assert_eq!(found("tensor", "use super::gpu::Gpu;"), ["gpu"]);
-    assert_eq!(found("ops/x", "use super::{Op, required}; // crate::gpu"), [""; 0]);
-    assert_eq!(found("ops/x", "mycrate::gpu; a::crate::gpu;"), [""; 0]);
-    assert_eq!(found("ops/x", "fn f() {}\n#[cfg(test)]\nmod tests { use crate::gpu; }"), [""; 0]);
+fn circles_and_wrong_arrows_are_found_however_they_are_written() {
+    let right = planted("pub struct Shape; #[cfg(test)] mod tests { use crate::ops::Op; }");
+    assert_eq!((circles(&right), against_the_order(&right)), (Vec::new(), None));
+    for last in [
+        "use crate::ops::Conv2d; pub struct Shape;",
+        "use super::ops; pub struct Shape(ops::Conv2d);",
+        "use crate::{ops::{self, Conv2d as C}}; pub struct Shape;",
+        "use crate::ops::*; pub struct Shape(Conv2d);",
+        "pub struct Shape; fn f() { let _ = vec![crate::ops::Conv2d::new()]; }",
+        "pub struct Shape; fn f() { use crate::ops::Conv2d; }",
+    ] {
+        let edges = planted(last);
+        let both = [&edges["shape.rs"], &edges["ops/conv2d.rs"]];
+        assert!(
+            both[0].contains("ops/conv2d.rs") && both[1].contains("shape.rs"),
+            "{last}: {edges:?}"
+        );
+        assert_eq!(circles(&edges)[0].len(), 2, "{last}");
+        assert!(against_the_order(&edges).unwrap().contains("shape may not know ops"), "{last}");
+    }
+    // What is defined in the folder's file is of that file, whatever else it declares.
+    let edges = planted("pub struct Shape; fn f(_: &crate::ops::Op) {}");
+    assert!(circles(&edges).is_empty() && edges["shape.rs"].contains("ops/mod.rs"));
 }
 
 /// Users can match versions through the crate's own re-export; nobody else names wgpu.
 #[test]
 fn wgpu_is_named_in_one_folder() {
-    for source in sources() {
-        let code = &source.code;
-        let named = !named_after(code, "wgpu::").is_empty() || code.contains("use wgpu");
-        match source.path.as_str() {
-            "lib" => assert_eq!(code.matches("wgpu").count(), 1, "lib.rs re-exports it, no more"),
-            path => assert!(!named || path.starts_with("gpu/"), "src/{path}.rs names wgpu"),
-        }
+    for (file, paths) in Crate::read(&root().join("src")).paths() {
+        let named = paths.iter().any(|path| path.first().is_some_and(|first| first == "wgpu"));
+        assert!(!named || file.starts_with("gpu/") || file == "lib.rs", "src/{file} names wgpu");
     }
-}
-
-/// A failure of the library is an `Err`.
-#[test]
-fn the_library_does_not_panic_on_purpose() {
-    for source in sources() {
-        let at = |what: &str| format!("src/{}.rs: {what}", source.path);
-        let banned = [
-            "panic!(",
-            "unreachable!(",
-            "todo!(",
-            "unimplemented!(",
-            ".unwrap()",
-            "assert!(",
-            "assert_eq!(",
-            "println!(",
-            "dbg!(",
-        ];
-        for what in banned {
-            assert!(!source.code.contains(what), "{}", at(what));
-        }
-        // `Shape::expect` has five arguments, those of `Option` and `Result` one.
-        for (start, what) in source.code.match_indices(".expect(") {
-            assert!(arguments(&source.code[start + what.len()..]) > 1, "{}", at(what));
-        }
-    }
-}
-
-/// The number of arguments of the call whose text follows the opening parenthesis.
-fn arguments(text: &str) -> usize {
-    let (mut depth, mut count) = (0, 1);
-    for c in text.chars() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' if depth == 0 => return count,
-            ')' | ']' | '}' => depth -= 1,
-            ',' if depth == 0 => count += 1,
-            _ => {}
-        }
-    }
-    count
 }
 
 #[test]
@@ -277,7 +178,7 @@ fn an_operator_is_four_files_of_one_name() {
     for (folder, ending, others) in [
         ("shaders", "wgsl", &["limits"][..]),
         ("src/ops", "rs", &["mod", "attributes", "op", "operator", "pool"]),
-        ("src/reference", "rs", &["mod", "network"]),
+        ("src/reference", "rs", &["mod", "array", "evaluate", "plan"]),
         ("tests/ops", "rs", &["mod"]),
     ] {
         for file in files_below(&root.join(folder), ending) {
@@ -285,44 +186,6 @@ fn an_operator_is_four_files_of_one_name() {
             let known = NAMES.contains(&stem) || others.contains(&stem) || stem == "common";
             assert!(known, "{folder}/{file}.{ending} belongs to no operator");
         }
-    }
-}
-
-#[test]
-fn a_kernel_is_named_like_its_file() {
-    for kernel in kernels::all() {
-        let path = root().join("shaders").join(format!("{}.wgsl", kernel.name));
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, kernel.source, "{}", kernel.name);
-        let operator = kernel.name.split('/').next().unwrap();
-        assert!(NAMES.contains(&operator), "{}", kernel.name);
-    }
-}
-
-/// Files that are longer than the limit, and why. One that no longer is must leave the list.
-const LONG: &[(&str, &str)] = &[];
-
-#[test]
-fn no_file_is_too_long() {
-    let root = root();
-    for (folder, ending, limit) in [
-        ("src", "rs", 500),
-        ("crates", "rs", 500),
-        ("tests", "rs", 500),
-        ("benches", "rs", 500),
-        ("examples", "rs", 500),
-        ("shaders", "wgsl", 150),
-    ] {
-        for file in files_below(&root.join(folder), ending) {
-            let file = format!("{folder}/{file}.{ending}");
-            let lines = std::fs::read_to_string(root.join(&file)).unwrap().lines().count();
-            let excused = LONG.iter().any(|(name, _)| *name == file);
-            assert!(lines <= limit || excused, "{file} has {lines} lines, more than {limit}");
-            assert!(lines > limit || !excused, "{file} has {lines} lines: it needs no excuse");
-        }
-    }
-    for (file, why) in LONG {
-        assert!(root.join(file).is_file() && !why.is_empty(), "{file}");
     }
 }
 

@@ -15,6 +15,7 @@ use super::program::pipeline_cache;
 use super::program::pipelines::{PipelineStats, Pipelines};
 use super::program::trips::trips;
 use super::program::warm_up::{Compiler, Progress};
+use crate::autotune::Choices;
 use crate::error::{Error, Result};
 use crate::kernels::{self, Candidate, DeviceProfile, KernelKey};
 use crate::ops::{Op, Operator};
@@ -22,7 +23,6 @@ use crate::plan::Plan;
 use crate::schedule::{self, Choice, Lowered, Policy, Schedule};
 use crate::shape::Shape;
 use crate::tensor::{AsView, Tensor, TensorView};
-use crate::tuned::Choices;
 
 /// A device, its pipelines and its buffers.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ impl Gpu {
     }
 
     /// The candidates that this device has for an operator, in the order of their [ranks](Candidate::rank). The last one is
-    /// preferred: it is the one of the highest rank, or the one that was [measured](crate::tuned) to be the fastest.
+    /// preferred: it is the one of the highest rank, or the one that was [measured](crate::autotune) to be the fastest.
     pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
         schedule::ordered(op, shapes, &self.0.profile, &self.0.policy)
     }

@@ -5,7 +5,7 @@ use std::io::Read;
 use image::metadata::Orientation;
 use jpeg_decoder::{CodingProcess, ColorTransform, Decoder, Error, PixelFormat};
 
-use super::read::{CUT_SHORT, Decoded, Limits};
+use super::decoded::{CUT_SHORT, Decoded, Limits};
 use crate::models::Channels;
 
 /// How a file begins that may go without its Huffman tables, as the pictures of Motion JPEG do: where one is

@@ -5,7 +5,8 @@ use std::io::{BufRead, ErrorKind, Seek};
 use image::metadata::Orientation;
 use png::{Decoder, DecodingError, InterlaceInfo, Transformations, expand_interlaced_row};
 
-use super::read::{CUT_SHORT, Decoded, Limits, colour, put, zeros};
+use super::decoded::{CUT_SHORT, Decoded, Limits, zeros};
+use super::pixels::{colour, put};
 use crate::models::Channels;
 
 pub(super) fn decode(

@@ -10,52 +10,12 @@ use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageDecoder, RgbImage};
 
+use super::decoded::{CUT_SHORT, Decoded, Limits, zeros};
 use super::kinds::{self, Kind};
-use super::{Pixels, jpeg, png};
+use super::pixels::{Pixels, in_place};
+use super::{jpeg, png};
 use crate::error::{Error, Result};
 use crate::models::Channels;
-
-/// What reading a picture may ask for. It is refused before anything is allocated for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the picture as it is decoded, and of what decoders of PNG, BMP and WebP need beside it; 512 MiB
-    /// unless set. For a while a JPEG takes up to three times as much beside the picture, in proportion to data
-    /// that are there, and a picture that EXIF turns on its side takes twice its size.
-    pub bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { bytes: 512 << 20 }
-    }
-}
-
-impl Limits {
-    /// That so many bytes for each pixel are within the limit.
-    pub(super) fn check(&self, [height, width]: [usize; 2], bytes: u64) -> Result<(), String> {
-        let total = height as u128 * width as u128 * u128::from(bytes);
-        if total <= u128::from(self.bytes) {
-            return Ok(());
-        }
-        Err(format!(
-            "{width}x{height} pixels take {total} bytes here, which is above the limit of {} bytes: make the \
-             picture smaller",
-            self.bytes
-        ))
-    }
-}
-
-/// A picture as its decoder hands it over.
-pub(super) struct Decoded {
-    pub(super) size: [usize; 2],
-    /// Bytes of a pixel: 1 for grey, 3 for colour, 4 for colour and transparency.
-    pub(super) samples: usize,
-    pub(super) data: Vec<u8>,
-    pub(super) orientation: Orientation,
-}
-
-/// What a reader says whose source ends too early.
-pub(super) const CUT_SHORT: &str = "the file is cut short: its data end before the picture does";
 
 /// Reads a picture from a file, whatever its name says it is; turned as its EXIF data wants it. Transparency
 /// is dropped. The default limits hold.
@@ -130,13 +90,6 @@ fn whole(
     let mut data = zeros(size[0] * size[1] * samples)?;
     decoder.read_image(&mut data).map_err(said)?;
     Ok(Decoded { size, samples, data, orientation })
-}
-
-/// So many zeros, or an error where memory is short. None is touched before it is written.
-pub(super) fn zeros(bytes: usize) -> Result<Vec<u8>, String> {
-    let room = Vec::<u8>::new().try_reserve_exact(bytes);
-    room.map_err(|_| format!("there is no memory for {bytes} bytes"))?;
-    Ok(vec![0; bytes])
 }
 
 fn said(error: image::ImageError) -> String {
@@ -221,42 +174,4 @@ fn upright(decoded: Decoded, channels: Channels) -> Pixels {
     picture.apply_orientation(orientation);
     let size = [picture.height() as usize, picture.width() as usize];
     Pixels { size, channels, data: picture.into_bytes() }
-}
-
-/// The colour of one pixel, of whose samples one or two are grey, and the last of two or four is transparency.
-pub(super) fn colour(pixel: &[u8]) -> [u8; 3] {
-    match *pixel {
-        [red, green, blue, ..] => [red, green, blue],
-        [grey, ..] => [grey; 3],
-        [] => [0; 3],
-    }
-}
-
-/// A colour as a pixel of one byte or three; grey is the lightness of ITU-R 601, as Pillow takes it.
-pub(super) fn put(colour: [u8; 3], pixel: &mut [u8]) {
-    if let [grey] = pixel {
-        let [r, g, b] = colour.map(u32::from);
-        *grey = ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8;
-    } else {
-        pixel.copy_from_slice(&colour);
-    }
-}
-
-/// Pixels of so many samples as pixels of one byte or three, where they lie.
-pub(super) fn in_place(mut data: Vec<u8>, from: usize, to: usize) -> Vec<u8> {
-    let pixels = data.len() / from;
-    let convert = |data: &mut [u8], pixel: usize| {
-        let colour = colour(&data[pixel * from..(pixel + 1) * from]);
-        put(colour, &mut data[pixel * to..(pixel + 1) * to]);
-    };
-    if from < to {
-        data.reserve_exact(pixels * (to - from));
-        data.resize(pixels * to, 0);
-        // From the end: a pixel lands on those behind it.
-        (0..pixels).rev().for_each(|pixel| convert(&mut data, pixel));
-    } else if from > to {
-        (0..pixels).for_each(|pixel| convert(&mut data, pixel));
-        data.truncate(pixels * to);
-    }
-    data
 }

@@ -1,13 +1,16 @@
 //! Layers from text: a name and attributes under the names that PyTorch modules give them.
 
-use super::{
-    ConvBnAct, DynamicConv2d, Involution2d, PoolTo, Rank, SeparableConv2d, Sigma, TapOrder, dims_of,
-};
+use super::conv_bn_act::ConvBnAct;
+use super::dynamic_conv2d::DynamicConv2d;
+use super::involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
+use super::parts::{EPS, dims_of};
+use super::rank::Rank;
+use super::separable_conv2d::SeparableConv2d;
 use crate::error::{Error, Result, ShapeError};
 use crate::ops::attributes::{Attributes, Reader};
 use crate::ops::{Activation, ChannelOrder};
 use crate::plan::Layer;
-use crate::shape::Padding;
+use crate::shape::{Padding, Shape};
 use crate::tensor::StateDict;
 
 /// The layers that [`from_attributes`] knows, each with its attributes.
@@ -23,8 +26,8 @@ pub const LAYERS: &[(&str, &[&str])] = &[
             "force_shape_match",
         ],
     ),
-    ("involution2d_reich", REICH),
-    ("involution1d", REICH),
+    ("involution2d_reich", PROJECTION),
+    ("involution1d", PROJECTION),
     ("dynamic_conv2d", DYNAMIC),
     ("dynamic_conv1d", DYNAMIC),
     (
@@ -57,7 +60,7 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-const REICH: &[&str] = &[
+const PROJECTION: &[&str] = &[
     "in_channels",
     "out_channels",
     "kernel_size",
@@ -104,9 +107,9 @@ pub fn from_attributes(
         layer: name,
     };
     match *name {
-        "involution2d_dli14" => read.dli14(weights),
-        "involution2d_reich" => read.reich(weights, Rank::Two),
-        "involution1d" => read.reich(weights, Rank::One),
+        "involution2d_dli14" => read.paper(weights),
+        "involution2d_reich" => read.projection(weights, Rank::Two),
+        "involution1d" => read.projection(weights, Rank::One),
         "dynamic_conv2d" => read.dynamic(weights, Rank::Two),
         "dynamic_conv1d" => read.dynamic(weights, Rank::One),
         "separable_conv2d" => read.separable(weights),
@@ -152,7 +155,7 @@ impl Read<'_> {
         Ok(if force { PoolTo::Output } else { PoolTo::Stride })
     }
 
-    fn dli14(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+    fn paper(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
         let group_channels = self.get("group_channels")?.unwrap_or(16);
         let layer = Involution2d::from_weights(weights, group_channels)?;
         self.agree("channels", &layer.in_channels)?;
@@ -162,7 +165,7 @@ impl Read<'_> {
         Ok(Box::new(layer.stride(stride).pool_to(self.pool_to()?)))
     }
 
-    fn reich(&self, weights: &StateDict, rank: Rank) -> Result<Box<dyn Layer>> {
+    fn projection(&self, weights: &StateDict, rank: Rank) -> Result<Box<dyn Layer>> {
         let layout = "[Co, Ci, ...]";
         let dims = |name: &str| -> Result<[usize; 2]> {
             match rank {
@@ -193,14 +196,14 @@ impl Read<'_> {
             _ => self.agree("reduce_ratio", &ratio)?,
         }
         let sigma = match self.get::<String>("sigma_mapping")?.as_deref() {
-            None if weights.has_prefix("sigma_mapping.0.") => Sigma::BatchNormRelu(super::EPS),
-            Some("bn_relu") => Sigma::BatchNormRelu(super::EPS),
+            None if weights.has_prefix("sigma_mapping.0.") => Sigma::BatchNormRelu(EPS),
+            Some("bn_relu") => Sigma::BatchNormRelu(EPS),
             None => Sigma::Activation(Activation::Sigmoid),
             Some(name) => Sigma::Activation(activation(self.layer, name)?),
         };
         let base = match rank {
             Rank::One => Involution2d::one_dimensional(in_channels, out_channels),
-            Rank::Two => Involution2d::reich(in_channels, out_channels),
+            Rank::Two => Involution2d::with_projection(in_channels, out_channels),
         };
         let layer = base
             .kernel_size(self.pair("kernel_size", rank, 7)?)
@@ -237,7 +240,7 @@ impl Read<'_> {
                 "[K, Co, Ci/groups, Kh, Kw]"
             };
             let found = weights.shape("weight").cloned();
-            let found = found.unwrap_or_else(|| crate::Shape::from([0]));
+            let found = found.unwrap_or_else(|| Shape::from([0]));
             return Err(Error::at(self.layer)(ShapeError::Rank {
                 tensor: "weight",
                 expected,

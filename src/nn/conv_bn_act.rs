@@ -4,7 +4,8 @@
 //! three are one step. Weights: `conv.weight [Co, Ci/groups, Kh, Kw]`, `conv.bias [Co]` where there is one,
 //! `bn.{weight, bias, running_mean, running_var} [Co]`, as in mmcv's `ConvModule`.
 
-use super::{ConvSpec, EPS, Rank, activate, batch_norm, conv, dims_of, expect_channels};
+use super::parts::{ConvSpec, EPS, activate, batch_norm, conv, dims_of, expect_channels, setters};
+use super::rank::Rank;
 use crate::error::Result;
 use crate::ops::Activation;
 use crate::plan::{Builder, Layer, Value};
@@ -13,6 +14,7 @@ use crate::tensor::StateDict;
 
 /// A convolution with normalisation and activation. Pairs are height, width.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ConvBnAct {
     /// Channels of x.
     pub in_channels: usize,
@@ -64,29 +66,27 @@ impl ConvBnAct {
         Ok(ConvBnAct { bias: weights.get("conv.bias").is_some(), norm, ..layer })
     }
 
-    /// The same layer with this stride.
-    pub fn stride(self, stride: [usize; 2]) -> Self {
-        ConvBnAct { stride, ..self }
+    setters! {
+        /// Sets the stride.
+        stride: [usize; 2],
     }
 
-    /// The same layer with this padding.
+    /// Sets the padding.
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
         ConvBnAct { padding: padding.into(), ..self }
     }
 
-    /// The same layer with this dilation.
-    pub fn dilation(self, dilation: [usize; 2]) -> Self {
-        ConvBnAct { dilation, ..self }
-    }
-
-    /// The same layer in groups.
-    pub fn groups(self, groups: usize) -> Self {
-        ConvBnAct { groups, ..self }
-    }
-
-    /// The same layer with another activation.
-    pub fn activation(self, activation: Activation) -> Self {
-        ConvBnAct { activation, ..self }
+    setters! {
+        /// Sets the dilation.
+        dilation: [usize; 2],
+        /// Sets the number of groups.
+        groups: usize,
+        /// Sets whether the convolution has a bias.
+        bias: bool,
+        /// Sets the epsilon of the batch normalisation that follows; none for nothing.
+        norm: Option<f32>,
+        /// Sets the activation at the end.
+        activation: Activation,
     }
 }
 
@@ -96,10 +96,7 @@ impl Layer for ConvBnAct {
     }
 
     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
-        let [height, width] = [0, 1].map(|axis| {
-            self.dilation[axis].saturating_mul(self.kernel_size[axis]).saturating_add(1)
-        });
-        vec![("x", Shape::from([1, self.in_channels, height, width]))]
+        Rank::Two.example(self.in_channels, self.kernel_size, self.dilation, [1, 1])
     }
 
     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {

@@ -8,7 +8,8 @@
 //! `attention.fc2.{weight [K, h, 1, 1], bias [K]}`, `weight [K, Co, Ci/groups, k, k]`, `bias [K, Co]`.
 //! Definition: Chen et al., "Dynamic Convolution: Attention over Convolution Kernels", CVPR 2020.
 
-use super::{Rank, dims_of, expect_channels};
+use super::parts::{dims_of, expect_channels, setters};
+use super::rank::Rank;
 use crate::error::{Error, Result, ShapeError};
 use crate::ops::{Activation, Conv2d, GlobalAvgPool, Linear, Softmax};
 use crate::plan::{Builder, Constant, Layer, Value};
@@ -17,6 +18,7 @@ use crate::tensor::StateDict;
 
 /// A dynamic convolution with its attention. Pairs are height, width.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct DynamicConv2d {
     /// Channels of x.
     pub in_channels: usize,
@@ -70,7 +72,7 @@ impl DynamicConv2d {
         layer.ratio(0.25)
     }
 
-    /// The same for sequences `[N, C, L]`.
+    /// The layer for sequences `[N, C, L]`, with the defaults of [`DynamicConv2d::new`].
     #[doc(alias = "DynamicConv1d")]
     pub fn one_dimensional(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
         let layer = DynamicConv2d::new(in_channels, out_channels, [1, kernel_size]);
@@ -108,8 +110,8 @@ impl DynamicConv2d {
         })
     }
 
-    /// The same layer with `Ci * ratio + 1` channels in the middle of its attention; with 3 channels of x
-    /// there are as many as kernels.
+    /// Sets the channels in the middle of the attention to `Ci * ratio + 1`; with 3 channels of x there are as
+    /// many as kernels.
     pub fn ratio(self, ratio: f64) -> Self {
         let hidden = match self.in_channels {
             3 => self.kernels,
@@ -118,34 +120,29 @@ impl DynamicConv2d {
         DynamicConv2d { hidden, ..self }
     }
 
-    /// The same layer with this stride.
-    pub fn stride(self, stride: [usize; 2]) -> Self {
-        DynamicConv2d { stride, ..self }
+    setters! {
+        /// Sets the stride.
+        stride: [usize; 2],
     }
 
-    /// The same layer with this padding.
+    /// Sets the padding.
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
         DynamicConv2d { padding: self.rank.padding(padding.into()), ..self }
     }
 
-    /// The same layer with this dilation.
-    pub fn dilation(self, dilation: [usize; 2]) -> Self {
-        DynamicConv2d { dilation, ..self }
-    }
-
-    /// The same layer in groups.
-    pub fn groups(self, groups: usize) -> Self {
-        DynamicConv2d { groups, ..self }
-    }
-
-    /// The same layer with or without a bank of biases.
-    pub fn bias(self, bias: bool) -> Self {
-        DynamicConv2d { bias, ..self }
-    }
-
-    /// The same layer with another temperature.
-    pub fn temperature(self, temperature: f32) -> Self {
-        DynamicConv2d { temperature, ..self }
+    setters! {
+        /// Sets the dilation.
+        dilation: [usize; 2],
+        /// Sets the number of groups.
+        groups: usize,
+        /// Sets how many weights there are in the bank.
+        kernels: usize,
+        /// Sets the channels in the middle of the attention.
+        hidden: usize,
+        /// Sets whether there is a bank of biases.
+        bias: bool,
+        /// Sets the temperature.
+        temperature: f32,
     }
 
     /// The temperature after so many updates of the training schedule: from 34 down to 1 in steps of 3.
@@ -187,11 +184,7 @@ impl Layer for DynamicConv2d {
     }
 
     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
-        let size = [0, 1].map(|axis| {
-            self.dilation[axis].saturating_mul(self.kernel_size[axis]).saturating_add(1)
-        });
-        let size = if self.rank == Rank::One { [1, size[1]] } else { size };
-        vec![("x", self.rank.input(self.in_channels, size))]
+        self.rank.example(self.in_channels, self.kernel_size, self.dilation, [1, 1])
     }
 
     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {

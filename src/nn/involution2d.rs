@@ -5,12 +5,13 @@
 //! channels change. x `[N, Ci, H, W]` -> `[N, Co, H', W']`; sequences `[N, Ci, L]` -> `[N, Co, L']`.
 //!
 //! Two families are in use, with the same arithmetic and other names and options:
-//! [`Involution2d::dli14`] (Li et al., CVPR 2021, and RedNet) and [`Involution2d::reich`]
-//! (ChristophReich1996/Involution). The kernels are a result, too, named `kernel`.
+//! [`Involution2d::paper`] (Li et al., CVPR 2021, and RedNet; d-li14/involution) and
+//! [`Involution2d::with_projection`] (ChristophReich1996/Involution). The kernels are a result, too, named `kernel`.
 
 use std::sync::Arc;
 
-use super::{ConvSpec, EPS, Rank, activate, batch_norm, conv, dims_of, expect_channels};
+use super::parts::{ConvSpec, EPS, activate, batch_norm, conv, dims_of, expect_channels, setters};
+use super::rank::Rank;
 use crate::error::{Error, Result, ShapeError};
 use crate::ops::{Activation, AdaptiveAvgPool2d, AvgPool2d, ChannelOrder, Involution};
 use crate::plan::{Builder, Constant, Layer, Value};
@@ -53,13 +54,14 @@ pub enum TapOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Names {
     /// `conv1.conv`, `conv1.bn`, `conv2.conv`.
-    Dli14,
+    Paper,
     /// `initial_mapping`, `reduce_mapping`, `sigma_mapping.0`, `span_mapping`.
-    Reich,
+    Projection,
 }
 
 /// An involution with its kernel branch. Pairs are height, width.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Involution2d {
     /// Channels of x.
     pub in_channels: usize,
@@ -88,13 +90,12 @@ pub struct Involution2d {
 
 impl Involution2d {
     /// The layer of the paper's authors (d-li14/involution): groups of 16 channels, reduction ratio 4,
-    /// padded to keep the size, batch normalisation and ReLU, and a bias at the end of the kernel branch.
-    pub fn dli14(channels: usize, kernel_size: usize, stride: usize) -> Self {
-        let window = Window::new([kernel_size; 2]).stride([stride; 2]);
-        Involution2d {
+    /// stride 1, padded to keep the size, batch normalisation and ReLU, and a bias at the end of the kernel branch.
+    pub fn paper(channels: usize, kernel_size: [usize; 2]) -> Self {
+        let layer = Involution2d {
             in_channels: channels,
             out_channels: channels,
-            window: window.padding(kernel_size.saturating_sub(1) / 2),
+            window: Window::new(kernel_size),
             groups: channels / 16,
             reduction_ratio: 4,
             sigma: Sigma::BatchNormRelu(EPS),
@@ -103,13 +104,14 @@ impl Involution2d {
             tap_order: TapOrder::default(),
             channel_order: ChannelOrder::default(),
             rank: Rank::Two,
-            names: Names::Dli14,
-        }
+            names: Names::Paper,
+        };
+        layer.kernel_size(kernel_size)
     }
 
-    /// The layer of ChristophReich1996: 7x7 with padding 3, one group, no reduction, batch normalisation
+    /// The layer with a 1x1 convolution before it where the channels change (ChristophReich1996): 7x7 with padding 3, one group, no reduction, batch normalisation
     /// and ReLU, no bias.
-    pub fn reich(in_channels: usize, out_channels: usize) -> Self {
+    pub fn with_projection(in_channels: usize, out_channels: usize) -> Self {
         Involution2d {
             in_channels,
             out_channels,
@@ -117,42 +119,42 @@ impl Involution2d {
             groups: 1,
             reduction_ratio: 1,
             bias: [false, false],
-            names: Names::Reich,
-            ..Involution2d::dli14(0, 1, 1)
+            names: Names::Projection,
+            ..Involution2d::paper(0, [1, 1])
         }
     }
 
-    /// [`Involution2d::reich`] for sequences `[N, C, L]`: kernel size 7 with padding 3.
+    /// [`Involution2d::with_projection`] for sequences `[N, C, L]`: kernel size 7 with padding 3.
     #[doc(alias = "Involution1d")]
     pub fn one_dimensional(in_channels: usize, out_channels: usize) -> Self {
         let window = Window::new([1, 7]).padding(Padding::symmetric(0, 3));
-        let layer = Involution2d::reich(in_channels, out_channels);
+        let layer = Involution2d::with_projection(in_channels, out_channels);
         Involution2d { window, rank: Rank::One, ..layer }
     }
 
     /// The layer whose weights these are, of either family. What weights do not tell is as in
-    /// [`Involution2d::dli14`], with groups of `group_channels` channels, and as in
-    /// [`Involution2d::reich`], with a square kernel and one group; set it afterwards where it differs.
+    /// [`Involution2d::paper`], with groups of `group_channels` channels, and as in
+    /// [`Involution2d::with_projection`], with a square kernel and one group; set it afterwards where it differs.
     pub fn from_weights(weights: &StateDict, group_channels: usize) -> Result<Self> {
         if weights.has_prefix("conv1.conv.") {
-            Self::from_dli14(weights, group_channels)
+            Self::from_paper(weights, group_channels)
         } else {
-            Self::from_reich(weights)
+            Self::from_projection(weights)
         }
     }
 
-    fn from_dli14(weights: &StateDict, group_channels: usize) -> Result<Self> {
+    fn from_paper(weights: &StateDict, group_channels: usize) -> Result<Self> {
         let [reduced, channels, ..] = conv_dims(weights, "conv1.conv.weight")?;
         let [rows, ..] = conv_dims(weights, "conv2.conv.weight")?;
         let groups = divide("channels", channels, "group_channels", group_channels)
             .map_err(Error::at("involution2d"))?;
         let taps = divide("rows of conv2", rows, "groups", groups);
         let kernel_size = square_root(taps.map_err(Error::at("involution2d"))?)?;
-        let layer = Involution2d::dli14(channels, kernel_size, 1);
+        let layer = Involution2d::paper(channels, [kernel_size; 2]);
         Ok(Involution2d { groups, reduction_ratio: channels / reduced.max(1), ..layer })
     }
 
-    fn from_reich(weights: &StateDict) -> Result<Self> {
+    fn from_projection(weights: &StateDict) -> Result<Self> {
         let rank = weights.shape("reduce_mapping.weight").map(Shape::rank);
         let rank = if rank == Some(3) { Rank::One } else { Rank::Two };
         let dims = |name| match rank {
@@ -170,7 +172,7 @@ impl Involution2d {
         };
         let layer = match rank {
             Rank::One => Involution2d::one_dimensional(in_channels, out_channels),
-            Rank::Two => Involution2d::reich(in_channels, out_channels),
+            Rank::Two => Involution2d::with_projection(in_channels, out_channels),
         };
         let kernel_size = match rank {
             Rank::One => [1, rows],
@@ -189,75 +191,63 @@ impl Involution2d {
         })
     }
 
-    /// The same layer with this kernel size, padded to keep the size where the kernel is odd.
+    /// Sets the kernel size, with the padding that keeps the size of x where the kernel is odd.
     pub fn kernel_size(self, kernel_size: [usize; 2]) -> Self {
         let [rows, columns] = kernel_size.map(|size| size.saturating_sub(1) / 2);
         let window = Window { kernel_size, ..self.window };
         self.window(window.padding(Padding::symmetric(rows, columns)))
     }
 
-    /// The same layer with this stride.
+    /// Sets the stride.
     pub fn stride(self, stride: [usize; 2]) -> Self {
         let window = self.window.stride(stride);
         self.window(window)
     }
 
-    /// The same layer with this padding.
+    /// Sets the padding.
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
         let window = self.window.padding(self.rank.padding(padding.into()));
         self.window(window)
     }
 
-    /// The same layer with this dilation.
+    /// Sets the dilation.
     pub fn dilation(self, dilation: [usize; 2]) -> Self {
         let window = self.window.dilation(dilation);
         self.window(window)
     }
 
-    /// The same layer with this window.
-    pub fn window(self, window: Window) -> Self {
-        Involution2d { window, ..self }
+    setters! {
+        /// Sets kernel size, stride, padding and dilation.
+        window: Window,
+        /// Sets the number of groups.
+        groups: usize,
     }
 
-    /// The same layer with so many groups.
-    pub fn groups(self, groups: usize) -> Self {
-        Involution2d { groups, ..self }
-    }
-
-    /// The same layer with groups of so many channels.
+    /// Sets the number of groups by the channels of one.
     pub fn group_channels(self, group_channels: usize) -> Self {
         let groups = self.out_channels / group_channels.max(1);
         self.groups(groups)
     }
 
-    /// The same layer with this reduction ratio.
-    pub fn reduction_ratio(self, reduction_ratio: usize) -> Self {
-        Involution2d { reduction_ratio, ..self }
+    setters! {
+        /// Sets the reduction ratio.
+        reduction_ratio: usize,
+        /// Sets the middle of the kernel branch.
+        sigma: Sigma,
     }
 
-    /// The same layer with another middle of the kernel branch.
-    pub fn sigma(self, sigma: Sigma) -> Self {
-        Involution2d { sigma, ..self }
-    }
-
-    /// The same layer with or without a bias on all its convolutions.
+    /// Sets whether all its convolutions have a bias.
     pub fn bias(self, bias: bool) -> Self {
         Involution2d { bias: [bias; 2], ..self }
     }
 
-    /// The same layer, its kernel branch pooled to the output's size or by the stride.
-    pub fn pool_to(self, pool_to: PoolTo) -> Self {
-        Involution2d { pool_to, ..self }
-    }
-
-    /// The same layer with the rows of the span convolution in another order.
-    pub fn tap_order(self, tap_order: TapOrder) -> Self {
-        Involution2d { tap_order, ..self }
-    }
-
-    /// The same layer with other channels in a group.
-    pub fn channel_order(self, channel_order: ChannelOrder) -> Self {
-        Involution2d { channel_order, ..self }
+    setters! {
+        /// Sets what the kernel branch is pooled to.
+        pool_to: PoolTo,
+        /// Sets the order of the rows of the span convolution.
+        tap_order: TapOrder,
+        /// Sets which channels make up a group.
+        channel_order: ChannelOrder,
     }
 
     /// The kernel branch's input, at the size of the output.
@@ -291,8 +281,8 @@ impl Involution2d {
     /// The kernels `[N, G*Kh*Kw, H', W']`, group by group.
     fn kernels(&self, plan: &mut Builder, x: Value) -> Result<Value> {
         let of = match self.names {
-            Names::Dli14 => self.in_channels,
-            Names::Reich => self.out_channels,
+            Names::Paper => self.in_channels,
+            Names::Projection => self.out_channels,
         };
         let reduced = of / self.reduction_ratio.max(1);
         // The window is checked first: without taps there are no rows.
@@ -310,8 +300,8 @@ impl Involution2d {
             ..ConvSpec::pointwise(out_channels)
         };
         let (reduce, span) = match self.names {
-            Names::Dli14 => ("conv1.conv", "conv2.conv"),
-            Names::Reich => ("reduce_mapping", "span_mapping"),
+            Names::Paper => ("conv1.conv", "conv2.conv"),
+            Names::Projection => ("reduce_mapping", "span_mapping"),
         };
         let y = conv(plan, reduce, pooled, pointwise(reduced, self.bias[0]))?;
         let y = self.middle(plan, y)?;
@@ -340,7 +330,7 @@ impl Involution2d {
     fn middle(&self, plan: &mut Builder, y: Value) -> Result<Value> {
         match (&self.sigma, self.names) {
             (Sigma::BatchNormRelu(eps), names) => {
-                let name = if names == Names::Dli14 { "conv1.bn" } else { "sigma_mapping.0" };
+                let name = if names == Names::Paper { "conv1.bn" } else { "sigma_mapping.0" };
                 let y = batch_norm(plan, name, y, *eps)?;
                 plan.scope(name, |plan| activate(plan, y, Activation::Relu))
             }
@@ -371,23 +361,15 @@ impl Layer for Involution2d {
     }
 
     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
-        // Large enough for the window and a multiple of the stride.
-        let size = [0, 1].map(|axis| {
-            let [stride, extent] = [
-                self.window.stride[axis].max(1),
-                self.window.dilation[axis].saturating_mul(self.window.kernel_size[axis]),
-            ];
-            extent.div_ceil(stride).saturating_add(1).saturating_mul(stride)
-        });
-        let size = if self.rank == Rank::One { [1, size[1]] } else { size };
-        vec![("x", self.rank.input(self.in_channels, size))]
+        let Window { kernel_size, stride, dilation, .. } = self.window;
+        self.rank.example(self.in_channels, kernel_size, dilation, stride)
     }
 
     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
         let [x] = plan.take(inputs, ["x"])?;
         let x = self.rank.enter(plan, x)?;
         expect_channels(plan, x, self.in_channels)?;
-        if self.names == Names::Dli14 && self.in_channels != self.out_channels {
+        if self.names == Names::Paper && self.in_channels != self.out_channels {
             let value = format!("{} -> {}", self.in_channels, self.out_channels);
             let (parameter, must) = ("out_channels", "those of x in this family");
             let source = ShapeError::Parameter { parameter, must, value };

@@ -4,7 +4,8 @@
 //! `pointwise.weight [Co, Ci*m, 1, 1]` with a channel multiplier m, their `bias` where there is one, and
 //! with normalisation `bn1.*`, `bn2.*`. Definition: Howard et al., "MobileNets", 2017.
 
-use super::{ConvSpec, EPS, Rank, activate, batch_norm, conv, dims_of, expect_channels};
+use super::parts::{ConvSpec, EPS, activate, batch_norm, conv, dims_of, expect_channels, setters};
+use super::rank::Rank;
 use crate::error::{Error, Result};
 use crate::ops::Activation;
 use crate::plan::{Builder, Layer, Value};
@@ -14,6 +15,7 @@ use crate::tensor::StateDict;
 /// A depthwise and a pointwise convolution. Pairs are height, width.
 #[doc(alias = "DepthwiseSeparableConv2d")]
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SeparableConv2d {
     /// Channels of x.
     pub in_channels: usize,
@@ -72,27 +74,28 @@ impl SeparableConv2d {
         })
     }
 
-    /// The same layer with this stride.
-    pub fn stride(self, stride: [usize; 2]) -> Self {
-        SeparableConv2d { stride, ..self }
+    setters! {
+        /// Sets the stride.
+        stride: [usize; 2],
     }
 
-    /// The same layer with this padding.
+    /// Sets the padding.
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
         SeparableConv2d { padding: padding.into(), ..self }
     }
 
-    /// The same layer with this dilation.
-    pub fn dilation(self, dilation: [usize; 2]) -> Self {
-        SeparableConv2d { dilation, ..self }
+    setters! {
+        /// Sets the dilation.
+        dilation: [usize; 2],
+        /// Sets how many channels the depthwise convolution makes of each.
+        multiplier: usize,
+        /// Sets the activation after each convolution.
+        activation: Activation,
+        /// Sets whether both convolutions have a bias.
+        bias: bool,
     }
 
-    /// The same layer with or without biases.
-    pub fn bias(self, bias: bool) -> Self {
-        SeparableConv2d { bias, ..self }
-    }
-
-    /// The same layer with batch normalisation and this activation after each convolution.
+    /// Adds batch normalisation and this activation after each convolution.
     pub fn norm(self, activation: Activation) -> Self {
         SeparableConv2d { norm: Some(EPS), activation, ..self }
     }
@@ -104,10 +107,7 @@ impl Layer for SeparableConv2d {
     }
 
     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
-        let size = [0, 1].map(|axis| {
-            self.dilation[axis].saturating_mul(self.kernel_size[axis]).saturating_add(1)
-        });
-        vec![("x", Rank::Two.input(self.in_channels, size))]
+        Rank::Two.example(self.in_channels, self.kernel_size, self.dilation, [1, 1])
     }
 
     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {

@@ -1,6 +1,6 @@
 //! Activations, as `torch.nn.functional` defines them.
 
-use super::Array;
+use super::array::Array;
 use crate::ops::{Activate, Activation};
 
 /// An activation of one value; NaN stays NaN.

@@ -1,6 +1,6 @@
 //! Adaptive average pooling, as `torch.nn.functional.adaptive_avg_pool2d` defines it.
 
-use super::Array;
+use super::array::Array;
 use crate::ops::AdaptiveAvgPool2d;
 
 pub(super) fn adaptive_avg_pool2d(op: &AdaptiveAvgPool2d, inputs: &[Array]) -> Array {

@@ -1,6 +1,7 @@
 //! The sum of two tensors, broadcast as NumPy does.
 
-use super::{Array, activation};
+use super::activation;
+use super::array::Array;
 use crate::ops::Add;
 
 pub(super) fn add(op: &Add, inputs: &[Array]) -> Array {

@@ -1,6 +1,6 @@
 //! Average pooling, as `torch.nn.functional.avg_pool2d` defines it.
 
-use super::Array;
+use super::array::{Array, padding};
 use crate::ops::AvgPool2d;
 
 /// How many windows of this extent are laid along one axis.
@@ -31,7 +31,7 @@ pub(super) fn avg_pool2d(op: &AvgPool2d, inputs: &[Array]) -> Array {
     let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
-    let (rows, columns) = super::padding(op.window.padding, [kh, kw], [1, 1]);
+    let (rows, columns) = padding(op.window.padding, [kh, kw], [1, 1]);
     let oh = windows(h, rows, kh, sh, op.ceil_mode);
     let ow = windows(w, columns, kw, sw, op.ceil_mode);
 

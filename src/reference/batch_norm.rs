@@ -1,6 +1,7 @@
 //! Batch normalisation, as `torch.nn.functional.batch_norm` defines it for inference.
 
-use super::{Array, activation};
+use super::activation;
+use super::array::Array;
 use crate::ops::BatchNorm;
 
 pub(super) fn batch_norm(op: &BatchNorm, inputs: &[Array]) -> Array {

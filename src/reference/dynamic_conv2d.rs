@@ -1,6 +1,7 @@
 //! Dynamic convolution, as the paper's equations define it.
 
-use super::{Array, conv2d};
+use super::array::Array;
+use super::conv2d;
 use crate::ops::DynamicConv2d;
 
 pub(super) fn dynamic_conv2d(op: &DynamicConv2d, inputs: &[Array]) -> Array {

@@ -1,6 +1,6 @@
 //! Folding, as `torch.nn.functional.fold` defines it: each value of x is added to its pixel.
 
-use super::Array;
+use super::array::{Array, padding};
 use crate::ops::Fold;
 
 pub(super) fn fold(op: &Fold, inputs: &[Array]) -> Array {
@@ -10,7 +10,7 @@ pub(super) fn fold(op: &Fold, inputs: &[Array]) -> Array {
     let [dh, dw] = op.window.dilation;
     let [h, w] = op.output_size;
     let [n, c] = [x.shape[0], x.shape[1] / (kh * kw)];
-    let ([top, bottom], [left, right]) = super::padding(op.window.padding, [kh, kw], [dh, dw]);
+    let ([top, bottom], [left, right]) = padding(op.window.padding, [kh, kw], [dh, dw]);
     let oh = (h + top + bottom - dh * (kh - 1) - 1) / sh + 1;
     let ow = (w + left + right - dw * (kw - 1) - 1) / sw + 1;
 

@@ -1,6 +1,6 @@
 //! Global average pooling, as `torch.nn.functional.adaptive_avg_pool2d` to 1x1 defines it.
 
-use super::Array;
+use super::array::Array;
 use crate::ops::GlobalAvgPool;
 
 pub(super) fn global_avg_pool(_: &GlobalAvgPool, inputs: &[Array]) -> Array {

@@ -1,6 +1,7 @@
 //! Involution, as the paper's equation defines it.
 
-use super::{Array, activation};
+use super::activation;
+use super::array::{Array, padding};
 use crate::ops::{ChannelOrder, Involution};
 
 pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
@@ -10,7 +11,7 @@ pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
     let [dh, dw] = op.window.dilation;
-    let ([top, _], [left, _]) = super::padding(op.window.padding, [kh, kw], [dh, dw]);
+    let ([top, _], [left, _]) = padding(op.window.padding, [kh, kw], [dh, dw]);
 
     Array::from_fn([n, c, oh, ow], |[b, c_out, i, j]| {
         let group = match op.channel_order {

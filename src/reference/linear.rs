@@ -1,6 +1,7 @@
 //! A linear layer, as `torch.nn.functional.linear` defines it.
 
-use super::{Array, activation};
+use super::activation;
+use super::array::Array;
 use crate::ops::Linear;
 
 pub(super) fn linear(op: &Linear, inputs: &[Array]) -> Array {

@@ -1,6 +1,6 @@
 //! Maximum pooling, as `torch.nn.functional.max_pool2d` defines it.
 
-use super::Array;
+use super::array::{Array, padding};
 use super::avg_pool2d::windows;
 use crate::ops::MaxPool2d;
 
@@ -10,7 +10,7 @@ pub(super) fn max_pool2d(op: &MaxPool2d, inputs: &[Array]) -> Array {
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
     let [dh, dw] = op.window.dilation;
-    let (rows, columns) = super::padding(op.window.padding, [kh, kw], [dh, dw]);
+    let (rows, columns) = padding(op.window.padding, [kh, kw], [dh, dw]);
     let oh = windows(h, rows, dh * (kh - 1) + 1, sh, op.ceil_mode);
     let ow = windows(w, columns, dw * (kw - 1) + 1, sw, op.ceil_mode);
 

@@ -1,6 +1,6 @@
 //! Softmax along an axis, as `torch.softmax(x / temperature, axis)` defines it.
 
-use super::Array;
+use super::array::Array;
 use crate::ops::Softmax;
 
 pub(super) fn softmax(op: &Softmax, inputs: &[Array]) -> Array {

@@ -1,6 +1,7 @@
 //! Involution with the last layer of the branch that makes its kernel, as the paper's equations define them.
 
-use super::{Array, involution};
+use super::array::Array;
+use super::involution;
 use crate::ops::SpanInvolution;
 
 pub(super) fn span_involution(op: &SpanInvolution, inputs: &[Array]) -> Array {

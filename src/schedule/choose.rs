@@ -3,16 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::autotune::Choices;
 use crate::error::{Error, Result};
 use crate::kernels::{self, Candidate, DeviceProfile};
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
-use crate::tuned::Choices;
 
 /// Which of an operator's candidates to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The one that was [measured](crate::tuned) to be the fastest, or the one of the highest rank.
+    /// The one that was [measured](crate::autotune) to be the fastest, or the one of the highest rank.
     #[default]
     Preferred,
     /// The one of this name, as in [`Candidate`].

@@ -1,11 +1,13 @@
 //! Sizes: shapes, sliding windows, and what can be wrong with them. Every other module stands on this one.
 
+mod checks;
 mod dims;
 mod error;
 mod window;
 
-pub(crate) use dims::gcd;
-pub use dims::{Shape, divide, product, to_u32};
+pub(crate) use checks::gcd;
+pub use checks::{divide, product, to_u32};
+pub use dims::Shape;
 pub use error::ShapeError;
 #[doc(hidden)]
 pub use error::count;

@@ -99,14 +99,14 @@ fn a_call_is_not_cut_into_parts_that_do_not_fit() {
             return; // its lanes cannot hear each other
         }
         assert!(named.last().unwrap().scratch.is_empty());
-        let mut cache = involution::tuned::Cache::new(gpu.adapter().identity());
+        let mut cache = involution::autotune::Cache::new(gpu.adapter().identity());
         for batch in [1, 2] {
             cache.insert(entry(&conv, &shapes(batch), packed));
         }
         let path = folder("parts").join("tuned.json");
         cache.save(&path).unwrap();
         let hasty = adapters::fresh(gpu, |options| {
-            options.tuned = involution::tuned::Tuned::File(path);
+            options.tuned = involution::autotune::Tuned::File(path);
             options.submission_budget = Some(Duration::from_nanos(1));
             options.max_binding_size = Some(allowed);
         });

@@ -182,7 +182,7 @@ fn with_little_memory_the_kernels_of_an_involution_are_never_stored() {
         let x = input(&[1, 24, 32, 32], 3);
         let run = |low_memory: bool| {
             let gpu = adapters::fresh(gpu, |options| options.low_memory = low_memory);
-            let layer = Involution2d::reich(24, 24);
+            let layer = Involution2d::with_projection(24, 24);
             let weights = state_of(&layer.plan(x.shape()).unwrap(), 46);
             let network = gpu.load(layer, weights).unwrap();
             let y = network.run(&x).unwrap();

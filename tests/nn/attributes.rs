@@ -20,7 +20,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let reich = Involution2d::reich(8, 12)
+    let reich = Involution2d::with_projection(8, 12)
         .kernel_size([3, 5])
         .stride([2, 1])
         .padding(sides(2, 4))
@@ -44,33 +44,31 @@ fn cases() -> Vec<Case> {
         .pool_to(PoolTo::Output)
         .channel_order(ChannelOrder::Interleaved)
         .tap_order(TapOrder::TapMajor);
-    let dynamic = DynamicConv2d { kernels: 3, ..DynamicConv2d::new(8, 6, [3, 5]) }
+    let dynamic = DynamicConv2d::new(8, 6, [3, 5])
+        .kernels(3)
         .ratio(0.5)
         .stride([2, 1])
         .padding(sides(1, 2))
         .dilation([1, 2])
         .groups(2)
         .temperature(7.0);
-    let dynamic1 = DynamicConv2d { kernels: 3, ..DynamicConv2d::one_dimensional(8, 6, 5) }
+    let dynamic1 = DynamicConv2d::one_dimensional(8, 6, 5)
+        .kernels(3)
         .ratio(0.5)
         .stride([1, 2])
         .padding(sides(0, 2))
         .dilation([1, 2])
         .groups(2)
         .temperature(7.0);
-    let separable = SeparableConv2d {
-        multiplier: 2,
-        activation: Activation::Relu,
-        ..SeparableConv2d::new(4, 6, [3, 5])
-    };
-    let mut conv = ConvBnAct::new(4, 6, [3, 5]).groups(2).activation(Activation::Silu);
-    conv.bias = true;
+    let separable = SeparableConv2d::new(4, 6, [3, 5]).multiplier(2).activation(Activation::Relu);
+    let conv = ConvBnAct::new(4, 6, [3, 5]).groups(2).bias(true).activation(Activation::Silu);
     let image = |channels| Shape::from([1, channels, 9, 11]);
     vec![
         Case {
             name: "involution2d_dli14",
             layer: Box::new(
-                Involution2d::dli14(32, 3, 2)
+                Involution2d::paper(32, [3, 3])
+                    .stride([2, 2])
                     .group_channels(8)
                     .reduction_ratio(2)
                     .pool_to(PoolTo::Output),
@@ -341,7 +339,7 @@ fn weights_of_another_rank_are_refused() {
         let error = refusal(read(name, [], weights).unwrap_err());
         assert!(matches!(error, ShapeError::Rank { tensor: "weight", .. }), "{error:?}");
     }
-    let image = Involution2d::reich(4, 4);
+    let image = Involution2d::with_projection(4, 4);
     let weights = zeros_of(&image.example_plan().unwrap());
     let error = refusal(read("involution1d", [], &weights).unwrap_err());
     assert!(matches!(error, ShapeError::Rank { .. }), "{error:?}");

@@ -64,7 +64,7 @@ fn separable_convolutions() {
     separable(layer.clone().bias(true), &[1, 5, 7, 9]);
     separable(layer.clone().norm(Activation::Relu6), &[2, 5, 7, 9]);
     separable(layer.clone().bias(true).norm(Activation::Silu).dilation([2, 1]), &[1, 5, 9, 6]);
-    let layer = SeparableConv2d { multiplier: 3, ..layer };
+    let layer = layer.multiplier(3);
     separable(layer.norm(Activation::Relu), &[1, 5, 6, 8]);
 }
 
@@ -80,7 +80,7 @@ fn layers_from_weights() {
     }
     for (multiplier, bias, normed) in [(1, false, false), (2, true, false), (3, false, true)] {
         let layer = SeparableConv2d::new(4, 6, [3, 5]).bias(bias);
-        let layer = SeparableConv2d { multiplier, ..layer };
+        let layer = layer.multiplier(multiplier);
         // The activation is not in the weights.
         let layer = if normed { layer.norm(Activation::None) } else { layer };
         let weights = state_of(&layer.plan(&x).unwrap(), 1);

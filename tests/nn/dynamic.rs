@@ -114,7 +114,7 @@ fn dynamic_convolutions() {
     let layer = DynamicConv2d::new(8, 4, [3, 5]).groups(2).stride([2, 1]).dilation([1, 2]);
     dynamic(layer.clone().padding(sides(1, 2)).temperature(1.0), &[2, 8, 9, 10]);
     dynamic(layer.clone().bias(false).temperature(0.5), &[1, 8, 6, 10]);
-    let layer = DynamicConv2d { kernels: 7, ..layer }.ratio(1.5);
+    let layer = layer.kernels(7).ratio(1.5);
     assert_eq!(layer.hidden, 13);
     dynamic(layer, &[2, 8, 5, 9]);
     // Three channels: as many in the middle as kernels.
@@ -122,7 +122,7 @@ fn dynamic_convolutions() {
     assert_eq!(colour.hidden, 4);
     dynamic(colour, &[2, 3, 4, 4]);
     // One kernel gets all the attention there is.
-    let one = DynamicConv2d { kernels: 1, ..DynamicConv2d::new(4, 4, [3, 3]) };
+    let one = DynamicConv2d::new(4, 4, [3, 3]).kernels(1);
     dynamic(one, &[2, 4, 5, 5]);
 }
 
@@ -171,7 +171,7 @@ fn the_attention_is_a_result() {
 #[test]
 fn layers_from_weights() {
     let wide = DynamicConv2d::new(6, 4, [3, 5]).groups(2);
-    let banks = DynamicConv2d { kernels: 3, ..DynamicConv2d::new(8, 4, [1, 1]) }.ratio(0.5);
+    let banks = DynamicConv2d::new(8, 4, [1, 1]).kernels(3).ratio(0.5);
     for layer in [wide.clone(), wide.bias(false), banks, DynamicConv2d::one_dimensional(6, 2, 3)] {
         let weights = zeros_of(&layer.example_plan().unwrap());
         assert_eq!(DynamicConv2d::from_weights(&weights).unwrap(), layer);
@@ -194,8 +194,8 @@ fn options_that_have_no_meaning_are_refused() {
         assert!(matches!(error, ShapeError::NotDivisible { .. }), "{groups}: {error:?}");
     }
     refused(layer().padding(0).dilation([3, 1]));
-    refused(DynamicConv2d { kernels: 0, ..layer() });
-    refused(DynamicConv2d { hidden: 0, ..layer() });
+    refused(layer().kernels(0));
+    refused(layer().hidden(0));
 }
 
 /// In double precision 100 * 0.29 is a little less than 29, and Python cuts off what is behind the point.

@@ -70,19 +70,19 @@ fn reich(layer: Involution2d, x: &[usize]) {
 
 #[test]
 fn the_authors_layer() {
-    dli14(Involution2d::dli14(16, 3, 1), &[2, 16, 5, 7]);
-    dli14(Involution2d::dli14(32, 7, 1), &[1, 32, 9, 8]);
-    dli14(Involution2d::dli14(32, 7, 2), &[2, 32, 8, 10]);
-    dli14(Involution2d::dli14(16, 3, 3).group_channels(4), &[1, 16, 9, 6]);
-    dli14(Involution2d::dli14(48, 5, 1).reduction_ratio(3), &[1, 48, 6, 5]);
-    dli14(Involution2d::dli14(16, 3, 2).pool_to(PoolTo::Output), &[1, 16, 7, 9]);
+    dli14(Involution2d::paper(16, [3, 3]), &[2, 16, 5, 7]);
+    dli14(Involution2d::paper(32, [7, 7]), &[1, 32, 9, 8]);
+    dli14(Involution2d::paper(32, [7, 7]).stride([2, 2]), &[2, 32, 8, 10]);
+    dli14(Involution2d::paper(16, [3, 3]).stride([3, 3]).group_channels(4), &[1, 16, 9, 6]);
+    dli14(Involution2d::paper(48, [5, 5]).reduction_ratio(3), &[1, 48, 6, 5]);
+    dli14(Involution2d::paper(16, [3, 3]).stride([2, 2]).pool_to(PoolTo::Output), &[1, 16, 7, 9]);
 }
 
 #[test]
 fn the_layer_with_all_options() {
-    reich(Involution2d::reich(3, 3), &[2, 3, 8, 7]);
+    reich(Involution2d::with_projection(3, 3), &[2, 3, 8, 7]);
     // Another number of channels, groups, a reduction, biases.
-    let layer = Involution2d::reich(6, 8).groups(2).reduction_ratio(2).bias(true);
+    let layer = Involution2d::with_projection(6, 8).groups(2).reduction_ratio(2).bias(true);
     reich(layer.clone(), &[1, 6, 9, 8]);
     // Neither square nor symmetric: kernel, stride, padding and dilation.
     let layer = layer.kernel_size([3, 5]).stride([2, 1]).padding(sides(2, 4)).dilation([2, 2]);
@@ -93,16 +93,16 @@ fn the_layer_with_all_options() {
         reich(layer.clone().sigma(Sigma::Activation(activation)), &[1, 6, 6, 5]);
     }
     // A bias of the span convolution alone, as nobody writes it but weights may have it.
-    let mut layer = Involution2d::reich(4, 4).kernel_size([3, 3]);
+    let mut layer = Involution2d::with_projection(4, 4).kernel_size([3, 3]);
     layer.bias = [false, true];
     reich(layer, &[1, 4, 5, 5]);
     // A window of one pixel.
-    reich(Involution2d::reich(4, 2).kernel_size([1, 1]), &[1, 4, 3, 3]);
+    reich(Involution2d::with_projection(4, 2).kernel_size([1, 1]), &[1, 4, 3, 3]);
 }
 
 #[test]
 fn kernels_pooled_to_the_size_of_the_output() {
-    let layer = Involution2d::reich(4, 4).kernel_size([3, 3]).pool_to(PoolTo::Output);
+    let layer = Involution2d::with_projection(4, 4).kernel_size([3, 3]).pool_to(PoolTo::Output);
     // Odd sizes with a stride, and sizes that the stride divides.
     for size in [[7, 9], [8, 8], [9, 6]] {
         reich(layer.clone().stride([2, 2]), &[1, 4, size[0], size[1]]);
@@ -129,7 +129,7 @@ fn sequences() {
 /// A size that the stride does not divide: an error that says how to resolve it, and that does.
 #[test]
 fn odd_sizes_with_a_stride_are_refused_or_pooled() {
-    let layer = Involution2d::dli14(16, 7, 2);
+    let layer = Involution2d::paper(16, [7, 7]).stride([2, 2]);
     let error = layer.plan(&Shape::from([1, 16, 9, 8])).unwrap_err();
     assert!(error.to_string().contains("pooled to the output's size"), "{error}");
     assert_eq!(refusal(error), ShapeError::KernelPositions { kernels: [4, 4], positions: [5, 4] });
@@ -169,7 +169,8 @@ impl Layer for Mixed {
 #[test]
 fn a_middle_of_ones_own() {
     let mixed = |out| Sigma::Layer(Arc::new(Mixed { channels: 4, out }));
-    let layer = Involution2d::reich(8, 8).kernel_size([3, 3]).reduction_ratio(2).groups(4);
+    let layer =
+        Involution2d::with_projection(8, 8).kernel_size([3, 3]).reduction_ratio(2).groups(4);
     let own = layer.clone().sigma(mixed(4));
     check(&Arc::new(own.clone()), &[1, 8, 6, 7], |weights, x| {
         let middle = |y: &Array| {
@@ -193,7 +194,7 @@ fn options_that_have_no_meaning_are_refused() {
         ShapeError::Parameter { parameter, .. } => parameter,
         error => panic!("{error:?}"),
     };
-    let layer = || Involution2d::reich(8, 8).kernel_size([3, 3]);
+    let layer = || Involution2d::with_projection(8, 8).kernel_size([3, 3]);
     assert_eq!(parameter(refused(layer().reduction_ratio(9))), "reduction_ratio");
     assert_eq!(parameter(refused(layer().stride([0, 1]))), "stride");
     assert_eq!(parameter(refused(layer().dilation([1, 0]))), "dilation");
@@ -202,17 +203,17 @@ fn options_that_have_no_meaning_are_refused() {
     let error = refused(layer().groups(3));
     assert!(matches!(error, ShapeError::NotDivisible { divisor: 3, .. }), "{error:?}");
     // Groups divide both the channels that come and those that go.
-    let error = refused(Involution2d::reich(8, 6).groups(4));
+    let error = refused(Involution2d::with_projection(8, 6).groups(4));
     assert!(matches!(error, ShapeError::NotDivisible { what: "out_channels", .. }), "{error:?}");
     // Groups of 16 of 8 channels are none.
-    assert_eq!(parameter(refused(Involution2d::dli14(8, 3, 1))), "groups");
+    assert_eq!(parameter(refused(Involution2d::paper(8, [3, 3]))), "groups");
     // The authors' layer keeps its channels.
-    let mut layer = Involution2d::dli14(16, 3, 1);
+    let mut layer = Involution2d::paper(16, [3, 3]);
     layer.in_channels = 8;
     layer.groups = 1;
     assert_eq!(parameter(refused(layer)), "out_channels");
     // And so large ones are.
-    let huge = Involution2d::reich(8, 8).kernel_size([usize::MAX, 1]);
+    let huge = Involution2d::with_projection(8, 8).kernel_size([usize::MAX, 1]);
     huge.plan(&x).unwrap_err();
     huge.example_plan().unwrap_err();
 }
@@ -228,19 +229,19 @@ fn layers_from_weights() {
     };
     let x = [1, 32, 6, 6];
     for (kernel_size, group_channels, ratio) in [(3, 16, 4), (7, 8, 2), (1, 32, 4)] {
-        let layer = Involution2d::dli14(32, kernel_size, 1)
+        let layer = Involution2d::paper(32, [kernel_size; 2])
             .group_channels(group_channels)
             .reduction_ratio(ratio);
         let found = Involution2d::from_weights(&told(&layer, &x), group_channels).unwrap();
         same(&found, &layer, &x);
     }
     let x = [1, 6, 7, 7];
-    let square = Involution2d::reich(6, 4).kernel_size([5, 5]).reduction_ratio(2);
+    let square = Involution2d::with_projection(6, 4).kernel_size([5, 5]).reduction_ratio(2);
     for layer in [
         square.clone(),
         square.clone().bias(true),
         square.clone().sigma(Sigma::Activation(Activation::Sigmoid)),
-        Involution2d::reich(6, 6),
+        Involution2d::with_projection(6, 6),
     ] {
         same(&Involution2d::from_weights(&told(&layer, &x), 16).unwrap(), &layer, &x);
     }
@@ -256,7 +257,7 @@ fn layers_from_weights() {
 
 #[test]
 fn weights_of_no_layer_are_refused() {
-    let layer = Involution2d::dli14(32, 3, 1);
+    let layer = Involution2d::paper(32, [3, 3]);
     let weights = zeros_of(&layer.example_plan().unwrap());
     // Groups that do not divide the channels, and rows that do not divide into them.
     for group_channels in [0, 5, 64] {

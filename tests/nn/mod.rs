@@ -129,7 +129,7 @@ fn refusal(error: Error) -> ShapeError {
 /// Everything that is wrong with weights is in one error.
 #[test]
 fn all_that_is_wrong_with_weights_is_said_at_once() {
-    let layer = Arc::new(involution::nn::Involution2d::dli14(16, 3, 1));
+    let layer = Arc::new(involution::nn::Involution2d::paper(16, [3, 3]));
     let plan = layer.example_plan().unwrap();
     let mut weights: StateDict = networks::zeros_of(&plan)
         .iter()
@@ -168,7 +168,7 @@ fn all_that_is_wrong_with_weights_is_said_at_once() {
 fn inputs_that_do_not_fit_are_refused_by_the_layer() {
     use involution::nn::{ConvBnAct, DynamicConv2d, Involution2d, SeparableConv2d};
     let layers: [Box<dyn Layer>; 4] = [
-        Box::new(Involution2d::reich(4, 6)),
+        Box::new(Involution2d::with_projection(4, 6)),
         Box::new(ConvBnAct::new(4, 6, [3, 3])),
         Box::new(SeparableConv2d::new(4, 6, [3, 3])),
         Box::new(DynamicConv2d::new(4, 6, [3, 3])),

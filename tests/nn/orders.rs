@@ -13,7 +13,7 @@ const GROUPS: usize = 3;
 const TAPS: usize = 15;
 
 fn layer() -> Involution2d {
-    Involution2d::reich(6, 6).kernel_size([3, 5]).groups(GROUPS).bias(true)
+    Involution2d::with_projection(6, 6).kernel_size([3, 5]).groups(GROUPS).bias(true)
 }
 
 /// The slices along the first dimension, in another order: `from(i)` is the one that becomes the i-th.

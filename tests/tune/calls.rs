@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use involution::autotune::{Entry, Key};
 use involution::ops::{Conv2d, Operator};
-use involution::tuned::{Entry, Key};
 use involution::{Gpu, Shape};
 
 /// An empty folder of this name below the build products.

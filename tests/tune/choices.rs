@@ -1,9 +1,9 @@
 //! What measured choices do to a device: the order of candidates, and nothing else.
 
+use involution::autotune::{Cache, Tuned};
 use involution::gpu::{Choice, Gpu};
 use involution::nn::ConvBnAct;
 use involution::ops::{Op, Operator};
-use involution::tuned::{Cache, Tuned};
 use involution::{Layer, Shape, Tensor};
 use involution_check::{Case, compare, expected};
 
@@ -126,7 +126,7 @@ fn networks_run_the_measured_kernel() {
         let plan = layer().plan(x.shape()).unwrap().keep(&[layer().output()]).unwrap();
         let weights = state_of(&plan, 7);
         let plan = plan.fuse();
-        let call = involution::tune::calls(&plan).remove(0);
+        let call = involution::autotune::measure::calls(&plan).remove(0);
         assert_eq!(call.op.name(), "conv2d");
         let kernel = names(gpu, &call.op, &call.shapes).0[0].clone();
         let tuned = with_choice(gpu, "network", &call.op, &call.shapes, &kernel);

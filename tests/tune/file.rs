@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use involution::Gpu;
-use involution::tuned::{Cache, Entry, Identity, Ignored, MAX_BYTES, Tuned};
+use involution::autotune::{Cache, Entry, Identity, Ignored, MAX_BYTES, Tuned};
 
 use super::{entry, folder, names, pointwise};
 use crate::adapters;

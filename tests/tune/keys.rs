@@ -1,11 +1,11 @@
 //! Which calls share a choice, and which do not.
 
 use involution::Shape;
+use involution::autotune::Key;
 use involution::ops::{
     Activation, BatchNorm, Conv2d, Involution, Linear, MaxPool2d, Operator, Softmax,
 };
 use involution::shape::Window;
-use involution::tuned::Key;
 
 fn key(op: impl Into<Operator>, shapes: &[&[usize]]) -> Key {
     let shapes: Vec<Shape> = shapes.iter().map(|&dims| Shape::new(dims)).collect();

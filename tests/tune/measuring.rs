@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use involution::autotune::measure::{Call, Measured, Settings, calls, measure};
+use involution::autotune::{Cache, Tuned};
 use involution::gpu::{Fault, Gpu};
 use involution::models::RedNet;
 use involution::ops::{Conv2d, Involution, Operator, Unfold};
 use involution::shape::Window;
-use involution::tune::{Call, Measured, Settings, calls, measure};
-use involution::tuned::{Cache, Tuned};
 use involution::{Layer, Shape, Tensor};
 use involution_check::{Case, compare, expected};
 

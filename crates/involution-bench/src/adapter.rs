@@ -1,8 +1,8 @@
 //! What to run on: a GPU where there is one, the CPU reference otherwise, and never silently.
 
 use anyhow::Result;
+use involution::autotune::{Tuned, switched_off};
 use involution::gpu::{self, AdapterChoice, Options, PipelineFile};
-use involution::tuned::{Tuned, switched_off};
 use involution::{Error, Gpu};
 
 use crate::{bad_use, drivers, output};

@@ -134,7 +134,7 @@ impl List {
     fn examples(&mut self) -> Result<()> {
         let group = "Examples";
         let x = Shape::from([16, 16, 400, 1]);
-        self.layer(group, &Involution2d::reich(16, 32).stride([5, 1]), &x)?;
+        self.layer(group, &Involution2d::with_projection(16, 32).stride([5, 1]), &x)?;
         let k7 = Window::new([7, 7]).stride([5, 1]).padding(3);
         self.add(Workload::new(group, Unfold { window: k7 }, &[&[16, 32, 400, 1]]));
         // With kernels that are there already: those of a RedNet are made as they are used.

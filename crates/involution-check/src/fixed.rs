@@ -5,6 +5,7 @@ mod edges;
 mod long;
 
 use crate::case::Case;
+use convolution::ROWS;
 use involution::error::{Error, Result};
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, ChannelOrder, Conv2d,
@@ -212,10 +213,6 @@ fn usual(operator: &str) -> Vec<Case> {
         _ => Vec::new(),
     }
 }
-
-/// Kernel size, stride and columns of four output pixels: one column, fewer than the eight lanes that hear
-/// each other, and more.
-const ROWS: [[usize; 3]; 6] = [[3, 1, 1], [3, 2, 3], [5, 1, 9], [5, 2, 9], [7, 1, 3], [7, 2, 10]];
 
 fn involution_rows() -> Vec<Case> {
     let case = |[taps, stride, columns]: [usize; 3]| {

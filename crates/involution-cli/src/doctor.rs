@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::Result;
+use involution::autotune::Tuned;
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters, backends};
 use involution::ops::{Involution, Softmax};
-use involution::tuned::Tuned;
 use involution::{Gpu, Tensor, Window};
 use involution_check::{Case, compare, expected};
 use serde::Serialize;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
+use involution::autotune::measure::{Call, Measured, Settings, Time, calls, measure};
+use involution::autotune::{Cache, Ignored, Tuned, file};
 use involution::models::{self, MODELS};
 use involution::ops::NAMES;
 use involution::store;
-use involution::tune::{Call, Measured, Settings, Time, calls, measure};
-use involution::tuned::{Cache, Ignored, Tuned, file};
 use involution::{Error, Gpu, Shape};
 use serde::Serialize;
 

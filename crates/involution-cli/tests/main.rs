@@ -399,7 +399,7 @@ fn layer_writes_the_results_of_a_layer() {
     let folder = folder("layer");
     let [weights_file, x_file, out] =
         ["layer", "x", "out"].map(|name| folder.join(name).with_extension("safetensors"));
-    let layer = Involution2d::dli14(16, 3, 2);
+    let layer = Involution2d::paper(16, [3, 3]).stride([2, 2]);
     let x = input(&[2, 16, 6, 8], 1);
     let plan = layer.plan(x.shape()).unwrap();
     let weights = state_of(&plan, 2);

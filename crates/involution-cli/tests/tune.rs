@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use involution::Tensor;
-use involution::tuned::{Cache, Entry};
+use involution::autotune::{Cache, Entry};
 use serde_json::Value;
 
 use crate::adapters;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use super::options::AdapterChoice;
+use crate::autotune::Identity;
 use crate::error::{Error, Result};
-use crate::tuned::Identity;
 
 /// What is known of an adapter before it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

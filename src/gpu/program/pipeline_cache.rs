@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use super::super::device::context::Context;
 use super::super::device::options::PipelineFile;
+use crate::autotune::Identity;
 use crate::error::{Error, Result};
 use crate::store::{self, Ignored};
-use crate::tuned::Identity;
 
 /// What a file begins with; the number is that of its layout.
 const MAGIC: &[u8] = b"involution pipelines 1\n";

@@ -33,12 +33,12 @@ const NETWORKS: [&str; 8] = [
 pub fn select(args: &Args) -> Result<Vec<Workload>> {
     let mut list = List { batches: &args.batch, tolerance: LAYER, rows: Vec::new() };
     for (channels, size) in STAGES {
-        let layer = Involution2d::dli14(channels, 7, 1);
+        let layer = Involution2d::paper(channels, [7, 7]);
         list.add(format!("involution2d/{channels}_{size}"), layer, [channels, size, size]);
     }
     for (channels, size) in STAGES {
         for (name, middle) in [
-            ("involution", Middle::Involution(Involution2d::dli14(channels, 7, 1))),
+            ("involution", Middle::Involution(Involution2d::paper(channels, [7, 7]))),
             ("conv", Middle::Conv(ConvBnAct::new(channels, channels, [3, 3]))),
         ] {
             let name = format!("bottleneck/{name}_{}_{size}", 4 * channels);

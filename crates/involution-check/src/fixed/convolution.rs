@@ -1,9 +1,13 @@
 //! The fixed cases of convolutions.
 
-use super::ROWS;
 use crate::case::Case;
 use involution::ops::{Activation, Conv2d, DynamicConv2d};
 use involution::shape::Padding;
+
+/// Kernel size, stride and columns of four output pixels: one column, fewer than the eight lanes that exchange values,
+/// and more.
+pub(super) const ROWS: [[usize; 3]; 6] =
+    [[3, 1, 1], [3, 2, 3], [5, 1, 9], [5, 2, 9], [7, 1, 3], [7, 2, 10]];
 
 pub(super) fn conv2d() -> Vec<Case> {
     let conv = Conv2d::default();

@@ -64,7 +64,7 @@ impl List {
         }
         for (channels, size) in SQUARE {
             let base = format!("W2/inv_layer_c{channels}_{size}");
-            self.layer(&base, Involution2d::dli14(channels, 7, 1), [channels, size, size]);
+            self.layer(&base, Involution2d::paper(channels, [7, 7]), [channels, size, size]);
         }
     }
 
@@ -88,7 +88,7 @@ impl List {
     fn other_layers(&mut self) {
         let dynamic = DynamicConv2d::new(64, 64, [3, 3]).padding(1).bias(false).temperature(30.0);
         // A quarter of the channels, without the one more that the layer's ratio adds.
-        let dynamic = DynamicConv2d { hidden: 16, ..dynamic };
+        let dynamic = dynamic.hidden(16);
         let dynamic = Work::Layer(Arc::new(dynamic));
         self.add("W5/dynconv3x3_64_56", dynamic, &[&[64, 56, 56]], &[8]);
         self.layer("W6/bnrelu_256_56", NormRelu { channels: 256 }, [256, 56, 56]);
@@ -115,7 +115,7 @@ const SQUARE: [(usize, usize); 4] = [(64, 56), (128, 28), (256, 14), (512, 7)];
 /// A convolution with nothing after it, padded to keep the size.
 fn bare(from: usize, to: usize, kernel: usize) -> ConvBnAct {
     let conv = ConvBnAct::new(from, to, [kernel; 2]).activation(Activation::None);
-    ConvBnAct { norm: None, ..conv }
+    conv.norm(None)
 }
 
 /// Batch normalisation and ReLU in one step, with nothing before it to be folded into.

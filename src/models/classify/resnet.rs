@@ -3,9 +3,10 @@
 //! x `[N, 3, H, W]` -> logits `[N, classes]`. Definition: He et al., "Deep Residual Learning for Image
 //! Recognition", CVPR 2016, as torchvision builds it. Weights by torchvision's names.
 
-use super::blocks::{EXPANSION, Stage, normed, stage};
-use super::{Model, Preprocessing, classes_of, head};
+use super::blocks::{DEPTHS, EXPANSION, classes_of, head, normed, stage, stages};
 use crate::error::{Error, Result, ShapeError};
+use crate::models::model::Model;
+use crate::models::preprocessing::Preprocessing;
 use crate::nn::{ConvSpec, activate, conv, expect_channels};
 use crate::ops::{Activation, MaxPool2d};
 use crate::plan::{Builder, Layer, Value};
@@ -20,14 +21,10 @@ pub struct ResNet {
     classes: Option<usize>,
 }
 
-/// The blocks of the four stages by depth.
-const DEPTHS: [(usize, [usize; 4]); 3] =
-    [(50, [3, 4, 6, 3]), (101, [3, 4, 23, 3]), (152, [3, 8, 36, 3])];
-
 impl ResNet {
     /// ResNet-50, 101 or 152 for the 1000 classes of ImageNet.
     pub fn new(depth: usize) -> Result<Self> {
-        let found = DEPTHS.iter().find(|(known, _)| *known == depth);
+        let found = DEPTHS.iter().find(|(known, _)| *known == depth && depth >= 50);
         let &(_, blocks) = found.ok_or_else(|| {
             let (parameter, must) = ("depth", "50, 101 or 152");
             let value = depth.to_string();
@@ -36,7 +33,7 @@ impl ResNet {
         Ok(ResNet { depth, blocks, classes: Some(1000) })
     }
 
-    /// The same network with the number of classes that these weights have.
+    /// Takes the number of classes from these weights.
     pub fn with_head_of(self, weights: &StateDict) -> Self {
         ResNet { classes: classes_of(weights, "fc.weight"), ..self }
     }
@@ -62,11 +59,9 @@ impl Layer for ResNet {
         let x = plan.scope("bn1", |plan| activate(plan, x, Activation::Relu))?;
         let window = Window::new([3, 3]).stride([2, 2]).padding(1);
         let mut x = plan.apply("maxpool", MaxPool2d { window, ceil_mode: false }, &[x])?;
-        for (index, blocks) in self.blocks.into_iter().enumerate() {
-            let width = 256 << index;
-            let of = Stage { blocks, width, stride: if index == 0 { 1 } else { 2 } };
+        for (index, of) in stages(self.blocks).into_iter().enumerate() {
             x = stage(plan, &format!("layer{}", index + 1), x, of, |plan, x, stride| {
-                conv(plan, "conv2", x, ConvSpec::square(width / EXPANSION, 3, stride))
+                conv(plan, "conv2", x, ConvSpec::square(of.width / EXPANSION, 3, stride))
             })?;
             plan.output(["c2", "c3", "c4", "c5"][index], x);
         }

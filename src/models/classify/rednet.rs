@@ -7,10 +7,14 @@
 //! Its strides want heights and widths in 32k-3..=32k: see [`RedNet::pool_to`] for others. Two stems are
 //! in use, of kernel size 3 and 7; the published figures are those of 7.
 
-use super::blocks::{EXPANSION, Stage, normed, stage};
-use super::{Channels, Model, Preprocessing, Resize, classes_of, head};
+use super::blocks::{DEPTHS, EXPANSION, Stage, classes_of, head, normed, stage, stages};
 use crate::error::{Error, Result, ShapeError};
-use crate::nn::{ConvSpec, EPS, Involution2d, PoolTo, activate, batch_norm, expect_channels};
+use crate::models::assets::{DIGITS, imagenet_labels};
+use crate::models::model::Model;
+use crate::models::preprocessing::{Channels, Preprocessing, Resize};
+use crate::nn::{
+    ConvSpec, EPS, Involution2d, PoolTo, activate, batch_norm, expect_channels, setters,
+};
 use crate::ops::{Activation, MaxPool2d};
 use crate::plan::{Builder, Layer, Value};
 use crate::shape::{Shape, Window};
@@ -39,30 +43,16 @@ enum Recipe {
     Digits,
 }
 
-/// The blocks of the four stages by depth.
-const DEPTHS: [(usize, [usize; 4]); 5] = [
-    (26, [1, 2, 4, 1]),
-    (38, [2, 3, 5, 2]),
-    (50, [3, 4, 6, 3]),
-    (101, [3, 4, 23, 3]),
-    (152, [3, 8, 36, 3]),
-];
-
 impl RedNet {
     /// RedNet-26, 38, 50, 101 or 152 for the 1000 classes of ImageNet, with the 7x7 stem of the published
     /// figures.
     pub fn new(depth: usize) -> Result<Self> {
         let found = DEPTHS.iter().find(|(known, _)| *known == depth);
-        let (_, blocks) = found.ok_or_else(|| {
+        let &(_, blocks) = found.ok_or_else(|| {
             let must = "26, 38, 50, 101 or 152";
             let (parameter, value) = ("depth", depth.to_string());
             Error::at("rednet")(ShapeError::Parameter { parameter, must, value })
         })?;
-        let stages = blocks.iter().enumerate().map(|(index, &blocks)| Stage {
-            blocks,
-            width: 256 << index,
-            stride: if index == 0 { 1 } else { 2 },
-        });
         Ok(RedNet {
             name: format!("rednet{depth}"),
             in_channels: 3,
@@ -70,7 +60,7 @@ impl RedNet {
             stem_kernel: 7,
             stem_stride: 2,
             max_pool: true,
-            stages: stages.collect(),
+            stages: stages(blocks),
             kernel_size: 7,
             classes: Some(1000),
             pool_to: PoolTo::default(),
@@ -113,7 +103,7 @@ impl RedNet {
         }
     }
 
-    /// The same network with the stem and the number of classes that these weights have.
+    /// Takes the stem and the number of classes from these weights.
     pub fn with_stem_and_head_of(self, weights: &StateDict) -> Self {
         let rows = weights.shape("stem.1.conv2.conv.weight").and_then(|shape| shape.dims().first());
         let groups = (self.stem_channels / 32).max(1);
@@ -122,24 +112,18 @@ impl RedNet {
         RedNet { stem_kernel, classes, ..self }
     }
 
-    /// The same network with a stem of this kernel size: 3 or 7.
-    pub fn stem_kernel(self, stem_kernel: usize) -> Self {
-        RedNet { stem_kernel, ..self }
-    }
-
-    /// The same network with a head for so many classes, or without one.
-    pub fn classes(self, classes: Option<usize>) -> Self {
-        RedNet { classes, ..self }
-    }
-
-    /// The same network with the kernel branches of strided involutions pooled to the size of their
-    /// output, so that it takes images of any size.
-    pub fn pool_to(self, pool_to: PoolTo) -> Self {
-        RedNet { pool_to, ..self }
+    setters! {
+        /// Sets the kernel size of the stem: 3 or 7.
+        stem_kernel: usize,
+        /// Sets the number of classes of the head; none for no head.
+        classes: Option<usize>,
+        /// Sets what the kernel branches of strided involutions are pooled to: with [`PoolTo::Output`], the network
+        /// takes images of any size.
+        pool_to: PoolTo,
     }
 
     fn involution(&self, channels: usize, kernel_size: usize, stride: usize) -> Involution2d {
-        Involution2d::dli14(channels, kernel_size, stride).pool_to(self.pool_to)
+        Involution2d::paper(channels, [kernel_size; 2]).stride([stride; 2]).pool_to(self.pool_to)
     }
 
     fn stem(&self, plan: &mut Builder, x: Value) -> Result<Value> {
@@ -228,8 +212,8 @@ impl Model for RedNet {
 
     fn labels(&self) -> Option<Vec<&'static str>> {
         match self.preprocessing {
-            Recipe::ImageNet if self.classes == Some(1000) => Some(super::imagenet_labels()),
-            Recipe::Digits if self.classes == Some(10) => Some(super::DIGITS.to_vec()),
+            Recipe::ImageNet if self.classes == Some(1000) => Some(imagenet_labels()),
+            Recipe::Digits if self.classes == Some(10) => Some(DIGITS.to_vec()),
             _ => None,
         }
     }

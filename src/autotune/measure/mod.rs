@@ -2,12 +2,12 @@
 //!
 //! [`calls`] lists what a network runs, [`measure`] goes through the candidates of one call: each has to be
 //! right before it is timed, and the fixed choice stays unless another one is faster by more than noise. What
-//! comes out goes into a [`Cache`](crate::tuned::Cache), which devices read when they are opened:
+//! comes out goes into a [`Cache`](crate::autotune::Cache), which devices read when they are opened:
 //!
 //! ```no_run
 //! use involution::models::RedNet;
-//! use involution::tune::{Settings, calls, measure};
-//! use involution::tuned::{Cache, file};
+//! use involution::autotune::measure::{Settings, calls, measure};
+//! use involution::autotune::{Cache, file};
 //! use involution::{Gpu, Layer};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,11 +28,11 @@
 //! # }
 //! ```
 
+mod call;
 mod calls;
 mod choose;
 mod eligible;
-mod measure;
 
+pub use call::{Measured, Settings, measure};
 pub use calls::{Call, calls};
-pub use choose::Time;
-pub use measure::{Measured, Row, Settings, measure};
+pub use choose::{Row, Time};

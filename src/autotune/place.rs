@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Identity;
+use super::identity::Identity;
 use crate::error::{Error, Result};
 use crate::store::{self, variable};
 

@@ -1,24 +1,43 @@
-//! The residual bottleneck that RedNet and ResNet are made of; they differ in its middle.
+//! What networks share: the residual bottleneck of RedNet and ResNet, which differ in its middle, and the head.
 
 use crate::error::Result;
 use crate::nn::{ConvSpec, EPS, activate, batch_norm, conv};
-use crate::ops::{Activation, Add};
+use crate::ops::{Activation, Add, GlobalAvgPool, Linear};
 use crate::plan::{Builder, Value};
+use crate::tensor::StateDict;
 
 /// What the middle of a bottleneck has fewer channels by.
-pub(crate) const EXPANSION: usize = 4;
+pub(super) const EXPANSION: usize = 4;
 
 /// A stage: blocks of so many output channels, the first with this stride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stage {
+pub(super) struct Stage {
     pub blocks: usize,
     pub width: usize,
     pub stride: usize,
 }
 
+/// The blocks of the four stages by depth.
+pub(super) const DEPTHS: [(usize, [usize; 4]); 5] = [
+    (26, [1, 2, 4, 1]),
+    (38, [2, 3, 5, 2]),
+    (50, [3, 4, 6, 3]),
+    (101, [3, 4, 23, 3]),
+    (152, [3, 8, 36, 3]),
+];
+
+/// Four stages of so many blocks, each after the first at half the size.
+pub(super) fn stages(blocks: [usize; 4]) -> Vec<Stage> {
+    let stage = |(index, blocks): (usize, usize)| {
+        let stride = if index == 0 { 1 } else { 2 };
+        Stage { blocks, width: 256 << index, stride }
+    };
+    blocks.into_iter().enumerate().map(stage).collect()
+}
+
 /// `relu(identity + bn3(conv3(relu(bn2(middle(relu(bn1(conv1(x)))))))))`, the identity through a 1x1
 /// convolution in the first block of a stage. `middle` gets its input, and the stride that it has to do.
-pub(crate) fn stage(
+pub(super) fn stage(
     plan: &mut Builder,
     name: &str,
     mut x: Value,
@@ -52,7 +71,7 @@ pub(crate) fn stage(
 }
 
 /// A convolution and the normalisation after it.
-pub(crate) fn normed(
+pub(super) fn normed(
     plan: &mut Builder,
     [conv_name, norm]: [&str; 2],
     x: Value,
@@ -64,4 +83,29 @@ pub(crate) fn normed(
 
 fn relu(plan: &mut Builder, name: &str, x: Value) -> Result<Value> {
     plan.scope(name, |plan| activate(plan, x, Activation::Relu))
+}
+
+/// The number of classes of the head whose weight has this name; nothing where there is none.
+pub(super) fn classes_of(weights: &StateDict, name: &str) -> Option<usize> {
+    weights.shape(name)?.dims().first().copied()
+}
+
+/// Ends a network: global pooling and a linear layer, where it has classes.
+pub(super) fn head(
+    plan: &mut Builder,
+    x: Value,
+    name: &str,
+    classes: Option<usize>,
+) -> Result<Value> {
+    let Some(classes) = classes else { return Ok(x) };
+    let pooled = plan.apply("pool", GlobalAvgPool, &[x])?;
+    let dims = plan.shape(pooled).dims();
+    let [batch, features] = [dims[0], dims[1]];
+    let flat = plan.reshape(pooled, [batch, features])?;
+    plan.scope(name, |plan| {
+        let weight = plan.weight("weight", [classes, features]);
+        let bias = plan.weight("bias", [classes]);
+        let op = Linear { bias: true, ..Default::default() };
+        plan.apply("", op, &[flat, weight, bias])
+    })
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Choices, Identity, Key};
+use super::choices::Choices;
+use super::identity::Identity;
+use super::key::Key;
 use crate::store::{self, Ignored};
 
 /// The layout of the file; one of another number is ignored.

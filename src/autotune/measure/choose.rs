@@ -20,6 +20,17 @@ impl Time {
     }
 }
 
+/// One candidate of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its name.
+    pub kernel: String,
+    /// Why it may not be chosen.
+    pub refused: Option<String>,
+    /// How long it takes, where it may.
+    pub time: Option<Time>,
+}
+
 /// The part of a time by which another kernel has to be faster.
 const NOISE: f64 = 0.05;
 

@@ -1,6 +1,7 @@
 //! A whole plan by the definitions of its operators, in double precision throughout.
 
-use super::{Array, evaluate};
+use super::array::Array;
+use super::evaluate::evaluate;
 use crate::error::{Error, Result, ShapeError};
 use crate::plan::{Action, Plan, Source, Value};
 use crate::shape::Shape;

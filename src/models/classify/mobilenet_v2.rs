@@ -3,9 +3,10 @@
 //! x `[N, 3, H, W]` -> logits `[N, classes]`. Definition: Sandler et al., "MobileNetV2: Inverted Residuals
 //! and Linear Bottlenecks", CVPR 2018, as torchvision builds it. Weights by torchvision's names.
 
-use super::blocks::normed;
-use super::{Model, Preprocessing, classes_of, head};
+use super::blocks::{classes_of, head, normed};
 use crate::error::Result;
+use crate::models::model::Model;
+use crate::models::preprocessing::Preprocessing;
 use crate::nn::{ConvSpec, activate, expect_channels};
 use crate::ops::{Activation, Add};
 use crate::plan::{Builder, Layer, Value};
@@ -38,7 +39,7 @@ impl MobileNetV2 {
         MobileNetV2 { classes: Some(classes) }
     }
 
-    /// The same network with the number of classes that these weights have.
+    /// Takes the number of classes from these weights.
     pub fn with_head_of(self, weights: &StateDict) -> Self {
         MobileNetV2 { classes: classes_of(weights, "classifier.1.weight") }
     }

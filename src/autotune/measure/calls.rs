@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use crate::autotune::Key;
 use crate::ops::Operator;
 use crate::plan::{Action, Plan};
 use crate::shape::Shape;
-use crate::tuned::Key;
 
 /// A call to be tuned.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! A kernel may be chosen only where it is right: on this adapter, on this call.
 
-use super::measure::Row;
+use super::choose::Row;
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu};
 use crate::kernels;

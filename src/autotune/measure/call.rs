@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::calls::Call;
-use super::choose::{Time, choose};
+use super::choose::{Row, Time, choose};
 use super::eligible::check;
+use crate::autotune::{Entry, Key};
 use crate::error::Result;
 use crate::gpu::{Choice, Gpu, GpuTensor, Prepared, Timer, Timing};
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::tolerance::{Distribution, inputs};
-use crate::tuned::{Entry, Key};
 
 /// How to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,17 +39,6 @@ impl Default for Settings {
             seed: 0,
         }
     }
-}
-
-/// One candidate of a call.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Its name.
-    pub kernel: String,
-    /// Why it may not be chosen.
-    pub refused: Option<String>,
-    /// How long it takes, where it may.
-    pub time: Option<Time>,
 }
 
 /// What was found for a call.

@@ -1,0 +1,10 @@
+//! Networks that say what is in an image.
+
+mod blocks;
+mod mobilenet_v2;
+mod rednet;
+mod resnet;
+
+pub use mobilenet_v2::MobileNetV2;
+pub use rednet::RedNet;
+pub use resnet::ResNet;

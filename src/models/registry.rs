@@ -1,0 +1,62 @@
+//! Networks by name, and by their weights.
+
+use super::classify::{MobileNetV2, RedNet, ResNet};
+use super::model::Model;
+use crate::error::{Error, Result, ShapeError};
+use crate::tensor::StateDict;
+
+/// The networks that [`by_name`] knows.
+pub const MODELS: &[&str] = &[
+    "rednet26",
+    "rednet38",
+    "rednet50",
+    "rednet101",
+    "rednet152",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "mobilenet_v2",
+    "rednet_digits",
+];
+
+/// The network of this name. With weights, what they tell is taken from them (RedNet's stem, the number of
+/// classes); without, it is the one of the paper, for ImageNet.
+pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>> {
+    let depth = |prefix: &str| name.strip_prefix(prefix)?.parse::<usize>().ok();
+    if name == "rednet_digits" {
+        return Ok(fitted(RedNet::digits(), weights, RedNet::with_stem_and_head_of));
+    }
+    if name == "mobilenet_v2" {
+        return Ok(fitted(MobileNetV2::new(1000), weights, MobileNetV2::with_head_of));
+    }
+    if let Some(Ok(model)) = depth("rednet").map(RedNet::new) {
+        return Ok(fitted(model, weights, RedNet::with_stem_and_head_of));
+    }
+    if let Some(Ok(model)) = depth("resnet").map(ResNet::new) {
+        return Ok(fitted(model, weights, ResNet::with_head_of));
+    }
+    let known = MODELS.join(", ");
+    Err(Error::at("models")(ShapeError::UnknownModel { name: name.to_owned(), known }))
+}
+
+/// A network, changed by what weights tell.
+fn fitted<M: Model + 'static>(
+    model: M,
+    weights: Option<&StateDict>,
+    fit: impl Fn(M, &StateDict) -> M,
+) -> Box<dyn Model> {
+    Box::new(match weights {
+        Some(weights) => fit(model, weights),
+        None => model,
+    })
+}
+
+/// The network that these weights belong to, with its name: the one whose tensors they are exactly.
+pub fn recognise(weights: &StateDict) -> Option<(&'static str, Box<dyn Model>)> {
+    MODELS.iter().find_map(|&name| {
+        let model = by_name(name, Some(weights)).ok()?;
+        let plan = model.example_plan().ok()?;
+        plan.check_weights(weights).ok()?;
+        Some((name, model))
+    })
+}
