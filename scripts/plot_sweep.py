@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Draws what `involution bench sweep` found: the time of a pixel by batch and by size of image.
+"""Plots the results of `involution bench sweep`: time per pixel by batch size and by image size.
 
     pip install matplotlib
     cargo run --release -- bench sweep rednet50 --json sweep.json
-    python scripts/plot_sweep.py sweep.json --output docs/sweep.svg
+    python scripts/plot_sweep.py sweep.json --output sweep.svg
 
-Several files are several lines, named by the network and the adapter of each. What was left out or is wrong has no
-time and is not drawn. Made with Python 3.11 and matplotlib 3.11.2.
+Each file becomes a line, named after its network and adapter. Rows without a time (left out, or wrong) are not drawn.
+Tested with Python 3.11 and matplotlib 3.11.2.
 """
 
 import argparse

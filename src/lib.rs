@@ -1,5 +1,5 @@
-//! Neural networks of involutions and convolutions on the GPU: operators as WGSL kernels on wgpu, each proved
-//! against a CPU reference, and layers and networks that take PyTorch's weights.
+//! Neural networks of involutions and convolutions on the GPU: operators as WGSL kernels on wgpu, each tested
+//! against a CPU reference within a derived bound, and layers and networks that take PyTorch's weights.
 //!
 //! # Modules
 //!

@@ -1,6 +1,7 @@
 //! A network on a device: its weights, uploaded once, and a prepared plan for each input shape in use.
 
 use std::fmt;
+use std::slice;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::device::driver::Waiting;
@@ -10,8 +11,8 @@ use super::handle::Gpu;
 use super::program::dispatch;
 use super::program::slots::Slots;
 use super::program::warm_up::Progress;
-use super::run::{Compile, NETWORK, Run, Weights};
-use crate::error::{Error, Result};
+use super::run::{Compile, NETWORK, Run, Weights, in_layer};
+use crate::error::{Error, Result, ShapeError};
 use crate::plan::{Action, Layer, Plan};
 use crate::schedule::Schedule;
 use crate::shape::Shape;
@@ -30,8 +31,8 @@ struct Inner {
     /// Whether its plans are fused before they run.
     fused: bool,
     weights: Weights,
-    /// By the shape of the input and the names of the results, in order.
-    runs: Slots<(Shape, Vec<String>), Arc<Run>>,
+    /// By the shapes of the inputs and the names of the results, in order.
+    runs: Slots<(Vec<Shape>, Vec<String>), Arc<Run>>,
 }
 
 impl fmt::Debug for Inner {
@@ -92,15 +93,42 @@ impl Network {
 
     /// Runs it on one input and gives the results of these names, in the plan's order.
     pub fn run_for(&self, x: &impl AsView, outputs: &[&str]) -> Result<Outputs> {
+        self.run_views(&[x.view()], outputs)
+    }
+
+    /// Runs it on inputs of these names and gives the results of these names, in the plan's order.
+    pub fn run_named(&self, inputs: &[(&str, impl AsView)], outputs: &[&str]) -> Result<Outputs> {
+        let names = self.0.layer.example_inputs();
+        let known = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let wrong = |source| in_layer(&self.0.layer.name(), Error::at("inputs")(source));
+        if let Some((name, _)) =
+            inputs.iter().find(|(name, _)| !known().split(", ").any(|it| it == *name))
+        {
+            return Err(wrong(ShapeError::UnknownTensor {
+                name: (*name).to_owned(),
+                known: known(),
+            }));
+        }
+        let views = names.iter().map(|&(name, _)| {
+            let given = inputs.iter().find(|(given, _)| *given == name);
+            given.map(|(_, x)| x.view()).ok_or_else(|| {
+                let given: Vec<&str> = inputs.iter().map(|(given, _)| *given).collect();
+                let given = given.join(", ");
+                wrong(ShapeError::MissingTensor { name, given, known: known() })
+            })
+        });
+        self.run_views(&views.collect::<Result<Vec<_>>>()?, outputs)
+    }
+
+    fn run_views(&self, inputs: &[TensorView<'_>], outputs: &[&str]) -> Result<Outputs> {
         let context = &self.0.gpu.0.context;
-        let x = x.view();
-        let run = self.prepared(x.shape(), outputs)?;
+        let run = self.prepared(&shapes(inputs), outputs)?;
         if !context.driver.in_place {
-            return pollster::block_on(self.finish(self.queue(&run, &x)?, Waiting::Thread));
+            return pollster::block_on(self.finish(self.queue(&run, inputs)?, Waiting::Thread));
         }
         // No other run may have the slots before the results are out of them.
         let _queueing = queueing(&run);
-        self.submit(&run, &x)?;
+        self.submit(&run, inputs)?;
         let results = run.outputs.iter().map(|(name, tensor)| {
             let result = pollster::block_on(transfer::take(context, tensor, Waiting::Thread))?;
             Ok((name.clone(), result))
@@ -111,7 +139,7 @@ impl Network {
     /// Runs it on one input and gives the results of these names, in the plan's order. Kernels that are not ready compile
     /// one after the other; [`Network::prepare`] compiles them on all cores.
     pub async fn run_for_async(&self, x: &impl AsView, outputs: &[&str]) -> Result<Outputs> {
-        self.finish(self.start(&x.view(), outputs)?, Waiting::Task).await
+        self.finish(self.start(&[x.view()], outputs)?, Waiting::Task).await
     }
 
     /// The main one of the results, where it is the only one.
@@ -124,17 +152,17 @@ impl Network {
         outputs.into_iter().next().map(|(_, tensor)| tensor).ok_or_else(missing)
     }
 
-    /// Puts a run into the queue, from the copy of its input to those of its results; does not wait.
-    pub(super) fn start(&self, x: &TensorView<'_>, outputs: &[&str]) -> Result<Started> {
+    /// Puts a run into the queue, from the copies of its inputs to those of its results; does not wait.
+    pub(super) fn start(&self, inputs: &[TensorView<'_>], outputs: &[&str]) -> Result<Started> {
         // What is to be compiled compiles when it is bound.
-        let run = self.prepared_by(x.shape(), outputs, &mut |_| Ok(()))?;
-        self.queue(&run, x)
+        let run = self.prepared_by(&shapes(inputs), outputs, &mut |_| Ok(()))?;
+        self.queue(&run, inputs)
     }
 
     /// Puts a run into the queue. A later run may use the same slots: the queue keeps the order.
-    fn queue(&self, run: &Run, x: &TensorView<'_>) -> Result<Started> {
+    fn queue(&self, run: &Run, inputs: &[TensorView<'_>]) -> Result<Started> {
         let _queueing = queueing(run);
-        self.submit(run, x)?;
+        self.submit(run, inputs)?;
         let reads = run.outputs.iter().map(|(name, tensor)| {
             let read = transfer::start_download(&self.0.gpu.0.context, tensor)?;
             Ok((name.clone(), tensor.shape().clone(), read))
@@ -142,10 +170,12 @@ impl Network {
         Ok(Started(reads.collect::<Result<_>>()?))
     }
 
-    /// Puts the copy of the input and the dispatches into the queue.
-    fn submit(&self, run: &Run, x: &TensorView<'_>) -> Result<()> {
+    /// Puts the copies of the inputs and the dispatches into the queue.
+    fn submit(&self, run: &Run, inputs: &[TensorView<'_>]) -> Result<()> {
         let context = &self.0.gpu.0.context;
-        transfer::write(context, &run.input, x.data())?;
+        for (to, x) in run.inputs.iter().zip(inputs) {
+            transfer::write(context, to, x.data())?;
+        }
         dispatch::submit(context, NETWORK, &run.bound.dispatches)
     }
 
@@ -174,18 +204,18 @@ impl Network {
         mut progress: impl FnMut(Progress),
     ) -> Result<()> {
         let mut compile = |keys: &[_]| self.0.gpu.warm_up_with(keys, &mut progress);
-        self.prepared_by(x, outputs, &mut compile).map(|_| ())
+        self.prepared_by(slice::from_ref(x), outputs, &mut compile).map(|_| ())
     }
 
     /// The plan that inputs of this shape run by, and how it is carried out.
     pub fn plan(&self, x: &Shape, outputs: &[&str]) -> Result<(Plan, Schedule)> {
-        let run = self.prepared(x, outputs)?;
+        let run = self.prepared(slice::from_ref(x), outputs)?;
         Ok((run.plan.clone(), run.schedule.clone()))
     }
 
     /// The dispatches of a run for inputs of this shape: the step of the plan and the kernel of each.
     pub fn dispatches(&self, x: &Shape, outputs: &[&str]) -> Result<Vec<(String, &'static str)>> {
-        let run = self.prepared(x, outputs)?;
+        let run = self.prepared(slice::from_ref(x), outputs)?;
         let applied = run.plan.steps().iter().filter(|step| step.action != Action::Reshape);
         let names: Vec<&str> = applied.map(|step| step.name.as_str()).collect();
         let name = |call: usize| names.get(call).copied().unwrap_or_default().to_owned();
@@ -200,22 +230,22 @@ impl Network {
     }
 
     pub(super) fn time_as(&self, x: &Shape, outputs: &[&str], stamped: bool) -> Result<Timing> {
-        let run = self.prepared(x, outputs)?;
+        let run = self.prepared(slice::from_ref(x), outputs)?;
         let _queueing = queueing(&run);
         dispatch::time(&self.0.gpu.0.context, NETWORK, &run.bound.dispatches, stamped)
     }
 
-    fn prepared(&self, x: &Shape, outputs: &[&str]) -> Result<Arc<Run>> {
+    fn prepared(&self, x: &[Shape], outputs: &[&str]) -> Result<Arc<Run>> {
         self.prepared_by(x, outputs, &mut |keys| self.0.gpu.warm_up(keys))
     }
 
-    fn prepared_by(&self, x: &Shape, outputs: &[&str], compile: Compile<'_>) -> Result<Arc<Run>> {
+    fn prepared_by(&self, x: &[Shape], outputs: &[&str], compile: Compile<'_>) -> Result<Arc<Run>> {
         let Inner { gpu, layer, fused, weights, runs } = &*self.0;
         let mut names: Vec<String> = outputs.iter().map(|&name| name.to_owned()).collect();
         names.sort_unstable();
         names.dedup();
-        runs.get((x.clone(), names), || {
-            let plan = layer.plan(x)?;
+        runs.get((x.to_vec(), names), || {
+            let plan = layer.plan_for(x)?;
             // A layer may make its weights of the shape of its input.
             plan.check_weights(&weights.host)?;
             let plan = plan.keep(outputs)?;
@@ -223,6 +253,10 @@ impl Network {
             Run::bind(gpu, plan, weights, compile).map(Arc::new)
         })
     }
+}
+
+fn shapes(inputs: &[TensorView<'_>]) -> Vec<Shape> {
+    inputs.iter().map(|x| x.shape().clone()).collect()
 }
 
 /// Held while a run is put into the queue, so that no other writes its slots in between.

@@ -35,7 +35,7 @@ pub(super) struct Weights {
 pub(super) struct Run {
     pub plan: Plan,
     pub schedule: Schedule,
-    pub input: GpuTensor,
+    pub inputs: Vec<GpuTensor>,
     pub outputs: Vec<(String, GpuTensor)>,
     pub bound: Bound,
     pub queueing: Mutex<()>,
@@ -88,10 +88,7 @@ impl Run {
                 let room = &[scratch.collect()];
                 let (output, slices, ready) = (&output, &call.slices, &ready[index]);
                 let call = Call { op, shapes: &shapes, inputs, output, slices, ready, room };
-                binder.push(call).map_err(|source| Error::Layer {
-                    layer: step.name.clone(),
-                    source: Box::new(source),
-                })?;
+                binder.push(call).map_err(|error| in_layer(&step.name, error))?;
             }
             tensors.insert(step.output, output);
         }
@@ -104,9 +101,8 @@ impl Run {
             .iter()
             .map(|(name, value)| Ok((name.clone(), find(value)?)))
             .collect::<Result<_>>()?;
-        let input = plan.inputs().first().map(|(_, input)| input);
-        let input = input.ok_or_else(|| unplaced("x")).and_then(find)?;
-        Ok(Run { plan, schedule, input, outputs, bound, queueing: Mutex::default() })
+        let inputs = plan.inputs().iter().map(|(_, input)| find(input)).collect::<Result<_>>()?;
+        Ok(Run { plan, schedule, inputs, outputs, bound, queueing: Mutex::default() })
     }
 }
 
@@ -161,6 +157,10 @@ impl Weights {
         });
         tensors.collect()
     }
+}
+
+pub(super) fn in_layer(layer: &str, error: Error) -> Error {
+    Error::Layer { layer: layer.to_owned(), source: Box::new(error) }
 }
 
 fn unplaced(name: &str) -> Error {

@@ -76,7 +76,7 @@ where
         {
             let x = x.view();
             let prepared = self.network.prepare(x.shape(), &outputs);
-            self.started.push_back(prepared.and_then(|()| self.network.start(&x, &outputs)));
+            self.started.push_back(prepared.and_then(|()| self.network.start(&[x], &outputs)));
         }
         let started = self.started.pop_front()?;
         let finish = |started| pollster::block_on(self.network.finish(started, Waiting::Thread));

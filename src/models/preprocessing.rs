@@ -12,7 +12,7 @@ pub struct Preprocessing {
     pub channels: Channels,
     /// How it is resized, by bilinear interpolation over the area that each new pixel covers.
     pub resize: Resize,
-    /// Side of the square that is cut from the middle afterwards; nothing where all is used.
+    /// Side of the square that is then cut from the middle; nothing where all is used.
     pub crop: Option<usize>,
     /// Mean by channel, the first alone for grey.
     pub mean: [f32; 3],

@@ -3,12 +3,12 @@
 use super::conv_bn_act::ConvBnAct;
 use super::dynamic_conv2d::DynamicConv2d;
 use super::involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
-use super::parts::{EPS, dims_of};
+use super::parts::EPS;
 use super::rank::Rank;
 use super::separable_conv2d::SeparableConv2d;
 use crate::error::{Error, Result, ShapeError};
-use crate::ops::attributes::{Attributes, Reader};
-use crate::ops::{Activation, ChannelOrder};
+use crate::ops::Activation;
+use crate::ops::attributes::{Attributes, Reader, Value};
 use crate::plan::Layer;
 use crate::shape::{Padding, Shape};
 use crate::tensor::StateDict;
@@ -124,20 +124,23 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
-    fn get<T: crate::ops::attributes::Value>(&self, name: &'static str) -> Result<Option<T>> {
+    fn get<T: Value>(&self, name: &'static str) -> Result<Option<T>> {
         self.reader.get(name).map_err(Error::at(self.layer))
     }
 
     /// An attribute that weights tell must be what they tell.
-    fn agree<T: crate::ops::attributes::Value>(&self, name: &'static str, found: &T) -> Result<()> {
+    fn agree<T: Value>(&self, name: &'static str, found: &T) -> Result<()> {
         match self.get::<T>(name)? {
-            Some(given) if given != *found => Err(Error::at(self.layer)(ShapeError::Parameter {
-                parameter: name,
-                must: "what the weights have",
-                value: format!("{} where they have {}", given.write(), found.write()),
-            })),
+            Some(given) if given != *found => {
+                let value = format!("{} where they have {}", given.write(), found.write());
+                Err(self.refused(name, "what the weights have", value))
+            }
             _ => Ok(()),
         }
+    }
+
+    fn refused(&self, parameter: &'static str, must: &'static str, value: String) -> Error {
+        Error::at(self.layer)(ShapeError::Parameter { parameter, must, value })
     }
 
     /// A pair in the layout of images: of a sequence, only the last counts.
@@ -166,46 +169,28 @@ impl Read<'_> {
     }
 
     fn projection(&self, weights: &StateDict, rank: Rank) -> Result<Box<dyn Layer>> {
-        let layout = "[Co, Ci, ...]";
-        let dims = |name: &str| -> Result<[usize; 2]> {
-            match rank {
-                Rank::Two => {
-                    let [out, inner, ..] = dims_of::<4>(self.layer, weights, name, layout)?;
-                    Ok([out, inner])
-                }
-                Rank::One => {
-                    let [out, inner, _] = dims_of::<3>(self.layer, weights, name, layout)?;
-                    Ok([out, inner])
-                }
-            }
-        };
-        let [reduced, in_channels] = dims("reduce_mapping.weight")?;
-        let out_channels = match weights.get("initial_mapping.weight") {
-            Some(_) => dims("initial_mapping.weight")?[0],
-            None => in_channels,
-        };
-        self.agree("in_channels", &in_channels)?;
-        self.agree("out_channels", &out_channels)?;
-        let biases = ["reduce_mapping.bias", "span_mapping.bias"];
-        let bias = biases.map(|name| weights.get(name).is_some());
-        self.agree("bias", &bias[0])?;
-        let mut ratio = out_channels / reduced.max(1);
+        let layer = Involution2d::with_projection_of(self.layer, weights, rank)?;
+        let (channels, mut ratio) = (layer.out_channels, layer.reduction_ratio);
+        let reduced = weights.shape("reduce_mapping.weight").and_then(|it| it.dims().first());
+        self.agree("in_channels", &layer.in_channels)?;
+        self.agree("out_channels", &channels)?;
+        self.agree("bias", &layer.bias[0])?;
         // Several ratios may leave as many channels.
         match self.get::<usize>("reduce_ratio")? {
-            Some(given) if given > 0 && out_channels / given == reduced => ratio = given,
+            Some(given) if given > 0 && Some(&(channels / given)) == reduced => ratio = given,
             _ => self.agree("reduce_ratio", &ratio)?,
         }
         let sigma = match self.get::<String>("sigma_mapping")?.as_deref() {
-            None if weights.has_prefix("sigma_mapping.0.") => Sigma::BatchNormRelu(EPS),
+            None => layer.sigma.clone(),
             Some("bn_relu") => Sigma::BatchNormRelu(EPS),
-            None => Sigma::Activation(Activation::Sigmoid),
-            Some(name) => Sigma::Activation(activation(self.layer, name)?),
+            Some(name) => {
+                let known = Activation::ALL.iter().find(|(known, _)| *known == name);
+                let must = "bn_relu, none, relu, relu6, sigmoid or silu";
+                let wrong = || self.refused("sigma_mapping", must, format!("'{name}'"));
+                Sigma::Activation(known.ok_or_else(wrong)?.1)
+            }
         };
-        let base = match rank {
-            Rank::One => Involution2d::one_dimensional(in_channels, out_channels),
-            Rank::Two => Involution2d::with_projection(in_channels, out_channels),
-        };
-        let layer = base
+        let layer = layer
             .kernel_size(self.pair("kernel_size", rank, 7)?)
             .padding(self.padding(rank, 3)?)
             .stride(self.pair("stride", rank, 1)?)
@@ -214,20 +199,8 @@ impl Read<'_> {
             .reduction_ratio(ratio)
             .sigma(sigma)
             .pool_to(self.pool_to()?)
-            .channel_order(self.get("channel_order")?.unwrap_or(ChannelOrder::Blocked));
-        let tap_order = match self.get::<String>("tap_order")?.as_deref() {
-            None | Some("group_major") => TapOrder::GroupMajor,
-            Some("tap_major") => TapOrder::TapMajor,
-            Some(value) => {
-                return Err(Error::at(self.layer)(ShapeError::Parameter {
-                    parameter: "tap_order",
-                    must: "group_major or tap_major",
-                    value: format!("'{value}'"),
-                }));
-            }
-        };
-        let mut layer = layer.tap_order(tap_order);
-        layer.bias = bias;
+            .channel_order(self.get("channel_order")?.unwrap_or_default())
+            .tap_order(self.get("tap_order")?.unwrap_or_default());
         Ok(Box::new(layer))
     }
 
@@ -262,11 +235,7 @@ impl Read<'_> {
                 let value =
                     format!("{ratio}: {hidden} channels where the weights have {}", layer.hidden);
                 let (parameter, must) = ("ratio", "what the weights have");
-                return Err(Error::at(self.layer)(ShapeError::Parameter {
-                    parameter,
-                    must,
-                    value,
-                }));
+                return Err(self.refused(parameter, must, value));
             }
         }
         let temperature = self.get("temperature")?.unwrap_or(layer.temperature);
@@ -309,13 +278,19 @@ impl Read<'_> {
     }
 }
 
-fn activation(layer: &'static str, name: &str) -> Result<Activation> {
-    let known = Activation::ALL.iter().find(|(known, _)| *known == name);
-    known.map(|&(_, activation)| activation).ok_or_else(|| {
-        Error::at(layer)(ShapeError::Parameter {
-            parameter: "sigma_mapping",
-            must: "bn_relu, none, relu, relu6, sigmoid or silu",
-            value: format!("'{name}'"),
-        })
-    })
+impl Value for TapOrder {
+    const MUST: &'static str = "group_major or tap_major";
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "group_major" => Some(TapOrder::GroupMajor),
+            "tap_major" => Some(TapOrder::TapMajor),
+            _ => None,
+        }
+    }
+    fn write(&self) -> String {
+        match self {
+            TapOrder::GroupMajor => "group_major".to_owned(),
+            TapOrder::TapMajor => "tap_major".to_owned(),
+        }
+    }
 }

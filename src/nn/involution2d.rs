@@ -157,15 +157,19 @@ impl Involution2d {
     fn from_projection(weights: &StateDict) -> Result<Self> {
         let rank = weights.shape("reduce_mapping.weight").map(Shape::rank);
         let rank = if rank == Some(3) { Rank::One } else { Rank::Two };
-        let dims = |name| match rank {
-            Rank::Two => conv_dims(weights, name),
-            Rank::One => {
-                let [out, inner, kernel] = dims_of("involution1d", weights, name, "[Co, Ci, K]")?;
-                Ok([out, inner, 1, kernel])
-            }
-        };
-        let [reduced, in_channels, ..] = dims("reduce_mapping.weight")?;
-        let [rows, ..] = dims("span_mapping.weight")?;
+        let name = if rank == Rank::One { "involution1d" } else { "involution2d" };
+        let layer = Self::with_projection_of(name, weights, rank)?;
+        let rows = channels_of(name, weights, "span_mapping.weight", rank)?[0];
+        Ok(layer.kernel_size(match rank {
+            Rank::One => [1, rows],
+            Rank::Two => [square_root(rows)?; 2],
+        }))
+    }
+
+    /// The layer with the channels, biases and middle of these weights; errors name it so.
+    pub(super) fn with_projection_of(name: &str, weights: &StateDict, rank: Rank) -> Result<Self> {
+        let dims = |tensor| channels_of(name, weights, tensor, rank);
+        let [reduced, in_channels] = dims("reduce_mapping.weight")?;
         let out_channels = match weights.get("initial_mapping.weight") {
             Some(_) => dims("initial_mapping.weight")?[0],
             None => in_channels,
@@ -174,21 +178,14 @@ impl Involution2d {
             Rank::One => Involution2d::one_dimensional(in_channels, out_channels),
             Rank::Two => Involution2d::with_projection(in_channels, out_channels),
         };
-        let kernel_size = match rank {
-            Rank::One => [1, rows],
-            Rank::Two => [square_root(rows)?; 2],
-        };
         let sigma = match weights.has_prefix("sigma_mapping.0.") {
             true => Sigma::BatchNormRelu(EPS),
             false => Sigma::Activation(Activation::Sigmoid),
         };
         let given = |name| weights.get(name).is_some();
-        Ok(Involution2d {
-            bias: [given("reduce_mapping.bias"), given("span_mapping.bias")],
-            sigma,
-            reduction_ratio: out_channels / reduced.max(1),
-            ..layer.kernel_size(kernel_size)
-        })
+        let bias = [given("reduce_mapping.bias"), given("span_mapping.bias")];
+        let reduction_ratio = out_channels / reduced.max(1);
+        Ok(Involution2d { bias, sigma, reduction_ratio, ..layer })
     }
 
     /// Sets the kernel size, with the padding that keeps the size of x where the kernel is odd.
@@ -402,6 +399,20 @@ impl Layer for Involution2d {
         let y = plan.apply("involution", op, &[value, kernel])?;
         Ok(vec![self.rank.leave(plan, y)?])
     }
+}
+
+/// The channels out of and into a convolution of this rank.
+fn channels_of(layer: &str, weights: &StateDict, name: &str, rank: Rank) -> Result<[usize; 2]> {
+    Ok(match rank {
+        Rank::Two => {
+            let [out, inner, _, _] = dims_of(layer, weights, name, "[Co, Ci, 1, 1]")?;
+            [out, inner]
+        }
+        Rank::One => {
+            let [out, inner, _] = dims_of(layer, weights, name, "[Co, Ci, K]")?;
+            [out, inner]
+        }
+    })
 }
 
 fn conv_dims(weights: &StateDict, name: &str) -> Result<[usize; 4]> {

@@ -17,7 +17,7 @@ pub enum Constant {
         /// Its shape there.
         shape: Shape,
     },
-    /// The same values in another shape.
+    /// Another constant in another shape.
     Reshaped {
         /// The constant whose values these are.
         of: Box<Constant>,

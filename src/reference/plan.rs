@@ -4,7 +4,6 @@ use super::array::Array;
 use super::evaluate::evaluate;
 use crate::error::{Error, Result, ShapeError};
 use crate::plan::{Action, Plan, Source, Value};
-use crate::shape::Shape;
 use crate::tensor::{AsView, StateDict, Tensor};
 
 /// Runs a plan on host tensors, one for each of its inputs, and rounds each result once.
@@ -81,9 +80,6 @@ fn load(
     }
     let slot = &mut values[value.0];
     let array = if last { slot.take() } else { slot.clone() };
-    array.ok_or_else(|| {
-        let found = Shape::from([0]);
-        let (tensor, expected) = ("a value", "written before it is read");
-        Error::at("plan")(ShapeError::Rank { tensor, expected, found })
-    })
+    let unwritten = || format!("value {} of {} is read before it is written", value.0, plan.name());
+    array.ok_or_else(|| Error::Internal(unwritten()))
 }

@@ -202,7 +202,12 @@ pub enum ShapeError {
     },
 }
 
-/// So many of what this word names: `1 value`, `2 values`.
+/// So many of what this word names: `1 value`, `2 values`, `3 classes`.
 pub fn count(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+    let ending = match number {
+        1 => "",
+        _ if word.ends_with("ch") || word.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{number} {word}{ending}")
 }

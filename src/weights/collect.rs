@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::limits::{Limits, check, clip};
-use super::{Format, Loaded, Skipped};
+use super::limits::{Limits, Result, check, clip};
+use super::loaded::{Format, Loaded, Skipped};
 use crate::error::{ShapeError, WeightsError, WeightsLimit};
 use crate::shape::Shape;
 use crate::tensor::{StateDict, Tensor};
-
-type Result<T> = std::result::Result<T, WeightsError>;
 
 /// Texts that are kept as metadata are at most so many bytes long, and so many.
 const METADATA_BYTES: usize = 16 << 10;

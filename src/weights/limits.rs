@@ -2,6 +2,8 @@
 
 use crate::error::{WeightsError, WeightsLimit};
 
+pub(super) type Result<T, E = WeightsError> = std::result::Result<T, E>;
+
 /// What a file may ask of the reader. Each is refused before anything is allocated for it.
 ///
 /// The defaults let any checkpoint of an image network through, and keep what a hostile file can occupy
@@ -68,12 +70,7 @@ impl Limits {
 }
 
 /// An error that names the limit where `needed` is more than `allowed`.
-pub(super) fn check(
-    what: &str,
-    limit: WeightsLimit,
-    needed: u64,
-    allowed: u64,
-) -> Result<(), WeightsError> {
+pub(super) fn check(what: &str, limit: WeightsLimit, needed: u64, allowed: u64) -> Result<()> {
     if needed <= allowed {
         return Ok(());
     }
@@ -85,13 +82,7 @@ const CLIPPED: usize = 200;
 
 /// A text from a file, short enough for a message and without control characters.
 pub(super) fn clip(text: &str) -> String {
-    let mut clipped: String = text.chars().take(CLIPPED).map(visible).collect();
-    if clipped.len() < text.len() && text.chars().nth(CLIPPED).is_some() {
-        clipped.push('…');
-    }
-    clipped
-}
-
-fn visible(c: char) -> char {
-    if c.is_control() { '\u{fffd}' } else { c }
+    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let more = text.chars().nth(CLIPPED).map(|_| '…');
+    text.chars().take(CLIPPED).map(visible).chain(more).collect()
 }

@@ -1,4 +1,4 @@
-//! The same network under the same names, whoever saved it.
+//! One name for each tensor of a network, whoever saved it.
 
 use std::collections::BTreeMap;
 

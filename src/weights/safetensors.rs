@@ -6,13 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use ::safetensors::{Dtype, SafeTensors, View};
 
 use super::collect::Collector;
-use super::element::{Element, LeftOut, Order};
-use super::limits::{Limits, check, clip};
-use super::{Format, Loaded};
+use super::element::{Element, Order, left_out};
+use super::limits::{Limits, Result, check, clip};
+use super::loaded::{Format, Loaded};
 use crate::error::{WeightsError, WeightsLimit};
 use crate::tensor::{StateDict, Tensor};
-
-type Result<T> = std::result::Result<T, WeightsError>;
 
 /// Values in the header for each tensor: its name, type, offsets and dimensions, with some to spare.
 const VALUES_EACH: u64 = 16;
@@ -30,7 +28,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Loaded> {
         found.name(name)?;
         let element = match element(info.dtype) {
             Element::Other(_, reason) => {
-                found.skip(name, reason.reason());
+                found.skip(name, reason);
                 continue;
             }
             element => element,
@@ -102,19 +100,19 @@ fn element(dtype: Dtype) -> Element {
         Dtype::F32 => Element::F32,
         Dtype::F16 => Element::F16,
         Dtype::BF16 => Element::BF16,
-        Dtype::BOOL => Element::Other(1, LeftOut::Bools),
-        Dtype::U8 | Dtype::I8 => Element::Other(1, LeftOut::Integers),
-        Dtype::U16 | Dtype::I16 => Element::Other(2, LeftOut::Integers),
-        Dtype::U32 | Dtype::I32 => Element::Other(4, LeftOut::Integers),
-        Dtype::U64 | Dtype::I64 => Element::Other(8, LeftOut::Integers),
-        Dtype::C64 => Element::Other(8, LeftOut::Complex),
-        Dtype::F4 => Element::Other(1, LeftOut::Float4),
+        Dtype::BOOL => Element::Other(1, left_out::BOOLS),
+        Dtype::U8 | Dtype::I8 => Element::Other(1, left_out::INTEGERS),
+        Dtype::U16 | Dtype::I16 => Element::Other(2, left_out::INTEGERS),
+        Dtype::U32 | Dtype::I32 => Element::Other(4, left_out::INTEGERS),
+        Dtype::U64 | Dtype::I64 => Element::Other(8, left_out::INTEGERS),
+        Dtype::C64 => Element::Other(8, left_out::COMPLEX),
+        Dtype::F4 => Element::Other(1, left_out::FLOAT4),
         Dtype::F8_E5M2
         | Dtype::F8_E4M3
         | Dtype::F8_E8M0
         | Dtype::F8_E4M3FNUZ
-        | Dtype::F8_E5M2FNUZ => Element::Other(1, LeftOut::Float8),
-        _ => Element::Other(1, LeftOut::Unknown),
+        | Dtype::F8_E5M2FNUZ => Element::Other(1, left_out::FLOAT8),
+        _ => Element::Other(1, left_out::UNKNOWN),
     }
 }
 

@@ -4,6 +4,8 @@ use involution::ops::Add;
 use involution::plan::{Builder, Value};
 use involution::{Error, Layer, Result, Shape, ShapeError, StateDict, TensorView, reference};
 
+use crate::adapters;
+
 /// The sum of two inputs and its double, under so many names.
 #[derive(Debug)]
 struct Sums(&'static [&'static str]);
@@ -76,4 +78,27 @@ fn as_many_inputs_and_outputs_as_names() {
         &[TensorView::new([2, 3], &[0.0; 6]).unwrap()],
     );
     assert_eq!(source(plan), ShapeError::InputCount { expected: vec!["input"; 2], found: 1 });
+}
+
+/// On a device, inputs are given by name, in any order.
+#[test]
+fn a_network_takes_inputs_by_name() {
+    adapters::each(|gpu| {
+        let network = gpu.load(Sums(&["sum", "double"]), StateDict::new()).unwrap();
+        let (left, right) = ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0]);
+        let [left, right] = [&left, &right].map(|data| TensorView::new([1, 3], data).unwrap());
+        for inputs in [[("left", &left), ("right", &right)], [("right", &right), ("left", &left)]] {
+            let results = network.run_named(&inputs, &["double"]).unwrap();
+            assert_eq!(results[0].1.data(), [22.0, 44.0, 66.0]);
+        }
+        let known = || "left, right".to_owned();
+        let unknown = ShapeError::UnknownTensor { name: "x".to_owned(), known: known() };
+        let inputs = [("left", &left), ("right", &right), ("x", &right)];
+        assert_eq!(source(network.run_named(&inputs, &["sum"])), unknown);
+        let missing =
+            ShapeError::MissingTensor { name: "right", given: "left".to_owned(), known: known() };
+        assert_eq!(source(network.run_named(&[("left", &left)], &["sum"])), missing);
+        let one = ShapeError::InputCount { expected: vec!["left", "right"], found: 1 };
+        assert_eq!(source(network.run(&left)), one);
+    });
 }

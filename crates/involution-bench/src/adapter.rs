@@ -3,15 +3,21 @@
 use anyhow::Result;
 use involution::autotune::{Tuned, switched_off};
 use involution::gpu::{self, AdapterChoice, Options, PipelineFile};
+use involution::store::variable;
 use involution::{Error, Gpu};
 
-use crate::{bad_use, drivers, output};
+use crate::outcome::bad_use;
+use crate::{drivers, output};
 
 /// The name of the reference, as results give it.
 pub const REFERENCE: &str = "CPU reference";
 
 /// Where help lists the flags that every command takes.
 const GLOBAL: &str = "Global options";
+
+/// What names an adapter, the flag before the variable.
+const FLAG: &str = "--adapter";
+const OURS: &str = "INVOLUTION_ADAPTER";
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -76,29 +82,8 @@ impl std::fmt::Display for Runner {
     }
 }
 
-/// What `INVOLUTION_GPU` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Require,
-    Auto,
-    Off,
-}
-
-impl Mode {
-    fn from_env() -> Result<Self> {
-        match drivers::variable("INVOLUTION_GPU").unwrap_or_default().as_str() {
-            "require" => Ok(Mode::Require),
-            "" | "auto" => Ok(Mode::Auto),
-            "off" => Ok(Mode::Off),
-            other => Err(bad_use(format!(
-                "INVOLUTION_GPU must be require, auto or off, it is '{other}'"
-            ))),
-        }
-    }
-}
-
 impl Flags {
-    /// Opens what was asked for; says on stderr when that is the reference for want of a GPU.
+    /// Opens what was asked for, with a line on stderr where that is the reference for want of a GPU.
     pub fn open(&self) -> Result<Runner> {
         self.open_with(Tuned::FromEnv)
     }
@@ -107,10 +92,8 @@ impl Flags {
     pub fn open_with(&self, tuned: Tuned) -> Result<Runner> {
         let (runner, fallback) = self.resolve(tuned)?;
         if let Some(reason) = fallback {
-            output::say(format!(
-                "warning: {reason}; running on the CPU reference. {}",
-                drivers::cure()
-            ));
+            let cure = drivers::cure();
+            output::say(format!("warning: {reason}; running on the {REFERENCE}. {cure}"));
         }
         Ok(runner)
     }
@@ -135,74 +118,70 @@ impl Flags {
 
     /// Opens what was asked for; the text says why it is the reference where a GPU was wanted.
     pub fn resolve(&self, tuned: Tuned) -> Result<(Runner, Option<String>)> {
-        let asked = match self.adapter.as_slice() {
-            [] => None,
-            [one] => Some(one.clone()),
-            _ => return Err(bad_use("several adapters are for `involution bench` alone")),
-        };
-        let mode = Mode::from_env()?;
+        let mode = variable("INVOLUTION_GPU").unwrap_or_default();
+        if !["", "require", "auto", "off"].contains(&mode.as_str()) {
+            return Err(bad_use(format!(
+                "INVOLUTION_GPU must be require, auto or off, it is '{mode}'"
+            )));
+        }
+        let (required, off) = (self.require_gpu || mode == "require", mode == "off");
         // A value that is not known is refused whatever runs.
         gpu::backends()?;
         switched_off()?;
-        let required = self.require_gpu || mode == Mode::Require;
-        let is_cpu = |name: &str| name.eq_ignore_ascii_case("cpu");
-        if self.require_gpu && mode == Mode::Off {
-            return Err(bad_use("--require-gpu contradicts INVOLUTION_GPU=off"));
-        }
-        if let Some(name) = asked.as_deref() {
-            if required && is_cpu(name) {
-                return Err(bad_use("--adapter cpu contradicts a required GPU"));
+        // The adapter's name, and who names it. Where no flag does, the library reads the variables.
+        let by_variable = |name| Some((name, variable(name)?));
+        let named = match self.adapter.as_slice() {
+            [] => by_variable(OURS).or_else(|| by_variable("WGPU_ADAPTER_NAME")),
+            [name] => Some((FLAG, name.clone())),
+            _ => return Err(bad_use("several adapters are for `involution bench` alone")),
+        };
+        let choice = match &named {
+            Some((FLAG, name)) => AdapterChoice::Matching(name.clone()),
+            _ => AdapterChoice::Auto,
+        };
+        match &named {
+            _ if self.require_gpu && off => {
+                return Err(bad_use("--require-gpu contradicts INVOLUTION_GPU=off"));
             }
-            if mode == Mode::Off && !is_cpu(name) {
+            Some((by @ (FLAG | OURS), name)) if name.eq_ignore_ascii_case("cpu") => {
+                if required {
+                    return Err(bad_use(format!("{by} cpu contradicts a required GPU")));
+                }
+                return Ok((Runner::Reference, None));
+            }
+            Some((FLAG, name)) if off => {
                 return Err(bad_use(format!("--adapter {name} contradicts INVOLUTION_GPU=off")));
             }
+            _ if off => return Ok((Runner::Reference, None)),
+            _ => {}
         }
-        // What names an adapter where no flag does, as the library reads it.
-        let named = ["INVOLUTION_ADAPTER", "WGPU_ADAPTER_NAME"]
-            .into_iter()
-            .find_map(|name| Some((name, drivers::variable(name)?)))
-            .filter(|_| asked.is_none());
-        let wanted = asked.clone().or_else(|| drivers::variable("INVOLUTION_ADAPTER"));
-        if mode == Mode::Off || (!required && wanted.as_deref().is_some_and(is_cpu)) {
-            return Ok((Runner::Reference, None));
-        }
-        if required && wanted.as_deref().is_some_and(is_cpu) {
-            return Err(bad_use("INVOLUTION_ADAPTER=cpu contradicts a required GPU"));
-        }
-        let adapter = asked.clone().map_or(AdapterChoice::Auto, AdapterChoice::Matching);
-        // A program that is built with the feature is one that wants it.
-        let pipeline_cache = match cfg!(feature = "pipeline-cache") {
-            true => PipelineFile::Usual,
-            false => PipelineFile::Off,
-        };
         let mut options = Options::default();
-        options.adapter = adapter;
+        options.adapter = choice;
         options.low_memory = self.low_memory;
-        options.pipeline_cache = pipeline_cache;
         options.tuned = tuned;
-        let opened = Gpu::open(&options);
-        // An adapter that was named is not replaced by the reference.
-        let name = asked.clone().or_else(|| named.clone().map(|(_, name)| name));
-        let opened = opened.map_err(|error| match (error, name) {
-            (Error::NoAdapter { .. }, Some(wanted)) if !required => {
-                Error::UnknownAdapter { wanted, found: Vec::new() }
+        // A program that is built with the feature is one that wants it.
+        if cfg!(feature = "pipeline-cache") {
+            options.pipeline_cache = PipelineFile::Usual;
+        }
+        match (Gpu::open(&options), named) {
+            (Ok(gpu), _) => Ok((Runner::Gpu(gpu), None)),
+            // An adapter that was named is not replaced by the reference.
+            (Err(Error::NoAdapter { .. }), Some((by, wanted))) if !required => {
+                Err(unknown(Error::UnknownAdapter { wanted, found: Vec::new() }, by))
             }
-            (error, _) => error,
-        });
-        match opened {
-            Ok(gpu) => Ok((Runner::Gpu(gpu), None)),
-            Err(error @ Error::UnknownAdapter { .. }) => Err(match named {
-                Some((variable, _)) => anyhow::Error::new(error).context(variable),
-                None => error.into(),
-            }),
-            Err(error) if required => Err(error.into()),
-            Err(Error::NoAdapter { backends }) => {
+            (Err(error @ Error::UnknownAdapter { .. }), Some((by, _))) => Err(unknown(error, by)),
+            (Err(Error::NoAdapter { backends }), _) if !required => {
                 Ok((Runner::Reference, Some(format!("no {backends} adapter was found"))))
             }
-            Err(error @ Error::UnusableAdapter { .. }) if asked.is_none() && named.is_none() => {
+            (Err(error @ Error::UnusableAdapter { .. }), None) if !required => {
                 Ok((Runner::Reference, Some(error.to_string())))
             }
-            Err(error) => Err(error.into()),
+            (Err(error), _) => Err(error.into()),
         }
     }
+}
+
+/// The error for an adapter that is not there, with the variable that names it.
+fn unknown(error: Error, by: &'static str) -> anyhow::Error {
+    if by == FLAG { error.into() } else { anyhow::Error::new(error).context(by) }
 }

@@ -5,18 +5,15 @@ mod agreement;
 mod clocks;
 mod compile;
 mod cores;
-mod csv;
 mod diff;
 mod fault;
 mod findings;
 mod layers;
 mod limits;
 mod machine;
-mod markdown;
 mod ops;
 mod page;
 mod peers;
-mod plain;
 mod random;
 mod record;
 mod rounds;
@@ -27,7 +24,6 @@ mod selection;
 mod stats;
 mod subject;
 mod sweep;
-mod trace;
 mod transfer;
 mod walk;
 mod workload;
@@ -41,7 +37,6 @@ use involution::ops::NAMES;
 
 use crate::adapter::{Flags, Runner};
 use crate::{Outcome, bad_use, files, output};
-use findings::Findings;
 use record::Run;
 
 const EXAMPLES: &str = "\
@@ -58,7 +53,7 @@ Examples:
   involution bench --suite peers --filter W1,W7/rednet50_b1 --json ours.json
   involution bench sweep rednet50 --var batch=1..8 --var size=128..512
   involution bench diff before.json after.json
-  involution bench --html page.html --csv rows.csv
+  involution bench --html page.html --md rows.md
   involution bench --adapter 0 --adapter cpu
                                             two adapters side by side
 
@@ -109,34 +104,26 @@ struct Forms {
     /// Write the rows as JSON to a file, beside the table, or to stdout instead of it (-, the default)
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
-    /// Write the rows as comma-separated values, in the same way
-    #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
-    /// Write the rows as a table of Markdown, in the same way
+    /// Write the rows as a table of Markdown, in that way
     #[arg(long, value_name = "FILE")]
     md: Option<PathBuf>,
     /// Write a page with drawings of the rows, in one file that needs no other
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write the dispatches of each row as a trace for chrome://tracing or Perfetto
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
 }
 
-/// How a form that rows are written in is made, and with its file.
-type Make = fn(&[Run]) -> String;
-type Form<'a> = (&'a Path, Make);
+/// Makes a form that rows are written in.
+type Form = fn(&[Run]) -> Result<String>;
 
 impl Forms {
-    /// The files beside that of JSON.
-    fn files(&self) -> impl Iterator<Item = Form<'_>> {
-        let forms: [(&Option<PathBuf>, Make); 4] = [
-            (&self.csv, csv::several),
-            (&self.md, markdown::several),
-            (&self.html, page::several),
-            (&self.trace, trace::several),
+    /// The files that are asked for, that of JSON first.
+    fn files(&self) -> Vec<(&Path, Form)> {
+        let forms: [(&Option<PathBuf>, Form); 3] = [
+            (&self.json, record::json),
+            (&self.md, |runs| Ok(findings::markdown(runs))),
+            (&self.html, |runs| Ok(page::several(runs))),
         ];
-        forms.into_iter().filter_map(|(file, form)| Some((file.as_deref()?, form)))
+        forms.into_iter().filter_map(|(file, form)| Some((file.as_deref()?, form))).collect()
     }
 }
 
@@ -212,16 +199,17 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 }
 
 fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
-    let json = args.forms.json.clone().or_else(|| json.then(|| PathBuf::from("-")));
-    let files: Vec<&Path> =
-        args.forms.files().map(|(file, _)| file).chain(json.as_deref()).collect();
-    files.iter().try_for_each(|file| output::check(file))?;
-    let to_stdout = files.iter().filter(|file| files::is_stdout(file)).count();
+    let mut forms = args.forms.clone();
+    if json {
+        forms.json.get_or_insert_with(|| PathBuf::from("-"));
+    }
+    let forms = forms.files();
+    forms.iter().try_for_each(|(file, _)| output::check(file))?;
+    let to_stdout = forms.iter().filter(|(file, _)| files::is_stdout(file)).count();
     if to_stdout > 1 {
-        let all = "--json, --csv, --md, --html and --trace";
-        return Err(bad_use(format!(
-            "one of {all} alone can go to stdout: name files for the others"
-        )));
+        return Err(bad_use(
+            "one of --json, --md and --html alone can go to stdout: name files for the others",
+        ));
     }
     let stdout_is_file = to_stdout == 1;
     // Whatever is wrong with the call is said before a device is opened.
@@ -230,50 +218,55 @@ fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     if args.suite != Suite::Ops {
         runners.iter().try_for_each(|runner| device(runner, args).map(|_| ()))?;
     }
-    let mut all: Vec<Box<dyn Findings>> = Vec::new();
+    if let Some(folder) = &args.peers.export {
+        return export(&runners[0], args, folder, !stdout_is_file);
+    }
+    let mut runs: Vec<Run> = Vec::new();
     for (runner, place) in runners.iter().zip(0..) {
         if !stdout_is_file {
             output::print(&format!("{}{runner}\n", adapters::heading(runners.len(), place)))?;
         }
         let suite = suite.take().map_or_else(|| prepare(args), Ok)?;
-        all.push(suite(runner)?);
+        runs.push(suite(runner)?);
         if sampling::interrupted() {
             break;
         }
     }
-    let documents: Vec<String> =
-        all.iter().map(|findings| findings.json()).collect::<Result<_>>()?;
-    let document = adapters::json(&documents);
-    let runs = || documents.iter().map(|document| Run::parse(document)).collect::<Result<Vec<_>>>();
-    let printed = match all.as_slice() {
+    let printed = match runs.as_slice() {
         _ if stdout_is_file => Ok(()),
-        [findings] => output::print(&findings.text()),
-        _ => output::print(&adapters::text(&runs()?)),
+        [run] => output::print(&run.text()),
+        _ => output::print(&adapters::text(&runs)),
     };
-    if let Some(file) = &json {
-        output::write(file, document.as_bytes())?;
-    }
-    if args.forms.files().next().is_some() {
-        let runs = runs()?;
-        for (file, form) in args.forms.files() {
-            output::write(file, form(&runs).as_bytes())?;
-        }
+    for (file, form) in forms {
+        output::write(file, form(&runs)?.as_bytes())?;
     }
     // The files are written even where stdout takes nothing.
     printed?;
-    let whole = all.len() == runners.len();
-    Ok(Outcome::of(whole && all.iter().all(|findings| findings.passed())))
+    Ok(Outcome::of(runs.len() == runners.len() && runs.iter().all(Run::passed)))
+}
+
+/// Writes what other libraries need to be timed, and times nothing.
+fn export(runner: &Runner, args: &Args, folder: &Path, print: bool) -> Result<Outcome> {
+    let written = peers::export::write(device(runner, args)?, &peers::select(args)?, folder)?;
+    if print {
+        let files = written.rows.iter().map(|row| format!("{}\n", row.file.display()));
+        output::print(&files.collect::<String>())?;
+    }
+    if let Some(file) = &args.forms.json {
+        output::write(file, output::json(&written)?.as_bytes())?;
+    }
+    Ok(Outcome::Passed)
 }
 
 /// A suite that is ready to be measured on what there is to run on.
-type Ready<'a> = Box<dyn FnOnce(&Runner) -> Result<Box<dyn Findings>> + 'a>;
+type Ready<'a> = Box<dyn FnOnce(&Runner) -> Result<Run> + 'a>;
 
 fn prepare(args: &Args) -> Result<Ready<'_>> {
     check_flags(args)?;
-    match args.suite {
+    Ok(match args.suite {
         Suite::Ops => {
             let workloads = ops::select(args)?;
-            Ok(Box::new(move |runner| Ok(Box::new(ops::measure(runner, workloads, args)?))))
+            Box::new(move |runner| ops::measure(runner, workloads, args))
         }
         Suite::Layers | Suite::Nets | Suite::Peers => {
             let workloads = match args.suite {
@@ -282,29 +275,23 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
                 _ => peers::select(args)?,
             };
             let mut field = args.peers.field(&workloads)?;
-            Ok(Box::new(move |runner| {
+            Box::new(move |runner| {
                 peers::measure(runner, device(runner, args)?, &workloads, &mut field, args)
-            }))
+            })
         }
         Suite::Transfer => {
             let wanted = transfer::select(args)?;
-            Ok(Box::new(move |runner| {
-                Ok(Box::new(transfer::measure(runner, device(runner, args)?, wanted, args)?))
-            }))
+            Box::new(move |runner| transfer::measure(runner, device(runner, args)?, wanted, args))
         }
         Suite::Compile => {
             let subjects = compile::select(args)?;
-            Ok(Box::new(move |runner| {
-                Ok(Box::new(compile::measure(runner, device(runner, args)?, subjects, args)?))
-            }))
+            Box::new(move |runner| compile::measure(runner, device(runner, args)?, subjects, args))
         }
         Suite::Sweep => {
             let workloads = sweep::select(&args.sweep)?;
-            Ok(Box::new(move |runner| {
-                Ok(Box::new(sweep::measure(runner, device(runner, args)?, workloads, args)?))
-            }))
+            Box::new(move |runner| sweep::measure(runner, device(runner, args)?, workloads, args))
         }
-    }
+    })
 }
 
 /// Refuses what has no meaning for a suite.

@@ -1,82 +1,69 @@
-//! What a system needs to have an adapter: driver manifests, the Vulkan loader, and the line that
-//! installs them.
+//! What a system needs to have an adapter: driver manifests, the Vulkan loader, and the line that installs them.
 
+use std::env::split_paths;
 use std::path::{Path, PathBuf};
 
-pub use involution::store::variable;
+use involution::store::variable;
 use serde::Serialize;
+use serde_json::Value;
 
-/// A system and how to get a driver there.
+/// A system, the command that installs a driver there, or why none is needed, and what else that takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Install {
-    /// The system.
     pub system: &'static str,
-    /// The command, or why none is needed.
     pub how: &'static str,
-    /// What else there is to know.
     pub note: Option<&'static str>,
-    /// Whether this machine is such a system.
     pub this_system: bool,
 }
-
-const BACKPORTS: &str = "sudo apt install -t bookworm-backports mesa-vulkan-drivers";
 
 const BACKPORTS_NOTE: &str = "\
 with bookworm-backports among the suites of apt's sources, then sudo apt update:
 sudo sed -i 's/^Suites: bookworm /&bookworm-backports /' /etc/apt/sources.list.d/debian.sources
 Mesa 22.3 of Debian 12 itself is right, but takes two to three times as long";
 
-const INSTALL: [(&str, &str); 6] = [
-    ("Debian 12", BACKPORTS),
-    ("Debian, Ubuntu", "sudo apt install mesa-vulkan-drivers"),
-    ("Fedora", "sudo dnf install mesa-vulkan-drivers"),
-    ("Arch", "sudo pacman -S vulkan-swrast"),
-    ("macOS", "nothing: Metal is part of macOS"),
-    ("Windows", "nothing: DirectX 12 is part of Windows; update the graphics driver"),
+/// Systems, the names of their families, and how to get a driver there.
+const INSTALL: [(&str, &[&str], &str); 6] = [
+    ("Debian 12", &["bookworm"], "sudo apt install -t bookworm-backports mesa-vulkan-drivers"),
+    ("Debian, Ubuntu", &["debian", "ubuntu"], "sudo apt install mesa-vulkan-drivers"),
+    ("Fedora", &["fedora", "rhel"], "sudo dnf install mesa-vulkan-drivers"),
+    ("Arch", &["arch"], "sudo pacman -S vulkan-swrast"),
+    ("macOS", &["macos"], "nothing: Metal is part of macOS"),
+    ("Windows", &["windows"], "nothing: DirectX 12 is part of Windows; update the graphics driver"),
 ];
 
 /// How to get a driver, this system first.
 pub fn install() -> Vec<Install> {
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let here = place(std::env::consts::OS, &release);
+    let others = (0..INSTALL.len()).filter(|&index| here != Some(index));
     let line = |index: usize| {
-        let (system, how) = INSTALL[index];
-        let note = (how == BACKPORTS).then_some(BACKPORTS_NOTE);
+        let (system, _, how) = INSTALL[index];
+        let note = (index == 0).then_some(BACKPORTS_NOTE);
         Install { system, how, note, this_system: here == Some(index) }
     };
-    let others = (0..INSTALL.len()).filter(|&index| here != Some(index));
     here.into_iter().chain(others).map(line).collect()
 }
 
 /// Which line of [`INSTALL`] is for the system of this name with this `/etc/os-release`.
 fn place(system: &str, release: &str) -> Option<usize> {
     let is = |line: &str| release.lines().any(|found| found == line);
-    let families = release
+    let bookworm = is("ID=debian") && is("VERSION_CODENAME=bookworm");
+    let ids = release
         .lines()
         .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
         .flat_map(|value| value.trim_matches(['"', '\'']).split_whitespace());
-    match system {
-        "macos" => Some(4),
-        "windows" => Some(5),
-        _ if is("ID=debian") && is("VERSION_CODENAME=bookworm") => Some(0),
-        _ => families.into_iter().find_map(|family| match family {
-            "debian" | "ubuntu" => Some(1),
-            "fedora" | "rhel" => Some(2),
-            "arch" => Some(3),
-            _ => None,
-        }),
-    }
+    let mut families = bookworm.then_some("bookworm").into_iter().chain([system]).chain(ids);
+    families.find_map(|family| INSTALL.iter().position(|(_, names, _)| names.contains(&family)))
 }
 
 /// What to do where there is no adapter, in a few words.
 pub fn cure() -> String {
-    let unset = overridden()
-        .map(|(name, value)| format!("{name}={value} names no driver: unset it, or "))
-        .or_else(|| {
-            let value = variable("WGPU_BACKEND")?;
-            Some(format!("WGPU_BACKEND={value} rules out the other interfaces: unset it, or "))
-        })
-        .unwrap_or_default();
+    let backend =
+        || Some(("WGPU_BACKEND", variable("WGPU_BACKEND")?, "rules out the other interfaces"));
+    let overridden = overridden().map(|(name, value)| (name, value, "names no driver"));
+    let unset = overridden.or_else(backend).map_or_else(String::new, |(name, value, why)| {
+        format!("{name}={value} {why}: unset it, or ")
+    });
     match install().first() {
         Some(line) if line.this_system => {
             format!("To have one: {unset}{}; `involution doctor` says more", line.how)
@@ -85,24 +72,23 @@ pub fn cure() -> String {
     }
 }
 
-/// A variable that replaces the installed drivers by files none of which exists.
-pub fn overridden() -> Option<(&'static str, String)> {
+/// The variable that replaces the installed drivers by the files that it lists.
+fn overriding() -> Option<(&'static str, String)> {
     let mut names = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].into_iter();
-    let (name, value) = names.find_map(|name| Some((name, variable(name)?)))?;
-    let found = std::env::split_paths(&value).any(|path| !listed(&path).is_empty());
-    (!found).then_some((name, value))
+    names.find_map(|name| Some((name, variable(name)?)))
 }
 
-/// A file that tells the Vulkan loader of a driver.
+/// A variable that replaces the installed drivers by files none of which exists.
+pub fn overridden() -> Option<(&'static str, String)> {
+    overriding().filter(|(_, value)| split_paths(value).all(|path| listed(&path).is_empty()))
+}
+
+/// A file that tells the Vulkan loader of a driver, with what the file says and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Manifest {
-    /// The file.
     pub path: PathBuf,
-    /// The driver's library, as the file names it.
     pub library: Option<String>,
-    /// The version of Vulkan that it says it has.
     pub api_version: Option<String>,
-    /// What is wrong with it.
     pub problem: Option<String>,
 }
 
@@ -112,45 +98,35 @@ pub fn manifests() -> Vec<Manifest> {
     if cfg!(any(windows, target_os = "macos")) {
         return Vec::new();
     }
-    let overriding = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"]
-        .into_iter()
-        .find_map(|name| std::env::var_os(name).filter(|value| !value.is_empty()));
-    let mut places: Vec<PathBuf> = match overriding {
-        Some(value) => std::env::split_paths(&value).collect(),
+    let mut places = match overriding() {
+        Some((_, value)) => split_paths(&value).collect(),
         None => standard_folders(),
     };
-    places.extend(paths("VK_ADD_DRIVER_FILES"));
+    places.extend(paths("VK_ADD_DRIVER_FILES", ""));
     let mut files: Vec<PathBuf> = places.iter().flat_map(|place| listed(place)).collect();
     files.dedup();
     files.into_iter().map(read).collect()
 }
 
-/// The paths in a variable.
-fn paths(variable: &str) -> Vec<PathBuf> {
-    let value = std::env::var_os(variable).unwrap_or_default();
-    std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect()
+/// The paths in a variable, or in the default where it is not set.
+fn paths(name: &str, default: &str) -> Vec<PathBuf> {
+    let value = variable(name).unwrap_or_else(|| default.to_owned());
+    split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect()
 }
 
 /// The folders that the loader searches, in its order.
 fn standard_folders() -> Vec<PathBuf> {
-    let or = |variable: &str, default: &str| match paths(variable) {
-        found if found.is_empty() => default.split(':').map(PathBuf::from).collect(),
-        found => found,
-    };
-    let home = |folder: &str| match std::env::var("HOME") {
-        Ok(home) => format!("{home}/{folder}"),
-        Err(_) => String::new(),
-    };
+    let home = variable("HOME").unwrap_or_default();
     let places = [
-        or("XDG_CONFIG_HOME", &home(".config")),
-        or("XDG_CONFIG_DIRS", "/etc/xdg"),
+        paths("XDG_CONFIG_HOME", &format!("{home}/.config")),
+        paths("XDG_CONFIG_DIRS", "/etc/xdg"),
         vec!["/etc".into()],
-        or("XDG_DATA_HOME", &home(".local/share")),
-        or("XDG_DATA_DIRS", "/usr/local/share:/usr/share"),
+        paths("XDG_DATA_HOME", &format!("{home}/.local/share")),
+        paths("XDG_DATA_DIRS", "/usr/local/share:/usr/share"),
     ];
     let mut folders = Vec::new();
-    for place in places.into_iter().flatten().filter(|place| place.is_absolute()) {
-        let folder = place.join("vulkan/icd.d");
+    let places = places.into_iter().flatten().filter(|place| place.is_absolute());
+    for folder in places.map(|place| place.join("vulkan/icd.d")) {
         if !folders.contains(&folder) {
             folders.push(folder);
         }
@@ -170,36 +146,31 @@ fn listed(place: &Path) -> Vec<PathBuf> {
 }
 
 fn read(path: PathBuf) -> Manifest {
-    let parsed =
-        std::fs::read_to_string(&path).map_err(|error| error.to_string()).and_then(|text| {
-            serde_json::from_str::<serde_json::Value>(&text).map_err(|error| error.to_string())
-        });
-    let (icd, problem) = match parsed {
-        Ok(value) => (value.get("ICD").cloned().unwrap_or_default(), None),
-        Err(problem) => (serde_json::Value::Null, Some(problem)),
-    };
-    let text = |key: &str| icd.get(key).and_then(|value| value.as_str()).map(str::to_owned);
-    let library = text("library_path");
-    let problem = problem.or_else(|| match &library {
-        None => Some("it names no library".to_owned()),
+    let text = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+    let json = text
+        .and_then(|text| serde_json::from_str::<Value>(&text).map_err(|error| error.to_string()));
+    let key = |key: &str| Some(json.as_ref().ok()?.pointer(key)?.as_str()?.to_owned());
+    let (library, api_version) = (key("/ICD/library_path"), key("/ICD/api_version"));
+    let problem = match (&json, &library) {
+        (Err(problem), _) => Some(problem.clone()),
+        (_, None) => Some("it names no library".to_owned()),
         // A bare name is searched for by the system's own rules.
-        Some(library) if library.contains('/') => {
-            let beside = path.parent().unwrap_or(Path::new("/")).join(library);
-            (!beside.is_file()).then(|| "its library does not exist".to_owned())
+        (_, Some(library)) => {
+            let missing = library.contains('/') && !path.with_file_name("").join(library).is_file();
+            missing.then(|| "its library does not exist".to_owned())
         }
-        Some(_) => None,
-    });
-    Manifest { path, library, api_version: text("api_version"), problem }
+    };
+    Manifest { path, library, api_version, problem }
 }
 
 /// The Vulkan loader, where it is in one of the usual folders of a Linux system.
 pub fn loader() -> Option<PathBuf> {
-    let mut folders = paths("LD_LIBRARY_PATH");
-    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-    folders.push(multiarch.into());
-    folders
-        .extend(["/usr/lib64", "/usr/lib", "/usr/local/lib", "/lib64", "/lib"].map(PathBuf::from));
-    folders.into_iter().map(|folder| folder.join("libvulkan.so.1")).find(|path| path.exists())
+    let usual = format!(
+        "/usr/lib/{}-linux-gnu:/usr/lib64:/usr/lib:/usr/local/lib:/lib64:/lib",
+        std::env::consts::ARCH
+    );
+    let folders = paths("LD_LIBRARY_PATH", "").into_iter().chain(split_paths(&usual));
+    folders.map(|folder| folder.join("libvulkan.so.1")).find(|path| path.exists())
 }
 
 #[cfg(test)]

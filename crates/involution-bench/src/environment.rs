@@ -6,16 +6,12 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-/// A variable that this program set or removed for itself.
+/// A variable that this program set (`now`) or removed for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// The variable.
     pub variable: &'static str,
-    /// What it was before.
     pub before: Option<String>,
-    /// What it is now; nothing where it was removed.
     pub now: Option<&'static str>,
-    /// Why.
     pub why: &'static str,
 }
 

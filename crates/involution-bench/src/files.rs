@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 use involution::store::folder_of;
 
-use crate::bad_use;
+use crate::outcome::bad_use;
 
 /// Bytes of the largest text that is read.
 const MOST_TEXT: u64 = 256 << 20;

@@ -3,9 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use involution_bench::{
-    Outcome, adapter, answer, bench, environment, is_bad_use, listen, messages, output,
-};
+use involution_bench::{adapter, bench, program};
 
 /// Times kernels, layers and networks, and checks what they computed.
 #[derive(Debug, Parser)]
@@ -18,17 +16,5 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    environment::settle();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return answer(&error),
-    };
-    match listen().and_then(|()| bench::run(&cli.adapter, &cli.args, false)) {
-        Ok(Outcome::Passed) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::from(1),
-        Err(error) => {
-            output::say(format!("error: {}", messages::describe(&error, "bench")));
-            ExitCode::from(if is_bad_use(&error) { 2 } else { 1 })
-        }
-    }
+    program::main(|cli: Cli| bench::run(&cli.adapter, &cli.args, false))
 }

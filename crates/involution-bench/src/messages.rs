@@ -1,31 +1,35 @@
-//! What stderr says: errors with the flags that help, and the events of the library as warnings.
+//! What goes to stderr: errors with the flags that help, and the events of the library as lines such as `warning: ...`.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use involution::{Error, ShapeError, WeightsError};
+use anyhow::Result;
+use involution::{Error, ShapeError, WeightsError, store};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The error with its causes, those left out that it quotes already, and what this command can do about it.
+use crate::outcome::bad_use;
+
+/// The error with its causes, without those that it quotes already, and what this command can do about it.
 pub fn describe(error: &anyhow::Error, command: &str) -> String {
-    let text = error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
-        match text.is_empty() || text.contains(&cause) {
-            true if text.is_empty() => cause,
-            true => text,
-            false => format!("{text}: {cause}"),
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += &format!(": {cause}");
         }
-    });
+    }
     match error.chain().find_map(|cause| advice(cause, command)) {
         Some(advice) => format!("{text}. {advice}"),
         None => text,
     }
 }
 
-/// What the library says of its calls, in the flags of a command.
+/// The cure that an error of the library names, in the flags of a command.
 fn advice(cause: &(dyn std::error::Error + 'static), command: &str) -> Option<&'static str> {
     if let Some(ShapeError::KernelPositions { .. }) = cause.downcast_ref() {
         return match command {
@@ -38,27 +42,38 @@ fn advice(cause: &(dyn std::error::Error + 'static), command: &str) -> Option<&'
     if let Some(WeightsError::Limit { .. }) = cause.downcast_ref() {
         return Some("The command has no flag for that: a file that is whole has no need of it");
     }
-    match cause.downcast_ref()? {
-        Error::DeviceLost { .. } => Some("Running the command again does that"),
-        Error::OutOfMemory { .. } => match command {
-            "plan" | "inspect" | "layer" | "op" => None,
-            "forward" => Some("--low-memory takes less, too"),
-            _ => Some("A smaller --batch or --low-memory takes less"),
-        },
+    match (cause.downcast_ref()?, command) {
+        (Error::DeviceLost { .. }, _) => Some("Running the command again does that"),
+        (Error::OutOfMemory { .. }, "plan" | "inspect" | "layer" | "op") => None,
+        (Error::OutOfMemory { .. }, "forward") => Some("--low-memory takes less, too"),
+        (Error::OutOfMemory { .. }, _) => Some("A smaller --batch or --low-memory takes less"),
         _ => None,
     }
 }
 
-/// Writes an event of the library as a line such as `warning: ...`, as the command's own are; a warning once.
-pub(crate) struct Lines {
-    /// Warnings that were written.
-    written: Mutex<BTreeSet<String>>,
+/// Writes the events of the library that `RUST_LOG` asks for to stderr.
+pub fn listen() -> Result<()> {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env();
+    let filter = filter.map_err(|error| {
+        let value = store::variable("RUST_LOG").unwrap_or_default();
+        bad_use(format!(
+            "RUST_LOG must be such as info or involution=debug, it is '{value}': {error}"
+        ))
+    })?;
+    tracing_subscriber::fmt()
+        // Where stderr takes nothing, there is nobody to be told.
+        .log_internal_errors(false)
+        .event_format(Lines::default())
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(())
 }
 
-impl Lines {
-    pub fn new() -> Self {
-        Lines { written: Mutex::default() }
-    }
+/// Writes each event as a line, a warning only once.
+#[derive(Default)]
+struct Lines {
+    warned: Mutex<BTreeSet<String>>,
 }
 
 impl<S, F> FormatEvent<S, F> for Lines
@@ -72,19 +87,16 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let kind = match *event.metadata().level() {
-            Level::ERROR => "error",
-            Level::WARN => "warning",
-            Level::INFO => "info",
-            Level::DEBUG => "debug",
-            Level::TRACE => "trace",
-        };
+        let level = *event.metadata().level();
         let mut line = String::new();
         context.format_fields(Writer::new(&mut line), event)?;
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        match *event.metadata().level() == Level::WARN && !written.insert(line.clone()) {
-            true => Ok(()),
-            false => writeln!(writer, "{kind}: {line}"),
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if level == Level::WARN && !warned.insert(line.clone()) {
+            return Ok(());
+        }
+        match level {
+            Level::WARN => writeln!(writer, "warning: {line}"),
+            level => writeln!(writer, "{}: {line}", level.as_str().to_lowercase()),
         }
     }
 }

@@ -11,10 +11,12 @@ use comfy_table::{
     TableStyle,
 };
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+pub use involution::error::count;
 use involution::store;
 use serde::Serialize;
 
-use crate::{bad_use, files};
+use crate::files;
+use crate::outcome::bad_use;
 
 /// Columns of a table where stdout is not a terminal.
 const WIDTH: u16 = 100;
@@ -42,20 +44,28 @@ pub fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Writes what is to be said of a file that was written: to stdout, or to stderr where stdout is that file.
-pub fn report(file: &Path, text: &str) -> Result<()> {
-    match files::is_stdout(file) {
-        false => print(text),
-        true => {
-            say(text.trim_end());
-            Ok(())
-        }
-    }
-}
-
 /// Text of a result as JSON, with a line break at its end.
 pub fn json(value: &impl Serialize) -> Result<String> {
     Ok(serde_json::to_string_pretty(value).context("JSON")? + "\n")
+}
+
+/// Prints a result, as JSON or in words.
+pub fn result(as_json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
+    print(&if as_json { json(value)? } else { text() })
+}
+
+/// Prints what is to be said of a file that was written: to stderr where stdout is that file.
+pub fn report(
+    file: &Path,
+    as_json: bool,
+    value: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> Result<()> {
+    if !files::is_stdout(file) {
+        return result(as_json, value, text);
+    }
+    say(if as_json { json(value)? } else { text() }.trim_end());
+    Ok(())
 }
 
 /// A table with this header; the columns from `first_number` on are aligned to the right.
@@ -134,16 +144,6 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         None => store::write(path, bytes),
     };
     written.with_context(|| wrong(path))
-}
-
-/// So many of what this word names: `1 row`, `2 rows`.
-pub fn count(number: usize, word: &str) -> String {
-    let ending = match word {
-        _ if number == 1 => "",
-        _ if word.ends_with("ch") || word.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{number} {word}{ending}")
 }
 
 /// Words with commas between them, in lines of 80 columns that begin with this many spaces.

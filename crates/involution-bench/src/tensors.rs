@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use involution::weights::{self, Limits, Loaded, Skipped};
 use involution::{StateDict, Tensor, WeightsError};
 
-use crate::{bad_use, files, output};
+use crate::outcome::bad_use;
+use crate::{files, output};
 
 /// Tensors that an error lists.
 const LISTED: usize = 12;
@@ -29,18 +30,29 @@ pub fn load(path: &Path) -> Result<Loaded> {
     })
 }
 
+/// The weights of a file under the names of a bare network or layer, and what was left out of it.
+pub fn load_weights(path: &Path) -> Result<(StateDict, Vec<Skipped>)> {
+    let Loaded { tensors, skipped, .. } = load(path)?;
+    let weights = weights::strip_wrappers(tensors).with_context(|| path.display().to_string())?;
+    Ok((weights, skipped))
+}
+
 /// The tensors of a file by name; one that cannot be used is an error.
 pub fn read(path: &Path) -> Result<StateDict> {
-    let loaded = load(path)?;
-    match loaded.skipped.first() {
-        None => Ok(loaded.tensors),
-        Some(skipped) => Err(bad_use(format!(
-            "cannot read {}: tensor '{}': {}",
-            path.display(),
-            skipped.name,
-            skipped.reason
-        ))),
+    let Loaded { tensors, skipped, .. } = load(path)?;
+    match skipped.first() {
+        None => Ok(tensors),
+        Some(Skipped { name, reason }) => {
+            Err(bad_use(format!("cannot read {}: tensor '{name}': {reason}", path.display())))
+        }
     }
+}
+
+/// The tensor `x` of a file.
+pub fn read_x(path: &Path) -> Result<Tensor> {
+    let tensors = read(path)?;
+    let x = tensors.get("x").cloned();
+    x.ok_or_else(|| missing(&path.display().to_string(), "x", &tensors))
 }
 
 /// The error for a tensor that a file lacks, which names those that it has.
@@ -53,15 +65,15 @@ pub fn missing(place: &str, name: &str, tensors: &StateDict) -> anyhow::Error {
     bad_use(format!("{place}: the tensor '{name}' is missing; the file has {names}"))
 }
 
-/// What was left out of a file, in words; empty where it was nothing.
-pub fn left_out(skipped: &[Skipped]) -> String {
-    let Some(first) = skipped.iter().find(|it| it.reason != "holds integers").or(skipped.first())
-    else {
-        return String::new();
+/// What was left out of a file, in words; nothing where all was read.
+pub fn left_out(skipped: &[Skipped]) -> Option<String> {
+    let other = skipped.iter().find(|it| it.reason != "holds integers");
+    let first = other.or(skipped.first())?;
+    let rest = match skipped.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
-    let more = skipped.len() - 1;
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("left out: {} ({}){rest}", first.name, first.reason)
+    Some(format!("left out: {} ({}){rest}", first.name, first.reason))
 }
 
 /// Writes tensors as safetensors.

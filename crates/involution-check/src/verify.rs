@@ -10,6 +10,7 @@ use involution::reference::{self, Array};
 use involution::shape::Shape;
 use involution::tensor::Tensor;
 use involution::tolerance::{Comparison, Expected, check_candidate, compare, expected};
+use serde::Serialize;
 
 /// What to verify.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Default for Settings {
 }
 
 /// How one kernel fared.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// The operator.
     pub op: &'static str,
@@ -46,7 +47,7 @@ pub struct Row {
 }
 
 /// A case that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The kernel that failed.
     pub kernel: String,

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde::Serialize;
+use involution_bench::adapter::Flags;
+use involution_bench::{Outcome, output, tensors};
+use serde_json::{Value, json};
 
-use crate::adapter::Flags;
-use crate::network::{self, Ready};
-use crate::{Outcome, output, tensors};
+use crate::network::{self, Weighted};
 
 const HELP: &str = "\
 The input file holds a tensor x [N, C, H, W], normalised as the network wants it. The output file \
@@ -40,63 +40,33 @@ pub struct Args {
     /// Take images of any size: pool a RedNet's kernels to the size that is needed
     #[arg(long)]
     any_size: bool,
-    /// Print what ran as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    network: &'a str,
-    adapter: &'a str,
-    outputs: Vec<OutputRow<'a>>,
-    output: &'a std::path::Path,
-}
-
-#[derive(Debug, Serialize)]
-struct OutputRow<'a> {
-    name: &'a str,
-    shape: &'a [usize],
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     output::check(&args.output)?;
-    let mut network = network::load(Some(&args.model), args.weights.as_deref())?;
+    let Weighted { name, mut model, weights } =
+        network::load(Some(&args.model), args.weights.as_deref())?;
     if args.any_size {
-        network.model = network.model.any_size();
+        model = model.any_size();
     }
-    let inputs = tensors::read(&args.input)?;
-    let Some(x) = inputs.get("x") else {
-        return Err(tensors::missing(&args.input.display().to_string(), "x", &inputs));
-    };
+    let x = tensors::read_x(&args.input)?;
     let wanted: Vec<&str> = match args.outputs.as_slice() {
-        [] => network.model.results(),
+        [] => model.results(),
         named => named.iter().map(String::as_str).collect(),
     };
     // Whatever is wrong with the call is said before a device is opened.
-    network.model.plan(x.shape())?.keep(&wanted)?;
-    let runner = flags.open()?;
-    let ready = Ready::new(&runner, network.model, network.weights)?;
-    ready.prepare(x.shape(), &wanted)?;
-    let results = ready.run(x, &wanted)?;
-    tensors::write(&args.output, results.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
-    let rows: Vec<OutputRow<'_>> = results
-        .iter()
-        .map(|(name, tensor)| OutputRow { name, shape: tensor.shape().dims() })
-        .collect();
-    let text = if json || args.json {
-        let adapter = runner.name();
-        output::json(&Report {
-            network: &network.name,
-            adapter,
-            outputs: rows,
-            output: &args.output,
-        })?
-    } else {
+    model.plan(x.shape())?.keep(&wanted)?;
+    let (runner, results) = network::through(flags, model, weights, &x, &wanted, &args.output)?;
+    let outputs = || results.iter().map(|(name, tensor)| (name, tensor.shape().dims()));
+    let rows: Vec<Value> =
+        outputs().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect();
+    let place = args.output.display().to_string();
+    let report =
+        json!({ "network": name, "adapter": runner.name(), "outputs": rows, "output": place });
+    output::report(&args.output, json, &report, || {
         let list: Vec<String> =
-            rows.iter().map(|row| format!("{} {:?}", row.name, row.shape)).collect();
-        format!("{}: {} by {} on {runner}\n", args.output.display(), list.join(", "), network.name)
-    };
-    output::report(&args.output, &text)?;
+            outputs().map(|(name, shape)| format!("{name} {shape:?}")).collect();
+        format!("{place}: {} by {name} on {runner}\n", list.join(", "))
+    })?;
     Ok(Outcome::Passed)
 }

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use involution::nn::{LAYERS, from_attributes};
 use involution::ops::Attributes;
-use involution::weights::strip_wrappers;
-use serde::Serialize;
+use involution_bench::adapter::Flags;
+use involution_bench::{Outcome, output, tensors};
+use serde_json::json;
 
-use crate::adapter::Flags;
-use crate::network::Ready;
-use crate::{Outcome, output, tensors};
+use crate::network;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = help())]
@@ -33,9 +32,6 @@ pub struct Args {
     /// dynamic convolution
     #[arg(long)]
     all: bool,
-    /// Print what ran as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// The layers with their attributes.
@@ -56,53 +52,34 @@ Examples:
       --input x.safetensors --output out.safetensors"
 }
 
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    layer: &'a str,
-    adapter: &'a str,
-    shape: &'a [usize],
-    parameters: u64,
-    macs: u64,
-    output: &'a std::path::Path,
-}
-
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     output::check(&args.output)?;
-    let weights = strip_wrappers(tensors::load(&args.weights)?.tensors)?;
-    let inputs = tensors::read(&args.input)?;
-    let Some(x) = inputs.get("x") else {
-        return Err(tensors::missing(&args.input.display().to_string(), "x", &inputs));
-    };
+    let (weights, _) = tensors::load_weights(&args.weights)?;
+    let x = tensors::read_x(&args.input)?;
     let layer = from_attributes(&args.name, &Attributes::parse(&args.attributes)?, &weights)?;
     // Whatever is wrong with the call is said before a device is opened.
     let plan = layer.plan(x.shape())?;
     plan.check_weights(&weights)?;
-    let (parameters, macs) = (plan.parameters(), plan.macs()?);
-    let names: Vec<String> = plan.outputs().iter().map(|(name, _)| name.clone()).collect();
-    let wanted: Vec<&str> = names
-        .iter()
-        .map(String::as_str)
-        .filter(|&name| args.all || name == layer.output())
-        .collect();
-    let main = layer.output();
-    let runner = flags.open()?;
-    let ready = Ready::new(&runner, layer, weights)?;
-    ready.prepare(x.shape(), &wanted)?;
-    let results = ready.run(x, &wanted)?;
-    tensors::write(&args.output, results.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
+    let (parameters, macs, main) = (plan.parameters(), plan.macs()?, layer.output());
+    let names = plan.outputs().iter().map(|(name, _)| name.as_str());
+    let wanted: Vec<&str> = names.filter(|&name| args.all || name == main).collect();
+    let (runner, results) = network::through(flags, layer, weights, &x, &wanted, &args.output)?;
     let out = results.iter().find(|(name, _)| name == main);
     let shape = out.map(|(_, tensor)| tensor.shape().dims()).unwrap_or_default();
-    let text = if json || args.json {
-        let (layer, adapter, output) = (args.name.as_str(), runner.name(), args.output.as_path());
-        output::json(&Report { layer, adapter, shape, parameters, macs, output })?
-    } else {
+    let place = args.output.display().to_string();
+    let report = json!({
+        "layer": args.name,
+        "adapter": runner.name(),
+        "shape": shape,
+        "parameters": parameters,
+        "macs": macs,
+        "output": place,
+    });
+    output::report(&args.output, json, &report, || {
+        let (name, macs) = (&args.name, macs as f64 / 1e6);
         format!(
-            "{}: out {shape:?} by {} on {runner}; {parameters} parameters, {:.3} M MACs\n",
-            args.output.display(),
-            args.name,
-            macs as f64 / 1e6
+            "{place}: out {shape:?} by {name} on {runner}; {parameters} parameters, {macs:.3} M MACs\n"
         )
-    };
-    output::report(&args.output, &text)?;
+    })?;
     Ok(Outcome::Passed)
 }

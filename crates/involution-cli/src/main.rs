@@ -1,5 +1,5 @@
-//! The `involution` command line: runs networks and operators, proves their kernels against the reference, times them,
-//! and says what is wrong with a machine that cannot.
+//! The `involution` command line: runs networks and operators, tests their kernels against the reference, times them,
+//! and tells what is wrong with a machine that cannot.
 //!
 //! Results go to stdout, everything else to stderr. Exit code 0 says that all went well, 1 that a check or
 //! a run failed, 2 that the command was used wrongly.
@@ -17,11 +17,9 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use involution_bench::{
-    Outcome, adapter, answer, bad_use, bench, drivers, environment, files, is_bad_use, listen,
-    messages, output, tensors,
-};
+use clap::{Args, Parser, Subcommand};
+use involution_bench::adapter::Flags;
+use involution_bench::{Outcome, bench, program};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,14 +41,14 @@ Environment:
 
 Exit codes: 0 all went well, 1 a check or a run failed, 2 wrong use.";
 
-/// Neural-network operators as WGSL compute kernels, each proved against a CPU reference.
+/// Neural-network operators as WGSL compute kernels, each tested against a CPU reference.
 ///
 /// Without a command: runs the quick benchmark on the default adapter and checks every row.
 #[derive(Debug, Parser)]
 #[command(name = "involution", version, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
-    adapter: adapter::Flags,
+    adapter: Flags,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -60,74 +58,61 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say what there is to run on, whether it works, and how to install a driver
-    Doctor(doctor::Args),
+    /// List the adapters, test each, and tell how to install a driver
+    Doctor(With<doctor::Args>),
     /// Check every kernel against the reference on random and fixed cases
-    Verify(verify::Args),
+    Verify(With<verify::Args>),
     /// Classify images
-    Run(run::Args),
-    /// Say what a file of weights holds and which network it belongs to
-    Inspect(inspect::Args),
+    Run(With<run::Args>),
+    /// Show what a file of weights holds and which network it belongs to
+    Inspect(With<inspect::Args>),
     /// Print the steps of a network, with their memory and cost
-    Plan(plan::Args),
+    Plan(With<plan::Args>),
     /// Run a network on tensors from a file
-    Forward(forward::Args),
+    Forward(With<forward::Args>),
     /// Run one layer on tensors from a file
-    Layer(layer::Args),
+    Layer(With<layer::Args>),
     /// Run one operator on tensors from a file
-    Op(op::Args),
+    Op(With<op::Args>),
     /// Time kernels on the shapes of RedNet-50, or layers and networks, and check what they computed
     Bench(Box<bench::Args>),
     /// Measure which kernels are the fastest here, and remember them
-    Tune(tune::Args),
+    Tune(With<tune::Args>),
 }
 
-impl Command {
-    fn name(&self) -> &'static str {
-        match self {
-            Command::Doctor(_) => "doctor",
-            Command::Verify(_) => "verify",
-            Command::Run(_) => "run",
-            Command::Inspect(_) => "inspect",
-            Command::Plan(_) => "plan",
-            Command::Forward(_) => "forward",
-            Command::Layer(_) => "layer",
-            Command::Op(_) => "op",
-            Command::Bench(_) => "bench",
-            Command::Tune(_) => "tune",
-        }
+// The flag --json may stand before a command or after it. (A doc comment would replace that of the command.)
+#[derive(Debug, Args)]
+struct With<A: Args> {
+    #[command(flatten)]
+    own: A,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl<A: Args> With<A> {
+    fn run(
+        &self,
+        flags: &Flags,
+        json: bool,
+        command: fn(&Flags, &A, bool) -> anyhow::Result<Outcome>,
+    ) -> anyhow::Result<Outcome> {
+        command(flags, &self.own, json || self.json)
     }
 }
 
 fn main() -> ExitCode {
-    environment::settle();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return answer(&error),
-    };
-    let name = cli.command.as_ref().map_or("bench", Command::name);
-    match listen().and_then(|()| run(cli)) {
-        Ok(Outcome::Passed) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::from(1),
-        Err(error) => {
-            output::say(format!("error: {}", messages::describe(&error, name)));
-            ExitCode::from(if is_bad_use(&error) { 2 } else { 1 })
-        }
-    }
-}
-
-fn run(cli: Cli) -> anyhow::Result<Outcome> {
-    match cli.command {
-        None => bench::at_a_glance(&cli.adapter, cli.json),
-        Some(Command::Doctor(args)) => doctor::run(&cli.adapter, &args, cli.json),
-        Some(Command::Verify(args)) => verify::run(&cli.adapter, &args, cli.json),
-        Some(Command::Run(args)) => run::run(&cli.adapter, &args, cli.json),
-        Some(Command::Inspect(args)) => inspect::run(&args, cli.json),
-        Some(Command::Plan(args)) => plan::run(&args, cli.json),
-        Some(Command::Forward(args)) => forward::run(&cli.adapter, &args, cli.json),
-        Some(Command::Layer(args)) => layer::run(&cli.adapter, &args, cli.json),
-        Some(Command::Op(args)) => op::run(&cli.adapter, &args, cli.json),
-        Some(Command::Bench(args)) => bench::run(&cli.adapter, &args, cli.json),
-        Some(Command::Tune(args)) => tune::run(&cli.adapter, &args, cli.json),
-    }
+    program::main(|Cli { adapter, json, command }| match command {
+        None => bench::at_a_glance(&adapter, json),
+        Some(Command::Doctor(args)) => args.run(&adapter, json, doctor::run),
+        Some(Command::Verify(args)) => args.run(&adapter, json, verify::run),
+        Some(Command::Run(args)) => args.run(&adapter, json, run::run),
+        Some(Command::Inspect(args)) => args.run(&adapter, json, inspect::run),
+        Some(Command::Plan(args)) => args.run(&adapter, json, plan::run),
+        Some(Command::Forward(args)) => args.run(&adapter, json, forward::run),
+        Some(Command::Layer(args)) => args.run(&adapter, json, layer::run),
+        Some(Command::Op(args)) => args.run(&adapter, json, op::run),
+        Some(Command::Bench(args)) => bench::run(&adapter, &args, json),
+        Some(Command::Tune(args)) => args.run(&adapter, json, tune::run),
+    })
 }

@@ -1,16 +1,15 @@
-//! What the commands on networks share: which network, its weights, and running it wherever there is.
+//! What the commands on networks and layers share: the network, its weights, and a run on a GPU or the reference.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use involution::gpu::{Network, Progress};
-use involution::models::{self, Model};
-use involution::weights;
+use involution::models::{self, MODELS, Model};
+use involution::weights::strip_wrappers;
 use involution::{Layer, Shape, StateDict, Tensor, reference};
-
-use crate::adapter::Runner;
-use crate::{bad_use, output, tensors};
+use involution_bench::adapter::{Flags, Runner};
+use involution_bench::{bad_use, output, tensors};
 
 /// Prefixes of names that are looked behind.
 const PREFIXES: usize = 8;
@@ -29,65 +28,69 @@ pub struct Weighted {
 /// belong to; without a file, the one that comes with the crate.
 pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
     let Some(file) = file else {
-        return match name {
-            None | Some(DEFAULT) => {
-                let model = models::by_name(DEFAULT, None)?;
-                let weights = models::digits_weights()?;
-                Ok(Weighted { name: DEFAULT.to_owned(), model, weights })
-            }
-            Some(name) => {
-                models::by_name(name, None)?;
-                Err(bad_use(format!(
-                    "--weights FILE is missing: only {DEFAULT} comes with its weights"
-                )))
-            }
-        };
+        let name = name.unwrap_or(DEFAULT).to_owned();
+        let model = models::by_name(&name, None)?;
+        if name != DEFAULT {
+            let only = format!("only {DEFAULT} comes with its weights");
+            return Err(bad_use(format!("--weights FILE is missing: {only}")));
+        }
+        return Ok(Weighted { name, model, weights: models::digits_weights()? });
     };
-    let loaded = tensors::load(file)?;
-    let left_out = match tensors::left_out(&loaded.skipped) {
-        nothing if nothing.is_empty() || nothing.contains("(holds integers)") => String::new(),
-        left_out => format!("; {left_out}"),
+    let (weights, skipped) = tensors::load_weights(file)?;
+    let left_out = tensors::left_out(&skipped).filter(|it| !it.contains("(holds integers)"));
+    let left_out = left_out.map_or_else(String::new, |it| format!("; {it}"));
+    let place = file.display();
+    let Some(name) = name else {
+        if let Some((name, model)) = models::recognise(&weights) {
+            return Ok(Weighted { name: name.to_owned(), model, weights });
+        }
+        let all = || weights.common_prefix().map(|it| format!("; all names begin with '{it}'"));
+        let hint = prefix(&weights, |inner| models::recognise(inner).is_some()).or_else(all);
+        return Err(bad_use(format!(
+            "{place} holds the weights of no network that is known ({}){}; --model NAME tells what they lack \
+             for one{left_out}",
+            MODELS.join(", "),
+            hint.unwrap_or_default(),
+        )));
     };
-    let weights =
-        weights::strip_wrappers(loaded.tensors).with_context(|| file.display().to_string())?;
-    let (name, model) = match name {
-        Some(name) => (name.to_owned(), models::by_name(name, Some(&weights))?),
-        None => match models::recognise(&weights) {
-            Some((name, model)) => (name.to_owned(), model),
-            None => {
-                let behind = behind(&weights, |inner| models::recognise(inner).is_some());
-                let all =
-                    || weights.common_prefix().map(|it| format!("; all names begin with '{it}'"));
-                return Err(bad_use(format!(
-                    "{} holds the weights of no network that is known ({}){}; --model NAME says what they \
-                     lack for one{left_out}",
-                    file.display(),
-                    models::MODELS.join(", "),
-                    behind.or_else(all).unwrap_or_default(),
-                )));
-            }
-        },
+    models::by_name(name, None)?;
+    let fitting = |weights: &StateDict| {
+        let model = models::by_name(name, Some(weights))?;
+        model.example_plan()?.check_weights(weights).map(|()| model)
     };
-    let plan = model.example_plan()?;
-    plan.check_weights(&weights).map_err(|error| {
-        let fits = |inner: &StateDict| {
-            let model = models::by_name(&name, Some(inner))?;
-            model.example_plan()?.check_weights(inner)
-        };
-        let behind = behind(&weights, |inner| fits(inner).is_ok()).unwrap_or_default();
-        bad_use(format!("{}: {error}{behind}{left_out}", file.display()))
+    let model = fitting(&weights).map_err(|error| {
+        let hint = prefix(&weights, |inner| fitting(inner).is_ok()).unwrap_or_default();
+        bad_use(format!("{place}: {error}{hint}{left_out}"))
     })?;
-    Ok(Weighted { name, model, weights })
+    Ok(Weighted { name: name.to_owned(), model, weights })
 }
 
 /// The prefix that tensors which fit have in front of their names, where others stand beside them.
-fn behind(weights: &StateDict, fits: impl Fn(&StateDict) -> bool) -> Option<String> {
+fn prefix(weights: &StateDict, fits: impl Fn(&StateDict) -> bool) -> Option<String> {
     let firsts = weights.names().filter_map(|name| name.split_inclusive('.').next());
     let firsts: BTreeSet<&str> = firsts.collect();
-    let prefix = firsts.into_iter().take(PREFIXES).find(|first| {
-        weights::strip_wrappers(weights.below(first)).is_ok_and(|inner| fits(&inner))
-    })?;
+    let prefix = firsts
+        .into_iter()
+        .take(PREFIXES)
+        .find(|first| strip_wrappers(weights.below(first)).is_ok_and(|inner| fits(&inner)))?;
     Some(format!("; those that fit have the prefix '{prefix}': save them alone"))
+}
+
+/// Runs a layer on what there is to run on, writes the results of these names to a file, and gives both.
+pub fn through(
+    flags: &Flags,
+    layer: Box<dyn Layer>,
+    weights: StateDict,
+    x: &Tensor,
+    outputs: &[&str],
+    file: &Path,
+) -> Result<(Runner, Vec<(String, Tensor)>)> {
+    let runner = flags.open()?;
+    let ready = Ready::new(&runner, layer, weights)?;
+    ready.prepare(x.shape(), outputs)?;
+    let results = ready.run(x, outputs)?;
+    tensors::write(file, results.iter().map(|(name, tensor)| (name.as_str(), tensor)))?;
+    Ok((runner, results))
 }
 
 /// A layer with its weights, ready to run.

@@ -1,17 +1,16 @@
 //! `involution op`: one operator on tensors from a file.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use involution::gpu::{Choice, GpuTensor};
 use involution::kernels::{self, DeviceProfile};
 use involution::ops::{Activation, Attributes, NAMES, Op, Operator};
 use involution::{Error, Gpu, Shape, StateDict, Tensor, reference};
-use serde::Serialize;
-
-use crate::adapter::{Flags, Runner};
-use crate::{Outcome, bad_use, output, tensors};
+use involution_bench::adapter::{Flags, Runner};
+use involution_bench::{Outcome, bad_use, output, tensors};
+use serde_json::json;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -33,9 +32,6 @@ pub struct Args {
     /// Kernel to use instead of the preferred one; a wrong name lists those there are
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Print what ran as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// The operators with their tensors and attributes, and how to call them.
@@ -44,34 +40,31 @@ fn help() -> String {
         "Operators, their tensors, and their attributes with their defaults:\n".to_owned();
     for name in NAMES {
         let required = Operator::required_tensor_names(name).unwrap_or_default();
-        let tensor = |tensor: &&str| match required.contains(tensor) {
-            true => (*tensor).to_owned(),
+        let tensors = Operator::tensor_names(name).unwrap_or_default().into_iter();
+        let tensors = tensors.map(|tensor| match required.contains(&tensor) {
+            true => tensor.to_owned(),
             false => format!("[{tensor}]"),
-        };
-        let tensors: Vec<String> =
-            Operator::tensor_names(name).unwrap_or_default().iter().map(tensor).collect();
-        let attribute = |attribute: &&str| match default(name, attribute) {
+        });
+        let attributes = Operator::attribute_names(name).unwrap_or_default().into_iter();
+        let attributes = attributes.map(|attribute| match default(name, attribute) {
             Some(default) => format!("{attribute}={default}"),
-            None => (*attribute).to_owned(),
-        };
-        let attributes: Vec<String> =
-            Operator::attribute_names(name).unwrap_or_default().iter().map(attribute).collect();
+            None => attribute.to_owned(),
+        });
+        let (tensors, attributes): (Vec<_>, Vec<_>) = (tensors.collect(), attributes.collect());
         help += &format!("  {name:<19} {}\n", output::list(&tensors, 22));
         if !attributes.is_empty() {
             help += &format!("{:22}{}\n", "", output::list(&attributes, 22));
         }
     }
     let activations: Vec<&str> = Activation::ALL.iter().skip(1).map(|(name, _)| *name).collect();
-    help += &format!("  {}: activations by their own name\n\n", activations.join(", "));
-    help += &format!(
-        "Tensors in brackets may be left out; scale goes with shift, and the weight of batch_norm with \
-         its bias. An attribute without a default must be given. Sizes are written 3 or 3x5 (height x \
-         width), padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full. activation is \
-         none, {}; channel_order is blocked or interleaved; ceil_mode and count_include_pad are true or \
-         false.\n",
-        activations.join(", ")
-    );
-    help + "
+    let activations = activations.join(", ");
+    help + &format!(
+        "  {activations}: activations by their own name\n
+Tensors in brackets may be left out; scale goes with shift, and the weight of batch_norm with its \
+bias. An attribute without a default must be given. Sizes are written 3 or 3x5 (height x width), \
+padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full. activation is none, \
+{activations}; channel_order is blocked or interleaved; ceil_mode and count_include_pad are true or false.
+
 Examples:
   involution op relu --input in.safetensors --output out.safetensors
   involution op involution --attr kernel_size=7 --attr padding=3 \\
@@ -81,6 +74,7 @@ Examples:
   involution op conv2d --kernel '?' \\
       --input in.safetensors --output out.safetensors
       fails, and lists the kernels there are for these shapes"
+    )
 }
 
 /// What an attribute is where it is not given; nothing where it has to be.
@@ -100,27 +94,15 @@ fn default(operator: &str, attribute: &str) -> Option<&'static str> {
     })
 }
 
-#[derive(Debug, Serialize)]
-struct Output<'a> {
-    op: &'a str,
-    adapter: &'a str,
-    kernel: &'a str,
-    attributes: BTreeMap<&'static str, String>,
-    shape: &'a [usize],
-    output: &'a Path,
-}
-
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let Some(name) = args.name.as_deref() else {
         return Err(bad_use(format!("which operator? There are: {}", NAMES.join(", "))));
     };
     let tensors = Operator::tensor_names(name)?;
-    let word = if tensors.len() == 1 { "tensor" } else { "tensors" };
     let Some(input) = args.input.as_deref() else {
-        return Err(bad_use(format!(
-            "--input FILE is missing; {name} takes the {word} {}",
-            tensors.join(", ")
-        )));
+        let takes = output::count(tensors.len(), "tensor");
+        let names = tensors.join(", ");
+        return Err(bad_use(format!("--input FILE is missing; {name} takes {takes}: {names}")));
     };
     let Some(path) = args.output.as_deref() else {
         return Err(bad_use("--output FILE is missing: where the result goes, as tensor 'out'"));
@@ -133,39 +115,34 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let candidates = kernels::candidates(&op, &shapes, &DeviceProfile::software())
         .map_err(Error::at(op.name()))?;
     let runner = flags.open()?;
-    let (result, kernel) = match &runner {
-        Runner::Gpu(gpu) => on_gpu(gpu, &op, &inputs, args.kernel.clone())?,
-        Runner::Reference => {
-            if let Some(kernel) = args.kernel.clone().filter(|kernel| kernel != "reference") {
-                let known: Vec<&str> = candidates.iter().map(|known| known.name.as_str()).collect();
-                if !known.contains(&kernel.as_str()) {
+    let (result, kernel) = match (&runner, args.kernel.clone()) {
+        (Runner::Gpu(gpu), kernel) => on_gpu(gpu, &op, &inputs, kernel)?,
+        (Runner::Reference, Some(kernel)) if kernel != "reference" => {
+            let known: Vec<&str> = candidates.iter().map(|known| known.name.as_str()).collect();
+            return Err(match known.contains(&kernel.as_str()) {
+                true => bad_use(format!("--kernel {kernel} needs a GPU")),
+                false => {
                     let known = known.join(", ");
-                    return Err(Error::UnknownKernel { op: op.name(), kernel, known }.into());
+                    Error::UnknownKernel { op: op.name(), kernel, known }.into()
                 }
-                return Err(bad_use(format!("--kernel {kernel} needs a GPU")));
-            }
-            (reference::run(&op, &inputs)?, "reference".to_owned())
+            });
         }
+        (Runner::Reference, _) => (reference::run(&op, &inputs)?, "reference".to_owned()),
     };
     tensors::write(path, [("out", &result)])?;
-    let shape = result.shape();
-    let text = if json || args.json {
-        output::json(&Output {
-            op: op.name(),
-            adapter: runner.name(),
-            kernel: &kernel,
-            attributes: op.to_attributes().into_iter().collect(),
-            shape: shape.dims(),
-            output: path,
-        })?
-    } else {
-        let by = match &runner {
-            Runner::Gpu(_) => format!("kernel {kernel} on {runner}"),
-            Runner::Reference => format!("the {runner}"),
-        };
-        format!("{}: out {shape} by {by}\n", path.display())
-    };
-    output::report(path, &text)?;
+    let (place, shape) = (path.display().to_string(), result.shape());
+    let report = json!({
+        "op": op.name(),
+        "adapter": runner.name(),
+        "kernel": kernel,
+        "attributes": op.to_attributes().into_iter().collect::<BTreeMap<_, _>>(),
+        "shape": shape.dims(),
+        "output": place,
+    });
+    output::report(path, json, &report, || match &runner {
+        Runner::Gpu(_) => format!("{place}: out {shape} by kernel {kernel} on {runner}\n"),
+        Runner::Reference => format!("{place}: out {shape} by the {runner}\n"),
+    })?;
     Ok(Outcome::Passed)
 }
 
@@ -178,8 +155,7 @@ fn build<'a>(
     let attributes = Attributes::parse(attributes)?;
     let shapes: Vec<(&str, &Shape)> =
         tensors.iter().map(|(name, tensor)| (name, tensor.shape())).collect();
-    let context = || name.to_owned();
-    let op = Operator::from_attributes(name, &attributes, &shapes).with_context(context)?;
+    let op = Operator::from_attributes(name, &attributes, &shapes).context(name.to_owned())?;
     let missing = |tensor: &str| tensors::missing(name, tensor, tensors);
     let inputs =
         op.inputs().into_iter().map(|input| tensors.get(input).ok_or_else(|| missing(input)));

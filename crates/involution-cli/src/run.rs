@@ -4,15 +4,16 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use involution::image::{self, Pixels};
 use involution::models::{Channels, Preprocessing};
 use involution::{Error, Tensor};
+use involution_bench::adapter::Flags;
+use involution_bench::{Outcome, bad_use, files, output};
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::adapter::Flags;
-use crate::network::{self, Ready};
-use crate::{Outcome, bad_use, files, output};
+use crate::network::{self, Ready, Weighted};
 
 const HELP: &str = "\
 Without --model and --weights, the small network for handwritten digits runs that comes with the \
@@ -53,32 +54,11 @@ pub struct Args {
     /// Exchange light and dark
     #[arg(long)]
     invert: bool,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Report {
-    network: String,
-    adapter: String,
-    /// Until the network was ready for its first image: weights uploaded, kernels compiled.
-    ready_ms: f64,
-    /// What the plan said that a batch takes on the device, and the most that was lent there.
-    memory: Option<Memory>,
-    images: Vec<Row>,
-}
-
-/// Bytes on the device.
-#[derive(Debug, Serialize)]
-struct Memory {
-    plan_peak: u64,
-    pool_peak: u64,
-}
-
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Row {
-    image: PathBuf,
+    image: String,
     /// The image's share of the time that its batch took, from host tensor to logits.
     ms: Option<f64>,
     predictions: Vec<Prediction>,
@@ -98,57 +78,58 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     if args.batch == 0 || args.top == 0 {
         return Err(bad_use("--batch and --top must be at least 1"));
     }
-    let network = network::load(args.model.as_deref(), args.weights.as_deref())?;
-    let Some(classes) = network.model.classes() else {
+    let Weighted { name, model, weights } =
+        network::load(args.model.as_deref(), args.weights.as_deref())?;
+    let Some(classes) = model.classes() else {
         let file = args.weights.as_deref().unwrap_or(Path::new("the file")).display();
         return Err(bad_use(format!("{file} has no head: there is nothing to classify with")));
     };
-    let labels = labels(args.labels.as_deref(), network.model.labels(), classes)?;
-    let recipe = network.model.preprocessing();
-    let knows_digits = network.name == network::DEFAULT;
+    let labels = labels(args.labels.as_deref(), model.labels(), classes)?;
+    let recipe = model.preprocessing();
     // Whatever is wrong with the call is said before a device is opened.
-    let plan = network.model.example_plan()?;
-    plan.check_weights(&network.weights)?;
+    model.example_plan()?.check_weights(&weights)?;
     let runner = flags.open()?;
     let started = Instant::now();
-    let ready = Ready::new(&runner, network.model, network.weights)?;
+    let ready = Ready::new(&runner, model, weights)?;
+    let batch = recipe.input(args.batch.min(args.images.len()));
     if recipe.size().is_some() {
-        ready.prepare(&recipe.input(args.batch.min(args.images.len())), &["logits"])?;
+        ready.prepare(&batch, &["logits"])?;
     }
     let ready_ms = milliseconds(started.elapsed());
 
     let bar = output::progress("images");
     bar.set_length(args.images.len() as u64);
     let mut rows = Vec::new();
+    let knows_digits = name == network::DEFAULT;
     for paths in args.images.chunks(args.batch) {
         rows.extend(classify(&ready, paths, &recipe, &labels, knows_digits, args));
         bar.inc(paths.len() as u64);
     }
     bar.finish_and_clear();
-    let memory = memory(&ready, &recipe, args.batch.min(args.images.len()))?;
-    let failed = rows.iter().any(|row| row.error.is_some());
-    let report = Report {
-        network: network.name,
-        adapter: runner.name().to_owned(),
-        ready_ms,
-        memory,
-        images: rows,
+    // What the plan says that a batch takes on the device, and the most that was lent there.
+    let memory = match &ready {
+        Ready::Gpu(network) if recipe.size().is_some() => {
+            let plan_peak = network.plan(&batch, &["logits"])?.1.memory.peak();
+            json!({ "plan_peak": plan_peak, "pool_peak": network.gpu().pool_stats().peak })
+        }
+        _ => Value::Null,
     };
-    let json = json || args.json;
-    let doubtful = report.images.iter().find_map(|row| Some((&row.image, row.warning.as_ref()?)));
+    let doubtful = rows.iter().find_map(|row| Some((&row.image, row.warning.as_ref()?)));
     if let (true, Some((image, warning))) = (json, doubtful) {
-        output::say(format!("warning: {}: {warning}", image.display()));
+        output::say(format!("warning: {image}: {warning}"));
     }
-    output::print(&if json { output::json(&report)? } else { text(&report) })?;
-    Ok(Outcome::of(!failed))
-}
-
-/// The plan's memory beside the pool's; nothing where there is no device.
-fn memory(ready: &Ready, recipe: &Preprocessing, batch: usize) -> Result<Option<Memory>> {
-    let (Ready::Gpu(network), Some(_)) = (ready, recipe.size()) else { return Ok(None) };
-    let (_, schedule) = network.plan(&recipe.input(batch), &["logits"])?;
-    let pool_peak = network.gpu().pool_stats().peak;
-    Ok(Some(Memory { plan_peak: schedule.memory.peak(), pool_peak }))
+    let report = json!({
+        "network": name,
+        "adapter": runner.name(),
+        "ready_ms": ready_ms,
+        "memory": memory,
+        "images": rows,
+    });
+    output::result(json, &report, || {
+        let head = format!("{name} on {}, ready in {ready_ms:.0} ms\n", runner.name());
+        rows.iter().fold(head, |text, row| text + &row.text())
+    })?;
+    Ok(Outcome::of(rows.iter().all(|row| row.error.is_none())))
 }
 
 /// The rows of one batch. One image that cannot be read does not hold up the others.
@@ -167,41 +148,32 @@ fn classify(
         let pixels = if args.invert { pixels.inverted() } else { pixels };
         Ok((image::prepare(&pixels, recipe)?, warning))
     };
-    let prepared: Vec<_> = paths.iter().map(prepare).collect();
-    let whole: Vec<Tensor> =
-        prepared.iter().flatten().map(|(image, _): &(Tensor, _)| image.clone()).collect();
+    let prepared: Vec<Result<(Tensor, Option<String>)>> = paths.iter().map(prepare).collect();
+    let whole: Vec<Tensor> = prepared.iter().flatten().map(|(image, _)| image.clone()).collect();
     let started = Instant::now();
     let logits = if whole.is_empty() { Ok(Vec::new()) } else { logits(ready, &whole) };
     let ms = milliseconds(started.elapsed()) / whole.len().max(1) as f64;
     let mut logits = logits.map(Vec::into_iter);
-    let row = |(path, image): (&PathBuf, involution::Result<(Tensor, Option<String>)>)| {
-        let (outcome, warning) = match (image, &mut logits) {
-            (Err(error), _) => (Err(error.to_string()), None),
-            (Ok(_), Err(error)) => (Err(format!("{error:#}")), None),
-            (Ok((_, warning)), Ok(logits)) => {
-                (logits.next().ok_or_else(|| "no logits".to_owned()), warning)
-            }
+    let mut answer = |prepared: Result<(Tensor, _)>| {
+        let (_, warning) = prepared?;
+        let logits = match &mut logits {
+            Ok(logits) => logits.next().context("no logits")?,
+            Err(error) => bail!("{error:#}"),
         };
-        let image = path.clone();
         // No answer is better than one made of what overflowed.
-        let finite = |logits: &Vec<f32>| logits.iter().all(|value| value.is_finite());
-        let outcome = outcome.and_then(|logits| match finite(&logits) {
-            true => Ok(logits),
-            false => {
-                Err("its logits are not finite: the weights overflow single precision, or are \
-                          not those of a trained network"
-                    .to_owned())
-            }
-        });
-        match outcome {
-            Ok(logits) => {
-                let predictions = top(&logits, labels, args.top);
+        ensure!(
+            logits.iter().all(|value| value.is_finite()),
+            "its logits are not finite: the weights overflow single precision, or are not those of a trained network"
+        );
+        Ok((top(&logits, labels, args.top), warning))
+    };
+    let row = |(path, prepared): (&PathBuf, _)| {
+        let image = path.display().to_string();
+        match answer(prepared) {
+            Ok((predictions, warning)) => {
                 Row { image, ms: Some(ms), predictions, warning, error: None }
             }
-            Err(error) => {
-                let predictions = Vec::new();
-                Row { image, ms: None, predictions, warning: None, error: Some(error) }
-            }
+            Err(error) => Row { image, error: Some(format!("{error:#}")), ..Row::default() },
         }
     };
     paths.iter().zip(prepared).map(row).collect()
@@ -305,26 +277,21 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-fn text(report: &Report) -> String {
-    let mut text =
-        format!("{} on {}, ready in {:.0} ms\n", report.network, report.adapter, report.ready_ms);
-    for row in &report.images {
-        text += &format!("\n{}", row.image.display());
-        match (&row.error, row.ms) {
-            (Some(error), _) => text += &format!("\n  error: {error}\n"),
-            (None, ms) => {
-                text += &format!("  {:.1} ms\n", ms.unwrap_or(0.0));
-                if let Some(warning) = &row.warning {
-                    text += &format!("  warning: {warning}\n");
-                }
-                for Prediction { label, probability, .. } in &row.predictions {
-                    let bar = "#".repeat((probability * 30.0).round() as usize);
-                    text +=
-                        format!("  {:5.1} %  {label:<28} {bar}", 100.0 * probability).trim_end();
-                    text += "\n";
-                }
-            }
+impl Row {
+    fn text(&self) -> String {
+        let Row { image, ms, predictions, warning, error } = self;
+        if let Some(error) = error {
+            return format!("\n{image}\n  error: {error}\n");
         }
+        let mut text = format!("\n{image}  {:.1} ms\n", ms.unwrap_or_default());
+        if let Some(warning) = warning {
+            text += &format!("  warning: {warning}\n");
+        }
+        for Prediction { label, probability, .. } in predictions {
+            let bar = "#".repeat((probability * 30.0).round() as usize);
+            text += format!("  {:5.1} %  {label:<28} {bar}", 100.0 * probability).trim_end();
+            text += "\n";
+        }
+        text
     }
-    text
 }

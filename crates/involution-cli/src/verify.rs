@@ -1,16 +1,14 @@
 //! `involution verify`: every kernel against the reference.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use involution::ops::NAMES;
+use involution_bench::adapter::{Flags, Runner};
+use involution_bench::{Outcome, output};
 use involution_check::verify::{Report, Settings, verify};
-use serde::Serialize;
-
-use crate::adapter::{Flags, Runner};
-use crate::{Outcome, output};
+use serde_json::json;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,43 +36,10 @@ pub struct Args {
     /// Random cases of each operator, beside the fixed ones
     #[arg(long, value_name = "N", default_value_t = Settings::default().cases)]
     cases: usize,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Output<'a> {
-    adapter: &'a str,
-    backend: Option<&'a str>,
-    driver: Option<String>,
-    seed: u64,
-    cases: usize,
-    failures: usize,
-    ops: Vec<Row<'a>>,
-    failed: Vec<Failed<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    op: &'a str,
-    kernel: &'a str,
-    cases: usize,
-    failures: usize,
-    worst_error: f64,
-    worst_over_bound: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct Failed<'a> {
-    kernel: &'a str,
-    case: &'a str,
-    reason: &'a str,
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let runner = flags.open()?;
-    let json = json || args.json;
     if !json {
         output::print(&format!("{runner}\n\n"))?;
     }
@@ -87,38 +52,18 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     });
     bar.finish_and_clear();
     let report = report?;
-    output::print(&if json {
-        as_json(&runner, args, &report)?
-    } else {
-        text(&runner, args, &report)
-    })?;
+    let document = json!({
+        "adapter": runner.name(),
+        "backend": runner.backend(),
+        "driver": runner.driver(),
+        "seed": args.seed,
+        "cases": report.cases,
+        "failures": report.failures.len(),
+        "ops": report.rows,
+        "failed": report.failures,
+    });
+    output::result(json, &document, || text(&runner, args, &report))?;
     Ok(Outcome::of(report.failures.is_empty()))
-}
-
-fn as_json(runner: &Runner, args: &Args, report: &Report) -> Result<String> {
-    let rows = report.rows.iter().map(|row| Row {
-        op: row.op,
-        kernel: &row.kernel,
-        cases: row.cases,
-        failures: row.failures,
-        worst_error: row.worst_error,
-        worst_over_bound: row.worst_over_bound,
-    });
-    let failed = report.failures.iter().map(|failure| Failed {
-        kernel: &failure.kernel,
-        case: &failure.case,
-        reason: &failure.reason,
-    });
-    output::json(&Output {
-        adapter: runner.name(),
-        backend: runner.backend(),
-        driver: runner.driver(),
-        seed: args.seed,
-        cases: report.cases,
-        failures: report.failures.len(),
-        ops: rows.collect(),
-        failed: failed.collect(),
-    })
 }
 
 fn text(runner: &Runner, args: &Args, report: &Report) -> String {
@@ -136,11 +81,10 @@ fn text(runner: &Runner, args: &Args, report: &Report) -> String {
     }
     let mut text = output::render(&table);
     for failure in report.failures.iter().take(PRINTED) {
-        let _ =
-            write!(text, "\nFAILED {}: {}\n  {}\n", failure.kernel, failure.reason, failure.case);
+        text += &format!("\nFAILED {}: {}\n  {}\n", failure.kernel, failure.reason, failure.case);
     }
     if report.failures.len() > PRINTED {
-        let _ = writeln!(text, "\n... and {} more", report.failures.len() - PRINTED);
+        text += &format!("\n... and {} more\n", report.failures.len() - PRINTED);
     }
     let failures = match report.failures.len() {
         0 => "no failures".to_owned(),
@@ -150,21 +94,20 @@ fn text(runner: &Runner, args: &Args, report: &Report) -> String {
     let operators: BTreeSet<&str> = report.rows.iter().map(|row| row.op).collect();
     let operators = output::count(operators.len(), "operator");
     let (cases, seed) = (report.cases, args.seed);
-    let _ = match runner {
+    text += &match runner {
         Runner::Gpu(_) => {
             let cases = output::count(cases, "case");
-            writeln!(text, "\n{cases} of {operators}, seed {seed}: {failures}")
+            format!("\n{cases} of {operators}, seed {seed}: {failures}\n")
         }
-        Runner::Reference => writeln!(
-            text,
-            "\n{} known by hand, of {operators}: {failures}. Kernels need a GPU.",
-            output::count(cases, "answer")
-        ),
+        Runner::Reference => {
+            let answers = output::count(cases, "answer");
+            format!("\n{answers} known by hand, of {operators}: {failures}. Kernels need a GPU.\n")
+        }
     };
     if !report.failures.is_empty() {
         let operators: String = args.operators.iter().map(|name| format!(" {name}")).collect();
         let cases = args.cases;
-        let _ = writeln!(text, "Again: involution verify{operators} --seed {seed} --cases {cases}");
+        text += &format!("Again: involution verify{operators} --seed {seed} --cases {cases}\n");
     }
     text
 }
@@ -192,7 +135,7 @@ mod tests {
         };
         let failures = (0..25).map(failure).collect();
         let report = Report { cases: 30, rows: vec![row], failures };
-        let args = Args { operators: vec!["fold".into()], seed: 3, cases: 27, json: false };
+        let args = Args { operators: vec!["fold".into()], seed: 3, cases: 27 };
         let text = text(&Runner::Reference, &args, &report);
         assert_eq!(text.matches("FAILED fold: off").count(), PRINTED);
         for part in ["... and 5 more", "25 FAILURES", "involution verify fold --seed 3 --cases 27"]

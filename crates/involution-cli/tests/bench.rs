@@ -57,15 +57,14 @@ fn peers_are_rows_of_known_names_that_were_checked() {
     let Some(ran) = on_device(&[&arguments[..], &["--json", "-"]].concat()) else { return };
     let json = ran.json();
     assert_eq!(json["suite"], "peers");
-    let names: Vec<&str> =
-        rows(&json).iter().map(|row| row["workload"].as_str().unwrap()).collect();
+    let names: Vec<&str> = rows(&json).iter().map(|row| row["case"].as_str().unwrap()).collect();
     let expected = ["W2/inv_layer_c512_7_b1", "W2/inv_layer_c512_7_b8", "W6/bnrelu_256_56_b1"];
     assert_eq!(names, expected);
     for row in rows(&json) {
         assert_eq!((&row["checked"], &row["note"]), (&Value::Bool(true), &Value::Null), "{row}");
         assert_eq!(
             (&row["samples"], &row["group"]),
-            (&3.into(), &row["workload"].as_str().unwrap()[..2].into())
+            (&3.into(), &row["case"].as_str().unwrap()[..2].into())
         );
         times_are_in_order(&row["wall_ms"]);
         times_are_in_order(&row["resident_ms"]);
@@ -84,6 +83,7 @@ fn peers_are_rows_of_known_names_that_were_checked() {
             if row["gpu_ms"].is_null() { 0 } else { row["dispatches"].as_u64().unwrap() }
         );
         assert!((0.0..=1.0).contains(&row["worst_over_bound"].as_f64().unwrap()), "{row}");
+        assert!(row["kernel"].is_string() && row["op"].is_string(), "{row}");
         assert!(!row["kernels"].as_array().unwrap().is_empty() && row["dispatches"] != 0);
         assert_eq!(row["shapes"]["x"][0], row["batch"]);
     }
@@ -102,7 +102,7 @@ fn peers_are_a_table_for_people_beside_a_file_for_programs() {
     let arguments = ["--suite", "peers", "--quick", "--filter", row, "--json", path];
     let Some(ran) = on_device(&arguments) else { return };
     assert!(
-        ran.stdout.contains(row) && ran.stdout.contains("The one row agrees"),
+        ran.stdout.contains(row) && ran.stdout.contains("The one row is right"),
         "{}",
         ran.stdout
     );
@@ -145,7 +145,7 @@ fn layers_and_networks_are_timed_fused_and_as_they_are_defined() {
         let json = ran.json();
         assert_eq!(json["suite"], suite);
         let seen: Vec<_> =
-            rows(&json).iter().map(|row| (row["workload"].clone(), row["fused"].clone())).collect();
+            rows(&json).iter().map(|row| (row["case"].clone(), row["fused"].clone())).collect();
         let expected = [(format!("{name}_b2"), true), (format!("{name}_b2_unfused"), false)];
         assert_eq!(seen, expected.map(|(name, fused)| (name.into(), fused.into())));
         let dispatches = |row: usize| rows(&json)[row]["dispatches"].as_u64().unwrap();
@@ -184,8 +184,7 @@ fn an_operator_is_swept_like_a_network() {
     let arguments = ["sweep", "involution", "--var", "size=7..14", "--repeat", "1", "--json"];
     let Some(ran) = on_device(&arguments) else { return };
     let json = ran.json();
-    let names: Vec<&str> =
-        rows(&json).iter().map(|row| row["workload"].as_str().unwrap()).collect();
+    let names: Vec<&str> = rows(&json).iter().map(|row| row["case"].as_str().unwrap()).collect();
     assert_eq!(names, ["involution/56_b1", "involution/7_b1", "involution/14_b1"]);
     for row in rows(&json) {
         assert_eq!(row["checked"], true, "{row}");
@@ -226,7 +225,7 @@ fn a_sweep_leaves_out_what_there_is_no_room_for() {
     let Some(ran) = on_device(&arguments) else { return };
     let text = &ran.stdout;
     assert!(text.contains("left out rednet_digits/8_b1000000000: "), "{text}");
-    assert!(text.contains("The one row that was run is right."), "{text}");
+    assert!(text.contains("The one row is right."), "{text}");
 }
 
 #[test]

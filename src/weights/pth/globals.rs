@@ -3,7 +3,7 @@
 //! They are those that PyTorch's own reader takes with `weights_only=True`, and some plain values that
 //! checkpoints have beside their tensors.
 
-use super::super::element::{Element, Element::Other, LeftOut};
+use crate::weights::element::{Element, Element::Other, left_out};
 
 /// A name that a pickle may refer to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,7 +12,7 @@ pub(super) enum Global {
     OrderedDict,
     /// `torch._utils._rebuild_tensor`: a storage, an offset, sizes and strides.
     RebuildTensor,
-    /// `torch._utils._rebuild_tensor_v2`: the same, and two to three values about gradients.
+    /// `torch._utils._rebuild_tensor_v2`: these four, and two to three values about gradients.
     RebuildTensorV2,
     /// `torch._utils._rebuild_tensor_v3`: the type of the values as well, of a storage that is bytes.
     RebuildTensorV3,
@@ -24,7 +24,7 @@ pub(super) enum Global {
     /// A class of tensors; where the tensor looks is said by its state.
     Tensor,
     /// Tensors that are not dense, and why they are left out.
-    LeftOut(LeftOut),
+    LeftOut(&'static str),
     /// `torch.Size`: a tuple of sizes.
     Size,
     /// The type of a storage.
@@ -51,22 +51,22 @@ pub(super) fn find(module: &str, name: &str) -> Option<Global> {
         )
         | ("torch.nn.parameter", "Parameter") => Global::Parameter,
         ("torch._utils", "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor") => {
-            Global::LeftOut(LeftOut::Sparse)
+            Global::LeftOut(left_out::SPARSE)
         }
         ("torch._utils", "_rebuild_nested_tensor")
         | ("torch.nested._internal.nested_tensor", "_rebuild_njt") => {
-            Global::LeftOut(LeftOut::Nested)
+            Global::LeftOut(left_out::NESTED)
         }
-        ("torch._utils", "_rebuild_qtensor") => Global::LeftOut(LeftOut::Quantised),
-        ("torch._utils", "_rebuild_meta_tensor_no_storage") => Global::LeftOut(LeftOut::Meta),
-        ("torch._utils", "_rebuild_wrapper_subclass") => Global::LeftOut(LeftOut::Class),
+        ("torch._utils", "_rebuild_qtensor") => Global::LeftOut(left_out::QUANTISED),
+        ("torch._utils", "_rebuild_meta_tensor_no_storage") => Global::LeftOut(left_out::META),
+        ("torch._utils", "_rebuild_wrapper_subclass") => Global::LeftOut(left_out::CLASS),
         ("torch._utils", "_rebuild_device_tensor_from_numpy" | "_rebuild_xla_tensor") => {
-            Global::LeftOut(LeftOut::Numpy)
+            Global::LeftOut(left_out::NUMPY)
         }
         ("torch", "Size") => Global::Size,
         ("torch", "Tensor") => Global::Tensor,
         ("torch" | "torch.storage", "UntypedStorage" | "TypedStorage") => {
-            Global::Storage(Other(1, LeftOut::Integers))
+            Global::Storage(Other(1, left_out::INTEGERS))
         }
         ("torch" | "torch.cuda", kind) if kind.ends_with("Storage") => {
             Global::Storage(element(kind.strip_suffix("Storage")?)?)
@@ -77,7 +77,7 @@ pub(super) fn find(module: &str, name: &str) -> Option<Global> {
         }
         ("torch.sparse" | "torch.cuda.sparse", kind) => {
             element(kind.strip_suffix("Tensor")?)?;
-            Global::LeftOut(LeftOut::Sparse)
+            Global::LeftOut(left_out::SPARSE)
         }
         // Devices, layouts and kinds of quantisation, as values.
         ("torch", "device")
@@ -146,26 +146,26 @@ fn type_of(name: &str) -> Option<Element> {
         "float32" => Element::F32,
         "float16" => Element::F16,
         "bfloat16" => Element::BF16,
-        "int64" | "uint64" => Other(8, LeftOut::Integers),
-        "int32" | "uint32" => Other(4, LeftOut::Integers),
-        "int16" | "uint16" => Other(2, LeftOut::Integers),
+        "int64" | "uint64" => Other(8, left_out::INTEGERS),
+        "int32" | "uint32" => Other(4, left_out::INTEGERS),
+        "int16" | "uint16" => Other(2, left_out::INTEGERS),
         "int8" | "int7" | "int6" | "int5" | "int4" | "int3" | "int2" | "int1" => {
-            Other(1, LeftOut::Integers)
+            Other(1, left_out::INTEGERS)
         }
         "uint8" | "uint7" | "uint6" | "uint5" | "uint4" | "uint3" | "uint2" | "uint1" => {
-            Other(1, LeftOut::Integers)
+            Other(1, left_out::INTEGERS)
         }
-        "bool" => Other(1, LeftOut::Bools),
-        "complex128" => Other(16, LeftOut::Complex),
-        "complex64" => Other(8, LeftOut::Complex),
-        "complex32" | "bcomplex32" => Other(4, LeftOut::Complex),
-        "qint32" => Other(4, LeftOut::Quantised),
-        "qint8" | "quint8" | "quint4x2" | "quint2x4" => Other(1, LeftOut::Quantised),
+        "bool" => Other(1, left_out::BOOLS),
+        "complex128" => Other(16, left_out::COMPLEX),
+        "complex64" => Other(8, left_out::COMPLEX),
+        "complex32" | "bcomplex32" => Other(4, left_out::COMPLEX),
+        "qint32" => Other(4, left_out::QUANTISED),
+        "qint8" | "quint8" | "quint4x2" | "quint2x4" => Other(1, left_out::QUANTISED),
         "float8_e4m3fn" | "float8_e5m2" | "float8_e4m3fnuz" | "float8_e5m2fnuz"
-        | "float8_e8m0fnu" => Other(1, LeftOut::Float8),
-        "float4_e2m1fn_x2" => Other(1, LeftOut::Float4),
-        "bits16" => Other(2, LeftOut::Bits),
-        "bits8" | "bits4x2" | "bits2x4" | "bits1x8" => Other(1, LeftOut::Bits),
+        | "float8_e8m0fnu" => Other(1, left_out::FLOAT8),
+        "float4_e2m1fn_x2" => Other(1, left_out::FLOAT4),
+        "bits16" => Other(2, left_out::BITS),
+        "bits8" | "bits4x2" | "bits2x4" | "bits1x8" => Other(1, left_out::BITS),
         _ => return None,
     })
 }

@@ -5,13 +5,11 @@
 //! together as data. Strings are slices of the file, containers lie on a heap that the limits bound, and
 //! no step depends on the size of what lies there, so the time is that of reading the opcodes.
 
-use super::super::limits::{Limits, clip};
-use super::calls::{self, Failure};
-use super::globals;
 use super::reader::Reader;
 use super::value::{Heap, Object, Value};
-use super::{Result, check};
+use super::{calls, globals};
 use crate::error::{WeightsError, WeightsLimit};
+use crate::weights::limits::{Limits, Result, check, clip};
 
 /// Runs the pickle that starts at this byte; what it leaves, and where it ends.
 pub(super) fn run<'a>(
@@ -61,36 +59,27 @@ impl<'a> Machine<'a, '_> {
         match opcode {
             // What says something about the pickle alone.
             0x80 => {
-                if self.input.u8()? > 5 {
+                if self.number(opcode)? > 5 {
                     return Err(self.unsound("the protocol is newer than 5"));
                 }
             }
             0x95 => {
-                self.input.u64()?;
+                self.number(opcode)?;
             }
             // Plain values.
             b'N' => self.push(Value::None)?,
-            0x88 => self.push(Value::Bool(true))?,
-            0x89 => self.push(Value::Bool(false))?,
+            0x88 | 0x89 => self.push(Value::Bool(opcode == 0x88))?,
             b'J' => {
                 let value = self.input.i32()?;
                 self.push(Value::Int(value.into()))?;
             }
-            b'K' => {
-                let value = self.input.u8()?;
-                self.push(Value::Int(value.into()))?;
-            }
-            b'M' => {
-                let value = self.input.u16()?;
-                self.push(Value::Int(value.into()))?;
+            b'K' | b'M' => {
+                let value = self.number(opcode)?;
+                self.push(Value::Int(value as i64))?;
             }
             b'I' | b'L' => self.decimal(opcode)?,
-            0x8a => {
-                let length = self.input.u8()?;
-                self.long(length.into())?;
-            }
-            0x8b => {
-                let length = self.length_i32()?;
+            0x8a | 0x8b => {
+                let length = self.number(opcode)?;
                 self.long(length)?;
             }
             b'G' => {
@@ -103,33 +92,13 @@ impl<'a> Machine<'a, '_> {
                 self.push(Value::Float(value))?;
             }
             // Texts and bytes.
-            0x8c => {
-                let length = self.input.u8()?;
-                self.text(length.into())?;
-            }
-            b'X' => {
-                let length = self.input.u32()?;
-                self.text(length.into())?;
-            }
-            0x8d => {
-                let length = self.input.u64()?;
+            0x8c | b'X' | 0x8d => {
+                let length = self.number(opcode)?;
                 self.text(length)?;
             }
-            b'U' | b'C' => {
-                let length = self.input.u8()?;
-                self.bytes(length.into(), opcode == b'U')?;
-            }
-            b'T' => {
-                let length = self.length_i32()?;
-                self.bytes(length, true)?;
-            }
-            b'B' => {
-                let length = self.input.u32()?;
-                self.bytes(length.into(), false)?;
-            }
-            0x8e | 0x96 => {
-                let length = self.input.u64()?;
-                self.bytes(length, false)?;
+            b'U' | b'T' | b'C' | b'B' | 0x8e | 0x96 => {
+                let length = self.number(opcode)?;
+                self.bytes(length, matches!(opcode, b'U' | b'T'))?;
             }
             b'S' | b'V' => self.line_of_text(opcode)?,
             // The stack.
@@ -153,31 +122,33 @@ impl<'a> Machine<'a, '_> {
                 self.push(top)?;
             }
             // The memo.
-            b'q' => {
-                let index = self.input.u8()?;
-                self.remember(index.into())?;
-            }
-            b'r' => {
-                let index = self.input.u32()?;
-                self.remember(index.into())?;
+            b'q' | b'r' | b'p' => {
+                let index = self.number(opcode)?;
+                self.remember(index)?;
             }
             0x94 => self.remember(self.memo.len() as u64)?,
-            b'h' => {
-                let index = self.input.u8()?;
-                self.recall(index.into())?;
-            }
-            b'j' => {
-                let index = self.input.u32()?;
-                self.recall(index.into())?;
-            }
-            b'p' | b'g' => {
-                let line = self.line()?;
-                let index = line.parse().map_err(|_| self.unsound("not an index"))?;
-                if opcode == b'p' { self.remember(index)? } else { self.recall(index)? }
+            b'h' | b'j' | b'g' => {
+                let index = self.number(opcode)?;
+                self.recall(index)?;
             }
             _ => self.step_object(opcode)?,
         }
         Ok(())
+    }
+
+    /// The number behind an opcode: a value, a length or an index.
+    fn number(&mut self, opcode: u8) -> Result<u64> {
+        Ok(match opcode {
+            0x80 | b'K' | 0x8a | 0x8c | b'U' | b'C' | b'q' | b'h' => self.input.u8()?.into(),
+            b'M' => self.input.u16()?.into(),
+            b'X' | b'B' | b'r' | b'j' => self.input.u32()?.into(),
+            b'T' | 0x8b => {
+                let length = self.input.i32()?;
+                u64::try_from(length).map_err(|_| self.unsound("a negative length"))?
+            }
+            b'p' | b'g' => self.line()?.parse().map_err(|_| self.unsound("not an index"))?,
+            _ => self.input.u64()?,
+        })
     }
 
     /// Opcodes that make or change objects.
@@ -187,10 +158,8 @@ impl<'a> Machine<'a, '_> {
             b'}' => self.make(Object::Dict(Vec::new()))?,
             b']' => self.make(Object::List(Vec::new()))?,
             0x85..=0x87 => {
-                let mut items = Vec::with_capacity(3);
-                for _ in 0x85..=opcode {
-                    items.push(self.pop()?);
-                }
+                let items = (0x85..=opcode).map(|_| self.pop());
+                let mut items = items.collect::<Result<Vec<_>>>()?;
                 items.reverse();
                 self.make(Object::Tuple(items))?;
             }
@@ -207,21 +176,17 @@ impl<'a> Machine<'a, '_> {
                 let pairs = self.pairs(items)?;
                 self.make(Object::Dict(pairs))?;
             }
-            b'a' => {
-                let item = self.pop()?;
-                self.append(vec![item])?;
-            }
-            b'e' => {
-                let items = self.pop_to_mark()?;
+            b'a' | b'e' => {
+                let items = if opcode == b'a' { vec![self.pop()?] } else { self.pop_to_mark()? };
                 self.append(items)?;
             }
-            b's' => {
-                let value = self.pop()?;
-                let key = self.pop()?;
-                self.set(vec![(key, value)])?;
-            }
-            b'u' => {
-                let items = self.pop_to_mark()?;
+            b's' | b'u' => {
+                let items = if opcode == b's' {
+                    let value = self.pop()?;
+                    vec![self.pop()?, value]
+                } else {
+                    self.pop_to_mark()?
+                };
                 let pairs = self.pairs(items)?;
                 self.set(pairs)?;
             }
@@ -256,8 +221,7 @@ impl<'a> Machine<'a, '_> {
             }
             b'R' | 0x81 => {
                 let (arguments, callee) = (self.pop()?, self.pop()?);
-                let result = calls::call(&mut self.heap, callee, arguments, self.limits);
-                let result = result.map_err(|failure| self.failed(failure))?;
+                let result = calls::call(&mut self.heap, callee, arguments, self.at, self.limits)?;
                 self.push(result)?;
             }
             b'b' => {
@@ -274,8 +238,7 @@ impl<'a> Machine<'a, '_> {
             }
             b'Q' => {
                 let id = self.pop()?;
-                let storage = calls::storage(&self.heap, id, self.limits);
-                let storage = storage.map_err(|failure| self.failed(failure))?;
+                let storage = calls::storage(&self.heap, id, self.at, self.limits)?;
                 self.make(Object::Storage(storage))?;
             }
             _ => return Err(self.refused(opcode)),
@@ -371,12 +334,6 @@ impl<'a> Machine<'a, '_> {
         }
     }
 
-    /// A length that the format holds as a signed number.
-    fn length_i32(&mut self) -> Result<u64> {
-        let length = self.input.i32()?;
-        u64::try_from(length).map_err(|_| self.unsound("a negative length"))
-    }
-
     fn long(&mut self, length: u64) -> Result<()> {
         let bytes = self.input.take_string(length, self.limits.string_bytes)?;
         if bytes.len() > 8 {
@@ -436,30 +393,22 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn unsound(&self, reason: &'static str) -> WeightsError {
-        WeightsError::Pickle { at: self.at as u64, reason }
-    }
-
-    fn failed(&self, failure: Failure) -> WeightsError {
-        match failure {
-            Failure::Unsound(reason) => self.unsound(reason),
-            Failure::Refused(error) => error,
-        }
+        calls::unsound(self.at, reason)
     }
 
     fn refused(&self, opcode: u8) -> WeightsError {
-        let name = match opcode {
-            b'P' => "PERSID",
-            b'i' => "INST",
-            b'o' => "OBJ",
-            0x82 => "EXT1",
-            0x83 => "EXT2",
-            0x84 => "EXT4",
-            0x92 => "NEWOBJ_EX",
-            0x97 => "NEXT_BUFFER",
-            0x98 => "READONLY_BUFFER",
-            _ => "",
+        let opcode = match opcode {
+            b'P' => "PERSID".to_owned(),
+            b'i' => "INST".to_owned(),
+            b'o' => "OBJ".to_owned(),
+            0x82 => "EXT1".to_owned(),
+            0x83 => "EXT2".to_owned(),
+            0x84 => "EXT4".to_owned(),
+            0x92 => "NEWOBJ_EX".to_owned(),
+            0x97 => "NEXT_BUFFER".to_owned(),
+            0x98 => "READONLY_BUFFER".to_owned(),
+            _ => format!("0x{opcode:02x}"),
         };
-        let opcode = if name.is_empty() { format!("0x{opcode:02x}") } else { name.to_owned() };
         WeightsError::RefusedOpcode { opcode, at: self.at as u64 }
     }
 }

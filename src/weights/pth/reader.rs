@@ -1,7 +1,7 @@
 //! Bytes that are taken one after the other.
 
-use super::{Result, check};
 use crate::error::{WeightsError, WeightsLimit};
+use crate::weights::limits::{Result, check};
 
 /// Bytes, and how far they are read.
 #[derive(Debug, Clone)]

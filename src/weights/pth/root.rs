@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Loaded;
-use super::super::collect::Collector;
-use super::super::element::Element;
-use super::super::limits::{Limits, check, clip};
+use super::storages::Storages;
 use super::value::{Heap, Tensor, TensorView, Value};
 use super::view::Layout;
-use super::{Result, Storages};
 use crate::error::{BadView, LISTED, WeightsError, WeightsLimit};
+use crate::weights::collect::Collector;
+use crate::weights::element::Element;
+use crate::weights::limits::{Limits, Result, check, clip};
+use crate::weights::loaded::Loaded;
 
 /// Keys under which training programs put a state dict, the likeliest first: the averages of weights come
 /// after the weights themselves.
@@ -42,7 +42,7 @@ const DEPTH: usize = 3;
 pub(super) fn collect<'a>(
     root: Value<'a>,
     heap: &Heap<'a>,
-    storages: &impl Storages<'a>,
+    storages: &Storages<'a>,
     limits: &Limits,
     mut found: Collector<'_>,
 ) -> Result<Loaded> {
@@ -67,7 +67,7 @@ pub(super) fn collect<'a>(
         found.name(name)?;
         match heap.tensor(value) {
             Some(Tensor::View(view)) => tensor(name, view, heap, storages, limits, &mut found)?,
-            Some(Tensor::LeftOut(reason)) => found.skip(name, reason.reason()),
+            Some(Tensor::LeftOut(reason)) => found.skip(name, reason),
             None => found.skip(name, "is not a tensor"),
         }
     }
@@ -278,7 +278,7 @@ fn tensor<'a>(
     name: &str,
     view: &TensorView,
     heap: &Heap<'a>,
-    storages: &impl Storages<'a>,
+    storages: &Storages<'a>,
     limits: &Limits,
     found: &mut Collector<'_>,
 ) -> Result<()> {
@@ -286,7 +286,7 @@ fn tensor<'a>(
     let storage = heap.storage(Value::Object(view.storage));
     let storage = storage.ok_or_else(|| failed(BadView::MissingStorage))?;
     if let Element::Other(_, reason) = view.element {
-        found.skip(name, reason.reason());
+        found.skip(name, reason);
         return Ok(());
     }
     let Some(layout) = Layout::of(heap, view, limits.dimensions).map_err(failed)? else {
@@ -297,7 +297,7 @@ fn tensor<'a>(
     let storage = storage.of(view.element);
     layout.check(storage.count).map_err(failed)?;
     found.elements(name, &layout.sizes)?;
-    let values = layout.gather(bytes, storage.element, storages.order());
+    let values = layout.gather(bytes, storage.element, storages.order);
     let mut values = values.ok_or_else(|| failed(BadView::OutOfRange))?;
     if view.negative {
         values.iter_mut().for_each(|value| *value = -*value);

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::super::element::Order;
-use super::super::limits::{Limits, check, clip};
+use super::machine;
 use super::reader::Reader;
-use super::value::{Heap, Object, Storage, Value};
-use super::{Result, Storages, machine};
+use super::storages::Storages;
+use super::value::{Heap, Object, Value};
 use crate::error::{BadView, WeightsError, WeightsLimit};
+use crate::weights::element::Order;
+use crate::weights::limits::{Limits, Result, check, clip};
 
 /// 0x1950a86a20f9469cfc6c, which the stream starts with.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -20,7 +21,7 @@ const VERSION: i64 = 1001;
 pub(super) struct Stream<'a> {
     pub(super) root: Value<'a>,
     pub(super) heap: Heap<'a>,
-    pub(super) storages: Blocks<'a>,
+    pub(super) storages: Storages<'a>,
 }
 
 pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Stream<'a>> {
@@ -49,62 +50,44 @@ pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Stream<'a>> {
         at: end as u64,
         reason: "the keys of the storages are not a list",
     })?;
-    let storages = Blocks::read(Reader::new(bytes, end, "a storage"), keys, &heap, limits)?;
+    let blocks = blocks(Reader::new(bytes, end, "a storage"), keys, &heap, limits)?;
+    let storages = Storages { blocks, order: Order::Little };
     Ok(Stream { root, heap, storages })
 }
 
 /// Storages one after the other, each behind the number of its values.
-pub(super) struct Blocks<'a>(BTreeMap<&'a str, &'a [u8]>);
-
-impl<'a> Blocks<'a> {
-    fn read(
-        mut input: Reader<'a>,
-        keys: &[Value<'a>],
-        heap: &Heap<'a>,
-        limits: &Limits,
-    ) -> Result<Self> {
-        check("the file", WeightsLimit::Tensors, keys.len() as u64, limits.tensors)?;
-        // The blocks do not say how large a value is, the pickle does.
-        let mut declared = BTreeMap::new();
-        for object in heap.objects() {
-            if let Object::Storage(storage) = object {
-                declared.insert(storage.key, storage);
-            }
+fn blocks<'a>(
+    mut input: Reader<'a>,
+    keys: &[Value<'a>],
+    heap: &Heap<'a>,
+    limits: &Limits,
+) -> Result<BTreeMap<&'a str, &'a [u8]>> {
+    check("the file", WeightsLimit::Tensors, keys.len() as u64, limits.tensors)?;
+    // The blocks do not say how large a value is, the pickle does.
+    let mut declared = BTreeMap::new();
+    for object in heap.objects() {
+        if let Object::Storage(storage) = object {
+            declared.insert(storage.key, storage);
         }
-        let mut blocks = BTreeMap::new();
-        for key in keys {
-            let at = input.at() as u64;
-            let Value::Text(key) = *key else {
-                return Err(WeightsError::Pickle { at, reason: "the key of a storage is no text" });
-            };
-            let failed = |problem| WeightsError::View { name: clip(key), problem };
-            let storage = declared.get(key).ok_or(WeightsError::Pickle {
-                at,
-                reason: "a storage has a key that no tensor refers to",
-            })?;
-            if input.u64()? != storage.count {
-                return Err(failed(BadView::StorageSize));
-            }
-            let size = storage.bytes().ok_or_else(|| failed(BadView::Overflow))?;
-            if blocks.insert(key, input.take(size)?).is_some() {
-                return Err(WeightsError::Pickle { at, reason: "two storages have the same key" });
-            }
-        }
-        Ok(Blocks(blocks))
     }
-}
-
-impl<'a> Storages<'a> for Blocks<'a> {
-    fn bytes(&self, tensor: &str, storage: &Storage<'a>) -> Result<&'a [u8]> {
-        let failed = |problem| WeightsError::View { name: clip(tensor), problem };
-        let bytes = self.0.get(storage.key).ok_or_else(|| failed(BadView::MissingStorage))?;
-        if storage.bytes() != Some(bytes.len() as u64) {
+    let mut blocks = BTreeMap::new();
+    for key in keys {
+        let at = input.at() as u64;
+        let Value::Text(key) = *key else {
+            return Err(WeightsError::Pickle { at, reason: "the key of a storage is no text" });
+        };
+        let failed = |problem| WeightsError::View { name: clip(key), problem };
+        let storage = declared.get(key).ok_or(WeightsError::Pickle {
+            at,
+            reason: "a storage has a key that no tensor refers to",
+        })?;
+        if input.u64()? != storage.count {
             return Err(failed(BadView::StorageSize));
         }
-        Ok(bytes)
+        let size = storage.bytes().ok_or_else(|| failed(BadView::Overflow))?;
+        if blocks.insert(key, input.take(size)?).is_some() {
+            return Err(WeightsError::Pickle { at, reason: "two storages have the same key" });
+        }
     }
-
-    fn order(&self) -> Order {
-        Order::Little
-    }
+    Ok(blocks)
 }

@@ -1,9 +1,9 @@
 //! What a pickle leaves behind.
 
-use super::super::element::{Element, LeftOut};
 use super::globals::Global;
-use super::{Result, check};
 use crate::error::WeightsLimit;
+use crate::weights::element::Element;
+use crate::weights::limits::{Result, check};
 
 /// A value on the stack. What can hold other values lies on the [`Heap`], so that a value is small, is
 /// copied freely, and nothing that walks values can go deep.
@@ -41,7 +41,7 @@ pub(super) enum Tensor {
     /// One that looks at a storage; apart, as most objects are smaller.
     View(Box<TensorView>),
     /// One that is not dense, or has no values in the file: why it is left out.
-    LeftOut(LeftOut),
+    LeftOut(&'static str),
 }
 
 /// The values of one or more tensors, as the pickle speaks of them.
@@ -77,6 +77,12 @@ pub(super) struct TensorView {
     pub(super) offset: i64,
     pub(super) sizes: usize,
     pub(super) strides: usize,
+}
+
+impl From<TensorView> for Object<'_> {
+    fn from(view: TensorView) -> Self {
+        Object::Tensor(Tensor::View(view.into()))
+    }
 }
 
 /// Everything that holds other values.
@@ -124,38 +130,28 @@ impl<'a> Heap<'a> {
     }
 
     pub(super) fn tuple(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
-        match self.get(value)? {
-            Object::Tuple(items) => Some(items),
-            _ => None,
-        }
+        let Object::Tuple(items) = self.get(value)? else { return None };
+        Some(items)
     }
 
     /// The items of a tuple or list.
     pub(super) fn sequence(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
-        match self.get(value)? {
-            Object::Tuple(items) | Object::List(items) => Some(items),
-            _ => None,
-        }
+        let (Object::Tuple(items) | Object::List(items)) = self.get(value)? else { return None };
+        Some(items)
     }
 
     pub(super) fn dict(&self, value: Value<'a>) -> Option<&[(Value<'a>, Value<'a>)]> {
-        match self.get(value)? {
-            Object::Dict(pairs) => Some(pairs),
-            _ => None,
-        }
+        let Object::Dict(pairs) = self.get(value)? else { return None };
+        Some(pairs)
     }
 
     pub(super) fn tensor(&self, value: Value<'a>) -> Option<&Tensor> {
-        match self.get(value)? {
-            Object::Tensor(tensor) => Some(tensor),
-            _ => None,
-        }
+        let Object::Tensor(tensor) = self.get(value)? else { return None };
+        Some(tensor)
     }
 
     pub(super) fn storage(&self, value: Value<'a>) -> Option<&Storage<'a>> {
-        match self.get(value)? {
-            Object::Storage(storage) => Some(storage),
-            _ => None,
-        }
+        let Object::Storage(storage) = self.get(value)? else { return None };
+        Some(storage)
     }
 }

@@ -1,8 +1,8 @@
 //! The values of a tensor, out of its storage.
 
-use super::super::element::{Element, Order};
 use super::value::{Heap, TensorView, Value};
 use crate::error::BadView;
+use crate::weights::element::{Element, Order};
 
 /// Sizes, strides and offset of a tensor, in values of its storage.
 pub(super) struct Layout {
@@ -32,8 +32,8 @@ impl Layout {
             Value::Long(_) => Err(BadView::Overflow),
             _ => Err(BadView::Rank),
         };
-        let sizes = sizes.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
-        let strides = strides.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+        let sizes = sizes.iter().map(whole).collect::<Result<_, _>>()?;
+        let strides = strides.iter().map(whole).collect::<Result<_, _>>()?;
         let offset = whole(&Value::Int(view.offset))?;
         Ok(Some(Layout { sizes, strides, offset }))
     }
@@ -95,11 +95,12 @@ impl Layout {
             let end = start.checked_add(count.checked_mul(width)?)?;
             return Some(element.decode_all(bytes.get(start..end)?, order));
         }
-        let mut values = Vec::with_capacity(count);
+        let mut raw = Vec::with_capacity(count.checked_mul(width)?);
         let mut position = vec![0usize; self.sizes.len()];
         let mut at = self.offset;
         loop {
-            values.push(element.decode(bytes.get(at.checked_mul(width)?..)?, order)?);
+            let start = at.checked_mul(width)?;
+            raw.extend_from_slice(bytes.get(start..start.checked_add(width)?)?);
             // To the next position, the last dimension first.
             let steps = position.iter_mut().zip(&self.sizes).zip(&self.strides).rev();
             let mut done = true;
@@ -114,7 +115,7 @@ impl Layout {
                 *index = 0;
             }
             if done {
-                return Some(values);
+                return Some(element.decode_all(&raw, order));
             }
         }
     }

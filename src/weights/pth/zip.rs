@@ -6,10 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::limits::{Limits, clip};
 use super::reader::Reader;
-use super::{Result, check, torch_script};
 use crate::error::{WeightsError, WeightsLimit};
+use crate::weights::limits::{Limits, Result, check, clip};
 
 const ENTRY: u32 = 0x0201_4b50;
 const LOCAL: u32 = 0x0403_4b50;
@@ -38,6 +37,17 @@ struct Directory {
     end: usize,
 }
 
+/// One record of the directory.
+struct Record<'a> {
+    flags: u16,
+    method: u16,
+    packed: u32,
+    size: u32,
+    offset: u32,
+    name: &'a [u8],
+    extra: &'a [u8],
+}
+
 /// What the directory says of an entry.
 struct Entry<'a> {
     name: &'a str,
@@ -62,7 +72,7 @@ impl<'a> Archive<'a> {
         let mut entries = BTreeMap::new();
         let mut spans = Vec::new();
         for _ in 0..directory.entries {
-            let entry = Entry::read(&mut input, limits)?;
+            let entry = Entry::of(Record::read(&mut input)?, limits)?;
             let (at, data) = entry.data(bytes, directory.offset)?;
             spans.push((entry.offset, at.saturating_add(data.len() as u64), entry.name));
             if entries.insert(entry.name, data).is_some() {
@@ -81,6 +91,12 @@ impl<'a> Archive<'a> {
     /// The entry of this name in a folder.
     pub(super) fn get(&self, top: &str, name: &str) -> Option<&'a [u8]> {
         self.0.get(format!("{top}{name}").as_str()).copied()
+    }
+
+    /// The entries whose names start with this, without it.
+    pub(super) fn below(&self, prefix: &str) -> BTreeMap<&'a str, &'a [u8]> {
+        let entries = self.0.iter();
+        entries.filter_map(|(name, &data)| Some((name.strip_prefix(prefix)?, data))).collect()
     }
 
     /// The folder that everything is in, with its slash, and the pickle in it.
@@ -106,10 +122,8 @@ pub(super) fn names<'a>(bytes: &'a [u8], limits: &Limits) -> Vec<&'a str> {
     let start = usize::try_from(directory.offset).unwrap_or(bytes.len());
     let mut input = Reader::new(bytes, start, "the directory of the archive");
     while names.len() as u64 <= directory.entries.min(limits.entries) {
-        match Entry::name(&mut input) {
-            Ok(name) => names.push(name),
-            Err(_) => break,
-        }
+        let Ok(record) = Record::read(&mut input) else { break };
+        names.push(std::str::from_utf8(record.name).unwrap_or_default());
     }
     names
 }
@@ -182,22 +196,9 @@ impl Directory {
     }
 }
 
-impl<'a> Entry<'a> {
-    /// The name of the next entry of the directory.
-    fn name(input: &mut Reader<'a>) -> Result<&'a str> {
-        if input.u32()? != ENTRY {
-            return Err(whole("its directory has something that is no entry"));
-        }
-        input.take(24)?;
-        let (name, extra, comment) = (input.u16()?, input.u16()?, input.u16()?);
-        input.take(12)?;
-        let name = input.take(name.into())?;
-        input.take(u64::from(extra).saturating_add(comment.into()))?;
-        Ok(std::str::from_utf8(name).unwrap_or_default())
-    }
-
-    /// The next entry of the directory.
-    fn read(input: &mut Reader<'a>, limits: &Limits) -> Result<Self> {
+impl<'a> Record<'a> {
+    /// The next record of the directory.
+    fn read(input: &mut Reader<'a>) -> Result<Self> {
         if input.u32()? != ENTRY {
             return Err(whole("its directory has something that is no entry"));
         }
@@ -207,10 +208,16 @@ impl<'a> Entry<'a> {
         let (name, extra, comment) = (input.u16()?, input.u16()?, input.u16()?);
         let (_, _, _) = (input.u16()?, input.u16()?, input.u32()?); // disk and attributes
         let offset = input.u32()?;
-        let name = input.take(name.into())?;
-        let extra = input.take(extra.into())?;
+        let (name, extra) = (input.take(name.into())?, input.take(extra.into())?);
         input.take(comment.into())?;
+        Ok(Record { flags, method, packed, size, offset, name, extra })
+    }
+}
 
+impl<'a> Entry<'a> {
+    /// What a record of the directory says, where it can be read.
+    fn of(record: Record<'a>, limits: &Limits) -> Result<Self> {
+        let Record { flags, method, packed, size, offset, name, extra } = record;
         let name = std::str::from_utf8(name).map_err(|_| whole("a name is not UTF-8"))?;
         check(name, WeightsLimit::NameBytes, name.len() as u64, limits.name_bytes)?;
         if flags & 1 != 0 {
@@ -290,4 +297,12 @@ fn archive(entry: &str, reason: &'static str) -> WeightsError {
 
 fn whole(reason: &'static str) -> WeightsError {
     archive("the archive", reason)
+}
+
+/// The error for an archive that is a program.
+pub(super) fn torch_script() -> WeightsError {
+    WeightsError::Unsupported {
+        what: "a TorchScript program",
+        cure: "load it with torch.jit.load and save its state_dict() with torch.save",
+    }
 }

@@ -2,26 +2,14 @@
 
 use std::fmt::Write;
 
-use super::diff::same;
 use super::findings::number;
-use super::record::{Row, Run};
+use super::record::Run;
+use super::row::Row;
 use crate::output;
 
 /// What stands before the name of an adapter that is one of several.
 pub fn heading(adapters: usize, place: usize) -> String {
     if adapters > 1 { format!("{}: ", letter(place)) } else { String::new() }
-}
-
-/// The JSON of one run as it is, that of several as a list.
-pub fn json(documents: &[String]) -> String {
-    if let [one] = documents {
-        return one.clone();
-    }
-    let indented = documents.iter().map(|document| {
-        let lines: Vec<String> = document.lines().map(|line| format!("    {line}")).collect();
-        lines.join("\n")
-    });
-    format!("{{\n  \"runs\": [\n{}\n  ]\n}}\n", indented.collect::<Vec<_>>().join(",\n"))
 }
 
 /// Which columns are of which adapter.
@@ -47,16 +35,16 @@ pub fn rows(runs: &[Run]) -> Vec<Vec<String>> {
     let mut calls: Vec<(&Row, &Run)> = Vec::new();
     for run in runs {
         for row in &run.rows {
-            if !calls.iter().any(|(known, of)| same(known, &of.rows, row, &run.rows)) {
+            if !calls
+                .iter()
+                .any(|(call, of)| run.find(call, of).is_some_and(|found| std::ptr::eq(found, row)))
+            {
                 calls.push((row, run));
             }
         }
     }
     let lines = calls.into_iter().map(|(call, of)| {
-        let found: Vec<Option<&Row>> = runs
-            .iter()
-            .map(|run| run.rows.iter().find(|row| same(call, &of.rows, row, &run.rows)))
-            .collect();
+        let found: Vec<Option<&Row>> = runs.iter().map(|run| run.find(call, of)).collect();
         let median = |row: Option<&Row>| Some(row?.device()?.median);
         let mut cells = vec![call.case.clone()];
         for (row, place) in found.iter().zip(0..) {
@@ -74,10 +62,9 @@ pub fn rows(runs: &[Run]) -> Vec<Vec<String>> {
 /// A row that an adapter does not have was not measured there.
 fn time(row: Option<&Row>) -> String {
     let Some(row) = row else { return "-".to_owned() };
-    let mark = if row.warning.is_some() { "~" } else { "" };
     match row.failure() {
         Some(failure) => failure.to_owned(),
-        None => number(row.device().map(|times| times.median), 3) + mark,
+        None => number(row.device().map(|times| times.median), 3) + row.noise.mark(),
     }
 }
 
@@ -93,14 +80,7 @@ pub fn text(runs: &[Run]) -> String {
     for (run, line) in runs.iter().zip(legend(runs)) {
         let _ = writeln!(text, "{line}");
         if let Some(limits) = &run.limits {
-            let _ = writeln!(
-                text,
-                "   copies {:.1} GB/s, {:.1} GFLOP/s of multiply-adds; a dispatch {:.0} us, a submission {:.0} us",
-                limits.copy_gbps,
-                limits.multiply_add_gflops,
-                limits.dispatch_us,
-                limits.submission_us
-            );
+            let _ = writeln!(text, "   {limits}");
         }
     }
     for (run, place) in runs.iter().zip(0..) {
@@ -119,8 +99,10 @@ pub fn text(runs: &[Run]) -> String {
             let _ = writeln!(text, "Interrupted on {}: the rest was not measured.", letter(place));
         }
     }
-    let doubtful: usize =
-        runs.iter().map(|run| run.rows.iter().filter(|row| row.warning.is_some()).count()).sum();
+    let doubtful: usize = runs
+        .iter()
+        .map(|run| run.rows.iter().filter(|row| row.noise.warning.is_some()).count())
+        .sum();
     if doubtful > 0 {
         let _ = writeln!(text, "~ {} unsafe. JSON says why.", output::count(doubtful, "time"));
     }
@@ -160,15 +142,5 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-    }
-
-    #[test]
-    fn one_document_stays_and_several_are_a_list() -> serde_json::Result<()> {
-        let one = "{\n  \"suite\": \"a\"\n}\n".to_owned();
-        assert_eq!(json(std::slice::from_ref(&one)), one);
-        let both: serde_json::Value = serde_json::from_str(&json(&[one.clone(), one]))?;
-        assert_eq!(both["runs"].as_array().map(Vec::len), Some(2));
-        assert_eq!(both["runs"][1]["suite"], "a");
-        Ok(())
     }
 }

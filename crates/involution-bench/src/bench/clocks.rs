@@ -1,7 +1,7 @@
 //! Whether the clocks of a row agree: the device's timestamps with each other, and with what the host waited for.
 
 use involution::gpu::{self, Timing};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::stats::{Stats, milliseconds};
 
@@ -9,7 +9,8 @@ use super::stats::{Stats, milliseconds};
 const APART: f64 = 0.15;
 
 /// What the timestamps of a row come to, each a median of what the samples say by themselves.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Clocks {
     /// From the beginning of the first dispatch to the end of the last, as a multiple of the sum of the dispatches.
     pub span_over_sum: Option<f64>,

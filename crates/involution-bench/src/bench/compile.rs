@@ -12,8 +12,8 @@ use anyhow::{Context, Result, anyhow};
 use involution::Gpu;
 
 use super::Args;
-use super::findings::Header;
-use super::plain::{Report, Row};
+use super::record::Run;
+use super::row::Row;
 use super::sampling::{self, Effort, Sampled, interrupted};
 use super::selection::named;
 use crate::adapter::Runner;
@@ -49,7 +49,7 @@ pub fn select(args: &Args) -> Result<Vec<Subject>> {
 }
 
 /// Times what was selected.
-pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Args) -> Result<Report> {
+pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Args) -> Result<Run> {
     let start = Instant::now();
     sampling::listen()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
@@ -69,9 +69,8 @@ pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Args) 
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let header = Header::new(runner, None, args, start);
-    let legend = legend(header.driver.as_deref().unwrap_or_default());
-    Ok(Report { header, rows, legend })
+    let legend = legend(runner.driver().as_deref().unwrap_or_default());
+    Ok(Run { legend, ..Run::new(runner, None, args, start, rows) })
 }
 
 fn legend(driver: &str) -> String {
@@ -125,10 +124,11 @@ fn rows_of(group: &str, pairs: &[[Vec<First>; 2]]) -> Vec<Row> {
     }
     let rows = times.into_iter().map(|((_, state), (first, runs))| {
         let case = format!("{} {}", first.name, ["cold", "warm"][state]);
+        let op = case.split(' ').next().unwrap_or_default().to_owned();
         let kernel = Some(first.kernel.clone());
-        let row = Row { case, group: group.to_owned(), kernel, ..Row::default() };
+        let row = Row { op, case, group: group.to_owned(), kernel, ..Row::default() };
         let right = first.wrong.clone().map_or(Ok(()), Err);
-        row.timed(Sampled { runs, cpu_ms: None, waited: None, probe: None }, right)
+        row.timed_by_host(Sampled { runs, cpu_ms: None, waited: None, probe: None }, right)
     });
     rows.collect()
 }

@@ -1,33 +1,32 @@
-//! `involution bench diff`: whether a build is slower than another, by the files of their runs.
+//! `involution bench diff`: whether a build is slower than another, by the files of their runs. The samples of a row are
+//! compared by a Mann-Whitney rank test within each pair of files, and a change counts where it is larger than a
+//! threshold and than what the rows differ by anyway.
 
-mod adjust;
-mod judge;
-mod report;
-
-use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::record::{Row, Run};
-use super::rounds::Beside;
+use super::findings::number;
+use super::record::Run;
+use super::row::Row;
 use super::stats::{Stats, median};
 use crate::{Outcome, bad_use, output};
-use adjust::{Series, adjusted};
-use judge::{Judgement, Pair, Place, judge};
-use report::Report;
 
-/// A row whose threads waited for a processor for longer than this part of their time tells nothing: its times are those
-/// of other programs, and its processor time is too short, since threads that wait in turn do not slow each other down.
+/// The normal quantile of 1 %: how sure a verdict is in either direction.
+const SURE: f64 = 2.326;
+
+/// So many median deviations from the median row are more than rows differ by anyway: three standard deviations of a
+/// normal distribution.
+const OUTLIER: f64 = 3.0 * 1.4826;
+
+/// Fewer rows do not tell what the machine did to all of them.
+const LEAST_ROWS: usize = 5;
+
+/// A row whose threads waited for a processor for longer than this part of their time is not judged by the clock.
 const BUSY: f64 = 0.2;
-
-/// The processor time of a software adapter is preferred where it scatters less than this part of what times do.
-const CLEARER: f64 = 0.7;
-
-/// By what part dispatching may take more or less in another run.
-const LAUNCH: f64 = 0.25;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +35,7 @@ Examples:
   involution bench diff before.json after.json
   involution bench diff before.json after.json --fail-over 10%
   involution bench diff a1.json,a2.json b1.json,b2.json
-                                                  the calmest run of each row
+                                                  of builds that ran in turns
 
 Exit code 1 where a row is slower by more than --fail-over, or was right and no longer is.";
 
@@ -52,7 +51,7 @@ pub struct Args {
     /// Changes that are smaller do not count
     #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
     fail_over: f64,
-    /// What to compare [default: gpu where there is one, or cpu on a software adapter where that is clearer]
+    /// What to compare [default: cpu on a software adapter, else gpu where there is one]
     #[arg(long, value_enum)]
     clock: Option<Clock>,
     /// Print the comparison as JSON
@@ -80,31 +79,6 @@ impl Clock {
             Clock::Cpu => row.cpu_ms.as_ref(),
         }
     }
-
-    /// What each probe took beside the samples of a row, by its name; nothing where that is not known of all of them.
-    fn probes(self, row: &Row) -> Option<Vec<(&str, &[f64])>> {
-        let count = self.of(row)?.times.len();
-        let whole = |times: &[f64]| times.len() == count && times.iter().all(|&time| time > 0.0);
-        let probes = row.probe_ms.as_ref()?.iter();
-        let probes = probes.map(|(name, beside)| (name.as_str(), self.beside(beside)));
-        probes.map(|probe| whole(probe.1).then_some(probe)).collect()
-    }
-
-    fn beside(self, beside: &Beside) -> &[f64] {
-        match self {
-            Clock::Gpu => &beside.gpu,
-            Clock::Wall => &beside.wall,
-            Clock::Cpu => &beside.cpu,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Clock::Gpu => "GPU timestamps",
-            Clock::Wall => "wall clock",
-            Clock::Cpu => "processor time",
-        }
-    }
 }
 
 /// A part that is given in percent.
@@ -118,18 +92,87 @@ fn percent(text: &str) -> Result<f64, String> {
 
 pub fn run(args: &Args, json: bool) -> Result<Outcome> {
     if args.before.len() != args.after.len() {
-        return Err(bad_use(
-            "as many files before as after, or the side with more is the calmer one",
-        ));
+        return Err(bad_use("as many files before as after: each is compared with one"));
     }
     let read =
         |files: &[PathBuf]| files.iter().map(|file| Run::read(file)).collect::<Result<Vec<_>>>();
     let report = compare(&read(&args.before)?, &read(&args.after)?, args.fail_over, args.clock)?;
-    output::print(&if json || args.json { report.json()? } else { report.text() })?;
+    output::print(&if json || args.json { output::json(&report)? } else { report.text() })?;
     if !report.passed() {
-        output::say(format!("error: {}", report.verdict()));
+        output::say(format!("error: {}", report.summary()));
     }
     Ok(Outcome::of(report.passed()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+enum Verdict {
+    #[serde(rename = "slower")]
+    Slower,
+    #[serde(rename = "faster")]
+    Faster,
+    #[serde(rename = "same")]
+    Same,
+    #[serde(rename = "cannot tell")]
+    CannotTell,
+    #[serde(rename = "FAILED")]
+    Failed,
+}
+
+/// A row of both sides.
+#[derive(Debug, Serialize)]
+struct Line {
+    case: String,
+    kernel: String,
+    /// Where it was another one.
+    kernel_before: Option<String>,
+    /// Medians of the samples of all files.
+    before_ms: Option<f64>,
+    after_ms: Option<f64>,
+    /// After by before, without the drift.
+    ratio: Option<f64>,
+    verdict: Verdict,
+    /// Why nothing can be told.
+    reason: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    suite: String,
+    clock: Clock,
+    threshold: f64,
+    /// The median of all ratios, and their median deviation from it as a part; `None` where the rows are too few.
+    drift: Option<f64>,
+    scatter: Option<f64>,
+    /// What is not the same on both sides beside the rows.
+    differences: Vec<String>,
+    rows: Vec<Line>,
+    only_before: Vec<String>,
+    only_after: Vec<String>,
+}
+
+/// The samples of a row in a file before and in the one after.
+type Pair<'a> = (&'a [f64], &'a [f64]);
+
+/// By how many standard deviations more samples are larger after than by chance: the statistic of Mann and Whitney,
+/// summed over the pairs, where the samples after are divided by `scale`.
+fn rank_test(pairs: &[Pair<'_>], scale: f64) -> f64 {
+    let (mut above, mut variance) = (0.0, 0.0);
+    for (before, after) in pairs {
+        let count =
+            |b: f64| before.iter().map(|a| f64::from(b.total_cmp(a) as i8) / 2.0).sum::<f64>();
+        above += after.iter().map(|b| count(b / scale)).sum::<f64>();
+        let (n, m) = (before.len() as f64, after.len() as f64);
+        variance += n * m * (n + m + 1.0) / 12.0;
+    }
+    // A count of pairs goes in steps of one.
+    let above = above.signum() * (above.abs() - 0.5).max(0.0);
+    if variance > 0.0 { above / variance.sqrt() } else { 0.0 }
+}
+
+/// The median over the pairs of what the median sample takes longer.
+fn ratio(pairs: &[Pair<'_>]) -> Option<f64> {
+    let ratio = |(before, after): &Pair<'_>| median(after.to_vec()) / median(before.to_vec());
+    (!pairs.is_empty()).then(|| median(pairs.iter().map(ratio).collect()))
 }
 
 /// Judges the rows that both sides have.
@@ -138,151 +181,224 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
     if before.iter().chain(after).any(|run| run.suite != first.suite) {
         return Err(bad_use("the files are of different suites"));
     }
-    let known =
-        |row: &&Row| last.rows.iter().any(|other| same(row, &first.rows, other, &last.rows));
-    let limits = before.iter().chain(after).filter_map(|run| run.limits);
-    let dispatch = limits.map(|limits| limits.dispatch_us / 1e3).fold(0.0, f64::max);
-    let rows: Vec<Matched<'_>> = first
+    let has = |run: &Run, clock: Clock| run.rows.iter().any(|row| clock.of(row).is_some());
+    let usual = || {
+        let both = |clock: &Clock| has(first, *clock) && has(last, *clock);
+        // Other programs make a software adapter wait, not work.
+        let software = Some(Clock::Cpu).filter(|_| first.software && last.software);
+        software.into_iter().chain([Clock::Gpu]).find(both).unwrap_or(Clock::Wall)
+    };
+    let clock = clock.unwrap_or_else(usual);
+    let rows: Vec<(&Row, Vec<(&Row, &Row)>)> = first
         .rows
         .iter()
-        .filter(known)
-        .map(|row| Matched {
-            before: find(row, &first.rows, before),
-            after: find(row, &first.rows, after),
-            dispatch,
+        .map(|row| {
+            let found = before.iter().zip(after);
+            let found = found.filter_map(|(a, b)| Some((a.find(row, first)?, b.find(row, first)?)));
+            (row, found.collect())
+        })
+        .filter(|(_, found): &(_, Vec<_>)| !found.is_empty())
+        .collect();
+    let timed: Vec<Vec<Pair<'_>>> = rows
+        .iter()
+        .map(|(_, found)| {
+            let times =
+                |(a, b): &(&'_ Row, &'_ Row)| (clock.of(a).is_some(), clock.of(b).is_some());
+            let found = found.iter().filter(|pair| times(pair) == (true, true));
+            let samples = |row| clock.of(row).map_or(&[][..], |stats| &stats.times);
+            let pairs = found.map(|&(a, b)| (samples(a), samples(b)));
+            pairs.filter(|(a, b)| !a.is_empty() && !b.is_empty()).collect()
         })
         .collect();
-    let (clock, judgement) = match clock {
-        Some(clock) => (clock, by(clock, &rows, threshold)),
-        None => clearest(&rows, first.software && last.software, threshold),
+    let ratios: Vec<f64> = timed.iter().filter_map(|pairs| ratio(pairs)).collect();
+    let drift = (ratios.len() >= LEAST_ROWS).then(|| median(ratios.clone()));
+    let scatter =
+        drift.map(|drift| median(ratios.iter().map(|r| (r / drift - 1.0).abs()).collect()));
+    let moved = Moved { drift: drift.unwrap_or(1.0), scatter: scatter.unwrap_or(0.0), threshold };
+    let lines =
+        rows.iter().zip(&timed).map(|((_, found), pairs)| line(found, pairs, clock, &moved));
+    let missing = |run: &Run, other: &Run| {
+        let rows = run.rows.iter().filter(|row| other.find(row, run).is_none());
+        rows.map(|row| row.case.clone()).collect()
     };
-    let probed = is_probed(clock, &rows);
-    Ok(Report::new(first, last, &rows, Comparison { clock, probed, judgement, threshold }))
+    Ok(Report {
+        suite: first.suite.clone(),
+        clock,
+        threshold,
+        drift,
+        scatter,
+        differences: differences(first, last),
+        rows: lines.collect(),
+        only_before: missing(first, last),
+        only_after: missing(last, first),
+    })
 }
 
-/// How rows were compared, and what came of it.
-struct Comparison {
-    clock: Clock,
-    /// Whether what probes tell of the machine is taken out of the times.
-    probed: bool,
-    judgement: Judgement,
+/// What happened to all rows, and the change that counts.
+struct Moved {
+    drift: f64,
+    scatter: f64,
     threshold: f64,
 }
 
-/// One row in the files of both sides that have it.
-struct Matched<'a> {
-    before: Vec<&'a Row>,
-    after: Vec<&'a Row>,
-    /// What a dispatch takes at the least, in milliseconds; 0 where that was not measured.
-    dispatch: f64,
-}
-
-impl Matched<'_> {
-    /// The part of the time of a call that is that of dispatching it.
-    fn launch(&self) -> f64 {
-        let rows = self.before.iter().chain(&self.after);
-        let parts = rows.filter_map(|row| Some(self.dispatch / row.device()?.median));
-        parts.fold(0.0, f64::max)
-    }
-}
-
-/// Whether rows of two runs are the same: by the call, and by the kernel too where a call has several.
-pub fn same(row: &Row, of: &[Row], other: &Row, others: &[Row]) -> bool {
-    let alone = |rows: &[Row]| rows.iter().filter(|any| any.case == row.case).count() == 1;
-    row.case == other.case && ((alone(of) && alone(others)) || row.kernel == other.kernel)
-}
-
-fn find<'a>(row: &Row, of: &[Row], runs: &'a [Run]) -> Vec<&'a Row> {
-    let found = |run: &'a Run| run.rows.iter().find(|other| same(row, of, other, &run.rows));
-    runs.iter().filter_map(found).collect()
-}
-
-fn by(clock: Clock, rows: &[Matched<'_>], threshold: f64) -> Judgement {
-    let usual = usual_probes(clock, rows);
-    // Of processor time beside a probe's, other programs have the same part.
-    let busy = |row: &&Row| {
-        let judged = clock == Clock::Cpu && !usual.is_empty();
-        row.waited.is_some_and(|waited| waited > BUSY) && !judged
+fn line(found: &[(&Row, &Row)], pairs: &[Pair<'_>], clock: Clock, moved: &Moved) -> Line {
+    let busy = |row: &Row| row.noise.waited.is_some_and(|waited| waited > BUSY);
+    let &Moved { drift, scatter, threshold } = moved;
+    let ratio = ratio(pairs).map(|ratio| ratio / drift);
+    let above = |part: f64| rank_test(pairs, drift * part);
+    let (before, after) = found[0];
+    let failed = before.failure().is_none()
+        && found.iter().any(|(_, after)| after.failure() == Some("FAILED"));
+    let (verdict, reason) = match ratio {
+        _ if failed => (Verdict::Failed, None),
+        None => (Verdict::CannotTell, Some("one of the two has no times by this clock")),
+        _ if clock != Clock::Cpu && found.iter().any(|(a, b)| busy(a) || busy(b)) => {
+            (Verdict::CannotTell, Some("the machine was busy"))
+        }
+        Some(_) if above(1.0 + threshold) < -SURE && above(1.0 / (1.0 + threshold)) > SURE => {
+            (Verdict::Same, None)
+        }
+        Some(ratio) => {
+            let changed = ratio.max(1.0 / ratio) > 1.0 + threshold;
+            let verdict = if ratio > 1.0 { Verdict::Slower } else { Verdict::Faster };
+            match (changed, above(1.0).abs() > SURE, (ratio - 1.0).abs() > OUTLIER * scatter) {
+                (true, true, true) => (verdict, None),
+                (true, true, false) => {
+                    (Verdict::CannotTell, Some("the rows differ by as much anyway"))
+                }
+                _ => (Verdict::CannotTell, Some("the samples are too few, or scatter too much")),
+            }
+        }
     };
-    let calm = |rows: &[&Row]| rows.iter().any(|row| !busy(row));
-    let pairs: Vec<Pair> = rows
-        .iter()
-        .map(|row| {
-            let any_is_busy = !calm(&row.before) || !calm(&row.after);
-            let wanted = |row: &&&Row| (any_is_busy || !busy(row)) && clock.of(row).is_some();
-            let before = row.before.iter().filter(wanted);
-            let count = before.clone().count();
-            let files: Vec<&Row> = before.chain(row.after.iter().filter(wanted)).copied().collect();
-            let mut before = samples(clock, &files, &usual);
-            let after = before.split_off(count);
-            Pair { before, after, busy: any_is_busy, off: LAUNCH * row.launch() }
-        })
-        .collect();
-    let place = if usual.is_empty() { Place::LowerQuartile } else { Place::TrimmedMean };
-    judge(&pairs, place, threshold)
-}
-
-/// The samples of a row in some files, without what probes beside them tell of the machine.
-fn samples(clock: Clock, files: &[&Row], usual: &[f64]) -> Vec<Vec<f64>> {
-    let mut series = Vec::new();
-    for &row in files {
-        let times = clock.of(row).map_or(&[][..], |stats| &stats.times);
-        let probes = clock.probes(row).unwrap_or_default();
-        series.push(Series { times, probes: probes.into_iter().map(|(_, times)| times).collect() });
-    }
-    match usual {
-        [] => series.iter().map(|file| file.times.to_vec()).collect(),
-        usual => adjusted(&series, usual),
-    }
-}
-
-/// The median of what each probe took in all runs of both sides. None where not all rows that have times by this clock have
-/// the same probes beside them.
-fn usual_probes(clock: Clock, rows: &[Matched<'_>]) -> Vec<f64> {
-    let files = rows.iter().flat_map(|row| row.before.iter().chain(&row.after));
-    let mut all: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    let mut names: Option<Vec<&str>> = None;
-    for row in files.filter(|row| clock.of(row).is_some()) {
-        let probes = clock.probes(row).unwrap_or_default();
-        let here: Vec<&str> = probes.iter().map(|&(name, _)| name).collect();
-        if *names.get_or_insert_with(|| here.clone()) != here {
-            return Vec::new();
-        }
-        for (name, times) in probes {
-            all.entry(name).or_default().extend(times);
-        }
-    }
-    all.into_values().map(median).collect()
-}
-
-fn is_probed(clock: Clock, rows: &[Matched<'_>]) -> bool {
-    !usual_probes(clock, rows).is_empty()
-}
-
-/// The clock of the device or else the host's; on a software adapter processor time beside a probe's, or where that is
-/// the clearer one: other programs make a software adapter wait, not work.
-fn clearest(rows: &[Matched<'_>], software: bool, threshold: f64) -> (Clock, Judgement) {
-    let has = |clock: Clock| {
-        rows.iter()
-            .any(|row| row.before.iter().chain(&row.after).any(|row| clock.of(row).is_some()))
+    let all = |samples: fn(&Pair<'_>) -> Vec<f64>| {
+        (!pairs.is_empty()).then(|| median(pairs.iter().flat_map(samples).collect()))
     };
-    let usual = if has(Clock::Gpu) { Clock::Gpu } else { Clock::Wall };
-    if software && is_probed(Clock::Cpu, rows) {
-        return (Clock::Cpu, by(Clock::Cpu, rows, threshold));
+    Line {
+        case: before.case.clone(),
+        kernel: after.kernel(),
+        kernel_before: Some(before.kernel()).filter(|kernel| *kernel != after.kernel()),
+        before_ms: all(|pair| pair.0.to_vec()),
+        after_ms: all(|pair| pair.1.to_vec()),
+        ratio,
+        verdict,
+        reason,
     }
-    let judgement = by(usual, rows, threshold);
-    if software && has(Clock::Cpu) {
-        let other = by(Clock::Cpu, rows, threshold);
-        if other.scatter < CLEARER * judgement.scatter {
-            return (Clock::Cpu, other);
+}
+
+/// What is different between the runs as a whole.
+fn differences(before: &Run, after: &Run) -> Vec<String> {
+    let about = |run: &Run| {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let of =
+            [run.involution.clone(), run.adapter.clone(), text(&run.backend), text(&run.driver)];
+        ["version", "adapter", "backend", "driver"].into_iter().zip(of)
+    };
+    let both = about(before).zip(about(after)).filter(|(before, after)| before != after);
+    both.map(|((what, before), (_, after))| format!("{what}: {before}, then {after}")).collect()
+}
+
+impl Report {
+    fn count(&self, verdict: Verdict) -> usize {
+        self.rows.iter().filter(|line| line.verdict == verdict).count()
+    }
+
+    /// Whether no row is slower or wrong.
+    fn passed(&self) -> bool {
+        self.count(Verdict::Slower) == 0 && self.count(Verdict::Failed) == 0
+    }
+
+    fn summary(&self) -> String {
+        let wrong = match self.count(Verdict::Failed) {
+            0 => String::new(),
+            wrong => format!("{wrong} wrong now, "),
+        };
+        format!(
+            "{wrong}{} slower, {} faster, {} the same within {:.0} %, {} of which nobody can tell.",
+            self.count(Verdict::Slower),
+            self.count(Verdict::Faster),
+            self.count(Verdict::Same),
+            100.0 * self.threshold,
+            self.count(Verdict::CannotTell)
+        )
+    }
+
+    fn text(&self) -> String {
+        let header = ["call", "kernel", "before", "after", "ratio", "verdict"];
+        let mut table = output::table(&header, 2);
+        let mut notes = String::new();
+        for difference in &self.differences {
+            let _ = writeln!(notes, "different {difference}");
         }
+        for (side, names) in [("before", &self.only_before), ("after", &self.only_after)] {
+            if !names.is_empty() {
+                let _ = writeln!(notes, "only {side}: {}", names.join(", "));
+            }
+        }
+        for line in &self.rows {
+            let verdict = match line.verdict {
+                Verdict::Slower => "slower",
+                Verdict::Faster => "faster",
+                Verdict::Same => "same",
+                Verdict::CannotTell => "cannot tell",
+                Verdict::Failed => "FAILED",
+            };
+            let [before, after] = [line.before_ms, line.after_ms].map(|ms| number(ms, 3));
+            let (case, kernel) = (line.case.clone(), line.kernel.clone());
+            table.add_row([case, kernel, before, after, number(line.ratio, 2), verdict.to_owned()]);
+            if let Some(kernel) = &line.kernel_before {
+                let _ = writeln!(notes, "{}: was {kernel}, is {}", line.case, line.kernel);
+            }
+            if line.verdict == Verdict::Failed {
+                let _ = writeln!(notes, "FAILED {}: was right, and has no time now", line.case);
+            }
+            if let Some(reason) = line.reason {
+                let _ = writeln!(notes, "cannot tell {}: {reason}", line.case);
+            }
+        }
+        let clock = match self.clock {
+            Clock::Gpu => "GPU timestamps",
+            Clock::Wall => "wall clock",
+            Clock::Cpu => "processor time",
+        };
+        let _ = write!(notes, "Medians in ms by {clock}");
+        let percent = |ratio: f64| (1000.0 * (ratio - 1.0)).round() / 10.0 + 0.0;
+        if let Some((drift, scatter)) = self.drift.zip(self.scatter) {
+            let _ = write!(
+                notes,
+                "; `ratio` is without the {:+.1} % of the median row, from which half of the rows\n\
+                 differ by more than {:.1} %",
+                percent(drift),
+                100.0 * scatter
+            );
+            if drift.max(1.0 / drift) > 1.0 + self.threshold {
+                notes += ".\nEverything moved: cannot tell the build from the machine";
+            }
+        }
+        format!("{}\n{notes}.\n{}\n", output::render(&table), self.summary())
     }
-    (usual, judgement)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
+    use super::super::machine::Noise;
     use super::*;
+
+    #[test]
+    fn the_statistic_is_that_of_tables() {
+        // U = 23.5 of 5 by 5, expected 12.5: (11 - 0.5) / sqrt(25 * 11 / 12).
+        let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0], [4.5, 5.0, 6.0, 7.0, 8.0]);
+        let z = 10.5 / (25.0f64 * 11.0 / 12.0).sqrt();
+        assert!((rank_test(&[(&a, &b)], 1.0) - z).abs() < 1e-9);
+        assert!((rank_test(&[(&b, &a)], 1.0) + z).abs() < 1e-9);
+        assert_eq!((rank_test(&[(&a, &a)], 1.0), rank_test(&[], 1.0)), (0.0, 0.0));
+        // Two pairs that say the same are surer than one; what lies between pairs does not count.
+        let far = a.map(|value| value * 100.0);
+        let far_after = b.map(|value| value * 100.0);
+        assert!(rank_test(&[(&a, &b), (&far, &far_after)], 1.0) > 1.3 * z);
+        assert!(rank_test(&[(&a, &b)], 3.0) < 0.0);
+    }
 
     /// A run of calls that take 1, 2, 3, ... ms, noise of a hundredth, and the same of processor time.
     fn run(rows: usize, seed: u64) -> Run {
@@ -296,23 +412,11 @@ mod tests {
                 checked: true,
                 gpu_ms: times.clone(),
                 cpu_ms: times,
-                waited: Some(0.01),
                 ..Row::default()
             }
         });
-        Run {
-            involution: "0.1.0".into(),
-            suite: "kernels".into(),
-            adapter: "test".into(),
-            backend: None,
-            driver: None,
-            software: true,
-            quick: false,
-            interrupted: false,
-            limits_after: None,
-            limits: None,
-            rows: rows.collect(),
-        }
+        let rows = rows.collect();
+        Run { suite: "ops".into(), adapter: "test".into(), software: true, rows, ..Run::default() }
     }
 
     fn slow(stats: &mut Option<Stats>, factor: f64) {
@@ -325,21 +429,46 @@ mod tests {
     }
 
     #[test]
-    fn a_slower_kernel_fails_and_is_named_alone() -> Result<()> {
-        let (before, mut after) = (run(12, 1), run(12, 2));
-        assert!(compared(std::slice::from_ref(&before), std::slice::from_ref(&after))?.passed());
-        slow(&mut after.rows[3].gpu_ms, 1.2);
-        let (before, after) = ([before], [after]);
-        let report = compared(&before, &after)?;
-        assert!(!report.passed());
+    fn a_slower_kernel_is_named_alone_and_two_runs_of_one_build_are_the_same() -> Result<()> {
+        for seed in 0..20 {
+            let (before, mut after) = ([run(12, 2 * seed)], [run(12, 2 * seed + 1)]);
+            let report = compared(&before, &after)?;
+            assert_eq!(report.count(Verdict::Same), 12, "{}", report.text());
+            for (factor, verdict) in [(1.2, Verdict::Slower), (1.0 / 1.44, Verdict::Faster)] {
+                slow(&mut after[0].rows[3].cpu_ms, factor);
+                let report = compared(&before, &after)?;
+                assert_eq!(report.passed(), verdict != Verdict::Slower);
+                assert_eq!((report.count(verdict), report.count(Verdict::Same)), (1, 11));
+                assert_eq!(report.rows[3].verdict, verdict, "{}", report.text());
+            }
+            // The device's own clock says nothing of it.
+            assert!(compare(&before, &after, 0.05, Some(Clock::Gpu))?.passed());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn nobody_can_tell_from_few_samples_from_rows_that_differ_or_on_a_busy_machine() -> Result<()> {
+        let reasons = |before: &Run, after: &Run, clock| -> Result<Vec<_>> {
+            let report = compare(from_ref(before), from_ref(after), 0.05, Some(clock))?;
+            Ok(report.rows.iter().map(|line| line.reason.unwrap_or_default()).collect())
+        };
+        let (before, mut after) = (run(6, 1), run(6, 2));
+        slow(&mut after.rows[0].cpu_ms, 1.2);
+        let mut few = after.clone();
+        if let Some(cpu) = &mut few.rows[0].cpu_ms {
+            cpu.times.truncate(1);
+        }
+        assert!(reasons(&before, &few, Clock::Cpu)?[0].contains("too few"));
+        let mut wild = after.clone();
+        let by = [1.2, 0.85, 1.1, 1.0, 0.9, 1.15];
+        wild.rows.iter_mut().zip(by).for_each(|(row, by)| slow(&mut row.cpu_ms, by));
         assert!(
-            report.text().contains("1 slower") && report.text().contains("call 4"),
-            "{}",
-            report.text()
+            reasons(&before, &wild, Clock::Cpu)?.contains(&"the rows differ by as much anyway")
         );
-        // The same by processor time is another clock's word.
-        let report = compare(&before, &after, 0.05, Some(Clock::Cpu))?;
-        assert!(report.passed() && report.text().contains("processor time"), "{}", report.text());
+        after.rows[0].noise = Noise { waited: Some(0.5), warning: None };
+        assert!(reasons(&before, &after, Clock::Gpu)?[0].contains("busy"));
+        assert_eq!(reasons(&before, &after, Clock::Cpu)?[0], "");
         Ok(())
     }
 
@@ -351,24 +480,19 @@ mod tests {
         after.involution = "0.2.0".into();
         after.rows[1].kernel = Some("special".into());
         let text = compared(&[before], &[after])?.text();
-        for part in [
-            "only before: ",
-            "only after: call 1, call 9",
-            "adapter: test, then another",
-            "0.2.0",
-            "special",
-        ] {
-            assert_eq!(text.contains(part), part != "only before: ", "'{part}': {text}");
+        for part in
+            ["only after: call 1, call 9", "adapter: test, then another", "0.2.0", "special"]
+        {
+            assert!(text.contains(part), "'{part}': {text}");
         }
+        assert!(!text.contains("only before: "), "{text}");
         Ok(())
     }
 
     #[test]
     fn a_row_that_is_wrong_now_fails_and_one_that_was_does_not() -> Result<()> {
-        let (right, mut wrong) = (run(8, 1), run(8, 2));
-        wrong.rows[2].checked = false;
-        (wrong.rows[2].gpu_ms, wrong.rows[2].cpu_ms) = (None, None);
-        let (right, wrong) = ([right], [wrong]);
+        let (right, mut wrong) = ([run(8, 1)], [run(8, 2)]);
+        wrong[0].rows[2].reject("wrong".to_owned());
         let report = compared(&right, &wrong)?;
         assert!(!report.passed() && report.text().contains("FAILED call 3"), "{}", report.text());
         assert!(compared(&wrong, &right)?.passed());
@@ -378,33 +502,11 @@ mod tests {
     #[test]
     fn a_change_of_all_rows_is_told_but_is_no_regression() -> Result<()> {
         let (before, mut after) = (run(8, 1), run(8, 2));
-        after.rows.iter_mut().for_each(|row| slow(&mut row.gpu_ms, 1.3));
-        let report = compare(&[before], &[after], 0.05, Some(Clock::Gpu))?;
+        after.rows.iter_mut().for_each(|row| slow(&mut row.cpu_ms, 1.3));
+        let report = compared(&[before], &[after])?;
         assert!(
             report.passed() && report.text().contains("cannot tell the build from the machine")
         );
         Ok(())
-    }
-
-    #[test]
-    fn a_calm_run_stands_for_a_busy_one() -> Result<()> {
-        let (before, after) = ([run(8, 1), run(8, 2)], [run(8, 3), run(8, 4)]);
-        let mut busy = after.clone();
-        for row in &mut busy[1].rows {
-            slow(&mut row.gpu_ms, 3.0);
-            row.waited = Some(0.6);
-        }
-        let verdicts = |report: Report| report.json();
-        assert_eq!(verdicts(compared(&before, &busy[..1])?)?, verdicts(compared(&before, &busy)?)?);
-        let told = compared(&before[..1], &busy[1..])?;
-        assert!(told.passed() && told.text().contains("machine was busy"), "{}", told.text());
-        Ok(())
-    }
-
-    #[test]
-    fn thresholds_are_percent() {
-        assert_eq!(percent("5%"), Ok(0.05));
-        assert_eq!(percent("12.5"), Ok(0.125));
-        assert!(["0", "-5%", "x", "%", "nan"].iter().all(|text| percent(text).is_err()));
     }
 }

@@ -1,75 +1,182 @@
-//! What every suite says of itself: on what it ran, whether all was right, and its rows as text and JSON.
+//! A run as a table for people, and what to make of it.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::fmt::Write;
 
-use anyhow::Result;
-use involution::gpu;
-use serde::Serialize;
+use comfy_table::{CellAlignment, Table, presets};
 
-use super::limits::Limits;
+use super::peers::{ERROR, MEANING, Ratios};
+use super::record::{Answers, Run};
 use super::row::Row;
-use super::{Args, sampling};
-use crate::adapter::Runner;
-use crate::output;
+use super::stats::Stats;
+use super::{clocks, limits, machine};
+use crate::output::{self, mib};
 
-/// What a suite found out.
-pub trait Findings {
-    /// Whether all that was to be measured was, and was right.
-    fn passed(&self) -> bool;
+impl Run {
+    pub fn text(&self) -> String {
+        self.told(output::table)
+    }
 
-    /// The rows as a table, and what to make of them.
-    fn text(&self) -> String;
+    /// The table that `make` makes, and what to make of it.
+    fn told(&self, make: fn(&[&str], usize) -> Table) -> String {
+        let columns = self.columns();
+        let names = columns.iter().filter(|name| NAMES.contains(name)).count();
+        let mut table = make(columns, names);
+        let mut group = "";
+        for row in &self.rows {
+            if self.suite == "ops" && row.group != group {
+                group = &row.group;
+                table.add_row([format!("{group}:")]);
+            }
+            table.add_row(columns.iter().map(|column| self.cell(column, row)));
+        }
+        let mut text = output::render(&table) + "\n";
+        for row in &self.rows {
+            if let Some(reason) = &row.refused {
+                let _ = writeln!(text, "left out {}: {reason}", row.case);
+            }
+        }
+        for row in self.failures() {
+            let note = row.note.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "FAILED {} by {}: {note}", row.case, row.kernel());
+        }
+        text += &self.verdict();
+        if let Some(limits) = self.limits.filter(|_| self.suite == "ops") {
+            let _ = writeln!(
+                text,
+                "The adapter {limits}.\n`floor` is the least time these allow, as a part of the median."
+            );
+        }
+        text += &limits::beyond(self.rows.iter().map(|row| row.of_floor));
+        text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.noise));
+        text += &clocks::disagreements(self.rows.iter().map(|row| &row.clocks));
+        let totals = self.rows.iter().map(|row| (row.clocks.span_over_sum, row.timed_over_untimed));
+        text += &clocks::totals(totals);
+        if self.interrupted {
+            text += "Interrupted: the rest was not measured.\n";
+        }
+        let _ = writeln!(text, "{}; {:.1} s in all.", self.legend(), self.seconds);
+        text + &self.against_peers(make)
+    }
 
-    /// The same as JSON.
-    fn json(&self) -> Result<String>;
-}
-
-/// What ran, in the JSON of every suite.
-#[derive(Debug, Serialize)]
-pub struct Header {
-    pub involution: &'static str,
-    pub suite: &'static str,
-    pub adapter: String,
-    pub backend: Option<String>,
-    pub driver: Option<String>,
-    /// Whether it is the processor that computes.
-    pub software: bool,
-    pub quick: bool,
-    /// Whether Ctrl-C ended the run before its last row.
-    pub interrupted: bool,
-    pub seconds: f64,
-    /// Of a device alone.
-    pub limits: Option<Limits>,
-}
-
-impl Header {
-    /// The header of a run that began then and ends now.
-    pub fn new(runner: &Runner, limits: Option<&gpu::Limits>, args: &Args, start: Instant) -> Self {
-        Header {
-            involution: env!("CARGO_PKG_VERSION"),
-            suite: args.suite.name(),
-            adapter: runner.name().to_owned(),
-            backend: runner.backend().map(str::to_owned),
-            driver: runner.driver(),
-            software: runner.gpu().is_none_or(|gpu| gpu.adapter().software),
-            quick: args.quick,
-            interrupted: sampling::interrupted(),
-            seconds: start.elapsed().as_secs_f64(),
-            limits: limits.map(Limits::from),
+    fn columns(&self) -> &'static [&'static str] {
+        match self.suite.as_str() {
+            "ops" => &["call", "kernel", "median", "min", "GFLOP/s", "GB/s", "floor", "first"],
+            "transfer" | "compile" => &["call", "kernel", "median", "min", "p95", "GB/s"],
+            "sweep" => {
+                &["batch", "size", "median", "min", "device", "ns/pixel", "ratio", "GFLOP/s", "MiB"]
+            }
+            _ => &["call", "kernel", "median", "min", "p95", "device", "GFLOP/s", "first"],
         }
     }
-}
 
-/// Whether all rows are right, in a line: `one` and `all` are what is said of a single row and of several.
-pub fn verdict(rows: usize, failures: usize, one: &str, all: &str) -> String {
-    match (failures, rows) {
-        (0, 0) => "No row was measured.\n".to_owned(),
-        (0, 1) => format!("The one row {one}.\n"),
-        (0, _) => format!("All {rows} rows {all}.\n"),
-        _ => format!("{failures} of {} FAILED.\n", output::count(rows, "row")),
+    /// The times that a row is known by.
+    fn times<'a>(&self, row: &'a Row) -> Option<&'a Stats> {
+        if self.suite == "ops" { row.device() } else { row.wall_ms.as_ref() }
+    }
+
+    /// What a table says of a row in this column.
+    pub fn cell(&self, column: &str, row: &Row) -> String {
+        let ms = |of: fn(&Stats) -> f64| number(self.times(row).map(of), 3);
+        match column {
+            "call" => row.case.clone(),
+            "kernel" => row.kernel(),
+            "median" => match row.failure() {
+                Some(failure) => failure.to_owned(),
+                None => ms(|times| times.median) + row.noise.mark(),
+            },
+            "min" => ms(|times| times.min),
+            "p95" => ms(|times| times.p95),
+            "device" => number(row.device().map(|times| times.median), 3),
+            "GFLOP/s" => rate(row.gflops.filter(|&rate| rate > 0.0)),
+            "GB/s" => rate(row.gbps),
+            "floor" => limits::percent(row.of_floor),
+            "first" => number(row.compile_ms, 1),
+            "batch" => row.batch.unwrap_or_default().to_string(),
+            "size" => row.size.unwrap_or_default().to_string(),
+            "ns/pixel" => number(row.ns_per_pixel, 1),
+            "ratio" => number(row.ratio, 2),
+            "bound" => row.bound.clone().unwrap_or_else(|| "-".to_owned()),
+            "samples" => row.samples.to_string(),
+            "MiB" => number(row.memory.map(mib), 0),
+            _ => String::new(),
+        }
+    }
+
+    /// Whether all rows are right.
+    fn verdict(&self) -> String {
+        let run = self.rows.iter().filter(|row| row.refused.is_none()).count();
+        if let Some(Answers { cases, failures }) = self.known_answers {
+            return match failures {
+                0 => format!(
+                    "The reference gives all answers known by hand, {cases}; {}.\n",
+                    output::count(run, "row")
+                ),
+                _ => format!("FAILED: the reference misses {failures} of {cases} known answers.\n"),
+            };
+        }
+        match (self.failures().count(), run) {
+            (0, 0) => "No row was measured.\n".to_owned(),
+            (0, 1) => "The one row is right.\n".to_owned(),
+            (0, _) => format!("All {run} rows are right.\n"),
+            (failures, _) => format!("{failures} of {} FAILED.\n", output::count(run, "row")),
+        }
+    }
+
+    /// What the times are of.
+    pub fn legend(&self) -> String {
+        let timers: BTreeSet<&str> =
+            self.rows.iter().filter_map(|row| row.timer.as_deref()).collect();
+        let timers = timers.into_iter().collect::<Vec<_>>().join(" or ");
+        let device = format!("`device`, GFLOP/s: on tensors of the device, by {timers}");
+        match self.suite.as_str() {
+            "ops" => format!("Times in ms by {timers}, `first` with compiling"),
+            "transfer" | "compile" => format!("{}\nTimes in ms", self.legend),
+            "sweep" => format!(
+                "Times in ms from host to host, ns/pixel by their median, `ratio` to that of the first row;\n{device}"
+            ),
+            _ => format!("Times in ms from host to host; {device};\n`first` with compiling"),
+        }
+    }
+
+    /// The ratios to other libraries; nothing where there are none.
+    fn against_peers(&self, make: fn(&[&str], usize) -> Table) -> String {
+        let Some(ratios) = Ratios::of(self.rows.iter().map(Row::compared)) else {
+            return String::new();
+        };
+        let header: Vec<&str> = ratios.header.iter().map(String::as_str).collect();
+        let mut table = make(&header, 1);
+        table.add_rows(ratios.lines);
+        let mut text = format!("\n{}\n{MEANING}\n{ERROR}\n", output::render(&table));
+        text.extend(ratios.notes.iter().map(|note| format!("{note}\n")));
+        if let Some((before, after)) = self.limits.zip(self.limits_after) {
+            let _ = writeln!(
+                text,
+                "Before the first row the adapter {before};\nafter the last, {after}."
+            );
+        }
+        text
     }
 }
+
+/// Runs as tables of Markdown.
+pub fn markdown(runs: &[Run]) -> String {
+    let make = |header: &[&str], first_number: usize| {
+        let mut table = Table::new();
+        table.load_style(presets::ASCII_MARKDOWN).set_header(header.iter().copied());
+        for column in table.column_iter_mut().skip(first_number) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    };
+    let runs = runs
+        .iter()
+        .map(|run| format!("{}, suite `{}`:\n\n{}", run.adapter, run.suite, run.told(make)));
+    runs.collect::<Vec<_>>().join("\n")
+}
+
+/// Columns of words; all others are numbers.
+const NAMES: [&str; 2] = ["call", "kernel"];
 
 /// A number with so many digits, a dash for none.
 pub fn number(value: Option<f64>, digits: usize) -> String {
@@ -81,14 +188,30 @@ pub fn rate(value: Option<f64>) -> String {
     number(value, if value.is_some_and(|value| value < 9.95) { 2 } else { 1 })
 }
 
-/// The line that says where Ctrl-C cut the rows short.
-pub fn interruption(header: &Header) -> &'static str {
-    if header.interrupted { "Interrupted: the rest was not measured.\n" } else { "" }
-}
+#[cfg(test)]
+mod tests {
+    use super::super::record::sample::run;
+    use super::*;
 
-/// The clocks that the times on the device are from.
-pub fn timers<'a>(rows: impl IntoIterator<Item = &'a Row>) -> String {
-    let timers: BTreeSet<&str> =
-        rows.into_iter().filter_map(|row| row.times.timer.as_deref()).collect();
-    timers.into_iter().collect::<Vec<_>>().join(" or ")
+    #[test]
+    fn every_suite_has_its_columns_and_a_row_without_times_is_said_to_have_failed() {
+        for suite in ["ops", "nets", "transfer", "sweep"] {
+            let run = Run { suite: suite.to_owned(), ..run() };
+            let text = run.text();
+            for part in ["FAILED bad by -: wrong", "1 of 4 rows FAILED", "~ 1 unsafe", "Ratios are"]
+            {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            assert!(run.columns().iter().all(|column| !run.cell(column, &run.rows[0]).is_empty()));
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_and_is_no_failure() {
+        let mut run = run();
+        run.rows.truncate(1);
+        run.rows.push(Row { refused: Some("no room".to_owned()), ..Row::default() });
+        let text = run.text();
+        assert!(text.contains("left out : no room") && text.contains("one row is right"), "{text}");
+    }
 }

@@ -1,10 +1,9 @@
-//! How near a row comes to what its adapter can do at most.
+//! What the adapter can do at most, and how near a row comes to it.
 
-use involution::gpu::{self, Bound};
-use involution::ops::Cost;
+use std::fmt;
+
+use involution::gpu;
 use serde::{Deserialize, Serialize};
-
-use super::stats::milliseconds;
 
 /// What the adapter can do at most, as it was measured before the first row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -26,32 +25,14 @@ impl From<&gpu::Limits> for Limits {
     }
 }
 
-/// The least time for the work of a row.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Floor {
-    /// The least time that the adapter's limits allow, and which of them that is.
-    pub floor_ms: Option<f64>,
-    pub bound: Option<&'static str>,
-    /// The floor as a part of the median.
-    pub of_floor: Option<f64>,
-}
-
-impl Floor {
-    /// The floor under so much work that took so many milliseconds; a row that failed took none.
-    pub fn of(limits: &gpu::Limits, cost: Cost, median: Option<f64>) -> Self {
-        let (floor, bound) = limits.floor(cost);
-        let floor = milliseconds(floor);
-        let bound = match bound {
-            Bound::Arithmetic => "arithmetic",
-            Bound::Memory => "memory",
-        };
-        let of_floor = median.map(|median| floor / median);
-        Floor { floor_ms: Some(floor), bound: Some(bound), of_floor }
-    }
-
-    /// The part, for a table.
-    pub fn part(&self) -> String {
-        percent(self.of_floor)
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limits { copy_gbps, multiply_add_gflops, dispatch_us, submission_us } = self;
+        write!(
+            f,
+            "copies {copy_gbps:.1} GB/s, does {multiply_add_gflops:.1} GFLOP/s of multiply-adds; \
+             a dispatch {dispatch_us:.0} us, a submission {submission_us:.0} us"
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::stats::Stats;
 
@@ -78,7 +78,8 @@ fn counters(text: &str) -> Option<(u64, u64)> {
 }
 
 /// What speaks against the times of a row.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Noise {
     /// The part of the time in which threads of this process were ready to run and had no processor; `None` where
     /// the system does not count it.

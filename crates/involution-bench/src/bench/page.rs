@@ -9,8 +9,8 @@ mod svg;
 use std::fmt::Write;
 
 use super::adapters;
-use super::findings::number;
-use super::record::{Row, Run};
+use super::record::Run;
+use super::row::Row;
 use crate::output;
 use svg::escape;
 
@@ -129,7 +129,7 @@ fn header(run: &Run) -> String {
             format!("{failed} of {} FAILED, without times.", output::count(run.rows.len(), "row")),
         )),
     }
-    let doubtful = count(|row| row.warning.is_some());
+    let doubtful = count(|row| row.noise.warning.is_some());
     if doubtful > 0 {
         let why = "the samples spread, or the machine was busy";
         notes.push(("doubt", format!("~ {} unsafe: {why}.", output::count(doubtful, "row"))));
@@ -154,42 +154,29 @@ fn header(run: &Run) -> String {
 /// Every row; wider than a phone, so it scrolls by itself.
 fn table(run: &Run) -> String {
     let columns = [
-        "call",
-        "kernel",
-        "median ms",
-        "min",
-        "p95",
-        "GFLOP/s",
-        "GB/s",
-        "of floor",
-        "bound",
-        "samples",
-        "first ms",
+        "call", "kernel", "median", "min", "p95", "device", "GFLOP/s", "GB/s", "floor", "bound",
+        "samples", "first",
     ];
-    let mut text = String::from(
-        "<h2>All rows</h2>\n<p>Times on the device, by its own clock where it has one.</p>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>",
+    let mut text = format!(
+        "<h2>All rows</h2>\n<p>{}.</p>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>",
+        escape(&run.legend())
     );
     for (index, column) in columns.iter().enumerate() {
         let _ = write!(text, "<th{}>{column}</th>", if index < 2 { "" } else { " class=\"n\"" });
     }
     text += "</tr></thead>\n<tbody>\n";
     for row in &run.rows {
-        let why = row.note.as_ref().or(row.refused.as_ref()).or(row.warning.as_ref());
+        let why = row.note.as_ref().or(row.refused.as_ref()).or(row.noise.warning.as_ref());
         let class = if row.failure() == Some("FAILED") { " class=\"bad\"" } else { "" };
         let title = why.map_or_else(String::new, |why| format!(" title=\"{}\"", escape(why)));
         let _ = write!(text, "<tr{class}{title}>");
-        for (index, cell) in cells(row).iter().enumerate() {
+        for (index, cell) in columns.iter().map(|column| run.cell(column, row)).enumerate() {
             let class = if index < 2 { "" } else { " class=\"n\"" };
-            let _ = write!(text, "<td{class}>{}</td>", escape(cell));
+            let _ = write!(text, "<td{class}>{}</td>", escape(&cell));
         }
         text += "</tr>\n";
     }
     text + "</tbody>\n</table>\n</div>\n"
-}
-
-fn cells(row: &Row) -> Vec<String> {
-    let more = [row.samples.to_string(), number(row.compile_ms, 1)];
-    row.cells().into_iter().chain(more).collect()
 }
 
 #[cfg(test)]

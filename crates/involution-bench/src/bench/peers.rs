@@ -3,10 +3,9 @@
 
 mod against;
 mod catalogue;
-mod export;
+pub mod export;
 mod field;
 mod ratios;
-mod report;
 mod worker;
 
 use std::path::PathBuf;
@@ -15,8 +14,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use involution::Gpu;
 
-use super::findings::{Findings, Header};
 use super::limits::Limits;
+use super::record::Run;
 use super::sampling::{self, Effort};
 use super::selection::selected;
 use super::workload::Workload;
@@ -27,7 +26,6 @@ pub use against::Against;
 pub use catalogue::NormRelu;
 pub use field::Field;
 pub use ratios::{Compared, ERROR, MEANING, Ratios};
-use report::Report;
 
 /// Samples that will do after so much time, as where the others are timed.
 const LEAST_SAMPLES: usize = 5;
@@ -42,7 +40,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub peers: Option<PathBuf>,
     /// Write the inputs and weights of the rows of the suite `peers` for them, and time nothing
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["peers", "csv", "md", "html", "trace"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["peers", "md", "html"])]
     pub export: Option<PathBuf>,
 }
 
@@ -69,17 +67,14 @@ pub fn select(args: &Args) -> Result<Vec<Workload>> {
     selected(catalogue::all()?, args, |workload| &workload.name, |workload| &workload.shapes[0])
 }
 
-/// Times these rows, or those of a suite like it, and checks what they computed, or writes what others need to do so.
+/// Times these rows, or those of a suite like it, and checks what they computed.
 pub fn measure(
     runner: &Runner,
     gpu: &Gpu,
     workloads: &[Workload],
     field: &mut Field,
     args: &Args,
-) -> Result<Box<dyn Findings>> {
-    if let Some(folder) = &args.peers.export {
-        return Ok(Box::new(export::write(gpu, workloads, folder)?));
-    }
+) -> Result<Run> {
     let start = Instant::now();
     sampling::listen()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
@@ -91,6 +86,5 @@ pub fn measure(
         true => None,
         false => Some(Limits::from(&gpu.limits()?)),
     };
-    let header = Header::new(runner, Some(&limits), args, start);
-    Ok(Box::new(Report { header, limits_after, rows }))
+    Ok(Run { limits_after, ..Run::new(runner, Some(&limits), args, start, rows) })
 }

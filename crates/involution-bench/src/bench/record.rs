@@ -1,153 +1,131 @@
-//! A run as its JSON tells it, whatever suite it is of: what other forms are made from, and what is compared.
+//! A run: what is written as JSON, and read again for the page and for a comparison.
 
 #[cfg(test)]
 pub mod sample;
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use involution::gpu;
+use serde::{Deserialize, Serialize};
 
-use super::findings::{number, rate};
-use super::limits::{self, Limits};
-use super::peers::{Against, Compared};
-use super::rounds::Probed;
-use super::stats::Stats;
-use super::subject::Step;
+use super::limits::Limits;
+use super::row::Row;
+use super::{Args, sampling};
+use crate::adapter::Runner;
 use crate::{bad_use, files, output};
 
-/// A file of `--json`.
-#[derive(Debug, Clone, Deserialize)]
+/// What ran, on what, and its rows.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Run {
     pub involution: String,
     pub suite: String,
     pub adapter: String,
     pub backend: Option<String>,
     pub driver: Option<String>,
+    /// Whether it is the processor that computes.
     #[serde(default)]
     pub software: bool,
     #[serde(default)]
     pub quick: bool,
+    /// Whether Ctrl-C ended the run before its last row.
     #[serde(default)]
     pub interrupted: bool,
+    /// The whole run, checks included.
+    #[serde(default)]
+    pub seconds: f64,
+    /// Of a device alone.
     pub limits: Option<Limits>,
-    /// The same after the last row, where others were timed beside.
+    /// The limits after the last row, where others were timed beside.
     pub limits_after: Option<Limits>,
+    /// Of the reference alone.
+    pub known_answers: Option<Answers>,
     pub rows: Vec<Row>,
+    /// What the times are of, for people.
+    #[serde(skip)]
+    pub legend: String,
 }
 
-/// What was timed, with the keys of all suites.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Row {
-    #[serde(alias = "workload")]
-    pub case: String,
-    pub group: String,
-    /// Of the suite `kernels`; the others have a list.
-    pub kernel: Option<String>,
-    pub kernels: Vec<String>,
-    pub dispatches: usize,
-    pub checked: bool,
-    pub note: Option<String>,
-    pub refused: Option<String>,
-    pub gpu_ms: Option<Stats>,
-    pub resident_ms: Option<Stats>,
-    pub wall_ms: Option<Stats>,
-    pub cpu_ms: Option<Stats>,
-    pub probe_ms: Option<Probed>,
-    pub compile_ms: Option<f64>,
-    pub samples: usize,
-    pub flops: u64,
-    pub bytes: u64,
-    pub gflops: Option<f64>,
-    pub gbps: Option<f64>,
-    pub floor_ms: Option<f64>,
-    pub bound: Option<String>,
-    pub of_floor: Option<f64>,
-    pub waited: Option<f64>,
-    pub warning: Option<String>,
-    pub batch: Option<u64>,
-    /// Of layers and networks.
-    pub fused: Option<bool>,
-    pub size: Option<u64>,
-    pub ns_per_pixel: Option<f64>,
-    pub steps: Vec<Step>,
-    pub peers: Vec<Against>,
+/// How the reference fared with calls whose results are known by hand.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Answers {
+    pub cases: usize,
+    pub failures: usize,
 }
 
-/// A file of `--json` with several adapters.
-#[derive(Deserialize)]
-struct Several {
-    runs: Vec<Run>,
+/// The JSON of several adapters.
+#[derive(Serialize, Deserialize)]
+struct Several<R> {
+    runs: R,
 }
 
 impl Run {
-    /// The run that this JSON tells of.
+    /// A run that began then and ends now.
+    pub fn new(
+        runner: &Runner,
+        limits: Option<&gpu::Limits>,
+        args: &Args,
+        start: Instant,
+        rows: Vec<Row>,
+    ) -> Self {
+        Run {
+            involution: env!("CARGO_PKG_VERSION").to_owned(),
+            suite: args.suite.name().to_owned(),
+            adapter: runner.name().to_owned(),
+            backend: runner.backend().map(str::to_owned),
+            driver: runner.driver(),
+            software: runner.gpu().is_none_or(|gpu| gpu.adapter().software),
+            quick: args.quick,
+            interrupted: sampling::interrupted(),
+            seconds: start.elapsed().as_secs_f64(),
+            limits: limits.map(Limits::from),
+            rows,
+            ..Run::default()
+        }
+    }
+
+    /// Reads the run of one adapter.
     pub fn parse(json: &str) -> Result<Self> {
-        if let Ok(Several { runs }) = serde_json::from_str(json) {
+        if let Ok(Several { runs }) = serde_json::from_str::<Several<Vec<Run>>>(json) {
             let adapters: Vec<String> = runs.into_iter().map(|run| run.adapter).collect();
             bail!("has runs of several adapters: {}", adapters.join("; "));
         }
         serde_json::from_str(json).context("not the JSON of a benchmark")
     }
 
-    /// The run that a file tells of.
+    /// Reads a file of `--json`.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |error: anyhow::Error| bad_use(format!("{}: {error:#}", path.display()));
         Run::parse(&files::text(path)?).map_err(wrong)
     }
+
+    /// Rows that were run and were not found to be right. Nothing can be held against the reference.
+    pub fn failures(&self) -> impl Iterator<Item = &Row> {
+        let judged = self.known_answers.is_none();
+        self.rows.iter().filter(move |row| judged && row.refused.is_none() && !row.checked)
+    }
+
+    /// Whether all that was to be measured was, and was right.
+    pub fn passed(&self) -> bool {
+        let wrong = self.known_answers.map_or(0, |answers| answers.failures);
+        wrong == 0 && !self.interrupted && self.failures().count() == 0
+    }
+
+    /// The row that is the same as one of another run: by the call, and by the kernel too where a call has several.
+    pub fn find(&self, row: &Row, of: &Run) -> Option<&Row> {
+        let alone = |run: &Run| run.rows.iter().filter(|any| any.case == row.case).count() == 1;
+        let by_case = alone(self) && alone(of);
+        let same = |other: &&Row| other.case == row.case && (by_case || other.kernel == row.kernel);
+        self.rows.iter().find(same)
+    }
 }
 
-impl Row {
-    /// What a table says of it: case, kernel, median, least, 95th percentile, GFLOP/s, GB/s, part of the floor and what
-    /// that is bound by.
-    pub fn cells(&self) -> [String; 9] {
-        let times = self.device();
-        let mark = if self.warning.is_some() { "~" } else { "" };
-        let median = match self.failure() {
-            Some(failure) => failure.to_owned(),
-            None => number(times.map(|times| times.median), 3) + mark,
-        };
-        [
-            self.case.clone(),
-            self.kernel(),
-            median,
-            number(times.map(|times| times.min), 3),
-            number(times.map(|times| times.p95), 3),
-            rate(self.gflops.filter(|&rate| rate > 0.0)),
-            rate(self.gbps),
-            limits::percent(self.of_floor),
-            self.bound.clone().unwrap_or_else(|| "-".to_owned()),
-        ]
-    }
-
-    /// The one kernel, or how many dispatches there are of several.
-    pub fn kernel(&self) -> String {
-        match (&self.kernel, self.kernels.as_slice()) {
-            (Some(one), _) => one.clone(),
-            (None, [one]) => one.clone(),
-            (None, []) => "-".to_owned(),
-            (None, _) => output::count(self.dispatches, "dispatch"),
-        }
-    }
-
-    /// The time on the device by the best clock there is.
-    pub fn device(&self) -> Option<&Stats> {
-        self.gpu_ms.as_ref().or(self.resident_ms.as_ref()).or(self.wall_ms.as_ref())
-    }
-
-    /// What a table of ratios is made from.
-    pub fn compared(&self) -> Compared<'_> {
-        (&self.case, self.wall_ms.as_ref(), &self.peers)
-    }
-
-    /// What is said of it in the place of a time.
-    pub fn failure(&self) -> Option<&'static str> {
-        match (&self.refused, self.device()) {
-            (Some(_), _) => Some("left out"),
-            (None, None) => Some("FAILED"),
-            _ => None,
-        }
+/// The JSON of one run, or of several adapters.
+pub fn json(runs: &[Run]) -> Result<String> {
+    match runs {
+        [one] => output::json(one),
+        _ => output::json(&Several { runs }),
     }
 }
 
@@ -156,27 +134,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_of_every_suite_have_a_name_and_a_time() {
-        let header =
-            r#""involution": "0", "suite": "s", "adapter": "a", "backend": null, "driver": null"#;
+    fn rows_of_every_suite_and_of_older_files_have_a_name_and_a_time() -> Result<()> {
         let times = r#"{"min": 1.0, "median": 2.0, "p95": 3.0}"#;
-        let json = format!(
-            r#"{{{header}, "limits": null, "new": 1, "rows": [
-                {{"case": "x", "kernel": "k", "gpu_ms": null, "wall_ms": {times}}},
+        let text = format!(
+            r#"{{"involution": "0", "suite": "s", "adapter": "a", "new": 1, "rows": [
+                {{"case": "x", "kernel": "k", "gpu_ms": null, "wall_ms": {times}, "waited": 0.5}},
                 {{"workload": "y", "kernels": ["k"], "resident_ms": {times}, "wall_ms": null}},
                 {{"workload": "z", "kernels": ["k", "l"], "dispatches": 7}}]}}"#
         );
-        let Ok(run) = Run::parse(&json) else { return assert!(Run::parse(&json).is_ok()) };
-        let seen: Vec<(&str, String, Option<f64>)> = run
-            .rows
-            .iter()
-            .map(|row| (&*row.case, row.kernel(), row.device().map(|times| times.median)))
-            .collect();
-        let expected = [("x", "k", Some(2.0)), ("y", "k", Some(2.0)), ("z", "7 dispatches", None)];
-        assert_eq!(seen, expected.map(|(case, kernel, time)| (case, kernel.to_owned(), time)));
-        assert_eq!(run.rows[2].failure(), Some("FAILED"));
-        // Files of before keep no samples.
-        assert!(run.rows[0].device().is_some_and(|times| times.times.is_empty()));
+        // What is written is read as it was.
+        for run in [Run::parse(&text)?, Run::parse(&json(&[Run::parse(&text)?])?)?] {
+            let seen = run.rows.iter().map(|row| {
+                (&*row.case, row.kernel(), row.device().map(|times| times.median), row.failure())
+            });
+            let expected = [
+                ("x", "k".to_owned(), Some(2.0), None),
+                ("y", "k".to_owned(), Some(2.0), None),
+                ("z", "7 dispatches".to_owned(), None, Some("FAILED")),
+            ];
+            assert_eq!(seen.collect::<Vec<_>>(), expected);
+            assert_eq!(run.rows[0].noise.waited, Some(0.5));
+            // Older files keep no samples.
+            assert!(run.rows[0].device().is_some_and(|times| times.times.is_empty()));
+        }
         assert!(Run::parse("{}").is_err() && Run::parse("rows").is_err());
+        let both = json(&[Run::parse(&text)?, Run::parse(&text)?])?;
+        assert!(Run::parse(&both).is_err_and(|error| error.to_string().contains("a; a")));
+        Ok(())
+    }
+
+    #[test]
+    fn a_row_that_is_wrong_fails_the_run_and_one_that_is_left_out_does_not() {
+        let row = |checked, refused: Option<&str>| Row {
+            checked,
+            refused: refused.map(str::to_owned),
+            ..Row::default()
+        };
+        let run = |rows| Run { rows, ..Run::default() };
+        assert!(run(vec![row(true, None), row(false, Some("no room"))]).passed());
+        assert!(!run(vec![row(true, None), row(false, None)]).passed());
+        assert!(!Run { interrupted: true, ..run(Vec::new()) }.passed());
+        let known = |failures| Some(Answers { cases: 9, failures });
+        assert!(Run { known_answers: known(0), ..run(vec![row(false, None)]) }.passed());
+        assert!(!Run { known_answers: known(1), ..run(Vec::new()) }.passed());
     }
 }

@@ -1,193 +1,200 @@
-//! One row of a suite that times networks: what ran, how long it took, and whether it was right.
+//! A row: what ran, how long it took, and whether it was right. One struct is written as JSON and read again, so the
+//! rows of every suite have the same keys. What a suite does not measure is `null`, 0 or empty.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use involution::ops::{Cost, Op};
-use involution::{Error, Result, Shape, ShapeError, gpu};
-use serde::Serialize;
+use involution::gpu::{self, Bound, Timer, Timing};
+use involution::ops::Cost;
+use serde::{Deserialize, Serialize};
 
-use super::findings::{number, rate};
-use super::limits::Floor;
-use super::peers::Against;
-use super::stats;
-use super::subject::Times;
-use super::workload::{Work, Workload};
+use super::clocks::Clocks;
+use super::machine::Noise;
+use super::peers::{Against, Compared};
+use super::rounds::Probed;
+use super::sampling::Sampled;
+use super::stats::{self, Stats, milliseconds};
 use crate::output;
 
-/// One workload and its times.
-#[derive(Debug, Serialize)]
+/// A workload by a kernel, or a network by all of its kernels. `docs/cli.md` describes the keys.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Row {
-    pub workload: String,
+    /// The operator, layer or network.
+    pub op: String,
     pub group: String,
-    pub batch: u64,
-    /// Whether the plan was fused.
-    pub fused: bool,
-    /// Each once, in the order in which they run first.
+    /// The name; unique but for several kernels of one call. Older files call it `workload` in some suites.
+    #[serde(alias = "workload")]
+    pub case: String,
+    /// The one kernel, or how many dispatches there are of several; nothing in some older files.
+    pub kernel: Option<String>,
+    /// Of a network: each once, in the order in which they run first.
     pub kernels: Vec<String>,
     pub dispatches: usize,
+    pub batch: Option<u64>,
+    /// Whether the plan of a layer or network was fused.
+    pub fused: Option<bool>,
     pub checked: bool,
     /// Why it is not checked.
     pub note: Option<String>,
-    /// Whether that is that the device has no room for it.
+    /// Why it was not run: there is no room for it.
+    pub refused: Option<String>,
+    /// Whether `note` is that the device has no room for it.
     #[serde(skip)]
     pub too_large: bool,
+    /// On tensors of the device by its own clock, where it has one: the sum of the dispatches.
+    pub gpu_ms: Option<Stats>,
+    /// By the host's clock: a call from its submission until the host knows of its end, all else from tensors of the
+    /// host to a tensor of the host.
+    pub wall_ms: Option<Stats>,
+    /// What is timed from host to host, on tensors of the device: from submission until the host knows of the end.
+    pub resident_ms: Option<Stats>,
+    /// By the device's clock from the beginning of the first dispatch to the end of the last.
+    pub span_ms: Option<Stats>,
     #[serde(flatten)]
-    pub times: Times,
+    pub clocks: Clocks,
+    /// What a run of a network with timestamps takes, as a multiple of one without: each dispatch has a pass of its own.
+    pub timed_over_untimed: Option<f64>,
+    /// Processor time of all threads, during the runs on tensors of the device where there are any.
+    pub cpu_ms: Option<Stats>,
+    /// What each probe took beside each of these samples.
+    pub probe_ms: Option<Probed>,
+    /// The first run, with preparing and compiling.
+    pub compile_ms: Option<f64>,
+    /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
+    pub compiled: u64,
+    /// Of `wall_ms`.
+    pub samples: usize,
     pub flops: u64,
-    /// Of inputs, output and parameters.
     pub bytes: u64,
     pub gflops: Option<f64>,
     pub gbps: Option<f64>,
+    /// The least time that the adapter's limits allow, which of them that is, and it as a part of the median.
+    pub floor_ms: Option<f64>,
+    pub bound: Option<String>,
+    pub of_floor: Option<f64>,
     #[serde(flatten)]
-    pub floor: Floor,
+    pub noise: Noise,
+    /// Which clock is behind the rates.
+    pub timer: Option<String>,
+    /// The largest error as a multiple of what is allowed.
     pub worst_over_bound: Option<f64>,
     pub shapes: BTreeMap<String, Vec<usize>>,
+    pub attributes: BTreeMap<String, String>,
+    /// The dispatches of a network, in the order in which they run, where the device times each of them.
+    pub steps: Vec<Step>,
+    /// Of a sweep: height and width of the images.
+    pub size: Option<u64>,
+    /// Of a sweep: bytes on the device by the plan, where it can be planned.
+    pub memory: Option<u64>,
+    /// Of a sweep: the median from host to host by the pixels of all images, and that as a multiple of the first row's.
+    pub ns_per_pixel: Option<f64>,
+    pub ratio: Option<f64>,
     /// Other libraries that were timed in turns with it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<Against>,
 }
 
+/// A dispatch of a network.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Step {
+    /// The step of the plan that it is for.
+    pub step: String,
+    pub kernel: String,
+    /// The shape of the step's result.
+    pub shape: Vec<usize>,
+    /// The median of its times on the device, in milliseconds.
+    pub ms: f64,
+}
+
 impl Row {
-    /// A row without its times.
-    pub fn new(workload: &Workload) -> Self {
-        let dims = |index: usize| workload.shapes[index].dims().to_vec();
-        let names: Vec<&str> = match &workload.work {
-            Work::Operator(op) => op.inputs().to_vec(),
-            Work::Layer(_) => vec!["x"],
+    /// Adds the times of samples on the device: by its clock where every sample has it. Rates are by the better clock.
+    pub fn timed(mut self, samples: Sampled<Timing>) -> Self {
+        let all = |time: fn(&Timing) -> Option<Duration>| {
+            let times: Option<Vec<Duration>> = samples.runs.iter().map(time).collect();
+            times.and_then(Stats::of_durations)
         };
-        let (flops, bytes) = cost(workload).unwrap_or_default();
-        Row {
-            workload: workload.name.clone(),
-            group: workload.family().to_owned(),
-            batch: dims(0)[0] as u64,
-            fused: workload.fused,
-            kernels: Vec::new(),
-            dispatches: 0,
-            checked: false,
-            note: None,
-            too_large: false,
-            times: Times::default(),
-            flops,
-            bytes,
-            gflops: None,
-            gbps: None,
-            floor: Floor::default(),
-            worst_over_bound: None,
-            shapes: (0..workload.shapes.len()).map(|at| (names[at].to_owned(), dims(at))).collect(),
-            peers: Vec::new(),
-        }
-    }
-
-    /// A row that could not be run.
-    pub fn failed(workload: &Workload, error: &Error) -> Self {
-        let (note, too_large) = (Some(error.to_string()), is_too_large(error));
-        Row { note, too_large, ..Row::new(workload) }
-    }
-
-    /// The row with its times.
-    pub fn timed(self, times: Times) -> Self {
-        let rate = |count| times.device().and_then(|device| stats::rate(count, device.median));
-        let (gflops, gbps) = (rate(self.flops), rate(self.bytes));
-        Row { times, gflops, gbps, ..self }
-    }
-
-    /// The row with the floor that these limits put under it.
-    pub fn above(mut self, limits: &gpu::Limits) -> Self {
-        let median = self.times.device().map(|device| device.median);
-        self.times.clocks = self.times.clocks.against(limits);
-        self.floor = Floor::of(limits, Cost { flops: self.flops, bytes: self.bytes }, median);
+        self.gpu_ms = all(Timing::gpu);
+        self.span_ms = all(|sample| sample.span);
+        self.wall_ms = all(|sample| Some(sample.wall));
+        self.clocks = Clocks::of(&samples.runs);
+        self.samples = samples.runs.len();
+        let timer = if self.gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
+        self.timer = Some(timer.to_string());
+        let rate = |count| stats::rate(count, self.device()?.median);
+        (self.gflops, self.gbps) = (rate(self.flops), rate(self.bytes));
+        self.noise = Noise::of(self.device(), samples.waited);
+        (self.cpu_ms, self.probe_ms) = (samples.cpu_ms, samples.probe);
         self
     }
 
-    /// The row, with the largest distance of a sample that was seen so far, in multiples of what is allowed.
-    pub fn apart(self, worst_over_bound: f64) -> Self {
-        Row { worst_over_bound: Some(worst_over_bound), ..self }
+    /// Adds times by the host's clock alone, if what was timed is right.
+    pub fn timed_by_host(mut self, samples: Sampled<Duration>, right: Result<(), String>) -> Self {
+        self.samples = samples.runs.len();
+        self.checked = right.is_ok();
+        self.note = right.err();
+        if self.checked {
+            self.wall_ms = Stats::of_durations(samples.runs);
+            self.cpu_ms = samples.cpu_ms;
+            self.noise = Noise::of(self.wall_ms.as_ref(), samples.waited);
+            let rate = self.wall_ms.as_ref().and_then(|wall| stats::rate(self.bytes, wall.median));
+            self.gbps = rate.filter(|_| self.bytes > 0);
+        }
+        self
     }
 
-    /// Whether the row is right: by the distance of its first sample, and those that were seen before.
-    pub fn judge(&mut self, first: f64) {
-        let others = self.worst_over_bound.unwrap_or_default();
-        self.worst_over_bound = Some(first.max(others));
-        self.checked = first <= 1.0 && others <= 1.0;
-        if first > 1.0 {
-            self.reject(format!("{first:.3e} times as far from the reference as is allowed"));
-        } else if others > 1.0 {
-            self.reject(format!(
-                "a sample of the batch is {others:.3e} times as far as is allowed from what it gives by itself"
-            ));
-        }
+    /// Adds the floor that these limits put under the time, and holds the clocks against each other.
+    pub fn above(mut self, limits: &gpu::Limits) -> Self {
+        let (floor, bound) = limits.floor(Cost { flops: self.flops, bytes: self.bytes });
+        let bound = match bound {
+            Bound::Arithmetic => "arithmetic",
+            Bound::Memory => "memory",
+        };
+        let floor = milliseconds(floor);
+        (self.floor_ms, self.bound) = (Some(floor), Some(bound.to_owned()));
+        self.of_floor = self.device().map(|times| floor / times.median);
+        self.clocks = self.clocks.against(limits);
+        self
     }
 
     /// Takes the times away: what was timed is wrong.
     pub fn reject(&mut self, note: String) {
         self.note = Some(note);
-        self.times = Times { samples: self.times.samples, ..Times::default() };
-        (self.gflops, self.gbps, self.floor.of_floor) = (None, None, None);
+        self.checked = false;
+        (self.gpu_ms, self.wall_ms, self.resident_ms, self.span_ms, self.cpu_ms) =
+            Default::default();
+        (self.probe_ms, self.compile_ms, self.compiled, self.timer) = Default::default();
+        (self.gflops, self.gbps, self.of_floor) = Default::default();
+        (self.clocks, self.noise, self.timed_over_untimed) = Default::default();
+        self.steps.clear();
         self.peers.iter_mut().for_each(Against::alone);
     }
 
-    /// The one kernel, or how many dispatches there are of several.
+    /// The time on the device by the best clock there is.
+    pub fn device(&self) -> Option<&Stats> {
+        self.gpu_ms.as_ref().or(self.resident_ms.as_ref()).or(self.wall_ms.as_ref())
+    }
+
+    /// What is said of it in the place of a time.
+    pub fn failure(&self) -> Option<&'static str> {
+        match (&self.refused, self.device()) {
+            (Some(_), _) => Some("left out"),
+            (None, None) => Some("FAILED"),
+            _ => None,
+        }
+    }
+
+    /// The kernel, or how many dispatches there are of several.
     pub fn kernel(&self) -> String {
-        match self.kernels.as_slice() {
-            [one] => one.clone(),
-            _ => output::count(self.dispatches, "dispatch"),
+        match (&self.kernel, self.kernels.as_slice()) {
+            (Some(one), _) | (None, [one]) => one.clone(),
+            (None, []) => "-".to_owned(),
+            (None, _) => output::count(self.dispatches, "dispatch"),
         }
     }
 
-    /// What a table says of its times: median, least and 95th percentile from host to host, and the median on the
-    /// device.
-    pub fn times(&self) -> [String; 4] {
-        let wall = |of: fn(&stats::Stats) -> f64| number(self.times.wall_ms.as_ref().map(of), 3);
-        let device = self.times.device().map(|device| device.median);
-        [
-            match self.checked {
-                true => wall(|wall| wall.median) + self.times.noise.mark(),
-                false => "FAILED".to_owned(),
-            },
-            wall(|wall| wall.min),
-            wall(|wall| wall.p95),
-            number(device, 3),
-        ]
-    }
-
-    /// Billions of operations a second, for a table.
-    pub fn rate(&self) -> String {
-        rate(self.gflops.filter(|&rate| rate > 0.0))
-    }
-}
-
-/// Whether something cannot be done for its size alone.
-pub fn is_too_large(error: &Error) -> bool {
-    let overflow = |source: &ShapeError| matches!(source, ShapeError::Overflow { .. });
-    match cause(error) {
-        Error::Limit { .. } | Error::OutOfMemory { .. } => true,
-        Error::Shape { source, .. } => overflow(source),
-        _ => false,
-    }
-}
-
-/// What went wrong, without the layers that it went wrong in.
-pub fn cause(error: &Error) -> &Error {
-    match error {
-        Error::Layer { source, .. } => cause(source),
-        other => other,
-    }
-}
-
-/// Floating-point operations, and bytes of inputs, output and parameters.
-fn cost(workload: &Workload) -> Result<(u64, u64)> {
-    let elements = |shape: &Shape| shape.dims().iter().product::<usize>() as u64;
-    let shapes: Vec<&Shape> = workload.shapes.iter().collect();
-    match &workload.work {
-        Work::Operator(op) => {
-            let cost = op.cost(&shapes).map_err(Error::at(op.name()))?;
-            Ok((cost.flops, cost.bytes))
-        }
-        Work::Layer(layer) => {
-            let plan = layer.plan(shapes[0])?.keep(&[layer.output()])?;
-            let output = elements(&layer.output_shape(shapes[0])?);
-            let values = elements(shapes[0]) + output + plan.parameters();
-            Ok((2 * plan.macs()?, 4 * values))
-        }
+    /// What a table of ratios is made from.
+    pub fn compared(&self) -> Compared<'_> {
+        (&self.case, self.wall_ms.as_ref(), &self.peers)
     }
 }

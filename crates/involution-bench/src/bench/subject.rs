@@ -2,15 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use involution::gpu::{Choice, GpuTensor, Network, Timer, Timing};
+use involution::gpu::{Choice, GpuTensor, Network, Timing};
 use involution::ops::Operator;
 use involution::{Gpu, Result, Shape, Tensor};
-use serde::{Deserialize, Serialize};
 
-use super::clocks::Clocks;
 use super::machine::Noise;
 use super::peers::Field;
-use super::rounds::{self, Probed, Run, clocked};
+use super::rounds::{self, Run, clocked};
+use super::row::{Row, Step};
 use super::sampling::{Effort, Sampled};
 use super::stats::{Stats, milliseconds};
 
@@ -33,63 +32,6 @@ const UNTIMED: usize = 3;
 pub enum Subject {
     Operator(Gpu, Operator),
     Network(Network),
-}
-
-/// How long a subject takes, in milliseconds.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Times {
-    /// From tensors of the host to a tensor of the host.
-    pub wall_ms: Option<Stats>,
-    /// On tensors of the device, from submission until the host knows of the end.
-    pub resident_ms: Option<Stats>,
-    /// On tensors of the device by its own clock, where it has one: the sum of the dispatches.
-    pub gpu_ms: Option<Stats>,
-    /// By the same clock from the beginning of the first dispatch to the end of the last.
-    pub span_ms: Option<Stats>,
-    #[serde(flatten)]
-    pub clocks: Clocks,
-    /// What a run of a network with timestamps takes, as a multiple of one without: each dispatch has a pass of its own.
-    pub timed_over_untimed: Option<f64>,
-    /// Processor time of all threads, of the runs of `resident_ms`.
-    pub cpu_ms: Option<Stats>,
-    /// What a probe took beside each of these runs.
-    pub probe_ms: Option<Probed>,
-    /// The first run with preparing and compiling.
-    pub compile_ms: Option<f64>,
-    /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
-    pub compiled: u64,
-    /// Of `wall_ms`.
-    pub samples: usize,
-    /// Which clock is behind the rates.
-    pub timer: Option<String>,
-    #[serde(flatten)]
-    pub noise: Noise,
-    /// The dispatches of a network, in the order in which they run, where the device times each of them.
-    pub steps: Vec<Step>,
-}
-
-/// A dispatch of a network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Step {
-    /// The step of the plan that it is for.
-    pub step: String,
-    pub kernel: String,
-    /// The shape of the step's result.
-    pub shape: Vec<usize>,
-    /// The median of its times on the device, in milliseconds.
-    pub ms: f64,
-}
-
-impl Times {
-    /// The time on the device by the better clock.
-    pub fn device(&self) -> Option<&Stats> {
-        self.gpu_ms.as_ref().or(self.resident_ms.as_ref())
-    }
-
-    /// What the timestamps of a network come to by the sum of its dispatches, and what they cost.
-    pub fn totals(&self) -> (Option<f64>, Option<f64>) {
-        (self.clocks.span_over_sum, self.timed_over_untimed)
-    }
 }
 
 impl Subject {
@@ -186,14 +128,15 @@ impl Subject {
 }
 
 /// Times what `make` makes on these inputs, from host to host in turns with what peers there are. Gives it with its
-/// times and its output; nothing where it was interrupted.
+/// times in this row and its output; nothing where it was interrupted.
 pub fn time(
     gpu: &Gpu,
     make: impl FnOnce() -> Result<Subject>,
     inputs: &[Tensor],
     effort: Effort,
     field: &mut Field,
-) -> Result<Option<(Subject, Times, Tensor)>> {
+    row: Row,
+) -> Result<Option<(Subject, Row, Tensor)>> {
     // New buffers are zero: nothing can pass with what another row left in the output.
     gpu.trim();
     let compiled = gpu.pipeline_stats().misses;
@@ -215,33 +158,26 @@ pub fn time(
     let timed_over_untimed =
         subject.timed_over_untimed(gpu.adapter().software, inputs[0].shape())?;
     let steps = subject.steps(inputs[0].shape(), &samples.runs)?;
-    let spans: Option<Vec<Duration>> = samples.runs.iter().map(|run| run.span).collect();
-    let gpu_times: Option<Vec<Duration>> = samples.runs.iter().map(Timing::gpu).collect();
-    let gpu_ms = gpu_times.and_then(Stats::of_durations);
-    let timer = if gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
     let (count, wall_ms) = (wall.runs.len(), Stats::of_durations(wall.runs));
     let waited = wall.waited.zip(samples.waited).map(|(wall, device)| wall.max(device));
-    let times = Times {
-        samples: count,
-        noise: Noise::of(wall_ms.as_ref(), waited),
+    let noise = Noise::of(wall_ms.as_ref(), waited);
+    let mut row = row.timed(samples);
+    // The runs from host to host had no probe beside them.
+    row.probe_ms.iter_mut().flatten().for_each(|(_, beside)| beside.wall.clear());
+    let resident_ms = row.wall_ms.take();
+    let samples = count;
+    let row = Row {
+        samples,
+        noise,
         wall_ms,
-        resident_ms: Stats::of_durations(samples.runs.iter().map(|sample| sample.wall)),
-        gpu_ms,
-        span_ms: spans.and_then(Stats::of_durations),
-        clocks: Clocks::of(&samples.runs),
+        resident_ms,
         timed_over_untimed,
-        cpu_ms: samples.cpu_ms,
-        // The runs from host to host had no probe beside them.
-        probe_ms: samples.probe.map(|mut probed| {
-            probed.values_mut().for_each(|beside| beside.wall.clear());
-            probed
-        }),
         compile_ms,
         compiled,
-        timer: Some(timer.to_string()),
         steps,
+        ..row
     };
-    Ok(Some((subject, times, output)))
+    Ok(Some((subject, row, output)))
 }
 
 /// Runs it until caches and clocks are warm, and says how long one run takes then.

@@ -3,7 +3,6 @@
 
 mod memory;
 mod operator;
-mod report;
 mod variable;
 
 use std::sync::Arc;
@@ -15,15 +14,15 @@ use involution::ops::NAMES;
 use involution::{Gpu, Shape};
 
 use super::agreement::{LAYER, NETWORK};
-use super::findings::Header;
 use super::peers::Field;
-use super::row::{Row, is_too_large};
+use super::record::Run;
+use super::row::Row;
+use super::rows::{self, is_too_large};
 use super::sampling::{self, Effort};
 use super::workload::{Trusted, Work, Workload};
-use super::{Forms, Suite, rows};
+use super::{Forms, Suite};
 use crate::adapter::Runner;
 use crate::bad_use;
-use report::{Point, Report};
 use variable::{Name, Variable};
 
 /// Samples that will do after so much time; a single one where there are many more pixels than in the base.
@@ -158,7 +157,7 @@ pub fn measure(
     gpu: &Gpu,
     workloads: Vec<Workload>,
     args: &super::Args,
-) -> Result<Report> {
+) -> Result<Run> {
     let start = Instant::now();
     sampling::listen()?;
     let mut points = Vec::new();
@@ -183,20 +182,38 @@ pub fn measure(
     let measured = points.into_iter().filter_map(|point| match point.refused {
         Some(_) => Some(point),
         // What Ctrl-C left out is missing at the end.
-        None => rows.next().map(|row| Point::new(row, point.memory)),
+        None => rows.next().map(|row| per_pixel(Row { memory: point.memory, ..row })),
     });
-    let points = report::against_first(measured.collect());
-    Ok(Report { header: Header::new(runner, Some(&limits), args, start), rows: points })
+    let mut rows: Vec<Row> = measured.collect();
+    let first = rows.first().and_then(|row| row.ns_per_pixel);
+    for row in &mut rows {
+        row.ratio = row.ns_per_pixel.zip(first).map(|(each, first)| each / first);
+    }
+    Ok(Run::new(runner, Some(&limits), args, start, rows))
 }
 
 /// A row before it is run, with the reason where there is no room for it.
-fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Point> {
-    let point = |memory, refused| Point { refused, ..Point::new(Row::new(workload), memory) };
+fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Row> {
+    let row = per_pixel(rows::row(workload));
     match memory::needed(gpu, workload) {
-        Ok(needed) => Ok(point(Some(needed), memory::refusal(gpu, workload, needed))),
-        Err(error) if is_too_large(&error) => Ok(point(None, Some(error.to_string()))),
+        Ok(needed) => {
+            let refused = memory::refusal(gpu, workload, needed);
+            Ok(Row { memory: Some(needed), refused, ..row })
+        }
+        Err(error) if is_too_large(&error) => Ok(Row { refused: Some(error.to_string()), ..row }),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The row with its size and the time of a pixel. One that the device refused for its size was not run.
+fn per_pixel(mut row: Row) -> Row {
+    if row.too_large {
+        row.refused = row.note.take();
+    }
+    let size = row.shapes.get("x").and_then(|dims| dims.last()).copied().unwrap_or_default();
+    let pixels = row.batch.unwrap_or(1) as f64 * (size * size) as f64;
+    row.ns_per_pixel = row.wall_ms.as_ref().map(|wall| wall.median * 1e6 / pixels);
+    Row { size: Some(size as u64), ..row }
 }
 
 fn pixels(workload: &Workload) -> usize {

@@ -9,8 +9,8 @@ use involution::ops::{Activate, Activation, Operator};
 use involution::plan::{Builder, Value};
 use involution::{Gpu, Layer, Shape, StateDict, Tensor};
 
-use super::findings::Header;
-use super::plain::{Report, Row};
+use super::record::Run;
+use super::row::Row;
 use super::sampling::{self, Effort, Sampled, interrupted};
 use super::selection::named;
 use super::{Args, random};
@@ -83,7 +83,7 @@ pub fn select(args: &Args) -> Result<Vec<What>> {
 }
 
 /// Times these rows.
-pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Args) -> Result<Report> {
+pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Args) -> Result<Run> {
     let start = Instant::now();
     sampling::listen()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
@@ -93,9 +93,11 @@ pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Args) -> Re
     let mut rows = Vec::new();
     for what in wanted {
         bar.set_message(what.name());
-        let row = Row { case: what.name(), bytes: what.bytes() as u64, ..Row::default() };
+        let (case, bytes) = (what.name(), what.bytes() as u64);
+        let op = case.split(' ').next().unwrap_or_default().to_owned();
+        let row = Row { op, case, bytes, ..Row::default() };
         match what.time(gpu, effort) {
-            Ok(Some((samples, right))) => rows.push(row.timed(samples, right)),
+            Ok(Some((samples, right))) => rows.push(row.timed_by_host(samples, right)),
             Ok(None) => {}
             Err(error) => rows.push(Row { note: Some(error.to_string()), ..row }),
         }
@@ -105,8 +107,8 @@ pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Args) -> Re
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let header = Header::new(runner, Some(&limits), args, start);
-    Ok(Report { header, rows, legend: LEGEND.to_owned() })
+    let legend = LEGEND.to_owned();
+    Ok(Run { legend, ..Run::new(runner, Some(&limits), args, start, rows) })
 }
 
 fn values(bytes: usize) -> involution::Result<Tensor> {

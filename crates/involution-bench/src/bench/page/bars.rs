@@ -2,7 +2,8 @@
 //! network is.
 
 use super::super::limits;
-use super::super::record::{Row, Run};
+use super::super::record::Run;
+use super::super::row::Row;
 use super::svg::{Anchor, Svg, WIDTH};
 
 const STEP: f64 = 32.0;

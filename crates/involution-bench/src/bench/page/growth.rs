@@ -1,6 +1,7 @@
 //! What a pixel takes by batch, and by size of image: a network whose time grows with its input is a flat line.
 
-use super::super::record::{Row, Run};
+use super::super::record::Run;
+use super::super::row::Row;
 use super::svg::{Anchor, Scale, Svg, WIDTH, short};
 
 const HEIGHT: f64 = 260.0;

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::super::peers::{Against, ERROR, MEANING, Ratios};
-use super::super::record::{Row, Run};
+use super::super::record::Run;
+use super::super::row::Row;
 use super::svg::{Anchor, Scale, Svg, WIDTH, escape, short};
 
 /// Heights of a row's name and of a peer's bar.

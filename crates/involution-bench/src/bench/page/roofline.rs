@@ -2,7 +2,8 @@
 //! that the adapter's limits make.
 
 use super::super::limits;
-use super::super::record::{Row, Run};
+use super::super::record::Run;
+use super::super::row::Row;
 use super::svg::{Anchor, Scale, Svg, WIDTH, short};
 
 const HEIGHT: f64 = 340.0;

@@ -6,9 +6,8 @@ use anyhow::Result;
 use involution::{Gpu, Tensor};
 use serde::Serialize;
 
-use super::super::findings::Findings;
 use super::super::workload::Workload;
-use crate::{output, tensors};
+use crate::tensors;
 
 /// What the files of a row begin with, whatever is in them.
 pub fn files_of(folder: &Path, workload: &Workload) -> PathBuf {
@@ -31,20 +30,6 @@ pub struct Exported {
 pub struct Written {
     pub workload: String,
     pub file: PathBuf,
-}
-
-impl Findings for Exported {
-    fn passed(&self) -> bool {
-        true
-    }
-
-    fn text(&self) -> String {
-        self.rows.iter().map(|row| format!("{}\n", row.file.display())).collect()
-    }
-
-    fn json(&self) -> Result<String> {
-        output::json(self)
-    }
 }
 
 /// Writes a file for each row.

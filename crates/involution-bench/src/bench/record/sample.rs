@@ -2,9 +2,10 @@
 
 use super::{Row, Run};
 use crate::bench::limits::Limits;
+use crate::bench::machine::Noise;
 use crate::bench::peers::Against;
+use crate::bench::row::Step;
 use crate::bench::stats::Stats;
-use crate::bench::subject::Step;
 
 /// A run with all that can be told of one, and a row that failed.
 pub fn run() -> Run {
@@ -33,7 +34,7 @@ pub fn run() -> Run {
         ns_per_pixel: Some(median / batch as f64),
         ..Row::default()
     };
-    let warning = Some("spread".to_owned());
+    let noise = Noise { warning: Some("spread".to_owned()), waited: None };
     let steps = vec![step("stem", 0.5), step("head", 1.5)];
     let note = Some("wrong, by \"much\"".to_owned());
     let peer = |peer: &str, ratio: Option<f64>, note: Option<&str>| Against {
@@ -58,19 +59,18 @@ pub fn run() -> Run {
         driver: Some("driver 1".to_owned()),
         software: true,
         quick: true,
-        interrupted: false,
         limits: Some(Limits {
             copy_gbps: 2.0,
             multiply_add_gflops: 20.0,
             dispatch_us: 20.0,
             submission_us: 100.0,
         }),
-        limits_after: None,
         rows: vec![
-            Row { warning, steps, peers, ..row("conv 1", 1, 224, 2.0) },
+            Row { noise, steps, peers, ..row("conv 1", 1, 224, 2.0) },
             row("conv <2>", 8, 224, 3.0),
             row("conv 3", 1, 448, 9.0),
             failed,
         ],
+        ..Run::default()
     }
 }

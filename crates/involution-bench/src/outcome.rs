@@ -1,0 +1,50 @@
+//! How a command ends: what it checked held or did not, or the caller used it wrongly.
+
+use std::fmt;
+
+use involution::{Error, ShapeError};
+
+/// Whether what was to be checked held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Passed,
+    Failed,
+}
+
+impl Outcome {
+    pub fn of(passed: bool) -> Self {
+        if passed { Outcome::Passed } else { Outcome::Failed }
+    }
+}
+
+/// An error in how the command is used.
+#[derive(Debug)]
+pub struct BadUse(String);
+
+impl fmt::Display for BadUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadUse {}
+
+pub fn bad_use(message: impl Into<String>) -> anyhow::Error {
+    BadUse(message.into()).into()
+}
+
+/// Whether the caller could have known better: wrong names, shapes and files, not failures of a run.
+pub fn is_bad_use(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| match cause.downcast_ref() {
+        Some(
+            Error::Shape { .. }
+            | Error::Layer { .. }
+            | Error::Weights(_)
+            | Error::UnknownOutput { .. }
+            | Error::UnknownKernel { .. }
+            | Error::UnknownAdapter { .. }
+            | Error::Variable { .. },
+        ) => true,
+        _ => cause.is::<ShapeError>() || cause.is::<BadUse>(),
+    })
+}
