@@ -1,7 +1,7 @@
 //! What the tests of plans, layers and networks share: weights, images, and comparing results.
 
-use involution::plan::Weight;
 use involution::kernels::DeviceProfile;
+use involution::plan::Weight;
 use involution::reference::Array;
 use involution::schedule::{Choice, Policy, Schedule, Table, lower};
 use involution::{Plan, Result, Shape, StateDict, Tensor};

@@ -147,8 +147,7 @@ fn with_little_memory_no_kernel_is_stored() {
     short.low_memory = true;
     let stored = |policy: &Policy| {
         let schedule = lower(&plan, &nvidia, policy, &Choice::Preferred).unwrap();
-        let calls: Vec<Lowered> =
-            schedule.steps.into_iter().filter_map(|step| step.call).collect();
+        let calls: Vec<Lowered> = schedule.steps.into_iter().filter_map(|step| step.call).collect();
         let low = calls.iter().filter(|call| call.why == Why::LowMemory).count();
         let stores = calls.iter().filter(|call| call.candidate().unwrap().stores_kernel).count();
         (stores, low)

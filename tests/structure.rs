@@ -37,9 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("schedule", &["shape", "error", "ops", "plan", "kernels", "autotune"]),
     (
         "gpu",
-        &[
-            "shape", "error", "tensor", "ops", "plan", "kernels", "schedule", "store", "autotune",
-        ],
+        &["shape", "error", "tensor", "ops", "plan", "kernels", "schedule", "store", "autotune"],
     ),
     ("tolerance", &["shape", "error", "tensor", "ops", "kernels", "reference", "gpu"]),
     (

@@ -2,7 +2,7 @@
 
     python models.py FOLDER NAME...
 
-For each name, such as `W7_rednet50_b1`, reads the inputs and weights that `involution bench --export FOLDER` wrote and
+For each name, such as `W7_rednet50_b1`, reads the inputs and weights that `involution bench peer` wrote and
 writes NAME.onnx, and NAME.ncnn.param and .bin by way of pnnx. What cannot be exported leaves NAME.onnx.error or
 NAME.ncnn.error with the reason. What was made of the same inputs and weights is kept.
 """

@@ -16,11 +16,17 @@ Standard library only.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+# Importing leaves no cache in the folder.
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import turns
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -96,15 +102,10 @@ def executable_in(messages):
     raise SystemExit("cargo built no involution")
 
 
-def list_of(peers):
-    """What `involution bench --peers` reads."""
-    entries = []
-    for peer in peers:
-        environment, variables = PEERS[peer]
-        command = [str(python_of(environment)), str(HERE / "worker.py"), peer]
-        entry = {"name": peer, "command": command, "environment": variables}
-        entries.append(entry | ({"patience_s": PATIENCE_S[peer]} if peer in PATIENCE_S else {}))
-    return {"folder": str(WORK / "models"), "peers": entries}
+def peer_of(name):
+    environment, variables = PEERS[name]
+    command = [python_of(environment), HERE / "worker.py", name]
+    return turns.Peer(name, command, WORK / "models", variables, PATIENCE_S.get(name, turns.LOAD_S))
 
 
 def stage(start, text):
@@ -130,30 +131,57 @@ def prepared(start, peers):
         return executable_in(messages.read())
 
 
+def rows_of(involution, *arguments):
+    """What `involution bench` says of rows that it times and checks; it fails where one is wrong, which the row says."""
+    ran = subprocess.run([involution, "bench", *arguments, "--json", "-"], stdout=subprocess.PIPE)
+    if not ran.stdout:
+        raise SystemExit(ran.returncode)
+    return json.loads(ran.stdout)
+
+
 def run(arguments):
     start = time.monotonic()
-    for folder in (WORK / "models", arguments.out):
+    models = WORK / "models"
+    for folder in (models, arguments.out):
         folder.mkdir(parents=True, exist_ok=True)
     involution = prepared(start, arguments.peers)
-    bench = [involution, "bench", "--suite", "peers"]
-    if arguments.workloads:
-        bench += ["--filter", ",".join(arguments.workloads)]
-    stage(start, "inputs and weights")
-    export = [*bench, "--export", WORK / "models", "--json", "-"]
-    written = json.loads(subprocess.run(export, check=True, stdout=subprocess.PIPE).stdout)
-    stage(start, "models")
-    names = [Path(row["file"]).stem for row in written["rows"]]
-    subprocess.run([python_of("venv"), HERE / "models.py", WORK / "models", *names], check=True)
-    listed = WORK / "models" / "peers.json"
-    listed.write_text(json.dumps(list_of(arguments.peers), indent=1))
-    stage(start, f"timing {len(names)} rows beside {', '.join(arguments.peers)}")
-    results = [(f"--{form}", arguments.out / f"peers.{form}") for form in ("json", "md", "html")]
-    measure = [*bench, "--peers", listed, *(part for result in results for part in result)]
-    if arguments.repeat:
-        measure += ["--repeat", str(arguments.repeat)]
-    code = subprocess.run(measure).returncode
+    stage(start, "our rows by themselves")
+    selected = ["--filter", ",".join(arguments.workloads)] if arguments.workloads else []
+    repeat = ["--repeat", str(arguments.repeat)] if arguments.repeat else []
+    result = rows_of(involution, "--suite", "peers", *selected, *repeat)
+    ours = turns.Peer("involution", [involution, "bench", "peer"], models)
+    names = [row["case"] for row in result["rows"]]
+    files = [name.replace("/", "_") for name in names]
+    stage(start, "inputs, weights and models")
+    for name, file in zip(names, files):
+        ours.ask(ask="export", workload=name, files=str(models / file))
+    subprocess.run([python_of("venv"), HERE / "models.py", models, *files], check=True)
+    stage(start, f"{len(names)} rows in turns with {', '.join(arguments.peers)}")
+    peers = [peer_of(name) for name in arguments.peers]
+    rows = []
+    try:
+        for row in result["rows"]:
+            rows.append(turns.beside(ours, peers, row, models, arguments.repeat))
+            stage(start, row["case"])
+    except KeyboardInterrupt:
+        result["interrupted"] = True
+    finally:
+        for peer in (ours, *peers):
+            peer.end()
+    # Ratios outlast a machine that became slower meanwhile; times do not, so that it is told.
+    after = rows_of(involution, "--suite", "transfer", "--filter", "submission", "--repeat", "1")["limits"]
+    result |= {"rows": rows, "limits_after": after, "seconds": time.monotonic() - start}
+    results = {form: arguments.out / f"peers.{form}" for form in ("json", "md", "html")}
+    results["json"].write_text(json.dumps(result, indent=1))
+    results["md"].write_text(turns.markdown(result))
+    subprocess.run([involution, "bench", "page", results["json"], "--html", results["html"]], check=True)
+    print(turns.text(rows))
     stage(start, f"results in {arguments.out}")
-    return code
+    return int(result["interrupted"] or not all(row["checked"] for row in rows))
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def known(text):
@@ -176,9 +204,13 @@ def arguments_of(arguments):
 
 
 if __name__ == "__main__":
+    # What was measured is kept, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         sys.exit(run(arguments_of(sys.argv[1:])))
     except subprocess.CalledProcessError as failed:
         sys.exit(f"failed: {failed.cmd[0]} {failed.cmd[1]}: exit code {failed.returncode}")
+    except turns.Failed as failed:
+        sys.exit(f"failed: {failed}")
     except KeyboardInterrupt:
         sys.exit(130)

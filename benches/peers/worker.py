@@ -1,4 +1,4 @@
-"""One library, timed by `involution bench --peers`, which starts this and asks.
+"""One library, timed by run.py, which starts this and asks.
 
     python worker.py LIBRARY          torch, torch-compile, ort, ort-webgpu, ncnn or ncnn-vulkan
 

@@ -41,6 +41,7 @@ impl Channels {
 
 /// What size an image is resized to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Resize {
     /// The short side to this, the long one in proportion.
     ShortSide(usize),

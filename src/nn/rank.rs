@@ -6,6 +6,7 @@ use crate::shape::{Padding, Shape};
 
 /// Whether a layer works on images `[N, C, H, W]` or on sequences `[N, C, L]`, which are images one high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Rank {
     /// Sequences; weights have one spatial dimension.
     One,

@@ -9,6 +9,7 @@ use crate::tensor::{StateDict, Tensor};
 
 /// A constant tensor of a plan, as a function of the state dict. Equal constants have equal values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Constant {
     /// A tensor of the state dict as it is.
     Weight {

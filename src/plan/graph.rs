@@ -1,7 +1,7 @@
 //! What a plan is: values, steps, weights, and the names of inputs and outputs.
 
 use super::constant::Constant;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::{DType, StateDict};
@@ -12,6 +12,7 @@ pub struct Value(pub(crate) usize);
 
 /// What is known of a value before anything runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ValueInfo {
     /// Its name, for people.
     pub name: String,
@@ -25,6 +26,7 @@ pub struct ValueInfo {
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Source {
     /// It is given at each run.
     Input,
@@ -58,6 +60,7 @@ pub struct Step {
 
 /// A tensor of the state dict that a plan takes.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Weight {
     /// Its name in the state dict.
     pub name: String,
@@ -148,5 +151,50 @@ impl Plan {
     /// The shapes of a step's inputs.
     pub fn input_shapes(&self, step: &Step) -> Vec<&Shape> {
         step.inputs.iter().map(|&input| self.shape(input)).collect()
+    }
+
+    /// The steps that apply an operator, each with the operator and the shapes of its inputs.
+    pub fn calls(&self) -> impl Iterator<Item = (&Step, &Operator, Vec<&Shape>)> {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::Apply(op) => Some((step, op, self.input_shapes(step))),
+            Action::Reshape => None,
+        })
+    }
+
+    /// Runs the steps in order on values of any kind, one for each input of the plan, and gives the outputs by name.
+    /// `constant` makes the value of a constant for each step that reads it; `run` makes a step's result of its inputs.
+    /// A value is dropped after the step that reads it last.
+    pub fn walk<T: Clone>(
+        &self,
+        inputs: Vec<T>,
+        constant: impl Fn(&Constant) -> Result<T>,
+        mut run: impl FnMut(&Step, Vec<T>) -> Result<T>,
+    ) -> Result<Vec<(String, T)>> {
+        let mut values: Vec<Option<T>> = vec![None; self.values.len()];
+        let mut readers = vec![0usize; self.values.len()];
+        let read = self.steps.iter().flat_map(|step| &step.inputs);
+        let kept = self.outputs.iter().map(|(_, output)| output);
+        read.chain(kept).for_each(|value| readers[value.0] += 1);
+        for ((_, input), given) in self.inputs.iter().zip(inputs) {
+            values[input.0] = Some(given);
+        }
+        let mut load = |values: &mut [Option<T>], value: Value| {
+            if let Source::Constant(of) = &self.value(value).source {
+                return constant(of);
+            }
+            readers[value.0] -= 1;
+            let slot = &mut values[value.0];
+            let found = if readers[value.0] == 0 { slot.take() } else { slot.clone() };
+            let unwritten =
+                || format!("value {} of {} is read before it is written", value.0, self.name);
+            found.ok_or_else(|| Error::Internal(unwritten()))
+        };
+        for step in &self.steps {
+            let inputs = step.inputs.iter().map(|&input| load(&mut values, input));
+            let inputs = inputs.collect::<Result<Vec<T>>>()?;
+            values[step.output.0] = Some(run(step, inputs)?);
+        }
+        let outputs = self.outputs.iter();
+        outputs.map(|(name, output)| Ok((name.clone(), load(&mut values, *output)?))).collect()
     }
 }

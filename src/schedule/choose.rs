@@ -70,8 +70,7 @@ pub fn ordered(
     profile: &DeviceProfile,
     policy: &Policy,
 ) -> Result<Vec<Candidate>> {
-    let mut candidates =
-        kernels::candidates(op, shapes, profile).map_err(Error::at(op.name()))?;
+    let mut candidates = kernels::candidates(op, shapes, profile).map_err(Error::at(op.name()))?;
     // A measurement holds for a range of sizes, and a candidate may not fit all of them.
     let measured = measured(op, shapes, &candidates, policy);
     if let Some(place) = measured.and_then(|name| candidates.iter().position(|c| c.name == name)) {
@@ -104,8 +103,11 @@ pub(super) fn choose(
 ) -> Result<(Candidate, Why)> {
     let mut candidates = ordered(op, shapes, profile, policy)?;
     let names = || candidates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
-    let unknown =
-        |kernel: &str| Error::UnknownKernel { op: op.name(), kernel: kernel.to_owned(), known: names() };
+    let unknown = |kernel: &str| Error::UnknownKernel {
+        op: op.name(),
+        kernel: kernel.to_owned(),
+        known: names(),
+    };
     if let Choice::Named(name) = choice {
         let place = candidates.iter().position(|candidate| candidate.name == *name);
         let place = place.ok_or_else(|| unknown(name))?;
@@ -121,6 +123,7 @@ pub(super) fn choose(
     } else {
         Why::Rank(last.reason)
     };
-    let chosen = candidates.pop().ok_or_else(|| Error::Internal("no candidate is left".to_owned()))?;
+    let chosen =
+        candidates.pop().ok_or_else(|| Error::Internal("no candidate is left".to_owned()))?;
     Ok((chosen, why))
 }

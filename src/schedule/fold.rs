@@ -4,7 +4,11 @@ use crate::error::{Error, Limit, Result};
 use crate::kernels::{Grid, KernelCall};
 
 /// Workgroups over x and y, as near to even as it goes, so that few are launched in vain.
-pub(crate) fn fold(call: &KernelCall, workgroup_size: u32, max_workgroups: u32) -> Result<[u32; 3]> {
+pub(crate) fn fold(
+    call: &KernelCall,
+    workgroup_size: u32,
+    max_workgroups: u32,
+) -> Result<[u32; 3]> {
     let groups = match call.grid {
         Grid::Invocations(count) => count.div_ceil(workgroup_size as usize),
         Grid::Workgroups(count) => count,

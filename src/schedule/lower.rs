@@ -73,9 +73,7 @@ pub fn lower(
         }
         lowered => lowered,
     })?;
-    let named = |call: &Option<Lowered>| {
-        call.as_ref().is_some_and(|call| call.why == Why::Named)
-    };
+    let named = |call: &Option<Lowered>| call.as_ref().is_some_and(|call| call.why == Why::Named);
     if let Some(missing) = missing.filter(|_| !calls.iter().any(named)) {
         return Err(missing);
     }
@@ -108,9 +106,9 @@ fn each<T>(
 ) -> Result<Vec<Option<T>>> {
     let steps = plan.steps().iter().map(|step| match &step.action {
         Action::Reshape => Ok(None),
-        Action::Apply(op) => f(op, &plan.input_shapes(step)).map(Some).map_err(|source| {
-            Error::Layer { layer: step.name.clone(), source: Box::new(source) }
-        }),
+        Action::Apply(op) => f(op, &plan.input_shapes(step))
+            .map(Some)
+            .map_err(|source| Error::Layer { layer: step.name.clone(), source: Box::new(source) }),
     });
     steps.collect()
 }

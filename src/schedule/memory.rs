@@ -242,8 +242,7 @@ fn place_scratch(
     for &bytes in &sizes {
         let free = (0..memory.slots.len()).filter(|slot| !taken.contains(slot));
         let fits = free.map(|slot| lowest(placed, slot, bytes, span));
-        let Some(place) =
-            fits.into_iter().find(|place| place.end() <= memory.slots[place.slot])
+        let Some(place) = fits.into_iter().find(|place| place.end() <= memory.slots[place.slot])
         else {
             // One after the other: those behind it are outside, too.
             break;
@@ -355,7 +354,8 @@ mod tests {
     fn a_step_that_reads_and_writes_a_slot_is_refused() {
         let plan = example(0);
         let mut memory = Memory::of(&plan, u64::MAX, &[]).unwrap();
-        let [a, b] = [2, 3].map(|value| Memory::of(&plan, u64::MAX, &[]).unwrap().places[value].unwrap());
+        let [a, b] =
+            [2, 3].map(|value| Memory::of(&plan, u64::MAX, &[]).unwrap().places[value].unwrap());
         assert_ne!(a.slot, b.slot);
         memory.slots[a.slot] = 1024;
         memory.places[3] = Some(Place { slot: a.slot, offset: 512, ..b });

@@ -9,6 +9,7 @@ pub(super) type Result<T, E = WeightsError> = std::result::Result<T, E>;
 /// The defaults let any checkpoint of an image network through, and keep what a hostile file can occupy
 /// besides its tensors to some tens of megabytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Bytes of the file.
     pub file_bytes: u64,

@@ -351,10 +351,7 @@ fn networks_give_feature_maps_beside_their_logits() {
         assert_eq!((labels.len(), labels[0], labels[281]), (1000, "tench", "tabby"));
         // Nothing but convolutions, involutions, sums and pooling is left: every normalisation is part of one.
         let fused = plan.keep(&["logits"]).unwrap().fuse();
-        assert!(
-            !table(&fused).rows.iter().any(|row| row.op.contains("batch_norm")),
-            "{name}"
-        );
+        assert!(!table(&fused).rows.iter().any(|row| row.op.contains("batch_norm")), "{name}");
         assert!(!table(&fused).rows.iter().any(|row| row.op.starts_with("activation")));
         lowered(&fused).unwrap().check(&fused).unwrap();
     }

@@ -1,10 +1,7 @@
 //! `involution bench`: how long kernels, layers and networks take, and that what was timed is right.
 
 mod adapters;
-mod agreement;
-mod clocks;
 mod compile;
-mod cores;
 mod diff;
 mod fault;
 mod findings;
@@ -14,9 +11,7 @@ mod machine;
 mod ops;
 mod page;
 mod peers;
-mod random;
 mod record;
-mod rounds;
 mod row;
 mod rows;
 mod sampling;
@@ -25,7 +20,6 @@ mod stats;
 mod subject;
 mod sweep;
 mod transfer;
-mod walk;
 mod workload;
 
 use std::path::{Path, PathBuf};
@@ -58,7 +52,7 @@ Examples:
                                             two adapters side by side
 
 The output that was timed is compared with the reference: a row that misses has no time, and the \
-exit code is 1. Ctrl-C ends the run and keeps the rows that were measured; the exit code is then 1 \
+exit code is 1. Ctrl-C or SIGTERM ends the run and keeps the rows that were measured; the exit code is then 1 \
 as well.";
 
 #[derive(Debug, Default, clap::Args)]
@@ -87,15 +81,14 @@ pub struct Args {
     /// Time every kernel that fits, not just the preferred one
     #[arg(long)]
     candidates: bool,
-    #[command(flatten)]
-    sampling: sampling::Amount,
+    /// Samples of each row [default: 15, 5 if --quick, fewer where they take too long]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: Option<u32>,
     #[command(flatten)]
     forms: Forms,
     /// What the suite `sweep` is asked for, which has a command of its own.
     #[arg(skip)]
     sweep: sweep::Options,
-    #[command(flatten)]
-    peers: peers::Options,
 }
 
 /// How the rows are given beside the table, or instead of it.
@@ -133,7 +126,17 @@ enum Command {
     /// How the time of an operator or a network grows with its batch and size
     Sweep(sweep::Args),
     #[command(hide = true)]
-    FirstUse(compile::first_use::Args),
+    FirstUse(compile::FirstUse),
+    #[command(hide = true)]
+    Peer,
+    /// Draw the page of a file of --json
+    Page {
+        /// What `--json` or benches/peers/run.py wrote
+        file: PathBuf,
+        /// The page
+        #[arg(long, value_name = "FILE")]
+        html: PathBuf,
+    },
     /// Compare the files of two builds: what is slower, what is faster, and what nobody can tell
     Diff(diff::Args),
 }
@@ -192,7 +195,12 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     match &args.command {
         Some(Command::Diff(args)) => diff::run(args, json),
-        Some(Command::FirstUse(args)) => compile::first_use::run(flags, args),
+        Some(Command::FirstUse(args)) => compile::first_use(flags, args),
+        Some(Command::Peer) => peers::peer::run(flags),
+        Some(Command::Page { file, html }) => {
+            output::write(html, page::several(&[Run::read(file)?]).as_bytes())?;
+            Ok(Outcome::Passed)
+        }
         Some(Command::Sweep(args)) => measure(flags, &args.to_suite(), json),
         None => measure(flags, args, json),
     }
@@ -218,9 +226,6 @@ fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     if args.suite != Suite::Ops {
         runners.iter().try_for_each(|runner| device(runner, args).map(|_| ()))?;
     }
-    if let Some(folder) = &args.peers.export {
-        return export(&runners[0], args, folder, !stdout_is_file);
-    }
     let mut runs: Vec<Run> = Vec::new();
     for (runner, place) in runners.iter().zip(0..) {
         if !stdout_is_file {
@@ -245,19 +250,6 @@ fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     Ok(Outcome::of(runs.len() == runners.len() && runs.iter().all(Run::passed)))
 }
 
-/// Writes what other libraries need to be timed, and times nothing.
-fn export(runner: &Runner, args: &Args, folder: &Path, print: bool) -> Result<Outcome> {
-    let written = peers::export::write(device(runner, args)?, &peers::select(args)?, folder)?;
-    if print {
-        let files = written.rows.iter().map(|row| format!("{}\n", row.file.display()));
-        output::print(&files.collect::<String>())?;
-    }
-    if let Some(file) = &args.forms.json {
-        output::write(file, output::json(&written)?.as_bytes())?;
-    }
-    Ok(Outcome::Passed)
-}
-
 /// A suite that is ready to be measured on what there is to run on.
 type Ready<'a> = Box<dyn FnOnce(&Runner) -> Result<Run> + 'a>;
 
@@ -274,10 +266,7 @@ fn prepare(args: &Args) -> Result<Ready<'_>> {
                 Suite::Nets => layers::select_networks(args)?,
                 _ => peers::select(args)?,
             };
-            let mut field = args.peers.field(&workloads)?;
-            Box::new(move |runner| {
-                peers::measure(runner, device(runner, args)?, &workloads, &mut field, args)
-            })
+            Box::new(move |runner| peers::measure(runner, device(runner, args)?, &workloads, args))
         }
         Suite::Transfer => {
             let wanted = transfer::select(args)?;
@@ -299,9 +288,6 @@ fn check_flags(args: &Args) -> Result<()> {
     let (suite, name) = (args.suite, args.suite.name());
     if suite != Suite::Ops && !args.ops.is_empty() {
         return Err(bad_use(format!("--ops is for --suite ops; --filter selects rows of {name}")));
-    }
-    if suite != Suite::Peers && args.peers.any() {
-        return Err(bad_use(format!("--peers and --export are for --suite peers, not for {name}")));
     }
     if suite != Suite::Ops && args.candidates {
         return Err(bad_use(format!("--candidates is for --suite ops, not for {name}")));

@@ -10,7 +10,6 @@ use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, BatchNorm, Conv2d, DynamicConv2d, Fold,
     Involution, Op, Operator, Softmax, Unfold,
 };
-use involution::plan::Action;
 use involution::{Layer, Result, Shape, Window};
 use involution_check::Case;
 
@@ -119,12 +118,9 @@ impl List {
         x: &Shape,
     ) -> Result<()> {
         let plan = layer.plan(x)?.keep(&[layer.output()])?.fuse();
-        for step in plan.steps() {
-            if let Action::Apply(op) = &step.action {
-                let shapes = plan.input_shapes(step);
-                let dims: Vec<&[usize]> = shapes.iter().map(|shape| shape.dims()).collect();
-                self.add(Workload::new(group, op.clone(), &dims));
-            }
+        for (_, op, shapes) in plan.calls() {
+            let dims: Vec<&[usize]> = shapes.iter().map(|shape| shape.dims()).collect();
+            self.add(Workload::new(group, op.clone(), &dims));
         }
         Ok(())
     }

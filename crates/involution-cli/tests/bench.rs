@@ -35,21 +35,6 @@ fn samples_are_kept(row: &Value, clock: &str) {
     assert!(above * 20 <= times.len(), "{row}");
 }
 
-fn row_samples(row: &Value) -> usize {
-    row["samples"].as_u64().unwrap() as usize
-}
-
-/// Where a device has timestamps their span is no less than half of what its dispatches sum up to, and known by the host's
-/// clock too, but of the shortest calls.
-fn clocks_are_compared(row: &Value) {
-    let over_sum = row["span_over_sum"].as_f64();
-    assert_eq!(over_sum.is_some(), row["gpu_ms"].is_object(), "{row}");
-    assert!(over_sum.is_none_or(|ratio| ratio > 0.5), "{row}");
-    let over_wall = row["timestamps_over_wall"].as_f64();
-    let apart = over_wall.is_some_and(|ratio| (ratio - 1.0).abs() > 0.15);
-    assert_eq!(row["disagreement"].is_string(), apart, "{row}");
-}
-
 #[test]
 fn peers_are_rows_of_known_names_that_were_checked() {
     let filter = "W2/inv_layer_c512_7,W6/bnrelu_256_56_b1";
@@ -70,10 +55,6 @@ fn peers_are_rows_of_known_names_that_were_checked() {
         times_are_in_order(&row["resident_ms"]);
         samples_are_kept(row, "wall_ms");
         samples_are_kept(row, "resident_ms");
-        clocks_are_compared(row);
-        // Layers are timed with and without timestamps.
-        let timed = row["timed_over_untimed"].as_f64();
-        assert!(row["gpu_ms"].is_null() || timed.is_some_and(|ratio| ratio > 0.0), "{row}");
         assert_eq!(row["span_ms"].is_null(), row["gpu_ms"].is_null(), "{row}");
         assert!(row["floor_ms"].as_f64().unwrap() > 0.0 && json["limits"].is_object(), "{row}");
         // Dispatches that the device does not time are left out.
@@ -204,17 +185,39 @@ fn shapes_and_batches_select_the_calls_that_are_timed() {
     assert_eq!(shapes, [&serde_json::json!([2, 1000]), &serde_json::json!([3, 2048])]);
 }
 
+/// Ends the benchmark while it samples one call for longer than anybody waits.
+#[cfg(unix)]
 #[test]
-fn a_row_is_sampled_for_as_long_as_is_asked_for() {
-    let arguments =
-        ["bench", "--filter", "softmax", "--repeat", "1", "--min-time", "0.2", "--json"];
-    let ran = involution(&arguments);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let json = ran.json();
-    let times = rows(&json)[0]["wall_ms"]["times"].as_array().unwrap();
-    let sum: f64 = times.iter().map(|time| time.as_f64().unwrap()).sum();
-    // The rest of the time is what lies between two samples.
-    assert!(times.len() > 20 && sum > 20.0, "{} samples, {sum} ms", times.len());
+fn rows_that_were_measured_are_kept_where_the_run_is_ended() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::{Command, Stdio};
+    for signal in ["INT", "TERM"] {
+        let file = folder(&format!("bench_{signal}")).join("rows.json");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_involution"))
+            .args(["bench", "--filter", "softmax 1000", "--repeat", "100000000", "--json"])
+            .arg(&file)
+            .env("INVOLUTION_TUNE", "off")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        // The adapter is named before anything is measured; its limits come before the call.
+        let mut text = String::new();
+        stdout.read_line(&mut text).unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(5));
+        let kill =
+            Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        stdout.read_to_string(&mut text).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{text}");
+        assert!(text.contains("Interrupted"), "{text}");
+        let json: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!((&json["interrupted"], rows(&json).len()), (&true.into(), 1));
+        let reference = json["limits"].is_null();
+        assert!(rows(&json)[0]["checked"] == true || reference, "{json}");
+        times_are_in_order(&rows(&json)[0]["wall_ms"]);
+    }
 }
 
 /// What no machine has room for is left out, and said to be; the rest runs.
@@ -248,13 +251,6 @@ fn a_filter_selects_kernels_too() {
     if cfg!(any(target_os = "linux", target_os = "macos")) {
         times_are_in_order(&row["cpu_ms"]);
     }
-    for probe in ["multiply_add", "copy", "loads"] {
-        let beside = &row["probe_ms"][probe];
-        let count = |clock: &str| beside[clock].as_array().map(Vec::len);
-        assert_eq!(count("wall"), Some(row_samples(row)), "{row}");
-        assert_eq!(count("cpu"), Some(if row["cpu_ms"].is_null() { 0 } else { row_samples(row) }));
-    }
-    clocks_are_compared(row);
     if let Some(waited) = row["waited"].as_f64() {
         assert!((0.0..=1.0).contains(&waited), "{row}");
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::autotune::Key;
 use crate::ops::Operator;
-use crate::plan::{Action, Plan};
+use crate::plan::Plan;
 use crate::shape::Shape;
 
 /// A call to be tuned.
@@ -36,9 +36,8 @@ impl Call {
 pub fn calls(plan: &Plan) -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
     let mut places: HashMap<Key, usize> = HashMap::new();
-    for step in plan.steps() {
-        let Action::Apply(op) = &step.action else { continue };
-        let call = Call::new(op.clone(), &plan.input_shapes(step));
+    for (step, op, shapes) in plan.calls() {
+        let call = Call::new(op.clone(), &shapes);
         match places.get(&call.key) {
             Some(&place) => calls[place].steps += 1,
             None => {

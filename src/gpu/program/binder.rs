@@ -210,7 +210,8 @@ impl<'a> Binder<'a> {
                 found.ok_or_else(|| fail(format!("the call gives no '{}'", binding.name)))?;
             windows.push((binding.index, found));
         }
-        let workgroups = fold(call, shader.workgroup_size, limits.max_compute_workgroups_per_dimension)?;
+        let workgroups =
+            fold(call, shader.workgroup_size, limits.max_compute_workgroups_per_dimension)?;
         let block = shader.uniform_bytes(&call.params)?;
         let alignment = limits.min_uniform_buffer_offset_alignment as usize;
         self.uniforms.resize(self.uniforms.len().next_multiple_of(alignment), 0);

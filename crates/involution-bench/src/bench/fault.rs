@@ -3,7 +3,6 @@
 //! for release have no such thing.
 
 use involution::Tensor;
-use involution::gpu::Timing;
 
 use super::sampling::Sampled;
 use super::stats::Stats;
@@ -46,7 +45,7 @@ impl Fault {
     }
 
     /// What it would have taken.
-    pub fn samples(self, mut samples: Sampled<Timing>) -> Sampled<Timing> {
+    pub fn samples(self, mut samples: Sampled) -> Sampled {
         if self == Fault::Slow {
             for run in &mut samples.runs {
                 run.wall = run.wall.mul_f64(SLOWER);

@@ -5,11 +5,10 @@ use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::peers::{ERROR, MEANING, Ratios};
 use super::record::{Answers, Run};
 use super::row::Row;
 use super::stats::Stats;
-use super::{clocks, limits, machine};
+use super::{limits, machine};
 use crate::output::{self, mib};
 
 impl Run {
@@ -49,14 +48,11 @@ impl Run {
         }
         text += &limits::beyond(self.rows.iter().map(|row| row.of_floor));
         text += &machine::unsafe_rows(self.rows.iter().map(|row| &row.noise));
-        text += &clocks::disagreements(self.rows.iter().map(|row| &row.clocks));
-        let totals = self.rows.iter().map(|row| (row.clocks.span_over_sum, row.timed_over_untimed));
-        text += &clocks::totals(totals);
         if self.interrupted {
             text += "Interrupted: the rest was not measured.\n";
         }
         let _ = writeln!(text, "{}; {:.1} s in all.", self.legend(), self.seconds);
-        text + &self.against_peers(make)
+        text
     }
 
     fn columns(&self) -> &'static [&'static str] {
@@ -138,25 +134,6 @@ impl Run {
             _ => format!("Times in ms from host to host; {device};\n`first` with compiling"),
         }
     }
-
-    /// The ratios to other libraries; nothing where there are none.
-    fn against_peers(&self, make: fn(&[&str], usize) -> Table) -> String {
-        let Some(ratios) = Ratios::of(self.rows.iter().map(Row::compared)) else {
-            return String::new();
-        };
-        let header: Vec<&str> = ratios.header.iter().map(String::as_str).collect();
-        let mut table = make(&header, 1);
-        table.add_rows(ratios.lines);
-        let mut text = format!("\n{}\n{MEANING}\n{ERROR}\n", output::render(&table));
-        text.extend(ratios.notes.iter().map(|note| format!("{note}\n")));
-        if let Some((before, after)) = self.limits.zip(self.limits_after) {
-            let _ = writeln!(
-                text,
-                "Before the first row the adapter {before};\nafter the last, {after}."
-            );
-        }
-        text
-    }
 }
 
 /// Runs as tables of Markdown.
@@ -198,8 +175,7 @@ mod tests {
         for suite in ["ops", "nets", "transfer", "sweep"] {
             let run = Run { suite: suite.to_owned(), ..run() };
             let text = run.text();
-            for part in ["FAILED bad by -: wrong", "1 of 4 rows FAILED", "~ 1 unsafe", "Ratios are"]
-            {
+            for part in ["FAILED bad by -: wrong", "1 of 4 rows FAILED", "~ 1 unsafe"] {
                 assert!(text.contains(part), "{part}: {text}");
             }
             assert!(run.columns().iter().all(|column| !run.cell(column, &run.rows[0]).is_empty()));

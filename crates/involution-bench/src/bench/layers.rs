@@ -10,10 +10,9 @@ use involution::plan::{Builder, Value};
 use involution::{Layer, Shape};
 
 use super::Args;
-use super::agreement::{LAYER, NETWORK};
 use super::peers::NormRelu;
 use super::selection::selected;
-use super::workload::{Trusted, Work, Workload};
+use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
 
 /// Channels and size of the four stages of a RedNet.
 const STAGES: [(usize, usize); 4] = [(64, 56), (128, 28), (256, 14), (512, 7)];
@@ -81,12 +80,12 @@ impl List<'_> {
     fn add_shared(&mut self, base: String, layer: Arc<dyn Layer>, x: &[usize]) {
         let batches = if self.batches.is_empty() { &[1] } else { self.batches };
         for &batch in batches {
-            for (fused, mark) in [(true, ""), (false, "_unfused")] {
+            for (plans, mark) in [(Plans::Fused, ""), (Plans::Unfused, "_unfused")] {
                 self.rows.push(Workload {
                     name: format!("{base}_b{batch}{mark}"),
                     base: base.clone(),
-                    work: Work::Layer(layer.clone()),
-                    fused,
+                    group: base.split_once('/').map_or("networks", |(kind, _)| kind).to_owned(),
+                    work: Work::Layer(layer.clone(), plans),
                     shapes: vec![Shape::new([&[batch], x].concat())],
                     trusted: Trusted::Reference,
                     tolerance: self.tolerance,
@@ -150,12 +149,14 @@ mod tests {
         let mut names = HashSet::new();
         for pair in rows.chunks(2) {
             let [fused, unfused] = pair else { return Err(anyhow::anyhow!("{pair:?}")) };
-            assert!((fused.fused, unfused.fused) == (true, false), "{}", fused.name);
             assert_eq!(format!("{}_unfused", fused.name), unfused.name);
             assert_eq!(fused.base, unfused.base);
             for row in pair {
                 assert!(names.insert(row.name.clone()), "{} twice", row.name);
-                let Work::Layer(layer) = &row.work else { return Err(anyhow::anyhow!("{row:?}")) };
+                let Work::Layer(layer, plans) = &row.work else {
+                    return Err(anyhow::anyhow!("{row:?}"));
+                };
+                assert_eq!(*plans == Plans::Unfused, row.name.ends_with("_unfused"));
                 let plan = layer.plan(&row.shapes[0])?;
                 assert!(plan.clone().fuse().steps().len() <= plan.steps().len());
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::stats::Stats;
+use crate::output;
 
 /// A row whose middle half is longer than this part of its median is unsafe, and one whose threads waited for a
 /// processor for longer than this part of their time.
@@ -25,7 +26,7 @@ pub fn cpu_time() -> Option<Duration> {
     None
 }
 
-/// What the threads of this process had of the processors, up to some moment.
+/// Nanoseconds that the threads of this process had a processor, and that they waited for one.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
     ran: u64,
@@ -40,18 +41,15 @@ impl Watch {
         for task in tasks.flatten() {
             // A thread may have ended since.
             let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
-            let (ran, waited) = counters(&text)?;
-            sum = Watch { ran: sum.ran + ran, waited: sum.waited + waited };
+            sum = sum + counters(&text)?;
         }
         (sum.ran > 0).then_some(sum)
     }
 
-    /// What they had since then.
+    /// What they had since then; nothing where threads that ended took their counts with them.
     pub fn since(self) -> Option<Self> {
         let now = Watch::start()?;
-        // Threads that ended in between take their counts with them.
-        let ran = now.ran.checked_sub(self.ran)?;
-        let waited = now.waited.checked_sub(self.waited)?;
+        let (ran, waited) = (now.ran.checked_sub(self.ran)?, now.waited.checked_sub(self.waited)?);
         Some(Watch { ran, waited })
     }
 
@@ -71,10 +69,10 @@ impl std::ops::Add for Watch {
     }
 }
 
-/// Nanoseconds on a processor and waiting for one, from a file `schedstat`.
-fn counters(text: &str) -> Option<(u64, u64)> {
-    let mut fields = text.split_ascii_whitespace().map(str::parse);
-    Some((fields.next()?.ok()?, fields.next()?.ok()?))
+/// What a file `schedstat` counts.
+fn counters(text: &str) -> Option<Watch> {
+    let mut fields = text.split_ascii_whitespace().map(|field| field.parse().ok());
+    Some(Watch { ran: fields.next()??, waited: fields.next()?? })
 }
 
 /// What speaks against the times of a row.
@@ -91,7 +89,23 @@ pub struct Noise {
 impl Noise {
     /// Of these times, during which the process waited for such a part.
     pub fn of(times: Option<&Stats>, waited: Option<f64>) -> Self {
-        Noise { waited, warning: warning(times, waited) }
+        let mut noise = Noise { waited, warning: None };
+        let spread = times.map_or(0.0, |times| times.spread);
+        let beyond = |noise: &mut Noise, part: f64, most: f64, text: &str| {
+            if part > most {
+                noise.warn(format!("{text} {:.0} %", 100.0 * part));
+            }
+        };
+        beyond(&mut noise, spread, SPREAD, "the middle half of the samples spreads over");
+        let part = waited.unwrap_or_default();
+        beyond(&mut noise, part, WAITED, "the part of the time without a processor was");
+        noise
+    }
+
+    /// Adds a reason why the times are unsafe.
+    pub fn warn(&mut self, reason: String) {
+        let before = self.warning.take();
+        self.warning = Some(before.map_or(reason.clone(), |before| format!("{before}; {reason}")));
     }
 
     /// Stands behind a time that is unsafe.
@@ -105,27 +119,11 @@ pub fn unsafe_rows<'a>(rows: impl Iterator<Item = &'a Noise>) -> String {
     match rows.filter(|noise| noise.warning.is_some()).count() {
         0 => String::new(),
         rows => format!(
-            "~ {rows} unsafe: the samples spread over more than {:.0} %, or the machine was busy. JSON says which.\n",
+            "~ {}: a spread above {:.0} %, a busy machine or clocks that disagree. JSON says which.\n",
+            output::count(rows, "unsafe row"),
             100.0 * SPREAD
         ),
     }
-}
-
-/// Why a time is unsafe; nothing where it is not.
-fn warning(times: Option<&Stats>, waited: Option<f64>) -> Option<String> {
-    let percent = |part: f64| format!("{:.0} %", 100.0 * part);
-    let spread = times.map(|times| times.spread).filter(|&spread| spread > SPREAD);
-    let waited = waited.filter(|&waited| waited > WAITED);
-    let reasons = [
-        spread.map(|spread| {
-            format!("the middle half of the samples spreads over {}", percent(spread))
-        }),
-        waited.map(|waited| {
-            format!("other programs had the processors for {} of the time", percent(waited))
-        }),
-    ];
-    let reasons: Vec<String> = reasons.into_iter().flatten().collect();
-    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 #[cfg(test)]
@@ -136,30 +134,20 @@ mod tests {
     fn a_wide_spread_and_a_busy_machine_make_a_time_unsafe() {
         let calm = Stats::of(vec![1.0, 1.01, 1.02, 1.03]);
         let wild = Stats::of(vec![1.0, 1.5, 2.0, 2.5]);
-        assert_eq!(warning(calm.as_ref(), Some(0.01)), None);
-        assert_eq!(warning(calm.as_ref(), None), None);
-        let text =
-            |times: &Option<Stats>, waited| warning(times.as_ref(), waited).unwrap_or_default();
+        let of = |times: &Option<Stats>, waited| Noise::of(times.as_ref(), waited);
+        assert_eq!((of(&calm, Some(0.01)).mark(), of(&calm, None).warning), ("", None));
+        let text = |times, waited| of(times, waited).warning.unwrap_or_default();
         assert!(text(&wild, None).contains("middle half"));
-        assert!(text(&calm, Some(0.5)).contains("for 50 %"));
-        assert!(text(&wild, Some(0.5)).contains("; other programs"));
+        assert!(text(&calm, Some(0.5)).contains("processor was 50 %"));
+        assert!(text(&wild, Some(0.5)).contains("; the part"));
+        assert_eq!(of(&wild, None).mark(), "~");
     }
 
     #[test]
     fn counters_are_read_and_nonsense_is_not() {
-        assert_eq!(counters("12 34 5\n"), Some((12, 34)));
-        assert_eq!(counters("12\n"), None);
-        assert_eq!(counters("x y z"), None);
-    }
-
-    #[test]
-    fn a_machine_that_counts_gives_a_part() {
-        let Some(watch) = Watch::start() else { return };
-        let mut sum = 0u64;
-        while sum.is_multiple_of(2) || watch.waited().is_none() {
-            sum = sum.wrapping_add(1);
-        }
-        let waited = watch.waited();
-        assert!(waited.is_some_and(|waited| (0.0..=1.0).contains(&waited)), "{waited:?}");
+        let read = |text| counters(text).map(|watch| (watch.ran, watch.waited));
+        assert_eq!(read("12 34 5\n"), Some((12, 34)));
+        assert_eq!(read("12\n"), None);
+        assert_eq!(read("x y z"), None);
     }
 }

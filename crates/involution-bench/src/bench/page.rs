@@ -59,8 +59,12 @@ fn body(run: &Run) -> String {
         bars::shares(run),
     ];
     let figures: String = figures.into_iter().flatten().collect();
-    let ratios = peers::table(run).unwrap_or_default();
-    format!("{}<div class=\"figures\">\n{figures}</div>\n{ratios}{}", header(run), table(run))
+    let notes = peers::notes(run);
+    format!(
+        "{}<div class=\"figures\">\n{figures}</div>\n<ul>\n{notes}</ul>\n{}",
+        header(run),
+        table(run)
+    )
 }
 
 /// The times of all adapters, a column for each.

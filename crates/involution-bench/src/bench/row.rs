@@ -8,13 +8,13 @@ use involution::gpu::{self, Bound, Timer, Timing};
 use involution::ops::Cost;
 use serde::{Deserialize, Serialize};
 
-use super::clocks::Clocks;
 use super::machine::Noise;
-use super::peers::{Against, Compared};
-use super::rounds::Probed;
 use super::sampling::Sampled;
 use super::stats::{self, Stats, milliseconds};
 use crate::output;
+
+/// Timestamps and the host's clock that are further apart than this part disagree.
+const APART: f64 = 0.15;
 
 /// A workload by a kernel, or a network by all of its kernels. `docs/cli.md` describes the keys.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -51,14 +51,8 @@ pub struct Row {
     pub resident_ms: Option<Stats>,
     /// By the device's clock from the beginning of the first dispatch to the end of the last.
     pub span_ms: Option<Stats>,
-    #[serde(flatten)]
-    pub clocks: Clocks,
-    /// What a run of a network with timestamps takes, as a multiple of one without: each dispatch has a pass of its own.
-    pub timed_over_untimed: Option<f64>,
     /// Processor time of all threads, during the runs on tensors of the device where there are any.
     pub cpu_ms: Option<Stats>,
-    /// What each probe took beside each of these samples.
-    pub probe_ms: Option<Probed>,
     /// The first run, with preparing and compiling.
     pub compile_ms: Option<f64>,
     /// Pipelines that `compile_ms` compiled: 0 where an earlier row had done so.
@@ -91,7 +85,7 @@ pub struct Row {
     pub ns_per_pixel: Option<f64>,
     pub ratio: Option<f64>,
     /// Other libraries that were timed in turns with it.
-    pub peers: Vec<Against>,
+    pub peers: Vec<Peer>,
 }
 
 /// A dispatch of a network.
@@ -107,9 +101,28 @@ pub struct Step {
     pub ms: f64,
 }
 
+/// What another library made of a row, as `benches/peers/run.py` measures it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Peer {
+    pub peer: String,
+    /// The library, as it names itself.
+    pub version: Option<String>,
+    /// From host to host.
+    pub wall_ms: Option<Stats>,
+    /// From the file of its model to its first answer.
+    pub first_ms: Option<f64>,
+    /// Our median over its median; nothing where one of the two has no right answer.
+    pub ratio: Option<f64>,
+    /// The largest distance from our answer as a multiple of what is allowed.
+    pub error_over_bound: Option<f64>,
+    /// Why it has no times, or no ratio.
+    pub note: Option<String>,
+}
+
 impl Row {
     /// Adds the times of samples on the device: by its clock where every sample has it. Rates are by the better clock.
-    pub fn timed(mut self, samples: Sampled<Timing>) -> Self {
+    pub fn timed(mut self, samples: Sampled) -> Self {
         let all = |time: fn(&Timing) -> Option<Duration>| {
             let times: Option<Vec<Duration>> = samples.runs.iter().map(time).collect();
             times.and_then(Stats::of_durations)
@@ -117,24 +130,23 @@ impl Row {
         self.gpu_ms = all(Timing::gpu);
         self.span_ms = all(|sample| sample.span);
         self.wall_ms = all(|sample| Some(sample.wall));
-        self.clocks = Clocks::of(&samples.runs);
         self.samples = samples.runs.len();
         let timer = if self.gpu_ms.is_some() { Timer::Timestamps } else { Timer::Wall };
         self.timer = Some(timer.to_string());
         let rate = |count| stats::rate(count, self.device()?.median);
         (self.gflops, self.gbps) = (rate(self.flops), rate(self.bytes));
         self.noise = Noise::of(self.device(), samples.waited);
-        (self.cpu_ms, self.probe_ms) = (samples.cpu_ms, samples.probe);
+        self.cpu_ms = samples.cpu_ms;
         self
     }
 
     /// Adds times by the host's clock alone, if what was timed is right.
-    pub fn timed_by_host(mut self, samples: Sampled<Duration>, right: Result<(), String>) -> Self {
+    pub fn timed_by_host(mut self, samples: Sampled, right: Result<(), String>) -> Self {
         self.samples = samples.runs.len();
         self.checked = right.is_ok();
         self.note = right.err();
         if self.checked {
-            self.wall_ms = Stats::of_durations(samples.runs);
+            self.wall_ms = Stats::of_durations(samples.runs.iter().map(|run| run.wall));
             self.cpu_ms = samples.cpu_ms;
             self.noise = Noise::of(self.wall_ms.as_ref(), samples.waited);
             let rate = self.wall_ms.as_ref().and_then(|wall| stats::rate(self.bytes, wall.median));
@@ -153,7 +165,16 @@ impl Row {
         let floor = milliseconds(floor);
         (self.floor_ms, self.bound) = (Some(floor), Some(bound.to_owned()));
         self.of_floor = self.device().map(|times| floor / times.median);
-        self.clocks = self.clocks.against(limits);
+        // Of what is no longer than a submission the clocks show nothing.
+        let submission = milliseconds(limits.submission);
+        let wall = self.resident_ms.as_ref().or(self.wall_ms.as_ref());
+        if let (Some(span), Some(wall)) = (&self.span_ms, wall) {
+            let ratio = span.median / (wall.median - submission);
+            if wall.median > 2.0 * submission && (ratio - 1.0).abs() > APART {
+                let part = 100.0 * ratio;
+                self.noise.warn(format!("timestamps tell {part:.0} % of what the host waited"));
+            }
+        }
         self
     }
 
@@ -163,11 +184,10 @@ impl Row {
         self.checked = false;
         (self.gpu_ms, self.wall_ms, self.resident_ms, self.span_ms, self.cpu_ms) =
             Default::default();
-        (self.probe_ms, self.compile_ms, self.compiled, self.timer) = Default::default();
+        (self.compile_ms, self.compiled, self.timer) = Default::default();
         (self.gflops, self.gbps, self.of_floor) = Default::default();
-        (self.clocks, self.noise, self.timed_over_untimed) = Default::default();
+        self.noise = Noise::default();
         self.steps.clear();
-        self.peers.iter_mut().for_each(Against::alone);
     }
 
     /// The time on the device by the best clock there is.
@@ -192,9 +212,26 @@ impl Row {
             (None, _) => output::count(self.dispatches, "dispatch"),
         }
     }
+}
 
-    /// What a table of ratios is made from.
-    pub fn compared(&self) -> Compared<'_> {
-        (&self.case, self.wall_ms.as_ref(), &self.peers)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_agree_until_they_are_further_apart_than_a_submission_explains() {
+        let warned = |span, wall, submission| {
+            let limits = gpu::Limits {
+                copy: 1e9,
+                multiply_add: 1e9,
+                dispatch: Duration::from_micros(10),
+                submission: Duration::from_millis(submission),
+            };
+            let [span_ms, wall_ms] = [span, wall].map(|ms| Stats::of(vec![ms]));
+            Row { span_ms, wall_ms, ..Row::default() }.above(&limits).noise.warning
+        };
+        assert_eq!(warned(11.0, 13.0, 2), None);
+        assert!(warned(5.0, 12.0, 2).is_some_and(|text| text.contains("50 %")));
+        assert_eq!(warned(5.0, 12.0, 6), None);
     }
 }

@@ -1,13 +1,14 @@
-//! How often something is run, and what ends it early: enough time, or Ctrl-C.
+//! Samples of several runs in turns: how many are taken, and what ends them early, enough time or a signal.
 
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use involution::gpu::Timing;
 
 use super::Args;
 use super::machine::{Watch, cpu_time};
-use super::rounds::Probed;
 use super::stats::Stats;
 use crate::output;
 
@@ -15,57 +16,27 @@ use crate::output;
 const SAMPLES: usize = 15;
 const QUICK_SAMPLES: usize = 5;
 
-/// How many samples are asked for.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct Amount {
-    /// Samples of each row [default: 15, 5 if --quick, fewer where they take too long]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    repeat: Option<u32>,
-    /// Sample each row for so long at least, and as often as without this
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    min_time: Option<Duration>,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or_else(|| "must be seconds, such as 0.5".to_owned())
-}
-
-/// Set by Ctrl-C; the second one ends the process.
+/// Set by Ctrl-C or SIGTERM; the second one ends the process.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Set where Ctrl-C is listened to: a suite may run several times.
-static LISTENING: AtomicBool = AtomicBool::new(false);
-
-/// Whether Ctrl-C was pressed.
+/// Whether the run is to end and to keep what was measured.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// From now on Ctrl-C ends the timing, and keeps what was measured.
+/// From now on Ctrl-C and SIGTERM end the timing, and what was measured is kept.
 pub fn listen() -> Result<()> {
-    if LISTENING.swap(true, Ordering::Relaxed) {
-        return Ok(());
-    }
-    ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        output::say("interrupted: checking what was measured; once more gives up");
-    })
-    .context("Ctrl-C")
-}
-
-/// What each run gave, and what the process had of the machine meanwhile.
-#[derive(Debug)]
-pub struct Sampled<T> {
-    pub runs: Vec<T>,
-    /// Processor time of each run, of all threads; `None` where the system does not tell it.
-    pub cpu_ms: Option<Stats>,
-    /// The part of the time for which threads waited for a processor.
-    pub waited: Option<f64>,
-    /// How fast the machine was beside each run; `None` where there was nothing to tell it.
-    pub probe: Option<Probed>,
+    static LISTENING: Once = Once::new();
+    let mut listening = Ok(());
+    LISTENING.call_once(|| {
+        listening = ctrlc::set_handler(|| {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+            output::say("interrupted: checking what was measured; once more gives up");
+        });
+    });
+    listening.context("Ctrl-C")
 }
 
 /// How many samples are taken.
@@ -75,76 +46,146 @@ pub struct Effort {
     /// So many will do after `enough`.
     least: usize,
     enough: Duration,
-    /// Nothing will do before.
-    min_time: Duration,
 }
 
 impl Effort {
     /// As many as the arguments ask for; where they do not say how many, `least` will do after `enough`.
     pub fn new(args: &Args, least: usize, enough: Duration) -> Self {
         let usual = if args.quick { QUICK_SAMPLES } else { SAMPLES };
-        let Amount { repeat, min_time } = args.sampling;
-        let most = repeat.map_or(usual, |count| count as usize);
-        let least = if repeat.is_some() { most } else { least };
-        Effort { most, least, enough, min_time: min_time.unwrap_or_default() }
+        let most = args.repeat.map_or(usual, |count| count as usize);
+        Effort { most, least: if args.repeat.is_some() { most } else { least }, enough }
     }
 
-    /// Whether so many samples will do that took so long.
     pub fn is_enough(&self, count: usize, time: Duration) -> bool {
-        let count = count >= self.most || (count >= self.least && time >= self.enough);
-        count && time >= self.min_time
+        count >= self.most || (count >= self.least && time >= self.enough)
     }
+}
 
-    /// Runs until there are samples enough; nothing where it was interrupted.
-    pub fn sample<T>(
-        &self,
-        run: impl FnMut() -> involution::Result<T>,
-    ) -> involution::Result<Option<Sampled<T>>> {
-        self.sample_in_turns(run, || {})
-    }
+/// Runs something once.
+pub type Run<'a> = Box<dyn FnMut() -> involution::Result<Timing> + 'a>;
 
-    /// The same in turns with others, whose time is not counted.
-    pub fn sample_in_turns<T>(
-        &self,
-        mut run: impl FnMut() -> involution::Result<T>,
-        mut others: impl FnMut(),
-    ) -> involution::Result<Option<Sampled<T>>> {
-        let (mut spent, watch) = (Duration::ZERO, Watch::start());
-        let (mut runs, mut cpu) = (Vec::new(), Vec::new());
-        while !self.is_enough(runs.len(), spent) {
-            if interrupted() {
-                return Ok(None);
+/// What each run gave, and what the process had of the machine meanwhile.
+#[derive(Debug)]
+pub struct Sampled {
+    pub runs: Vec<Timing>,
+    /// Processor time of each run, of all threads; `None` where the system does not tell it.
+    pub cpu_ms: Option<Stats>,
+    /// The part of the time for which threads waited for a processor.
+    pub waited: Option<f64>,
+}
+
+/// The samples of one so far.
+#[derive(Default)]
+struct Series {
+    runs: Vec<Timing>,
+    cpu: Vec<Duration>,
+    watched: Option<Watch>,
+    spent: Duration,
+    failure: Option<involution::Error>,
+}
+
+/// One sample of each in turn until each has enough: what the machine does for some seconds it does to all, and each
+/// finds the caches as the others left them. After a signal each has what it has by then; one that fails has no more.
+pub fn in_turns(runs: &mut [Run<'_>], effort: Effort) -> Vec<involution::Result<Sampled>> {
+    let mut all: Vec<Series> = runs.iter().map(|_| Series::default()).collect();
+    let wants = |of: &Series| of.failure.is_none() && !effort.is_enough(of.runs.len(), of.spent);
+    while !interrupted() && all.iter().any(wants) {
+        for (series, run) in all.iter_mut().zip(&mut *runs) {
+            if wants(series) && !interrupted() {
+                series.sample(run);
             }
-            let (start, before) = (Instant::now(), cpu_time());
-            runs.push(run()?);
-            cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
-            spent += start.elapsed();
-            others();
         }
-        let waited = watch.and_then(Watch::since).and_then(Watch::waited);
-        Ok(Some(Sampled { runs, cpu_ms: Stats::of_durations(cpu), waited, probe: None }))
+    }
+    all.into_iter().map(Series::finish).collect()
+}
+
+/// The samples of something by the host's clock, each with what it gave.
+pub fn by_wall<'a, T: 'a>(
+    mut run: impl FnMut() -> involution::Result<T> + 'a,
+    mut keep: impl FnMut(T) + 'a,
+) -> Run<'a> {
+    Box::new(move || {
+        let start = Instant::now();
+        let given = run()?;
+        let wall = start.elapsed();
+        keep(given);
+        Ok(Timing { dispatches: None, span: None, wall })
+    })
+}
+
+impl Series {
+    fn sample(&mut self, run: &mut Run<'_>) {
+        let (watch, before, start) = (Watch::start(), cpu_time(), Instant::now());
+        match run() {
+            Ok(timing) => self.runs.push(timing),
+            Err(error) => self.failure = Some(error),
+        }
+        self.spent += start.elapsed();
+        self.cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
+        let watched = watch.and_then(Watch::since);
+        self.watched = match (self.watched, watched) {
+            (Some(before), Some(now)) => Some(before + now),
+            (before, now) => before.or(now),
+        };
+    }
+
+    fn finish(self) -> involution::Result<Sampled> {
+        match self.failure {
+            Some(error) => Err(error),
+            None => Ok(Sampled {
+                runs: self.runs,
+                cpu_ms: Stats::of_durations(self.cpu),
+                waited: self.watched.and_then(Watch::waited),
+            }),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     #[test]
-    fn samples_are_enough_by_their_number_or_their_time_but_never_before_the_least_time() {
-        let effort = |repeat, min_time: u64| {
-            let min_time = Some(Duration::from_secs(min_time));
-            let sampling = Amount { repeat, min_time };
-            let args = Args { sampling, ..Args::default() };
+    fn samples_are_enough_by_their_number_or_their_time() {
+        let effort = |repeat| {
+            let args = Args { repeat, ..Args::default() };
             Effort::new(&args, 3, Duration::from_secs(6))
         };
         let enough =
             |effort: Effort, count, time| effort.is_enough(count, Duration::from_secs(time));
-        assert!(enough(effort(None, 0), 15, 0) && !enough(effort(None, 0), 14, 5));
-        assert!(enough(effort(None, 0), 3, 6) && !enough(effort(None, 0), 2, 60));
-        assert!(enough(effort(Some(20), 0), 20, 0) && !enough(effort(Some(20), 0), 19, 60));
-        assert!(enough(effort(Some(2), 9), 2, 9) && !enough(effort(Some(2), 9), 1000, 8));
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        assert!(seconds("-1").is_err() && seconds("soon").is_err());
+        assert!(enough(effort(None), 15, 0) && !enough(effort(None), 14, 5));
+        assert!(enough(effort(None), 3, 6) && !enough(effort(None), 2, 60));
+        assert!(enough(effort(Some(20)), 20, 0) && !enough(effort(Some(20)), 19, 60));
+    }
+
+    #[test]
+    fn each_has_its_turn_and_one_that_fails_leaves_the_others_alone() {
+        let order = RefCell::new(String::new());
+        let run = |name: char, fails: bool| -> Run<'_> {
+            let order = &order;
+            Box::new(move || {
+                order.borrow_mut().push(name);
+                let wall = Duration::from_millis(1);
+                match fails {
+                    true => {
+                        Err(involution::Error::at("test")(involution::ShapeError::InputCount {
+                            expected: Vec::new(),
+                            found: 0,
+                        }))
+                    }
+                    false => Ok(Timing { dispatches: None, span: None, wall }),
+                }
+            })
+        };
+        let args = Args { repeat: Some(3), ..Args::default() };
+        let mut runs = [run('a', false), run('b', true), run('c', false)];
+        let samples = in_turns(&mut runs, Effort::new(&args, 1, Duration::ZERO));
+        let counts: Vec<Option<usize>> =
+            samples.iter().map(|samples| samples.as_ref().ok().map(|of| of.runs.len())).collect();
+        assert_eq!(counts, [Some(3), None, Some(3)]);
+        drop(runs);
+        assert_eq!(order.into_inner(), "abcacac");
     }
 }

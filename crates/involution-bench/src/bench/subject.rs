@@ -1,221 +1,306 @@
-//! What is timed from host to host, and on tensors that stay on the device: an operator or a network.
+//! A workload on the device: made ready and run once, then timed on tensors of the device and, but for single calls,
+//! from host to host.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use involution::gpu::{Choice, GpuTensor, Network, Timing};
-use involution::ops::Operator;
-use involution::{Gpu, Result, Shape, Tensor};
+use involution::gpu::{Choice, GpuTensor, Network, Prepared, Timing};
+use involution::ops::{Op, Operator};
+use involution::{Gpu, Result, Shape, StateDict, Tensor};
 
+use super::fault::Fault;
 use super::machine::Noise;
-use super::peers::Field;
-use super::rounds::{self, Run, clocked};
 use super::row::{Row, Step};
-use super::sampling::{Effort, Sampled};
+use super::sampling::{Run, Sampled, by_wall};
 use super::stats::{Stats, milliseconds};
+use super::workload::{Plans, Work, Workload, distance, sample};
+use crate::output;
 
-/// What is run before anything is timed.
+/// What is run before anything is timed from host to host, and a run that is too long to be repeated for that.
 const WARM_UP: Duration = Duration::from_millis(300);
 const WARM_UP_RUNS: usize = 2;
-
-/// A run that is longer is not repeated to warm up.
 const LONG: Duration = Duration::from_secs(2);
 
 /// The least that a sample from host to host takes: calls that are shorter are timed several at a time.
 const LEAST_SAMPLE: Duration = Duration::from_millis(2);
 
-/// Runs of a network without timestamps, in turns with as many that have them.
-const UNTIMED: usize = 3;
+/// The work of a sample of a single call: some milliseconds on a processor. A call that has less is run several times.
+const LEAST_FLOPS: u64 = 40_000_000;
+const LEAST_BYTES: u64 = 8_000_000;
+const MOST_TIMES: u64 = 64;
 
-/// An operator all of whose inputs are given at each run, or a network, which has one input, with its weights
-/// on the device.
-#[derive(Debug)]
-pub enum Subject {
-    Operator(Gpu, Operator),
+/// A workload after its first run.
+pub struct Subject<'a> {
+    pub workload: &'a Workload,
+    gpu: Gpu,
+    row: Row,
+    inputs: Vec<Tensor>,
+    ready: Ready,
+    /// How long a run from host to host takes.
+    pub once: Duration,
+    /// What the last run from host to host gave.
+    output: RefCell<Option<Tensor>>,
+}
+
+/// What is bound to tensors of the device.
+enum Ready {
+    /// A single call; the second one is it so often, each time on tensors of its own.
+    Call(Prepared, Prepared, u32),
+    Operator(Operator, Prepared),
     Network(Network),
 }
 
-impl Subject {
-    /// From host to host.
-    pub fn run(&self, inputs: &[Tensor]) -> Result<Tensor> {
-        match self {
-            Subject::Network(network) => network.run(&inputs[0]),
-            Subject::Operator(gpu, op) => gpu.run(op.clone(), &inputs.iter().collect::<Vec<_>>()),
+impl<'a> Subject<'a> {
+    pub fn new(gpu: &Gpu, workload: &'a Workload, weights: &StateDict) -> Result<Self> {
+        // New buffers are zero: nothing can pass with what another row left in the output.
+        gpu.trim();
+        let mut inputs = workload.inputs()?;
+        let upload =
+            || -> Result<Vec<GpuTensor>> { inputs.iter().map(|input| gpu.upload(input)).collect() };
+        let prepare = |op: &Operator, tensors: &[GpuTensor], choice: &Choice| {
+            gpu.prepare(op, &tensors.iter().collect::<Vec<_>>(), choice)
+        };
+        let compiled = gpu.pipeline_stats().misses;
+        let start = Instant::now();
+        let (ready, first) = match &workload.work {
+            Work::Resident(op, kernel) => {
+                let (uploaded, choice) = (upload()?, Choice::Named(kernel.clone()));
+                let start = Instant::now();
+                let prepared = prepare(op, &uploaded, &choice)?;
+                gpu.submit_timed(&prepared)?;
+                let first = start.elapsed();
+                let times = times(workload.cost());
+                let copies = (1..times).map(|_| prepare(op, &upload()?, &choice));
+                let repeated = prepared.then(&copies.collect::<Result<Vec<_>>>()?);
+                gpu.submit_timed(&repeated)?;
+                inputs.clear();
+                (Ready::Call(prepared, repeated, times), first)
+            }
+            Work::Operator(op) => {
+                gpu.run(op.clone(), &inputs)?;
+                let first = start.elapsed();
+                let prepared = prepare(op, &upload()?, &Choice::Preferred)?;
+                (Ready::Operator(op.clone(), prepared), first)
+            }
+            Work::Layer(layer, plans) => {
+                let network = match plans {
+                    Plans::Fused => gpu.load_shared(layer.clone(), weights.clone())?,
+                    Plans::Unfused => gpu.load_unfused(layer.clone(), weights.clone())?,
+                };
+                network.run(&inputs[0])?;
+                (Ready::Network(network), start.elapsed())
+            }
+        };
+        let mut row = row(workload);
+        row.compile_ms = Some(milliseconds(first));
+        row.compiled = gpu.pipeline_stats().misses - compiled;
+        let (gpu, once, output) = (gpu.clone(), Duration::ZERO, RefCell::default());
+        let mut subject = Subject { workload, gpu, row, inputs, ready, once, output };
+        if !subject.is_call() {
+            subject.once = subject.warm_up()?;
         }
+        Ok(subject)
+    }
+
+    fn is_call(&self) -> bool {
+        matches!(self.ready, Ready::Call(..))
+    }
+
+    /// From host to host.
+    fn run(&self, inputs: &[Tensor]) -> Result<Tensor> {
+        match &self.ready {
+            Ready::Network(network) => network.run(&inputs[0]),
+            Ready::Operator(op, _) => self.gpu.run(op.clone(), inputs),
+            Ready::Call(prepared, ..) => self.gpu.download(prepared.output()),
+        }
+    }
+
+    /// Runs it until caches and clocks are warm, and says how long one run takes then.
+    fn warm_up(&self) -> Result<Duration> {
+        let (start, mut runs) = (Instant::now(), 0);
+        loop {
+            let one = Instant::now();
+            self.run(&self.inputs)?;
+            runs += 1;
+            let warm = runs >= WARM_UP_RUNS && start.elapsed() >= WARM_UP;
+            if warm || start.elapsed() >= LONG {
+                return Ok(one.elapsed());
+            }
+        }
+    }
+
+    /// A sample from host to host: the mean of as many runs as make it long enough.
+    pub fn host_to_host(&self) -> Result<Timing> {
+        let times = (LEAST_SAMPLE.as_nanos() / self.once.as_nanos().max(1)).max(1) as u32;
+        let runs = || {
+            let mut last = self.run(&self.inputs)?;
+            for _ in 1..times {
+                last = self.run(&self.inputs)?;
+            }
+            Ok(last)
+        };
+        let keep = |output| {
+            self.output.replace(Some(output));
+        };
+        Ok(mean(by_wall(runs, keep)()?, times))
+    }
+
+    /// What the last run gave.
+    pub fn output(&self) -> Result<Tensor> {
+        self.output.take().map_or_else(|| self.run(&self.inputs), Ok)
+    }
+
+    /// A sample on tensors of the device.
+    fn on_device(&self) -> Result<Timing> {
+        match &self.ready {
+            Ready::Call(_, repeated, times) => Ok(mean(self.gpu.submit_timed(repeated)?, *times)),
+            Ready::Operator(_, prepared) => self.gpu.submit_timed(prepared),
+            Ready::Network(network) => {
+                network.time(self.inputs[0].shape(), &[network.layer().output()])
+            }
+        }
+    }
+
+    /// What is to be sampled: on the device and, but for single calls, from host to host.
+    pub fn runs(&self) -> Vec<Run<'_>> {
+        let mut runs: Vec<Run<'_>> = vec![Box::new(|| self.on_device())];
+        if !self.is_call() {
+            runs.push(Box::new(|| self.host_to_host()));
+        }
+        runs
+    }
+
+    /// The row with its times, and what is left to be checked: the output of a single call, or its first sample. The
+    /// other samples of a batch are held against a run of each by itself, which shares neither memory nor grid with
+    /// the batch.
+    pub fn finish(self, mut samples: Vec<Sampled>) -> Result<(Row, Tensor)> {
+        let host = if self.is_call() { None } else { samples.pop() };
+        let Some(mut device) = samples.pop() else { return Ok((self.row.clone(), self.output()?)) };
+        let output = self.output()?;
+        if let Ready::Call(prepared, _, times) = &self.ready {
+            let each = f64::from(*times);
+            let cpu = device.cpu_ms.map(|cpu| cpu.times.iter().map(|time| time / each).collect());
+            device.cpu_ms = cpu.and_then(Stats::of);
+            let fault = Fault::of(&self.workload.name, prepared.candidate());
+            return Ok((self.row.timed(fault.samples(device)), fault.output(output)));
+        }
+        let mut apart = 0f64;
+        for index in 1..output.shape().dims().first().copied().unwrap_or(1) {
+            let alone = self.run(&self.workload.sample(&self.inputs, index)?)?;
+            apart = apart.max(distance(&sample(&output, index)?, &alone) / self.workload.tolerance);
+        }
+        let (steps, waited) = (self.steps(&device.runs)?, device.waited);
+        let (kernels, dispatches) = self.kernels()?;
+        let mut row = self.row.timed(device);
+        row.resident_ms = row.wall_ms.take();
+        if let Some(host) = host {
+            row.samples = host.runs.len();
+            row.wall_ms = Stats::of_durations(host.runs.iter().map(|run| run.wall));
+            let waited = waited.zip(host.waited).map(|(device, host)| device.max(host));
+            row.noise = Noise::of(row.wall_ms.as_ref(), waited);
+        }
+        let kernel = match kernels.as_slice() {
+            [one] => Some(one.clone()),
+            _ => Some(output::count(dispatches, "dispatch")),
+        };
+        let worst_over_bound = Some(apart);
+        Ok((
+            Row { kernel, kernels, dispatches, steps, worst_over_bound, ..row },
+            sample(&output, 0)?,
+        ))
     }
 
     /// The kernels that run, each once, and the number of dispatches.
-    pub fn kernels(&self, shapes: &[&Shape]) -> Result<(Vec<String>, usize)> {
-        match self {
-            Subject::Operator(gpu, op) => {
-                let candidates = gpu.candidates(op, shapes)?;
-                let preferred = candidates.last();
-                let dispatches = preferred.map_or(0, |candidate| candidate.calls.len());
-                Ok((
-                    preferred.map(|candidate| candidate.name.clone()).into_iter().collect(),
-                    dispatches,
-                ))
-            }
-            Subject::Network(network) => {
-                let dispatches = network.dispatches(shapes[0], &[network.layer().output()])?;
-                let mut names: Vec<String> = Vec::new();
-                for (_, kernel) in &dispatches {
-                    if !names.iter().any(|name| name == kernel) {
-                        names.push((*kernel).to_owned());
-                    }
-                }
-                Ok((names, dispatches.len()))
+    fn kernels(&self) -> Result<(Vec<String>, usize)> {
+        let Ready::Network(network) = &self.ready else {
+            let (Work::Operator(op) | Work::Resident(op, _)) = &self.workload.work else {
+                return Ok((Vec::new(), 0));
+            };
+            let shapes: Vec<&Shape> = self.workload.shapes.iter().collect();
+            let candidates = self.gpu.candidates(op, &shapes)?;
+            let preferred = candidates.last();
+            let name = preferred.map(|candidate| candidate.name.clone());
+            let dispatches = preferred.map_or(0, |candidate| candidate.calls.len());
+            return Ok((name.into_iter().collect(), dispatches));
+        };
+        let x = self.inputs[0].shape();
+        let dispatches = network.dispatches(x, &[network.layer().output()])?;
+        let mut names: Vec<String> = Vec::new();
+        for (_, kernel) in &dispatches {
+            if !names.iter().any(|name| name == kernel) {
+                names.push((*kernel).to_owned());
             }
         }
+        Ok((names, dispatches.len()))
     }
 
     /// The dispatches of a network with their times, where every run has them.
-    fn steps(&self, x: &Shape, samples: &[Timing]) -> Result<Vec<Step>> {
-        let Subject::Network(network) = self else { return Ok(Vec::new()) };
+    fn steps(&self, samples: &[Timing]) -> Result<Vec<Step>> {
+        let Ready::Network(network) = &self.ready else { return Ok(Vec::new()) };
         let runs: Option<Vec<&Vec<Duration>>> =
             samples.iter().map(|sample| sample.dispatches.as_ref()).collect();
         let runs = runs.unwrap_or_default();
-        let output = network.layer().output();
+        let (x, output) = (self.inputs[0].shape(), network.layer().output());
         let (plan, _) = network.plan(x, &[output])?;
         let shape = |name: &str| {
             let step = plan.steps().iter().find(|step| step.name == name);
             step.map_or_else(Vec::new, |step| plan.shape(step.output).dims().to_vec())
         };
         let dispatches = network.dispatches(x, &[output])?.into_iter().enumerate();
-        Ok(dispatches
-            .filter_map(|(index, (step, kernel))| {
-                let times = runs.iter().filter_map(|run| run.get(index).copied());
-                let ms = Stats::of_durations(times)?.median;
-                Some(Step { shape: shape(&step), step, kernel: kernel.to_owned(), ms })
-            })
-            .collect())
-    }
-
-    /// What a run with timestamps takes, as a multiple of one without; nothing for a single operator. On a software adapter
-    /// by the processor time, for which other programs do not matter as much.
-    fn timed_over_untimed(&self, software: bool, x: &Shape) -> Result<Option<f64>> {
-        let Subject::Network(network) = self else { return Ok(None) };
-        let output = network.layer().output();
-        let mut least = [Duration::MAX; 2];
-        for _ in 0..UNTIMED {
-            let timed = clocked(|| network.time(x, &[output]))?;
-            if timed.timing.dispatches.is_none() {
-                return Ok(None);
-            }
-            let untimed = clocked(|| network.time_whole(x, &[output]))?;
-            for (least, run) in least.iter_mut().zip([timed, untimed]) {
-                *least = (*least).min(run.cpu.filter(|_| software).unwrap_or(run.timing.wall));
-            }
-        }
-        Ok(Some(least[0].as_secs_f64() / least[1].as_secs_f64()))
-    }
-
-    /// What runs it on tensors that stay on the device.
-    fn resident(&self, inputs: &[Tensor]) -> Result<Run<'_>> {
-        Ok(match self {
-            Subject::Operator(gpu, op) => {
-                let tensors: Vec<GpuTensor> =
-                    inputs.iter().map(|input| gpu.upload(input)).collect::<Result<_>>()?;
-                let tensors: Vec<&GpuTensor> = tensors.iter().collect();
-                let prepared = gpu.prepare(op, &tensors, &Choice::Preferred)?;
-                Box::new(move || gpu.submit_timed(&prepared))
-            }
-            Subject::Network(network) => {
-                let (x, output) = (inputs[0].shape().clone(), network.layer().output());
-                Box::new(move || network.time(&x, &[output]))
-            }
-        })
+        let steps = dispatches.filter_map(|(index, (step, kernel))| {
+            let times = runs.iter().filter_map(|run| run.get(index).copied());
+            let ms = Stats::of_durations(times)?.median;
+            Some(Step { shape: shape(&step), step, kernel: kernel.to_owned(), ms })
+        });
+        Ok(steps.collect())
     }
 }
 
-/// Times what `make` makes on these inputs, from host to host in turns with what peers there are. Gives it with its
-/// times in this row and its output; nothing where it was interrupted.
-pub fn time(
-    gpu: &Gpu,
-    make: impl FnOnce() -> Result<Subject>,
-    inputs: &[Tensor],
-    effort: Effort,
-    field: &mut Field,
-    row: Row,
-) -> Result<Option<(Subject, Row, Tensor)>> {
-    // New buffers are zero: nothing can pass with what another row left in the output.
-    gpu.trim();
-    let compiled = gpu.pipeline_stats().misses;
-    let first = Instant::now();
-    let subject = make()?;
-    subject.run(inputs)?;
-    let compile_ms = Some(milliseconds(first.elapsed()));
-    let compiled = gpu.pipeline_stats().misses - compiled;
-    let once = warm_up(&subject, inputs)?;
-    let Some((wall, output)) = host_to_host(&subject, inputs, once, effort, field)? else {
-        return Ok(None);
+/// One of so many equal runs that were timed as one.
+fn mean(Timing { dispatches, span, wall }: Timing, times: u32) -> Timing {
+    let mean = |all: Vec<Duration>| {
+        let each = all.len() / times as usize;
+        let of = |place| all.iter().skip(place).step_by(each).sum::<Duration>() / times;
+        (0..each).map(of).collect()
     };
-    let mut resident = subject.resident(inputs)?;
-    resident()?;
-    let samples = rounds::sample(&gpu.probes()?, vec![resident], effort)?.pop().transpose()?;
-    let Some(samples) = samples.filter(|samples| !samples.runs.is_empty()) else {
-        return Ok(None);
-    };
-    let timed_over_untimed =
-        subject.timed_over_untimed(gpu.adapter().software, inputs[0].shape())?;
-    let steps = subject.steps(inputs[0].shape(), &samples.runs)?;
-    let (count, wall_ms) = (wall.runs.len(), Stats::of_durations(wall.runs));
-    let waited = wall.waited.zip(samples.waited).map(|(wall, device)| wall.max(device));
-    let noise = Noise::of(wall_ms.as_ref(), waited);
-    let mut row = row.timed(samples);
-    // The runs from host to host had no probe beside them.
-    row.probe_ms.iter_mut().flatten().for_each(|(_, beside)| beside.wall.clear());
-    let resident_ms = row.wall_ms.take();
-    let samples = count;
-    let row = Row {
-        samples,
-        noise,
-        wall_ms,
-        resident_ms,
-        timed_over_untimed,
-        compile_ms,
-        compiled,
-        steps,
-        ..row
-    };
-    Ok(Some((subject, row, output)))
-}
-
-/// Runs it until caches and clocks are warm, and says how long one run takes then.
-fn warm_up(subject: &Subject, inputs: &[Tensor]) -> Result<Duration> {
-    let start = Instant::now();
-    let mut runs = 0;
-    loop {
-        let one = Instant::now();
-        subject.run(inputs)?;
-        runs += 1;
-        let warm = runs >= WARM_UP_RUNS && start.elapsed() >= WARM_UP;
-        if warm || start.elapsed() >= LONG {
-            return Ok(one.elapsed());
-        }
+    Timing {
+        dispatches: dispatches.map(mean),
+        span: span.map(|span| span / times),
+        wall: wall / times,
     }
 }
 
-/// Samples from host to host, and the output of the last run; nothing where it was interrupted.
-fn host_to_host(
-    subject: &Subject,
-    inputs: &[Tensor],
-    once: Duration,
-    effort: Effort,
-    field: &mut Field,
-) -> Result<Option<(Sampled<Duration>, Tensor)>> {
-    let at_a_time = (LEAST_SAMPLE.as_nanos() / once.as_nanos().max(1)).max(1) as u32;
-    let cools = field.cools(once);
-    let mut last = None;
-    let run = || {
-        if cools {
-            subject.run(inputs)?;
-        }
-        let start = Instant::now();
-        for _ in 0..at_a_time {
-            last = Some(subject.run(inputs)?);
-        }
-        Ok(start.elapsed() / at_a_time)
+/// How often a call of so many operations and bytes is run in a sample: a short one so often that what a submission costs is
+/// little of it. By the work alone, so that it is the same for every build on every machine.
+pub fn times((flops, bytes): (u64, u64)) -> u32 {
+    let fewer = |least: u64, work: u64| least.div_ceil(work.max(1)).min(MOST_TIMES);
+    fewer(LEAST_FLOPS, flops).min(fewer(LEAST_BYTES, bytes)) as u32
+}
+
+/// A row without its times.
+pub fn row(workload: &Workload) -> Row {
+    let (inputs, attributes) = match &workload.work {
+        Work::Resident(op, _) | Work::Operator(op) => (op.inputs(), op.to_attributes()),
+        Work::Layer(..) => (vec!["x"], Vec::new()),
     };
-    let samples = effort.sample_in_turns(run, || field.turn())?;
-    Ok(samples.zip(last))
+    let (kernel, fused) = match &workload.work {
+        Work::Resident(_, kernel) => (Some(kernel.clone()), None),
+        Work::Operator(_) => (None, None),
+        Work::Layer(_, plans) => (None, Some(*plans == Plans::Fused)),
+    };
+    let (flops, bytes) = workload.cost();
+    let shapes = inputs.into_iter().zip(&workload.shapes);
+    Row {
+        op: workload.op(),
+        group: workload.group.clone(),
+        case: workload.name.clone(),
+        kernel,
+        batch: workload.shapes[0].dims().first().map(|&batch| batch as u64),
+        fused,
+        flops,
+        bytes,
+        shapes: shapes.map(|(name, shape)| (name.to_owned(), shape.dims().to_vec())).collect(),
+        attributes: attributes.into_iter().map(|(name, it)| (name.to_owned(), it)).collect(),
+        ..Row::default()
+    }
 }

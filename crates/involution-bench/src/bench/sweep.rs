@@ -1,29 +1,28 @@
 //! The command `sweep`: what an operator or a network costs against the size of its input, from one image to a large
 //! batch and from small images to large ones.
 
-mod memory;
 mod operator;
-mod variable;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use involution::models::{self, MODELS, Model};
-use involution::ops::NAMES;
-use involution::{Gpu, Shape};
+use involution::ops::{NAMES, Op};
+use involution::{Error, Gpu, Shape};
 
-use super::agreement::{LAYER, NETWORK};
-use super::peers::Field;
 use super::record::Run;
 use super::row::Row;
 use super::rows::{self, is_too_large};
 use super::sampling::{self, Effort};
-use super::workload::{Trusted, Work, Workload};
+use super::subject;
+use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
 use super::{Forms, Suite};
 use crate::adapter::Runner;
 use crate::bad_use;
-use variable::{Name, Variable};
+use crate::output::mib;
+#[cfg(test)]
+pub use operator::call;
 
 /// Samples that will do after so much time; a single one where there are many more pixels than in the base.
 const LEAST_SAMPLES: usize = 3;
@@ -48,8 +47,9 @@ Every row is checked, and what there is no room for is left out with the reason.
 pub struct Args {
     #[command(flatten)]
     options: Options,
-    #[command(flatten)]
-    sampling: sampling::Amount,
+    /// Samples of each row [default: 15, fewer where they take too long]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: Option<u32>,
     #[command(flatten)]
     forms: Forms,
 }
@@ -60,8 +60,17 @@ pub struct Options {
     /// An operator or a network
     what: String,
     /// What varies: batch or size, as 1..64 (doubled at each step) or 1,3,5 [default: both]
-    #[arg(long = "var", value_name = "NAME=VALUES", value_parser = Variable::parse)]
+    #[arg(long = "var", value_name = "NAME=VALUES", value_parser = parse)]
     variables: Vec<Variable>,
+}
+
+/// A name and its values.
+type Variable = (Name, Vec<usize>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Batch,
+    Size,
 }
 
 impl Args {
@@ -70,35 +79,58 @@ impl Args {
         super::Args {
             suite: Suite::Sweep,
             sweep: self.options.clone(),
-            sampling: self.sampling.clone(),
+            repeat: self.repeat,
             forms: self.forms.clone(),
             ..super::Args::default()
         }
     }
 }
 
+/// A variable as it is written: `batch=1..64` or `size=56,224`.
+fn parse(text: &str) -> Result<Variable, String> {
+    match text.split_once('=') {
+        Some(("batch", values)) => Ok((Name::Batch, parse_values(values)?)),
+        Some(("size", values)) => Ok((Name::Size, parse_values(values)?)),
+        _ => Err("must be batch=1..64 or size=56..512".to_owned()),
+    }
+}
+
+/// Numbers one by one, or doubled from the first to the last, which is always among them.
+fn parse_values(text: &str) -> Result<Vec<usize>, String> {
+    let number = |text: &str| match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("'{text}' must be a number above 0, as in 1..64 or 1,3,5")),
+    };
+    let Some((first, last)) = text.split_once("..") else {
+        return text.split(',').map(number).collect();
+    };
+    let (first, last): (usize, usize) = (number(first)?, number(last)?);
+    if first > last {
+        return Err(format!("the range runs backwards: write {last}..{first}"));
+    }
+    let doubled = std::iter::successors(Some(first), |value| value.checked_mul(2));
+    Ok(doubled.take_while(|&value| value < last).chain([last]).collect())
+}
+
 /// The rows: one image of the usual size, against which all is measured; batches of it; other sizes.
 pub fn select(options: &Options) -> Result<Vec<Workload>> {
     let subject = Subject::named(&options.what)?;
     let usual = subject.usual_size();
-    let values = |name, usual: &[usize]| match options.variables.as_slice() {
-        [] => usual.to_vec(),
-        given => Variable::values_of(given, name),
+    let values = |name, usual: &[usize]| {
+        let given = options.variables.iter().filter(|(given, _)| *given == name);
+        let mut values = match options.variables.is_empty() {
+            true => usual.to_vec(),
+            false => given.flat_map(|(_, values)| values.iter().copied()).collect(),
+        };
+        values.sort_unstable();
+        values
     };
-    let mut batches = values(Name::Batch, &BATCHES);
-    let mut sizes = values(Name::Size, &SIZES);
-    batches.push(1);
-    let points = in_order(&mut batches).map(|batch| (batch, usual)).collect::<Vec<_>>();
-    let others = in_order(&mut sizes).filter(|&size| size != usual).map(|size| (1, size));
-    let points = points.into_iter().chain(others.collect::<Vec<_>>());
-    Ok(points.map(|(batch, size)| subject.workload(batch, size)).collect())
-}
-
-/// Each number once, the least first.
-fn in_order(numbers: &mut Vec<usize>) -> impl Iterator<Item = usize> {
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.drain(..)
+    let batches = [vec![1], values(Name::Batch, &BATCHES)].concat();
+    let sizes = values(Name::Size, &SIZES).into_iter().filter(|&size| size != usual);
+    let points = batches.into_iter().map(|batch| (batch, usual));
+    let mut points: Vec<(usize, usize)> = points.chain(sizes.map(|size| (1, size))).collect();
+    points.dedup();
+    Ok(points.into_iter().map(|(batch, size)| subject.workload(batch, size)).collect())
 }
 
 /// What is swept, by its name.
@@ -139,15 +171,19 @@ impl<'a> Subject<'a> {
             Subject::Network(name, model) => {
                 let channels = model.preprocessing().input(1).dims()[1];
                 let x = Shape::from([batch, channels, size, size]);
-                (name, Work::Layer(model.clone()), vec![x], NETWORK)
+                (name, Work::Layer(model.clone(), Plans::Fused), vec![x], NETWORK)
             }
         };
-        let base = format!("{name}/{size}");
+        let mut base = format!("{name}/{size}");
         // Of a large network the reference would take minutes.
         let trusted =
             if size > self.usual_size() { Trusted::GeneralKernels } else { Trusted::Reference };
-        let name = format!("{base}_b{batch}");
-        Workload { name, base, work, fused: true, shapes, trusted, tolerance }
+        let (group, name) = ((*name).to_owned(), format!("{base}_b{batch}"));
+        if matches!(work, Work::Operator(_)) {
+            // The inputs of an operator are its own in each batch.
+            base.clone_from(&name);
+        }
+        Workload { name, base, group, work, shapes, trusted, tolerance }
     }
 }
 
@@ -172,12 +208,9 @@ pub fn measure(
     let usual = fitting.first().map_or(1, |workload| pixels(workload).max(1));
     let many = |workload: &Workload| pixels(workload) > MANY * usual;
     let limits = gpu.limits()?;
-    let rows = rows::measure(
-        gpu,
-        &fitting,
-        |workload| Effort::new(args, if many(workload) { 1 } else { LEAST_SAMPLES }, ENOUGH),
-        &mut Field::default(),
-    );
+    let rows = rows::measure(gpu, &fitting, |workload| {
+        Effort::new(args, if many(workload) { 1 } else { LEAST_SAMPLES }, ENOUGH)
+    });
     let mut rows = rows.into_iter().map(|row| row.above(&limits));
     let measured = points.into_iter().filter_map(|point| match point.refused {
         Some(_) => Some(point),
@@ -194,10 +227,10 @@ pub fn measure(
 
 /// A row before it is run, with the reason where there is no room for it.
 fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Row> {
-    let row = per_pixel(rows::row(workload));
-    match memory::needed(gpu, workload) {
+    let row = per_pixel(subject::row(workload));
+    match needed(gpu, workload) {
         Ok(needed) => {
-            let refused = memory::refusal(gpu, workload, needed);
+            let refused = refusal(gpu, workload, needed);
             Ok(Row { memory: Some(needed), refused, ..row })
         }
         Err(error) if is_too_large(&error) => Ok(Row { refused: Some(error.to_string()), ..row }),
@@ -221,12 +254,51 @@ fn pixels(workload: &Workload) -> usize {
     dims[0] * dims[2..].iter().product::<usize>()
 }
 
+/// Bytes on the device of a row: of an operator its tensors, of a network by its plan values in their slots, weights and scratch.
+fn needed(gpu: &Gpu, workload: &Workload) -> involution::Result<u64> {
+    match &workload.work {
+        Work::Resident(op, _) | Work::Operator(op) => {
+            let shapes: Vec<&Shape> = workload.shapes.iter().collect();
+            Ok(op.cost(&shapes).map_err(Error::at(op.name()))?.bytes)
+        }
+        Work::Layer(layer, _) => {
+            let plan = layer.plan(&workload.shapes[0])?.keep(&[layer.output()])?.fuse();
+            Ok(gpu.lower(&plan)?.memory.peak())
+        }
+    }
+}
+
+/// Why there is no room for a row that needs so many bytes on the device, where that can be known: a software
+/// adapter has the memory of the machine, and other devices refuse by themselves what is too large for them, but
+/// the input has to be made first.
+fn refusal(gpu: &Gpu, workload: &Workload, on_device: u64) -> Option<String> {
+    let elements = |shape: &Shape| shape.elements().map_or(u64::MAX, |count| count as u64);
+    let on_host = workload.shapes.iter().map(elements).fold(0u64, u64::saturating_add);
+    let on_host = on_host.saturating_mul(size_of::<f32>() as u64);
+    let needed = if gpu.adapter().software { on_host.saturating_add(on_device) } else { on_host };
+    let free = free()?;
+    // A tenth stays free.
+    (needed > free / 10 * 9)
+        .then(|| format!("needs {:.0} MiB of memory, {:.0} MiB are free", mib(needed), mib(free)))
+}
+
+/// Bytes that programs could still have, where the system says so.
+fn free() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn names(what: &str, variables: &[&str]) -> Result<Vec<String>> {
-        let variables = variables.iter().filter_map(|text| Variable::parse(text).ok()).collect();
+        let variables = variables.iter().filter_map(|text| parse(text).ok()).collect();
         let options = Options { what: what.to_owned(), variables };
         Ok(select(&options)?.into_iter().map(|workload| workload.name).collect())
     }
@@ -275,5 +347,26 @@ mod tests {
             }
         }
         Ok(())
+    }
+
+    #[test]
+    fn values_are_a_list_or_are_doubled_up_to_the_last() {
+        let values = |text: &str| parse(text).map(|variable| variable.1);
+        assert_eq!(values("batch=1..8"), Ok(vec![1, 2, 4, 8]));
+        assert_eq!(values("size=56..512"), Ok(vec![56, 112, 224, 448, 512]));
+        assert_eq!(values("size=7..7"), Ok(vec![7]));
+        assert_eq!(values("batch=3,1"), Ok(vec![3, 1]));
+        for wrong in
+            ["batch", "batch=", "batch=0", "batch=0..4", "batch=8..1", "depth=1..2", "size=a"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn free_memory_is_read_in_bytes() {
+        let meminfo = "MemTotal:       24681512 kB\nMemAvailable:   24035020 kB\nBuffers: 1 kB\n";
+        assert_eq!(available(meminfo), Some(24_035_020 * 1024));
+        assert_eq!(available("MemTotal: 1 kB"), None);
     }
 }

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use involution::gpu::{Choice, Network};
+use involution::gpu::{Choice, Network, Timing};
 use involution::ops::{Activate, Activation, Operator};
 use involution::plan::{Builder, Value};
-use involution::{Gpu, Layer, Shape, StateDict, Tensor};
+use involution::{Gpu, Layer, Shape, StateDict, Tensor, reference};
 
+use super::Args;
 use super::record::Run;
 use super::row::Row;
-use super::sampling::{self, Effort, Sampled, interrupted};
+use super::sampling::{self, Effort, Sampled, by_wall, in_turns};
 use super::selection::named;
-use super::{Args, random};
+use super::workload::uniform;
 use crate::adapter::Runner;
 use crate::output;
 
@@ -61,19 +62,7 @@ impl What {
             What::Submission | What::Dispatch => 0,
         }
     }
-
-    /// Its samples, and whether what came of it is right; nothing where it was interrupted.
-    fn time(self, gpu: &Gpu, effort: Effort) -> involution::Result<Timed> {
-        match self {
-            What::Upload(bytes) => upload(gpu, bytes, effort),
-            What::Download(bytes) => download(gpu, bytes, effort),
-            What::Submission => submission(gpu, effort),
-            What::Dispatch => dispatch(gpu, effort),
-        }
-    }
 }
-
-type Timed = Option<(Sampled<Duration>, Result<(), String>)>;
 
 /// The rows that the arguments select.
 pub fn select(args: &Args) -> Result<Vec<What>> {
@@ -95,14 +84,11 @@ pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Args) -> Re
         bar.set_message(what.name());
         let (case, bytes) = (what.name(), what.bytes() as u64);
         let op = case.split(' ').next().unwrap_or_default().to_owned();
-        let row = Row { op, case, bytes, ..Row::default() };
-        match what.time(gpu, effort) {
-            Ok(Some((samples, right))) => rows.push(row.timed_by_host(samples, right)),
-            Ok(None) => {}
+        let row = Row { op, kernel: Some("-".to_owned()), case, bytes, ..Row::default() };
+        match time(what, gpu, effort) {
+            Ok((samples, _)) if samples.runs.is_empty() => break,
+            Ok((samples, right)) => rows.push(row.timed_by_host(samples, right)),
             Err(error) => rows.push(Row { note: Some(error.to_string()), ..row }),
-        }
-        if interrupted() {
-            break;
         }
         bar.inc(1);
     }
@@ -111,84 +97,75 @@ pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Args) -> Re
     Ok(Run { legend, ..Run::new(runner, Some(&limits), args, start, rows) })
 }
 
-fn values(bytes: usize) -> involution::Result<Tensor> {
-    random::tensor(&Shape::from([bytes / size_of::<f32>()]), bytes as u64)
-}
-
-fn same(found: &Tensor, want: &Tensor) -> Result<(), String> {
-    let bits =
-        |tensor: &Tensor| tensor.data().iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    (bits(found) == bits(want))
-        .then_some(())
-        .ok_or_else(|| "what came back is not what went there".to_owned())
-}
-
-fn relu() -> Operator {
-    Activate { activation: Activation::Relu }.into()
-}
-
-fn upload(gpu: &Gpu, bytes: usize, effort: Effort) -> involution::Result<Timed> {
-    let tensor = values(bytes)?;
-    let tiny = gpu.upload(&values(4 * size_of::<f32>())?)?;
-    let wait = gpu.prepare(&relu(), &[&tiny], &Choice::Preferred)?;
-    gpu.submit_timed(&wait)?;
-    let mut last = gpu.upload(&tensor)?;
-    let samples = effort.sample(|| {
-        let start = Instant::now();
-        last = gpu.upload(&tensor)?;
-        gpu.submit_timed(&wait)?;
-        Ok(start.elapsed())
-    })?;
-    let right = same(&gpu.download(&last)?, &tensor);
-    Ok(samples.map(|samples| (samples, right)))
-}
-
-fn download(gpu: &Gpu, bytes: usize, effort: Effort) -> involution::Result<Timed> {
-    let tensor = values(bytes)?;
-    let there = gpu.upload(&tensor)?;
-    let mut back = gpu.download(&there)?;
-    let samples = effort.sample(|| {
-        let start = Instant::now();
-        back = gpu.download(&there)?;
-        Ok(start.elapsed())
-    })?;
-    let right = same(&back, &tensor);
-    Ok(samples.map(|samples| (samples, right)))
-}
-
-fn submission(gpu: &Gpu, effort: Effort) -> involution::Result<Timed> {
-    let x = values(4 * size_of::<f32>())?;
-    let tiny = gpu.upload(&x)?;
-    let prepared = gpu.prepare(&relu(), &[&tiny], &Choice::Preferred)?;
+/// The samples, and whether what came of the last one is right.
+fn time(
+    what: What,
+    gpu: &Gpu,
+    effort: Effort,
+) -> involution::Result<(Sampled, Result<(), String>)> {
+    let relu: Operator = Activate { activation: Activation::Relu }.into();
+    let small = values(4 * size_of::<f32>())?;
+    let positive = reference::run(&relu, &[&small])?;
+    let tiny = gpu.upload(&small)?;
+    let prepared = gpu.prepare(&relu, &[&tiny], &Choice::Preferred)?;
     gpu.submit_timed(&prepared)?;
-    let samples = effort.sample(|| Ok(gpu.submit_timed(&prepared)?.wall))?;
-    let right = same(&gpu.download(prepared.output())?, &positive(&x)?);
-    Ok(samples.map(|samples| (samples, right)))
-}
-
-/// What a run of many dispatches takes longer than a run of one, for each.
-fn dispatch(gpu: &Gpu, effort: Effort) -> involution::Result<Timed> {
-    let x = values(4 * size_of::<f32>())?;
-    let load = |count| gpu.load_unfused(Arc::new(Chain { count }), StateDict::new());
-    let [one, many] = [load(1)?, load(MANY)?];
-    let run = |network: &Network| {
-        let start = Instant::now();
-        network.run(&x).map(|output| (start.elapsed(), output))
+    let tensor = values(what.bytes())?;
+    let there = gpu.upload(&tensor)?;
+    let chains = |count| gpu.load_unfused(Arc::new(Chain { count }), StateDict::new());
+    let mut last = None;
+    let keep = |given: Tensor| last = Some(given);
+    let (run, want): (involution::Result<Sampled>, &Tensor) = match what {
+        What::Upload(_) => {
+            let mut uploaded = there;
+            let run = by_wall(
+                || {
+                    uploaded = gpu.upload(&tensor)?;
+                    gpu.submit_timed(&prepared)
+                },
+                drop,
+            );
+            let samples = one(run, effort);
+            last = Some(gpu.download(&uploaded)?);
+            (samples, &tensor)
+        }
+        What::Download(_) => (one(by_wall(|| gpu.download(&there), keep), effort), &tensor),
+        What::Submission => {
+            let samples = one(Box::new(|| gpu.submit_timed(&prepared)), effort);
+            last = Some(gpu.download(prepared.output())?);
+            (samples, &positive)
+        }
+        What::Dispatch => {
+            let [few, many] = [chains(1)?, chains(MANY)?];
+            let timed = |network: &Network| {
+                let start = Instant::now();
+                network.run(&small).map(|output| (start.elapsed(), output))
+            };
+            timed(&few)?;
+            timed(&many)?;
+            // What a run of many dispatches takes longer than a run of one, for each.
+            let run = || {
+                let (short, _) = timed(&few)?;
+                let (long, output) = timed(&many)?;
+                last = Some(output);
+                let wall = long.saturating_sub(short) / (MANY - 1) as u32;
+                Ok(Timing { dispatches: None, span: None, wall })
+            };
+            (one(Box::new(run), effort), &positive)
+        }
     };
-    run(&one)?;
-    let mut output = run(&many)?.1;
-    let samples = effort.sample(|| {
-        let (short, _) = run(&one)?;
-        let (long, last) = run(&many)?;
-        output = last;
-        Ok(long.saturating_sub(short) / (MANY - 1) as u32)
-    })?;
-    let right = same(&output, &positive(&x)?);
-    Ok(samples.map(|samples| (samples, right)))
+    let bits = |tensor: &Tensor| tensor.data().iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+    let right = last.is_some_and(|last| bits(&last) == bits(want));
+    let wrong = || "what came back is not what went there".to_owned();
+    Ok((run?, right.then_some(()).ok_or_else(wrong)))
 }
 
-fn positive(x: &Tensor) -> involution::Result<Tensor> {
-    involution::reference::run(&relu(), &[x])
+fn one(run: sampling::Run<'_>, effort: Effort) -> involution::Result<Sampled> {
+    in_turns(&mut [run], effort).swap_remove(0)
+}
+
+fn values(bytes: usize) -> involution::Result<Tensor> {
+    let shape = Shape::from([(bytes / size_of::<f32>()).max(1)]);
+    uniform(&shape, [-1.0, 1.0], &mut fastrand::Rng::with_seed(bytes as u64))
 }
 
 /// So many dispatches that have next to nothing to do, one after the other.
@@ -208,8 +185,8 @@ impl Layer for Chain {
 
     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> involution::Result<Vec<Value>> {
         let [x] = plan.take(inputs, ["x"])?;
-        let y =
-            (0..self.count).try_fold(x, |x, step| plan.apply(&step.to_string(), relu(), &[x]))?;
+        let relu = Activate { activation: Activation::Relu };
+        let y = (0..self.count).try_fold(x, |x, step| plan.apply(&step.to_string(), relu, &[x]))?;
         Ok(vec![y])
     }
 }

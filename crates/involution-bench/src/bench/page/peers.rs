@@ -1,10 +1,7 @@
-//! Other libraries that were timed in turns with the rows: bars of ratios, and their table.
+//! Other libraries that `benches/peers/run.py` timed in turns with the rows: bars of ratios.
 
-use std::fmt::Write;
-
-use super::super::peers::{Against, ERROR, MEANING, Ratios};
 use super::super::record::Run;
-use super::super::row::Row;
+use super::super::row::{Peer, Row};
 use super::svg::{Anchor, Scale, Svg, WIDTH, escape, short};
 
 /// Heights of a row's name and of a peer's bar.
@@ -51,10 +48,10 @@ fn figure(rows: &[&Row]) -> String {
     svg.figure(&title, caption, height)
 }
 
-fn bar(svg: &mut Svg, peer: &Against, scale: &Scale, top: f64) {
+fn bar(svg: &mut Svg, peer: &Peer, scale: &Scale, top: f64) {
     svg.text("faint", (LEFT - 8.0, top + 11.0), Anchor::End, &peer.peer);
     let Some(ratio) = peer.ratio else {
-        return svg.text("faint", (WIDTH, top + 11.0), Anchor::End, &peer.cell());
+        return svg.text("faint", (WIDTH, top + 11.0), Anchor::End, without(peer));
     };
     let (one, end) = (scale.at(1.0), scale.at(1.0 / ratio));
     let theirs = peer.wall_ms.as_ref().map_or(0.0, |wall| wall.median);
@@ -69,31 +66,21 @@ fn round(value: f64) -> f64 {
     if value < 1.0 { (value * 1000.0).round() / 1000.0 } else { (value * 100.0).round() / 100.0 }
 }
 
-/// The table of ratios, and why some cells have none.
-pub fn table(run: &Run) -> Option<String> {
-    let ratios = Ratios::of(run.rows.iter().map(Row::compared))?;
-    let mut text = format!(
-        "<h2>Ratios</h2>\n<p>{} {}</p>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead>",
-        escape(MEANING),
-        escape(ERROR)
-    );
-    line(&mut text, "th", &ratios.header);
-    text += "</thead>\n<tbody>\n";
-    for cells in &ratios.lines {
-        line(&mut text, "td", cells);
+/// What is said of a peer that has no ratio.
+fn without(peer: &Peer) -> &'static str {
+    match (peer.error_over_bound, &peer.note) {
+        (Some(error), _) if error > 1.0 => "WRONG",
+        (_, Some(_)) => "failed",
+        _ => "-",
     }
-    text += "</tbody>\n</table>\n</div>\n<ul>\n";
-    for note in &ratios.notes {
-        let _ = writeln!(text, "<li>{}</li>", escape(note));
-    }
-    Some(text + "</ul>\n")
 }
 
-fn line(text: &mut String, tag: &str, cells: &[String]) {
-    *text += "<tr>";
-    for (index, cell) in cells.iter().enumerate() {
-        let class = if index == 0 { "" } else { " class=\"n\"" };
-        let _ = write!(text, "<{tag}{class}>{}</{tag}>", escape(cell));
-    }
-    *text += "</tr>\n";
+/// Why some have no ratio.
+pub fn notes(run: &Run) -> String {
+    let peers = run.rows.iter().flat_map(|row| row.peers.iter().map(move |peer| (row, peer)));
+    let notes = peers.filter_map(|(row, peer)| {
+        let note = peer.note.as_ref()?;
+        Some(format!("<li>{}</li>\n", escape(&format!("{}, {}: {note}", peer.peer, row.case))))
+    });
+    notes.collect()
 }

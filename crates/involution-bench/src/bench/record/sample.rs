@@ -3,8 +3,7 @@
 use super::{Row, Run};
 use crate::bench::limits::Limits;
 use crate::bench::machine::Noise;
-use crate::bench::peers::Against;
-use crate::bench::row::Step;
+use crate::bench::row::{Peer, Step};
 use crate::bench::stats::Stats;
 
 /// A run with all that can be told of one, and a row that failed.
@@ -37,13 +36,13 @@ pub fn run() -> Run {
     let noise = Noise { warning: Some("spread".to_owned()), waited: None };
     let steps = vec![step("stem", 0.5), step("head", 1.5)];
     let note = Some("wrong, by \"much\"".to_owned());
-    let peer = |peer: &str, ratio: Option<f64>, note: Option<&str>| Against {
+    let peer = |peer: &str, ratio: Option<f64>, note: Option<&str>| Peer {
         peer: peer.to_owned(),
         wall_ms: ratio.and_then(|ratio| Stats::of(vec![4.0 / ratio])),
         ratio,
         error_over_bound: ratio.map(|_| 0.25),
         note: note.map(str::to_owned),
-        ..Against::default()
+        ..Peer::default()
     };
     let peers = vec![
         peer("slow", Some(0.01), None),
