@@ -39,7 +39,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "gpu",
         &["shape", "error", "tensor", "ops", "plan", "kernels", "schedule", "store", "autotune"],
     ),
-    ("tolerance", &["shape", "error", "tensor", "ops", "kernels", "reference", "gpu"]),
+    ("tolerance", &["shape", "error", "tensor", "ops", "kernels", "schedule", "reference", "gpu"]),
     (
         "autotune/measure",
         &[
@@ -48,6 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tensor",
             "ops",
             "kernels",
+            "schedule",
             "plan",
             "reference",
             "autotune",
