@@ -186,6 +186,7 @@ pub mod ops;
 pub mod plan;
 pub mod reference;
 pub mod schedule;
+pub mod shaders;
 pub mod shape;
 #[cfg(any(feature = "tune", feature = "pipeline-cache"))]
 #[doc(hidden)] // the command line writes its files by it, too

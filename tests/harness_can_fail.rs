@@ -155,14 +155,14 @@ fn guarded(gpu: &involution::Gpu, from: &str, to: &str) -> Result<Comparison, St
     let op = Operator::from(Activate { activation: Activation::Relu });
     let faulty = adapters::fresh(gpu, |options| {
         options.testing().faults.push(Fault {
-            kernel: "activation".to_owned(),
+            kernel: "elementwise/activation".to_owned(),
             from: from.to_owned(),
             to: to.to_owned(),
         });
     });
     let x = Tensor::new([1000], (0..1000).map(|v| v as f32 - 500.0).collect()).unwrap();
     let want = expected(&op, &[&x]).unwrap();
-    check_candidate(&faulty, &op, &[&x], &want, "activation").unwrap()
+    check_candidate(&faulty, &op, &[&x], &want, "elementwise/activation").unwrap()
 }
 
 const STORE: &str = "out[index] =";
@@ -231,18 +231,18 @@ fn disturbed_slack_of_scratch_is_flagged() {
         &[&[1, 8, 5, 5], &[16, 8, 1, 1]],
     );
     let transformed = Case::new(
-        "two channels of thirteen fours of tiles",
+        "eight channels of thirteen fours of tiles",
         Conv2d { padding: 1.into(), ..Conv2d::default() },
-        &[&[1, 2, 25, 25], &[16, 2, 3, 3]],
+        &[&[1, 8, 25, 25], &[16, 8, 3, 3]],
     );
     let planes = ["plane >= params.planes", "plane > params.planes"];
     let tiles = ["sample >= params.samples", "sample > params.samples"];
     adapters::each(|gpu| {
         for (case, kernel, fault, elements) in [
-            (&mixed, "dynamic_conv2d", ["first + s < params", "first + s <= params"], 12),
-            (&gathered, "conv2d/gather", planes, 12),
+            (&mixed, "conv/dynamic_conv2d", ["first + s < params", "first + s <= params"], 12),
+            (&gathered, "software/gather", planes, 12),
             // As many as there are to be seen.
-            (&transformed, "conv2d/winograd_input_singles", tiles, 64),
+            (&transformed, "software/winograd_input", tiles, 64),
         ] {
             let found = guarded_scratch(gpu, case, kernel, fault);
             assert_eq!(found, Err(disturbed(elements)), "{kernel}");
@@ -251,7 +251,7 @@ fn disturbed_slack_of_scratch_is_flagged() {
         }
         // What is left out holds nothing that could be right by chance.
         let unwritten = ["place[i] < params.elements", "place[i] + 1u < params.elements"];
-        let found = guarded_scratch(gpu, &mixed, "dynamic_conv2d", unwritten).unwrap();
+        let found = guarded_scratch(gpu, &mixed, "conv/dynamic_conv2d", unwritten).unwrap();
         assert!(found.worst_over_bound == f64::MAX, "{found:?}");
     });
 }
@@ -280,7 +280,7 @@ fn the_same_kernel_without_a_fault_passes() {
 fn a_fault_that_is_not_planted_is_an_error() {
     adapters::each(|gpu| {
         let fault = |from: &str| Fault {
-            kernel: "activation".to_owned(),
+            kernel: "elementwise/activation".to_owned(),
             from: from.to_owned(),
             to: String::new(),
         };
@@ -289,7 +289,7 @@ fn a_fault_that_is_not_planted_is_an_error() {
         let x = Tensor::filled([4], 1.0).unwrap();
         let error = faulty.run(Activate::default(), &[&x]).unwrap_err();
         assert!(
-            matches!(&error, Error::Kernel { kernel, .. } if kernel == "activation"),
+            matches!(&error, Error::Kernel { kernel, .. } if kernel == "elementwise/activation"),
             "{error}"
         );
     });
@@ -313,7 +313,7 @@ fn verify_reports_every_kernel_and_every_case() {
         assert_eq!(last, (fixed + 5, fixed + 5));
         // Drivers that end long loops get the two long rows by the other kernel alone.
         let ran = report.cases - if gpu.max_trips().is_some() { 2 } else { 0 };
-        assert!(report.rows.iter().any(|row| row.kernel == "softmax" && row.cases == ran));
+        assert!(report.rows.iter().any(|row| row.kernel == "reduce/softmax" && row.cases == ran));
         assert!(report.failures.is_empty(), "{:?}", report.failures);
     });
     let unknown = Settings { operators: vec!["softmin".to_owned()], ..settings };

@@ -5,110 +5,62 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use involution::Error;
-use involution::gpu::shader::{Fours, Shader};
-use involution::gpu::{limits, shader};
-use involution::kernels::{DeviceProfile, Kernel, KernelCall, Operand, Scalar, Tile, candidates};
+use involution::gpu::shader::{self, Shader};
+use involution::kernels::{DeviceProfile, KernelCall, Operand, Scalar, candidates};
 use involution::ops::NAMES;
+use involution::shaders::text::{DEFINED, DEVICE_NAMES};
+use involution::shaders::{KERNELS, Kernel, Variant};
 use involution_check::fixed;
-use naga::back::{hlsl, msl, spv};
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
-use crate::files::directory;
 use crate::harness::sample;
 
 mod races;
+mod text;
+mod translate;
 
-/// The kernels of all operators, and those that measure an adapter.
-fn kernels() -> Vec<&'static Kernel> {
-    [&involution::kernels::all(), limits::KERNELS].concat()
-}
-
-/// Every kernel with each of its tiles.
-fn variants() -> Vec<(&'static Kernel, Tile)> {
-    let tiles = |kernel: &'static Kernel| kernel.tiles.iter().map(move |&tile| (kernel, tile));
-    kernels().into_iter().flat_map(tiles).collect()
+/// Every kernel with each of its variants.
+fn variants() -> impl Iterator<Item = (&'static Kernel, Variant)> {
+    let of =
+        |kernel: &'static Kernel| kernel.variants.iter().map(move |&variant| (kernel, variant));
+    KERNELS.iter().flat_map(move |&kernel| of(kernel))
 }
 
 /// The shader as every adapter may be given it.
-fn load(kernel: &Kernel, tile: Tile) -> Result<Shader, Error> {
-    shader::load(kernel, tile, Fours::Floats)
+fn load(kernel: &Kernel, variant: Variant) -> Result<Shader, Error> {
+    shader::load(kernel, variant, &[])
 }
 
 /// That shader, and where it reads fours, the one that software adapters with integers of 64 bits are given.
-fn loads(kernel: &Kernel, tile: Tile) -> Vec<Shader> {
-    let plain = load(kernel, tile).unwrap();
-    let wide = shader::load(kernel, tile, Fours::Words).unwrap();
-    let differs = plain.wgsl != wide.wgsl;
-    assert_eq!(differs, plain.wgsl.contains("alias Four = vec4<f32>;"), "{}", kernel.name);
+fn loads(kernel: &Kernel, variant: Variant) -> Vec<Shader> {
+    let plain = load(kernel, variant).unwrap();
+    let wide = shader::load(kernel, variant, DEVICE_NAMES).unwrap();
+    let differs = plain.text.wgsl != wide.text.wgsl;
+    assert_eq!(differs, plain.text.wgsl.contains("alias Packed4 = vec4<f32>;"), "{}", kernel.name);
     assert_eq!(differs, has_words(&wide), "{}", kernel.name);
     [plain].into_iter().chain(differs.then_some(wide)).collect()
 }
 
-fn shaders() -> impl Iterator<Item = ((&'static Kernel, Tile), Shader)> {
-    variants().into_iter().flat_map(|variant @ (kernel, tile)| {
-        loads(kernel, tile).into_iter().map(move |shader| (variant, shader))
+fn shaders() -> impl Iterator<Item = ((&'static Kernel, Variant), Shader)> {
+    variants().flat_map(|key @ (kernel, variant)| {
+        loads(kernel, variant).into_iter().map(move |shader| (key, shader))
     })
 }
 
-/// Whether the shader uses subgroups. Beside these and integers of 64 bits nothing is asked for that WebGPU does not
-/// promise everywhere.
+/// Whether the shader uses subgroups.
 fn has_subgroups(shader: &Shader) -> bool {
-    shader.wgsl.contains("subgroup")
+    shader.text.wgsl.contains("subgroup")
 }
 
 /// Whether the shader uses integers of 64 bits.
 fn has_words(shader: &Shader) -> bool {
-    shader.wgsl.contains("u64")
-}
-
-fn parsed(shader: &Shader) -> (naga::Module, ModuleInfo) {
-    let module = naga::front::wgsl::parse_str(&shader.wgsl).unwrap();
-    let mut capabilities = Capabilities::empty();
-    capabilities.set(Capabilities::SUBGROUP, has_subgroups(shader));
-    capabilities.set(Capabilities::SHADER_INT64, has_words(shader));
-    let info = Validator::new(ValidationFlags::all(), capabilities)
-        .validate(&module)
-        .unwrap_or_else(|error| panic!("{}: {}", shader.name, error.emit_to_string(&shader.wgsl)));
-    (module, info)
+    shader.text.wgsl.contains("u64")
 }
 
 #[test]
-fn every_kernel_and_tile_is_valid_and_translates_to_every_interface() {
-    for ((kernel, tile), shader) in shaders() {
-        let (module, info) = parsed(&shader);
-        let stage = naga::ShaderStage::Compute;
-        let name = module.entry_points[0].name.clone();
-        let at = format!("{} {tile:?}", kernel.name);
-
-        let entry = spv::PipelineOptions { shader_stage: stage, entry_point: name.clone() };
-        let subgroups = has_subgroups(&shader);
-        let lang_version = if subgroups { (1, 3) } else { (1, 0) };
-        let options = spv::Options { lang_version, ..spv::Options::default() };
-        let words = spv::write_vec(&module, &info, &options, Some(&entry))
-            .unwrap_or_else(|error| panic!("{at} to SPIR-V: {error}"));
-        assert_eq!(words[0], 0x0723_0203, "{at}");
-
-        let entry = Some((stage, name));
-        let lang_version = match (has_words(&shader), subgroups) {
-            (true, _) => (2, 3),
-            (false, true) => (2, 1),
-            (false, false) => (1, 0),
-        };
-        let options = msl::Options { lang_version, ..msl::Options::default() };
-        let pipeline = msl::PipelineOptions { entry_point: entry.clone(), ..Default::default() };
-        let (text, translated) = msl::write_string(&module, &info, &options, &pipeline)
-            .unwrap_or_else(|error| panic!("{at} to MSL: {error}"));
-        assert!(text.contains("kernel void") && translated.entry_point_names[0].is_ok(), "{at}");
-
-        let modern = subgroups || has_words(&shader);
-        let shader_model = if modern { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
-        let options = hlsl::Options { shader_model, ..hlsl::Options::default() };
-        let mut text = String::new();
-        let pipeline = hlsl::PipelineOptions { entry_point: entry };
-        let translated = hlsl::Writer::new(&mut text, &options, &pipeline)
-            .write(&module, &info, None)
-            .unwrap_or_else(|error| panic!("{at} to HLSL: {error}"));
-        assert!(text.contains("numthreads") && translated.entry_point_names[0].is_ok(), "{at}");
+fn every_variant_is_valid_and_translates_to_every_interface() {
+    for ((kernel, variant), shader) in shaders() {
+        translate::to_every_interface(&shader.text)
+            .unwrap_or_else(|error| panic!("{} {variant:?}: {error}", kernel.name));
     }
 }
 
@@ -148,13 +100,19 @@ fn code_of(text: &str) -> String {
     code.collect::<Vec<_>>().join("\n")
 }
 
+/// The number that a loop steps by: one that stands there, or that a `const` line names.
+fn step_of(code: &str, by: &str) -> Option<u32> {
+    let named = |name: &str| code.split_once(&format!("const {name}: u32 = "))?.1.split(';').next();
+    named(by).unwrap_or(by).strip_suffix('u')?.parse().ok()
+}
+
 /// Shaders are compiled without the check that ends loops by force, which is sound because each counts up to a
 /// number that does not change or is halved down to 0, with a counter that nothing else writes.
 #[test]
 fn every_loop_ends() {
     let mut found = 0;
-    for ((kernel, _), Shader { wgsl: text, .. }) in shaders() {
-        let code = code_of(&text);
+    for ((kernel, _), shader) in shaders() {
+        let code = code_of(&shader.text.wgsl);
         for endless in ["while ", "loop {", "loop{"] {
             assert!(!code.contains(endless), "{}: {endless}", kernel.name);
         }
@@ -165,7 +123,8 @@ fn every_loop_ends() {
             let down = bound == format!("{counter} > 0u") && step == format!("{counter} /= 2u");
             let by_one = step == format!("{counter}++");
             let by_more = step.strip_prefix(counter).and_then(|rest| rest.strip_prefix(" += "));
-            let steps = by_more.is_some_and(|by| ["4u", "64u", "LANES", "TERMS"].contains(&by));
+            let steps = by_more
+                .is_some_and(|by| step_of(&code, by).is_some_and(|by| (1..=64).contains(&by)));
             assert!(down || (up.is_some() && (by_one || steps)), "{at}");
             // The bound is made of numbers, uniforms, constants and what `let` declares.
             for (_, word) in words(up.unwrap_or("0u")).filter(|(_, word)| !word.is_empty()) {
@@ -203,23 +162,20 @@ fn every_kernel_fits_the_smallest_adapter() {
     }
 }
 
-/// The first tile is the one that stands in the file, and each tile is found in the text.
+/// The first variant has the values that stand in the file, and no two variants are the same.
 #[test]
-fn tiles_are_set_where_they_stand() {
-    for kernel in kernels() {
-        assert!(!kernel.tiles.is_empty(), "{}", kernel.name);
-        for tile in kernel.tiles {
-            let text = load(kernel, tile).unwrap().wgsl;
-            for (name, value) in *tile {
-                let line = format!("const {name}: u32 = {value}u;");
-                assert_eq!(text.matches(&line).count(), 1, "{}: {line}", kernel.name);
-                if *tile == kernel.tiles[0] {
-                    assert!(kernel.source.contains(&line), "{}: {line}", kernel.name);
-                }
-            }
+fn variants_are_distinct() {
+    for kernel in KERNELS {
+        let first = kernel.variants[0].values.iter().filter(|(_, value)| *value != DEFINED);
+        for (name, value) in first {
+            let line = format!("const {name}: u32 = {value}u;");
+            assert!(kernel.source.contains(&line), "{}: {line}", kernel.name);
         }
-        let distinct: BTreeSet<_> = kernel.tiles.iter().collect();
-        assert_eq!(distinct.len(), kernel.tiles.len(), "{}", kernel.name);
+        let distinct: BTreeSet<_> = kernel.variants.iter().collect();
+        assert_eq!(distinct.len(), kernel.variants.len(), "{}", kernel.name);
+        for variant in kernel.variants {
+            assert_eq!(kernel.variant(variant.label), *variant, "{}", kernel.name);
+        }
     }
 }
 
@@ -239,7 +195,7 @@ fn calls() -> Vec<(String, Vec<KernelCall>)> {
 
 /// The types of the uniform block's fields, which a call's numbers must have.
 fn field_types(shader: &Shader) -> BTreeMap<String, naga::ScalarKind> {
-    let (module, _) = parsed(shader);
+    let module = naga::front::wgsl::parse_str(&shader.text.wgsl).unwrap();
     let uniform = module.global_variables.iter().find_map(|(_, variable)| {
         (variable.space == naga::AddressSpace::Uniform).then_some(variable.ty)
     });
@@ -277,17 +233,17 @@ fn every_call_names_exactly_what_its_shader_declares() {
     for (case, calls) in calls() {
         for (index, call) in calls.iter().enumerate() {
             let at = || format!("{} in {case}", call.kernel.name);
-            assert!(kernels().contains(&call.kernel), "not listed: {}", at());
+            assert!(KERNELS.contains(&call.kernel), "not listed: {}", at());
             assert!(
-                call.kernel.tiles.contains(&call.tile),
+                call.kernel.variants.contains(&call.variant),
                 "not shipped with {:?}: {}",
-                call.tile,
+                call.variant,
                 at()
             );
-            used.insert((call.kernel.name, call.tile));
+            used.insert((call.kernel.name, call.variant));
             let (shader, types) =
-                shaders.entry((call.kernel.name, call.tile)).or_insert_with(|| {
-                    let shader = load(call.kernel, call.tile).unwrap();
+                shaders.entry((call.kernel.name, call.variant)).or_insert_with(|| {
+                    let shader = load(call.kernel, call.variant).unwrap();
                     let types = field_types(&shader);
                     (shader, types)
                 });
@@ -338,9 +294,9 @@ fn every_call_names_exactly_what_its_shader_declares() {
         let last = calls.last().unwrap();
         assert!(last.bindings.contains(&("out", Operand::Output)), "{case}");
     }
-    for (kernel, tile) in variants() {
-        let used = used.contains(&(kernel.name, tile)) || limits::KERNELS.contains(&kernel);
-        assert!(used, "no case reaches {} {tile:?}", kernel.name);
+    for (kernel, variant) in variants() {
+        let used = used.contains(&(kernel.name, variant)) || kernel.name.starts_with("probe/");
+        assert!(used, "no case reaches {} {variant:?}", kernel.name);
     }
 }
 
@@ -348,8 +304,8 @@ fn every_call_names_exactly_what_its_shader_declares() {
 #[test]
 fn a_call_that_does_not_fit_its_shader_is_an_error() {
     use involution::kernels::Params;
-    let kernel = kernels().into_iter().find(|kernel| kernel.name == "activation").unwrap();
-    let shader = load(kernel, &[]).unwrap();
+    let kernel = KERNELS.iter().find(|kernel| kernel.name == "elementwise/activation").unwrap();
+    let shader = load(kernel, kernel.variants[0]).unwrap();
     let bytes =
         |sizes: &[(&'static str, usize)]| shader.uniform_bytes(&Params::sizes(sizes).unwrap());
     let right = bytes(&[("elements", 7), ("activation", 2)]).unwrap();
@@ -362,7 +318,7 @@ fn a_call_that_does_not_fit_its_shader_is_an_error() {
         &[("elements", 7), ("elements", 7), ("activation", 2)],
     ] {
         assert!(
-            matches!(bytes(wrong), Err(Error::Kernel { kernel, .. }) if kernel == "activation")
+            matches!(bytes(wrong), Err(Error::Kernel { kernel, .. }) if kernel == "elementwise/activation")
         );
     }
     assert!(Params::sizes(&[("elements", u32::MAX as usize + 1)]).is_err());
@@ -385,70 +341,4 @@ pub fn files_below(folder: &Path, ending: &str) -> Vec<String> {
     }
     found.sort();
     found
-}
-
-#[test]
-fn every_shader_file_is_used() {
-    let folder = directory().parent().unwrap().join("shaders");
-    let text =
-        |file: &str| std::fs::read_to_string(folder.join(file).with_extension("wgsl")).unwrap();
-    // Fragments count where a kernel imports them, itself or through another; one takes the place of `fours`.
-    let mut imports = BTreeSet::from(["fours_wide".to_owned()]);
-    let mut texts: Vec<String> = kernels().iter().map(|kernel| kernel.source.to_owned()).collect();
-    while let Some(source) = texts.pop() {
-        for name in source.lines().filter_map(|line| line.strip_prefix("#import ")) {
-            if imports.insert(name.trim().to_owned()) {
-                texts.push(text(&format!("common/{}", name.trim())));
-            }
-        }
-    }
-    let mut own = BTreeSet::new();
-    for file in files_below(&folder, "wgsl") {
-        match file.strip_prefix("common/") {
-            Some(fragment) => assert!(imports.contains(fragment), "no kernel imports {file}"),
-            None => assert!(own.insert(file)),
-        }
-    }
-    let listed: Vec<&str> = kernels().iter().map(|kernel| kernel.name).collect();
-    let named: BTreeSet<String> = listed.iter().map(|&name| name.to_owned()).collect();
-    assert_eq!(named.len(), listed.len(), "a kernel is listed twice");
-    assert_eq!(own, named);
-}
-
-fn made_up(source: String) -> Kernel {
-    const TILES: &[Tile] = &[&[("T", 8)]];
-    let source = source.leak();
-    Kernel { name: "made_up", source, tiles: TILES, subgroups: false }
-}
-
-const BODY: &str = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>) {
-    out[linear_workgroup(id, count)] = T;
-}
-";
-
-#[test]
-fn a_fragment_imported_twice_is_included_once() {
-    let source = format!("#import grid\n#import grid\n\nconst T: u32 = 8u;\n{BODY}#import grid\n");
-    let shader = load(&made_up(source), &[("T", 3)]).unwrap();
-    assert_eq!(shader.wgsl.matches("fn linear_workgroup").count(), 1);
-    assert!(shader.wgsl.contains("const T: u32 = 3u;"));
-    assert_eq!((shader.workgroup_size, shader.storage.len(), shader.uniform_size), (64, 1, 0));
-}
-
-#[test]
-fn what_cannot_be_loaded_is_an_error_that_says_why() {
-    let message = |source: String, tile: Tile| match load(&made_up(source), tile) {
-        Err(Error::Kernel { kernel, message }) if kernel == "made_up" => message,
-        other => panic!("{other:?}"),
-    };
-    let unknown = message(format!("#import gird\n{BODY}"), &[]);
-    assert!(unknown.contains("'gird'"), "{unknown}");
-    let missing = message(format!("#import grid\nconst T: u32 = 8u;\n{BODY}"), &[("U", 4)]);
-    assert!(missing.contains('U'), "{missing}");
-    let syntax = message(format!("#import grid\nconst T: u32 = 8u\n{BODY}"), &[]);
-    assert!(syntax.contains("made_up:"), "no place in the source: {syntax}");
-    let none = message("const T: u32 = 8u;\n".to_owned(), &[]);
-    assert!(none.contains("entry point"), "{none}");
 }

@@ -26,7 +26,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("tensor", &["shape", "error"]),
     ("ops", &["shape", "error"]),
     ("plan", &["shape", "error", "tensor", "ops"]),
-    ("kernels", &["shape", "error", "ops"]),
+    ("shaders", &[]),
+    ("kernels", &["shape", "error", "shaders", "ops"]),
     ("reference", &["shape", "error", "tensor", "ops", "plan"]),
     ("nn", &["shape", "error", "tensor", "ops", "plan"]),
     ("weights", &["shape", "error", "tensor"]),
@@ -37,7 +38,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("schedule", &["shape", "error", "ops", "plan", "kernels", "autotune"]),
     (
         "gpu",
-        &["shape", "error", "tensor", "ops", "plan", "kernels", "schedule", "store", "autotune"],
+        &[
+            "shape", "error", "tensor", "ops", "plan", "shaders", "kernels", "schedule", "store",
+            "autotune",
+        ],
     ),
     ("tolerance", &["shape", "error", "tensor", "ops", "kernels", "schedule", "reference", "gpu"]),
     (
@@ -153,13 +157,12 @@ fn wgpu_is_named_in_one_folder() {
 }
 
 #[test]
-fn an_operator_is_four_files_of_one_name() {
+fn an_operator_is_files_of_one_name() {
     let root = root();
     let modules = std::fs::read_to_string(root.join("tests/ops/mod.rs")).unwrap();
     for name in NAMES {
         assert!(modules.contains(&format!("mod {name};")), "tests/ops/mod.rs leaves out {name}");
         let files = [
-            format!("shaders/{name}.wgsl"),
             format!("src/ops/{name}.rs"),
             format!("src/reference/{name}.rs"),
             format!("tests/ops/{name}.rs"),
@@ -167,6 +170,9 @@ fn an_operator_is_four_files_of_one_name() {
         for file in files {
             assert!(root.join(&file).is_file(), "{file} is missing");
         }
+        let general = format!("/{name}");
+        let has_kernel = involution::kernels::all().any(|kernel| kernel.name.ends_with(&general));
+        assert!(has_kernel, "no folder of shaders/ has {name}.wgsl");
         let tests = std::fs::read_to_string(root.join(format!("tests/ops/{name}.rs"))).unwrap();
         assert!(tests.contains(&format!("every_operator!(\"{name}\")")), "tests/ops/{name}.rs");
         for case in sample(name, 3) {
@@ -175,14 +181,13 @@ fn an_operator_is_four_files_of_one_name() {
     }
     // And no file of these folders belongs to no operator.
     for (folder, ending, others) in [
-        ("shaders", "wgsl", &["limits"][..]),
-        ("src/ops", "rs", &["mod", "attributes", "op", "operator", "pool"]),
+        ("src/ops", "rs", &["mod", "attributes", "op", "operator", "pool"][..]),
         ("src/reference", "rs", &["mod", "array", "evaluate", "plan"]),
         ("tests/ops", "rs", &["mod"]),
     ] {
         for file in files_below(&root.join(folder), ending) {
             let stem = file.split('/').next().unwrap();
-            let known = NAMES.contains(&stem) || others.contains(&stem) || stem == "common";
+            let known = NAMES.contains(&stem) || others.contains(&stem);
             assert!(known, "{folder}/{file}.{ending} belongs to no operator");
         }
     }

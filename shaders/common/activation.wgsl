@@ -8,21 +8,11 @@ fn sigmoid(v: f32) -> f32 {
 
 fn activate(v: f32, kind: u32) -> f32 {
     switch kind {
-        case 1u: {
-            return select(v, 0.0, v < 0.0);
-        }
-        case 2u: {
-            return select(select(v, 0.0, v < 0.0), 6.0, v > 6.0);
-        }
-        case 3u: {
-            return sigmoid(v);
-        }
-        case 4u: {
-            return v * sigmoid(v);
-        }
-        default: {
-            return v;
-        }
+        case 1u: { return select(v, 0.0, v < 0.0); }
+        case 2u: { return select(select(v, 0.0, v < 0.0), 6.0, v > 6.0); }
+        case 3u: { return sigmoid(v); }
+        case 4u: { return v * sigmoid(v); }
+        default: { return v; }
     }
 }
 
@@ -37,17 +27,9 @@ fn clip4(v: vec4<f32>, kind: u32) -> vec4<f32> {
 // Any activation of four values.
 fn activate4(v: vec4<f32>, kind: u32) -> vec4<f32> {
     switch kind {
-        case 1u: {
-            return select(v, vec4<f32>(), v < vec4<f32>());
-        }
-        case 2u: {
-            return select(select(v, vec4<f32>(), v < vec4<f32>()), vec4<f32>(6.0), v > vec4<f32>(6.0));
-        }
-        case 0u: {
-            return v;
-        }
-        default: {
-            return vec4<f32>(activate(v.x, kind), activate(v.y, kind), activate(v.z, kind), activate(v.w, kind));
-        }
+        case 1u: { return select(v, vec4<f32>(), v < vec4<f32>()); }
+        case 2u: { return select(select(v, vec4<f32>(), v < vec4<f32>()), vec4<f32>(6.0), v > vec4<f32>(6.0)); }
+        case 0u: { return v; }
+        default: { return vec4<f32>(activate(v.x, kind), activate(v.y, kind), activate(v.z, kind), activate(v.w, kind)); }
     }
 }

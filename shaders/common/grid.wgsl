@@ -3,6 +3,13 @@
 // Values that one invocation of an elementwise kernel handles.
 const PER: u32 = 4u;
 
-fn linear_workgroup(id: vec3<u32>, count: vec3<u32>) -> u32 {
-    return id.x + id.y * count.x;
+// The place of an invocation in the grid.
+struct Invocation {
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) local_index: u32,
+}
+
+fn linear_workgroup(thread: Invocation) -> u32 {
+    return thread.workgroup.x + thread.workgroup.y * thread.count.x;
 }

@@ -1,5 +1,5 @@
 // What kernels share that slide a window over planes, each by itself: parameters and the input.
-#import window
+#import common/window
 
 struct Params {
     window: Window,

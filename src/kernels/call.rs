@@ -7,20 +7,8 @@
 use std::hash::{Hash, Hasher};
 
 use crate::error::ShapeError;
+use crate::shaders::{Kernel, Variant};
 use crate::shape::{Window, product, to_u32};
-
-/// A WGSL shader of this crate and the sets of tile constants it is shipped with.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Kernel {
-    /// The path of its file below `shaders/`, without `.wgsl`.
-    pub name: &'static str,
-    /// Its text, imports not yet resolved.
-    pub source: &'static str,
-    /// Values for its `const` lines that may be used; the first is the one in the file.
-    pub tiles: &'static [Tile],
-    /// Whether it needs subgroups, of [`SUBGROUP_LANES`] lanes at the least.
-    pub subgroups: bool,
-}
 
 /// Neighbouring values that an invocation of most kernels computes (a `vec4` in the shaders).
 pub(crate) const VEC4: usize = 4;
@@ -30,30 +18,6 @@ pub(crate) const ELEMENTS_PER_INVOCATION: usize = 4;
 
 /// Lanes that hear each other in the kernels that need subgroups.
 pub(crate) const SUBGROUP_LANES: usize = 8;
-
-/// Names and values of the `const` lines of a shader that size its register tile.
-pub type Tile = &'static [(&'static str, u32)];
-
-/// Names a shader file below `shaders/` and lists the tiles that it is shipped with.
-macro_rules! kernel {
-    ($name:literal, [$($tile:expr),* $(,)?]) => {
-        $crate::kernels::Kernel {
-            name: $name,
-            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
-            tiles: &[$($tile),*],
-            subgroups: false,
-        }
-    };
-}
-
-pub(crate) use kernel;
-
-impl Kernel {
-    /// Marks the kernel as one that needs subgroups.
-    pub const fn with_subgroups(self) -> Self {
-        Kernel { subgroups: true, ..self }
-    }
-}
 
 /// A number in a kernel's uniform block.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -166,8 +130,8 @@ pub enum Grid {
 pub struct KernelCall {
     /// The shader.
     pub kernel: &'static Kernel,
-    /// Its tile, one of `kernel.tiles`.
-    pub tile: Tile,
+    /// One of the kernel's variants.
+    pub variant: Variant,
     /// Its uniform block.
     pub params: Params,
     /// Its storage buffers by WGSL name.
@@ -185,14 +149,14 @@ pub struct KernelCall {
 pub struct KernelKey {
     /// The shader.
     pub kernel: &'static Kernel,
-    /// Its tile.
-    pub tile: Tile,
+    /// Its variant.
+    pub variant: Variant,
 }
 
 impl PartialEq for KernelKey {
     fn eq(&self, other: &Self) -> bool {
         // A name stands for one file; its text need not be compared.
-        self.kernel.name == other.kernel.name && self.tile == other.tile
+        self.kernel.name == other.kernel.name && self.variant == other.variant
     }
 }
 
@@ -201,24 +165,22 @@ impl Eq for KernelKey {}
 impl Hash for KernelKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.kernel.name.hash(state);
-        self.tile.hash(state);
+        self.variant.hash(state);
     }
 }
 
 impl KernelCall {
-    /// The kernel with its tile, where it has several: `conv2d/pointwise[T=8]`.
+    /// The kernel with its variant, where that sets anything: `conv/pointwise[T=8]`.
     pub fn name(&self) -> String {
-        if self.kernel.tiles.len() < 2 {
-            return self.kernel.name.to_owned();
+        match self.variant.label {
+            "" => self.kernel.name.to_owned(),
+            label => format!("{}[{label}]", self.kernel.name),
         }
-        let tile: Vec<_> =
-            self.tile.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        format!("{}[{}]", self.kernel.name, tile.join(","))
     }
 
     /// The pipeline that the call needs.
     pub fn key(&self) -> KernelKey {
-        KernelKey { kernel: self.kernel, tile: self.tile }
+        KernelKey { kernel: self.kernel, variant: self.variant }
     }
 }
 

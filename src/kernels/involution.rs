@@ -1,49 +1,17 @@
 //! Involutions whose kernel is a tensor.
 
-use super::call::{Grid, Kernel, KernelCall, Operand, Params, SUBGROUP_LANES, Tile, VEC4, nested};
+use super::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4, nested};
 use super::candidate::{Candidate, GENERAL, Requires};
 use super::elementwise::activation::with_epilogue;
-use super::neighbours::either_tile;
+use super::neighbours::row_variants;
 use crate::error::ShapeError;
 use crate::ops::{ChannelOrder, Involution};
+use crate::shaders::involution::INVOLUTION;
+use crate::shaders::software::INVOLUTION as TAPS;
+use crate::shaders::{Kernel, Variant};
 use crate::shape::{Shape, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
-
-static INVOLUTION: Kernel = crate::kernels::kernel!("involution", [&[("C", 4)]]);
-static ROW: Kernel = crate::kernels::kernel!("involution/row", [&[("C", 4)], &[("C", 8)]]);
-static ALIGNED: Kernel =
-    of_taps(crate::kernels::kernel!("involution/held_quads", []), ALIGNED_TILES);
-static SCALAR: Kernel =
-    of_taps(crate::kernels::kernel!("involution/held_singles", []), SCALAR_TILES);
-
-pub const KERNELS: &[&Kernel] = &[&INVOLUTION, &ROW, &ALIGNED, &SCALAR];
-
-/// A kernel that holds the taps of a pixel for its channels, and whose lanes hear from their neighbours what lies under the
-/// window, by taps, stride and rows of the output. Two rows share most rows of x, of which there are eight at the most: each
-/// of the eight lanes holds what lies beside one of them. Where scalars are read, two rows are no faster.
-pub const fn of_taps(kernel: Kernel, tiles: &'static [Tile]) -> Kernel {
-    Kernel { tiles, ..kernel }.with_subgroups()
-}
-
-pub const SCALAR_TILES: &[Tile] = &[
-    &[("K", 7), ("S", 1), ("R", 1)],
-    &[("K", 7), ("S", 2), ("R", 1)],
-    &[("K", 5), ("S", 1), ("R", 1)],
-    &[("K", 3), ("S", 1), ("R", 1)],
-    &[("K", 3), ("S", 2), ("R", 1)],
-];
-pub const ALIGNED_TILES: &[Tile] = &[
-    &[("K", 7), ("S", 1), ("R", 1)],
-    &[("K", 7), ("S", 1), ("R", 2)],
-    &[("K", 7), ("S", 2), ("R", 1)],
-    &[("K", 5), ("S", 1), ("R", 1)],
-    &[("K", 5), ("S", 1), ("R", 2)],
-    &[("K", 3), ("S", 1), ("R", 1)],
-    &[("K", 3), ("S", 1), ("R", 2)],
-    &[("K", 3), ("S", 2), ("R", 1)],
-    &[("K", 3), ("S", 2), ("R", 2)],
-];
 
 /// Channels that an invocation of the kernels that hold taps computes.
 pub const TAPS_CHANNELS: usize = 16;
@@ -68,10 +36,10 @@ pub fn of_kernel(
     scratch: usize,
 ) -> Result<Vec<Candidate>> {
     let optional = |operand| if op.affine { operand } else { Operand::Absent };
-    let call = |kernel, tile, grid, trips| {
+    let call = |kernel: &'static Kernel, variant, grid, trips| {
         Ok(KernelCall {
             kernel,
-            tile,
+            variant,
             params: params(op, x, output, [0, 0])?,
             bindings: vec![
                 ("x", Operand::Input(0)),
@@ -84,26 +52,27 @@ pub fn of_kernel(
             trips,
         })
     };
-    // Where neighbouring pixels read neighbouring inputs, `row` reads each input once per row of taps.
     let slides = op.window.stride[1] == 1 && op.window.dilation[1] == 1;
-    let general = INVOLUTION.tiles.iter().map(|&tile| (&INVOLUTION, tile, "general"));
-    let row = ROW.tiles.iter().filter(|_| slides);
-    let row = row.map(|&tile| (&ROW, tile, "neighbouring pixels read neighbouring inputs"));
     let mut candidates = Vec::new();
     let next = |candidates: &[Candidate]| GENERAL + candidates.len() as i32;
-    for (kernel, tile, reason) in general.chain(row) {
-        let channels = tile.iter().map(|&(_, size)| size as usize).product();
+    for &variant in INVOLUTION.variants {
+        let reason = match variant.defines("SLIDING") {
+            false => "general",
+            true if slides => "neighbouring pixels read neighbouring inputs",
+            true => continue,
+        };
+        let channels = variant.get("C").map_or(1, |channels| channels as usize);
         let blocks = (x[1] / op.groups).div_ceil(channels);
         let grid = [x[0], op.groups, blocks, output[0], output[1].div_ceil(VEC4)];
         let trips = nested(&op.window.kernel_size);
-        let call = call(kernel, tile, product("the grid", &grid)?, trips)?;
+        let call = call(&INVOLUTION, variant, product("the grid", &grid)?, trips)?;
         candidates.push(Candidate::new(call, next(&candidates), reason));
     }
-    for (kernel, tile) in taps_kernels(op, [&ALIGNED, &SCALAR], x, output) {
+    for variant in taps_variants(op, false, x, output) {
         // The taps of two rows are fetched and read before.
         let taps = 2 * (op.window.taps() + nested(&op.window.kernel_size));
         let trips = TAPS_TRIPS.saturating_add(taps);
-        let call = call(kernel, tile, taps_grid(op, x, output, tile)?, trips)?;
+        let call = call(&TAPS, variant, taps_grid(op, x, output, variant)?, trips)?;
         let candidate = Candidate::new(call, next(&candidates), "lanes share rows of x");
         candidates.push(candidate.requiring(Requires::SOFTWARE_SUBGROUPS));
     }
@@ -111,34 +80,37 @@ pub fn of_kernel(
     with_epilogue(candidates, op.activation, &shape, scratch)
 }
 
-/// Which of two kernels that hold the taps of a pixel, over whole `vec4`s and over scalars, suits these sizes, with its
-/// tiles.
-pub fn taps_kernels(
+/// The variants of the kernel that holds the taps of a pixel for its channels that suit these sizes: those that make the
+/// taps, or those that read them. Two rows share most rows of x, of which there are eight at the most: each of the eight lanes
+/// holds what lies beside one of them. Where scalars are read, two rows are no faster.
+pub fn taps_variants(
     op: &Involution,
-    kernels: [&'static Kernel; 2],
+    made: bool,
     x: [usize; 4],
     output: [usize; 2],
-) -> Vec<(&'static Kernel, Tile)> {
+) -> Vec<Variant> {
     let [rows, taps] = op.window.kernel_size;
-    let Some((kernel, tile)) = either_tile(kernels, &op.window, x[3], output[1]) else {
-        return Vec::new();
-    };
-    let alike = kernel.tiles.iter().filter(|known| known[..2] == tile[..2] && rows == taps);
-    let at_once = alike.filter(|tile| computes_at_once(op, output[0], tile));
-    at_once.map(|&tile| (kernel, tile)).collect()
+    let variants = row_variants(&TAPS, &op.window, x[3], output[1]);
+    let alike = variants.filter(|variant| rows == taps && variant.defines("MADE") == made);
+    alike.filter(|&variant| computes_at_once(op, output[0], variant)).collect()
 }
 
-/// Whether there are as many rows of the output as a tile has, and they share rows of x: one begins whole rows of
+/// Whether there are as many rows of the output as an invocation computes, and they share rows of x: one begins whole rows of
 /// taps after the other.
-fn computes_at_once(op: &Involution, out_height: usize, tile: Tile) -> bool {
+fn computes_at_once(op: &Involution, out_height: usize, variant: Variant) -> bool {
     let apart = op.window.stride[1].checked_mul(op.window.dilation[0]);
-    let shares = out_height >= rows_of(tile) && apart == Some(op.window.stride[0]);
-    rows_of(tile) == 1 || shares
+    let shares = out_height >= rows_of(variant) && apart == Some(op.window.stride[0]);
+    rows_of(variant) == 1 || shares
 }
 
 /// Invocations of a kernel that holds taps.
-pub fn taps_grid(op: &Involution, x: [usize; 4], output: [usize; 2], tile: Tile) -> Result<usize> {
-    let rows = output[0].div_ceil(rows_of(tile));
+pub fn taps_grid(
+    op: &Involution,
+    x: [usize; 4],
+    output: [usize; 2],
+    variant: Variant,
+) -> Result<usize> {
+    let rows = output[0].div_ceil(rows_of(variant));
     let places = product("the grid", &[rows, output[1].div_ceil(VEC4)])?;
     let blocks = (x[1] / op.groups).div_ceil(TAPS_CHANNELS);
     let subgroups = places.div_ceil(SUBGROUP_LANES);
@@ -146,8 +118,8 @@ pub fn taps_grid(op: &Involution, x: [usize; 4], output: [usize; 2], tile: Tile)
 }
 
 /// Rows of the output that an invocation of a kernel that holds taps computes.
-fn rows_of(tile: Tile) -> usize {
-    tile.iter().find(|(name, _)| *name == "R").map_or(1, |&(_, rows)| rows as usize)
+fn rows_of(variant: Variant) -> usize {
+    variant.get("R").map_or(1, |rows| rows as usize)
 }
 
 /// Sizes, strides and codes that the kernels are told. `made_of` is how many channels make the kernel, and whether with a

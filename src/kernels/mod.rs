@@ -19,10 +19,7 @@ pub mod shader;
 mod span_involution;
 mod unfold;
 
-pub(crate) use call::kernel;
-pub use call::{
-    Grid, Kernel, KernelCall, KernelKey, MOST_TRIPS, Operand, Params, Scalar, Tile, nested,
-};
+pub use call::{Grid, KernelCall, KernelKey, MOST_TRIPS, Operand, Params, Scalar, nested};
 pub use candidate::{Candidate, GENERAL, Requires, Tolerance};
 pub use profile::{CooperativeMatrix, DeviceClass, DeviceProfile, MatrixElement, Vendor};
 pub use select::{all, candidates, general};

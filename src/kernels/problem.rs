@@ -1,9 +1,10 @@
 //! A convolution as its kernels see it: its sizes, and where its tensors lie.
 
-use super::call::{Grid, Kernel, KernelCall, Operand, Params, SUBGROUP_LANES, Tile, VEC4};
-use super::neighbours::either_tile;
+use super::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4};
+use super::neighbours::row_variant;
 use crate::error::ShapeError;
 use crate::ops::conv2d::Geometry;
+use crate::shaders::{Kernel, Variant};
 use crate::shape::product;
 
 type Result<T> = std::result::Result<T, ShapeError>;
@@ -47,14 +48,13 @@ impl Problem {
     /// The call of a kernel of the convolution.
     pub fn call(
         &self,
-        kernel: &'static Kernel,
-        tile: Tile,
+        (kernel, variant): (&'static Kernel, Variant),
         grid: Grid,
         trips: usize,
     ) -> Result<KernelCall> {
         Ok(KernelCall {
             kernel,
-            tile,
+            variant,
             params: self.params()?,
             bindings: vec![
                 ("x", self.x),
@@ -81,14 +81,11 @@ impl Problem {
             ("out_height", sizes.output[0]),
             ("out_width", sizes.output[1]),
             ("groups", sizes.groups),
-            ("first_in", 0),
-            ("last_in", sizes.group_in()),
             ("weight_sample_stride", per_sample(weight_elements)),
             ("bias_sample_stride", per_sample(sizes.out_channels)),
             ("has_bias", usize::from(self.bias != Operand::Absent)),
             ("has_residual", usize::from(self.residual != Operand::Absent)),
             ("activation", sizes.activation.code()),
-            ("held_channels", 0),
         ])?
         .window(&sizes.window)
     }
@@ -99,15 +96,14 @@ impl Problem {
         self.sizes.window.kernel_size == [1, 1] && unpadded
     }
 
-    /// The first of these kernels, over rows of whole `vec4`s, or else the second, over any, and its tile, where
-    /// that fits: what holds for rows has to hold for columns.
-    pub fn square_tile(&self, kernels: [&'static Kernel; 2]) -> Option<(&'static Kernel, Tile)> {
+    /// The variant of a kernel whose lanes share rows of x, where one suits: what holds for rows has to hold for columns.
+    pub fn square_variant(&self, kernel: &'static Kernel) -> Option<(&'static Kernel, Variant)> {
         let window = &self.sizes.window;
         let [[rows, taps], [down, along]] = [window.kernel_size, window.stride];
         if rows != taps || down != along || window.dilation[0] != 1 {
             return None;
         }
-        either_tile(kernels, window, self.sizes.input[1], self.sizes.output[1])
+        Some((kernel, row_variant(kernel, window, self.sizes.input[1], self.sizes.output[1])?))
     }
 
     /// Pixels of an output plane.
@@ -132,8 +128,8 @@ impl Problem {
     }
 
     /// Invocations where each computes a tile of channels of one group at one of `places`.
-    pub fn blocks(&self, places: usize, tile: Tile) -> Result<Grid> {
-        let channels = tile.iter().map(|&(_, size)| size as usize).product();
+    pub fn blocks(&self, places: usize, variant: Variant) -> Result<Grid> {
+        let channels = variant.get("T").map_or(1, |channels| channels as usize);
         let blocks = self.sizes.group_out().div_ceil(channels);
         let grid = [self.sizes.batch, self.sizes.groups, blocks, places];
         Ok(Grid::Invocations(product("the grid", &grid)?))

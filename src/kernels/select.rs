@@ -1,15 +1,14 @@
 //! The candidates of any operator.
 
-use super::call::Kernel;
 use super::candidate::{Candidate, GENERAL};
-use super::conv::{depthwise, direct, dynamic, implicit_gemm, row_pairs, select, winograd};
+use super::conv::{dynamic, select};
 use super::elementwise::{activation, add, batch_norm};
-use super::gemm::{gather, input_stationary, pointwise, prepack, tile};
 use super::profile::DeviceProfile;
 use super::reduce::{global_avg_pool, linear, pool, softmax};
 use super::{involution, span_involution, unfold};
 use crate::error::ShapeError;
 use crate::ops::{Op, Operator};
+use crate::shaders::{KERNELS, Kernel};
 use crate::shape::Shape;
 
 type Result<T> = std::result::Result<T, ShapeError>;
@@ -56,29 +55,6 @@ fn described(op: &Operator, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
 }
 
 /// Every kernel of the candidates.
-pub fn all() -> Vec<&'static Kernel> {
-    [
-        activation::KERNELS,
-        add::KERNELS,
-        batch_norm::KERNELS,
-        depthwise::KERNELS,
-        direct::KERNELS,
-        dynamic::KERNELS,
-        gather::KERNELS,
-        global_avg_pool::KERNELS,
-        implicit_gemm::KERNELS,
-        input_stationary::KERNELS,
-        involution::KERNELS,
-        linear::KERNELS,
-        pointwise::KERNELS,
-        pool::KERNELS,
-        prepack::KERNELS,
-        row_pairs::KERNELS,
-        softmax::KERNELS,
-        span_involution::KERNELS,
-        tile::KERNELS,
-        unfold::KERNELS,
-        winograd::KERNELS,
-    ]
-    .concat()
+pub fn all() -> impl Iterator<Item = &'static Kernel> {
+    KERNELS.iter().copied().filter(|kernel| !kernel.name.starts_with("probe/"))
 }

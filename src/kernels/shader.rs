@@ -1,65 +1,11 @@
-//! Shader text to module: imports, tile constants, and what the shader says of its own bindings.
+//! Shader text to module, and what the shader says of its own bindings.
 //!
-//! A shader is plain WGSL with one directive, `#import name` on a line of its own, which stands for
-//! `shaders/common/name.wgsl`, and `#import fours` for the one of two files that suits the device ([`Fours`]).
-//! `const NAME: u32 = 8u;` lines that a [`Tile`] names are set to its value.
 //! Needs no device: tests load, validate and translate every shader of the crate through here.
 
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Params, Tile};
-
-/// The fragments that `#import` knows.
-const COMMON: &[(&str, &str)] = &[
-    ("activation", include_str!("../../shaders/common/activation.wgsl")),
-    ("batch_norm", include_str!("../../shaders/common/batch_norm.wgsl")),
-    ("convolution", include_str!("../../shaders/common/convolution.wgsl")),
-    ("convolution_params", include_str!("../../shaders/common/convolution_params.wgsl")),
-    ("depthwise", include_str!("../../shaders/common/depthwise.wgsl")),
-    ("eight_sums", include_str!("../../shaders/common/eight_sums.wgsl")),
-    ("fetch", include_str!("../../shaders/common/fetch.wgsl")),
-    ("fetch_terms", include_str!("../../shaders/common/fetch_terms.wgsl")),
-    ("finish_singles", include_str!("../../shaders/common/finish_singles.wgsl")),
-    ("fours", include_str!("../../shaders/common/fours.wgsl")),
-    ("fours_wide", include_str!("../../shaders/common/fours_wide.wgsl")),
-    ("global_avg_pool", include_str!("../../shaders/common/global_avg_pool.wgsl")),
-    ("grid", include_str!("../../shaders/common/grid.wgsl")),
-    ("held_planes", include_str!("../../shaders/common/held_planes.wgsl")),
-    ("held_tile", include_str!("../../shaders/common/held_tile.wgsl")),
-    ("held_windows", include_str!("../../shaders/common/held_windows.wgsl")),
-    ("involution", include_str!("../../shaders/common/involution.wgsl")),
-    ("involution_held", include_str!("../../shaders/common/involution_held.wgsl")),
-    ("involution_params", include_str!("../../shaders/common/involution_params.wgsl")),
-    ("linear", include_str!("../../shaders/common/linear.wgsl")),
-    ("neighbours", include_str!("../../shaders/common/neighbours.wgsl")),
-    ("neighbours_quads", include_str!("../../shaders/common/neighbours_quads.wgsl")),
-    ("neighbours_singles", include_str!("../../shaders/common/neighbours_singles.wgsl")),
-    ("octets", include_str!("../../shaders/common/octets.wgsl")),
-    ("planes", include_str!("../../shaders/common/planes.wgsl")),
-    ("row_pairs", include_str!("../../shaders/common/row_pairs.wgsl")),
-    ("rows_quads", include_str!("../../shaders/common/rows_quads.wgsl")),
-    ("rows_singles", include_str!("../../shaders/common/rows_singles.wgsl")),
-    ("softmax", include_str!("../../shaders/common/softmax.wgsl")),
-    ("subgroup_quads", include_str!("../../shaders/common/subgroup_quads.wgsl")),
-    ("subgroup_singles", include_str!("../../shaders/common/subgroup_singles.wgsl")),
-    ("subgroup_tile", include_str!("../../shaders/common/subgroup_tile.wgsl")),
-    ("sums_quads", include_str!("../../shaders/common/sums_quads.wgsl")),
-    ("sums_singles", include_str!("../../shaders/common/sums_singles.wgsl")),
-    ("taps_made", include_str!("../../shaders/common/taps_made.wgsl")),
-    ("taps_read", include_str!("../../shaders/common/taps_read.wgsl")),
-    ("window", include_str!("../../shaders/common/window.wgsl")),
-    ("winograd", include_str!("../../shaders/common/winograd.wgsl")),
-    ("winograd_input", include_str!("../../shaders/common/winograd_input.wgsl")),
-    ("winograd_output", include_str!("../../shaders/common/winograd_output.wgsl")),
-];
-
-/// How a shader takes four neighbouring values from a buffer: which file `#import fours` stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fours {
-    /// As four floats: `shaders/common/fours.wgsl`.
-    Floats,
-    /// As two words of 64 bits, which software adapters read with half of the bounds checks: `shaders/common/fours_wide.wgsl`.
-    Words,
-}
+use crate::kernels::Params;
+use crate::shaders::text::{self, Text};
+use crate::shaders::{FRAGMENTS, Kernel, Variant};
 
 /// A storage buffer that a shader declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +33,7 @@ pub struct Shader {
     /// The kernel's name.
     pub name: &'static str,
     /// The text that is compiled.
-    pub wgsl: String,
+    pub text: Text,
     /// The storage buffers, by `@binding`.
     pub storage: Vec<StorageBinding>,
     /// The `@binding` of the uniform block.
@@ -102,62 +48,56 @@ pub struct Shader {
     pub workgroup_memory: u32,
 }
 
-/// Resolves, sets and reflects a kernel.
-pub fn load(kernel: &Kernel, tile: Tile, fours: Fours) -> Result<Shader> {
-    let fail = |message: String| Error::Kernel { kernel: kernel.name.to_owned(), message };
-    let source = resolve_imports(kernel.source, fours).map_err(fail)?;
-    let wgsl = set_tile(&source, tile).map_err(fail)?;
-    let module = naga::front::wgsl::parse_str(&wgsl)
-        .map_err(|error| fail(error.emit_to_string_with_path(&wgsl, kernel.name)))?;
-    reflect(kernel.name, wgsl, &module).map_err(fail)
+/// Expands and reflects a variant of a kernel for a device that defines these names.
+pub fn load(kernel: &Kernel, variant: Variant, device: &[&str]) -> Result<Shader> {
+    Ok(parse(kernel, expand(kernel, variant, device)?)?.0)
 }
 
-/// Replaces each `#import name` line by its fragment, whose own imports come with it; a fragment is
-/// included once.
-fn resolve_imports(source: &str, fours: Fours) -> Result<String, String> {
-    fn include(
-        source: &str,
-        fours: Fours,
-        seen: &mut Vec<String>,
-        text: &mut String,
-    ) -> Result<(), String> {
-        for line in source.lines() {
-            match line.strip_prefix("#import ").map(str::trim) {
-                None => text.push_str(line),
-                Some(name) if seen.iter().any(|known| known == name) => {}
-                Some(name) => {
-                    let file =
-                        if name == "fours" && fours == Fours::Words { "fours_wide" } else { name };
-                    let fragment = COMMON.iter().find(|(known, _)| *known == file);
-                    let (_, body) = fragment.ok_or_else(|| format!("unknown import '{name}'"))?;
-                    seen.push(name.to_owned());
-                    include(body, fours, seen, text)?;
-                }
-            }
-            text.push('\n');
-        }
-        Ok(())
+/// The text of a variant of a kernel.
+pub fn expand(kernel: &Kernel, variant: Variant, device: &[&str]) -> Result<Text> {
+    let fragment =
+        |name: &str| FRAGMENTS.iter().find(|(known, _)| *known == name).map(|(_, source)| *source);
+    text::expand(kernel.name, kernel.source, variant.values, device, &fragment)
+        .map_err(fail(kernel))
+}
+
+/// Parses and reflects an expanded kernel.
+pub(crate) fn parse(kernel: &Kernel, text: Text) -> Result<(Shader, naga::Module)> {
+    let module = naga::front::wgsl::parse_str(&text.wgsl).map_err(|error| {
+        let at = |(span, note): (naga::Span, &str)| (range(&span), note.to_owned());
+        let at: Vec<_> = error.labels().map(at).collect();
+        fail(kernel)(text.explain(error.message(), &at))
+    })?;
+    let shader = reflect(kernel.name, text, &module).map_err(fail(kernel))?;
+    Ok((shader, module))
+}
+
+/// Why a module is not valid, if it is not: devices say so without the place.
+pub(crate) fn explain_invalid(text: &Text) -> Option<String> {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    let module = naga::front::wgsl::parse_str(&text.wgsl).ok()?;
+    let invalid =
+        Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).err()?;
+    let at: Vec<_> = invalid.spans().map(|(span, note)| (range(span), note.clone())).collect();
+    let mut message = invalid.as_inner().to_string();
+    let mut cause = std::error::Error::source(invalid.as_inner());
+    while let Some(error) = cause {
+        message.push_str(&format!(": {error}"));
+        cause = error.source();
     }
-    let mut text = String::new();
-    include(source, fours, &mut Vec::new(), &mut text)?;
-    Ok(text)
+    Some(text.explain(&message, &at))
 }
 
-/// Sets the `const` lines that the tile names.
-fn set_tile(source: &str, tile: Tile) -> Result<String, String> {
-    let mut text = source.to_owned();
-    for (name, value) in tile {
-        let head = format!("\nconst {name}: u32 = ");
-        let start = text.find(&head).ok_or_else(|| format!("no line 'const {name}: u32 = …'"))?;
-        let value_at = start + head.len();
-        let length =
-            text[value_at..].find(';').ok_or_else(|| format!("const {name} has no end"))?;
-        text.replace_range(value_at..value_at + length, &format!("{value}u"));
-    }
-    Ok(text)
+fn range(span: &naga::Span) -> std::ops::Range<usize> {
+    span.to_range().unwrap_or_default()
 }
 
-fn reflect(name: &'static str, wgsl: String, module: &naga::Module) -> Result<Shader, String> {
+fn fail(kernel: &Kernel) -> impl Fn(String) -> Error {
+    let kernel = kernel.name.to_owned();
+    move |message| Error::Kernel { kernel: kernel.clone(), message }
+}
+
+fn reflect(name: &'static str, text: Text, module: &naga::Module) -> Result<Shader, String> {
     let [entry] = module.entry_points.as_slice() else {
         return Err(format!("has {} entry points instead of one", module.entry_points.len()));
     };
@@ -165,7 +105,7 @@ fn reflect(name: &'static str, wgsl: String, module: &naga::Module) -> Result<Sh
     layouter.update(module.to_ctx()).map_err(|error| error.to_string())?;
     let mut shader = Shader {
         name,
-        wgsl,
+        text,
         storage: Vec::new(),
         uniform_index: 0,
         uniform_size: 0,

@@ -2,41 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use super::call::{Grid, Kernel, KernelCall, Operand, Params, SUBGROUP_LANES, Tile, nested};
+use super::call::{Grid, KernelCall, Operand, nested};
 use super::candidate::{Candidate, GENERAL, Requires};
 use super::conv::select;
 use super::elementwise::activation::with_epilogue;
 use super::gemm::input_stationary;
-use super::involution::{
-    ALIGNED_TILES, SCALAR_TILES, TAPS_CHANNELS, TAPS_TRIPS, of_kernel, of_taps, params, taps_grid,
-    taps_kernels,
-};
+use super::gemm::prepack::Matrices;
+use super::involution::{TAPS_CHANNELS, TAPS_TRIPS, of_kernel, params, taps_grid, taps_variants};
 use super::problem::Problem;
 use crate::error::ShapeError;
 use crate::ops::SpanInvolution;
 use crate::ops::span_involution::Checked;
+use crate::shaders::involution::SPAN_INVOLUTION;
+use crate::shaders::software::INVOLUTION as TAPS;
+use crate::shaders::{Kernel, Variant};
 use crate::shape::{Shape, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
-
-static SPAN_INVOLUTION: Kernel =
-    crate::kernels::kernel!("span_involution", [&[("C", 16)], &[("C", 4)]]);
-static ALIGNED: Kernel =
-    of_taps(crate::kernels::kernel!("span_involution/quads", []), ALIGNED_TILES);
-static SCALAR: Kernel =
-    of_taps(crate::kernels::kernel!("span_involution/singles", []), SCALAR_TILES);
-static PACK: Kernel = crate::kernels::kernel!("span_involution/pack", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&SPAN_INVOLUTION, &PACK, &ALIGNED, &SCALAR];
-
-/// Rows of taps in a block of packed weights.
-const PACKED_ROWS: usize = 4;
 
 /// Channels that a kernel is made from, from which on an input-stationary 1x1 convolution that stores the kernel is faster
 /// than making it where it is used.
 const STORED_K: usize = 64;
 
-/// Channels of the narrow tile of `shaders/span_involution.wgsl`.
+/// Channels of the narrow tile of `shaders/involution/span_involution.wgsl`.
 const NARROW: usize = 4;
 
 /// The ranks of the candidates that never store the kernel, but for the general one.
@@ -64,7 +52,7 @@ fn optional(op: &SpanInvolution) -> [Operand; 3] {
 fn call(
     op: &SpanInvolution,
     sizes: &Checked,
-    (kernel, tile): (&'static Kernel, Tile),
+    (kernel, variant): (&'static Kernel, Variant),
     weight: Operand,
     grid: usize,
     trips: usize,
@@ -73,7 +61,7 @@ fn call(
     let made_of = [sizes.span.in_channels, usize::from(op.bias)];
     Ok(KernelCall {
         kernel,
-        tile,
+        variant,
         params: params(&op.involution, sizes.x, sizes.output, made_of)?,
         bindings: vec![
             ("x", Operand::Input(0)),
@@ -93,13 +81,14 @@ fn general(op: &SpanInvolution, sizes: &Checked) -> Result<Candidate> {
     let Checked { x, output, span } = sizes;
     let group_channels = x[1] / op.involution.groups;
     // A wide tile makes each tap for more channels; a narrow one wastes less on small groups.
-    let [wide, narrow] = [SPAN_INVOLUTION.tiles[0], SPAN_INVOLUTION.tiles[1]];
-    let tile = if group_channels > NARROW { wide } else { narrow };
-    let blocks = group_channels.div_ceil(tile[0].1 as usize);
+    let [wide, narrow] =
+        const { [SPAN_INVOLUTION.variant("C=16"), SPAN_INVOLUTION.variant("C=4")] };
+    let variant = if group_channels > NARROW { wide } else { narrow };
+    let blocks = group_channels.div_ceil(variant.get("C").map_or(1, |channels| channels as usize));
     let grid = product("the grid", &[x[0], op.involution.groups, blocks, output[0], output[1]])?;
     let [rows, taps] = op.involution.window.kernel_size;
     let trips = nested(&[rows, taps, span.in_channels]);
-    let call = call(op, sizes, (&SPAN_INVOLUTION, tile), Operand::Input(2), grid, trips)?;
+    let call = call(op, sizes, (&SPAN_INVOLUTION, variant), Operand::Input(2), grid, trips)?;
     Ok(Candidate::general(call))
 }
 
@@ -109,36 +98,25 @@ fn fused(op: &SpanInvolution, sizes: &Checked) -> Result<Vec<Candidate>> {
     let involution = &op.involution;
     // Channels of a second tile would make the taps again.
     let supports = span.in_channels.is_multiple_of(2) && x[1] / involution.groups <= TAPS_CHANNELS;
-    let kernels = taps_kernels(involution, [&ALIGNED, &SCALAR], x, output);
-    let candidate = |(rank, kernel): (i32, (&'static Kernel, Tile))| {
-        let size = involution.window.kernel_size[0];
-        let blocks = size.div_ceil(PACKED_ROWS);
-        let lanes = [involution.groups, blocks, span.in_channels, SUBGROUP_LANES];
-        let lanes = product("the packed weight", &lanes)?;
-        let pack = KernelCall {
-            kernel: &PACK,
-            tile: PACK.tiles[0],
-            params: Params::sizes(&[
-                ("groups", involution.groups),
-                ("kernel_size", size),
-                ("terms", span.in_channels),
-            ])?,
-            bindings: vec![("weight", Operand::Input(2)), ("out", Operand::Scratch(0))],
-            grid: Grid::Invocations(lanes),
-            trips: 0,
-        };
-        let grid = taps_grid(involution, x, output, kernel.1)?;
+    let variants = taps_variants(involution, true, x, output);
+    let candidate = |(rank, variant): (i32, Variant)| {
+        let width = involution.window.kernel_size[0];
+        let (count, rows) = (involution.groups, width * width);
+        let matrices = Matrices { count, rows, width, k: span.in_channels };
+        let (pack, elements) = matrices.prepack(Operand::Input(2), Operand::Scratch(0))?;
+        let grid = taps_grid(involution, x, output, variant)?;
         // The taps of two rows are made before.
         let trips = TAPS_TRIPS.saturating_add(span.in_channels);
-        let calls = vec![pack, call(op, sizes, kernel, Operand::Scratch(0), grid, trips)?];
+        let calls =
+            vec![pack, call(op, sizes, (&TAPS, variant), Operand::Scratch(0), grid, trips)?];
         Ok(Candidate {
             requires: Requires::SOFTWARE_SUBGROUPS,
-            scratch: vec![product("the packed weight", &[lanes, PACKED_ROWS])?],
+            scratch: vec![elements],
             prepack: 1,
             ..Candidate::of_calls(calls, rank, "makes the kernel where it is used")
         })
     };
-    let candidates = (FUSED..).zip(kernels.into_iter().filter(|_| supports)).map(candidate);
+    let candidates = (FUSED..).zip(variants.into_iter().filter(|_| supports)).map(candidate);
     let shape = Shape::from([x[0], x[1], output[0], output[1]]);
     with_epilogue(candidates.collect::<Result<_>>()?, involution.activation, &shape, 0)
 }

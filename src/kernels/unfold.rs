@@ -1,17 +1,11 @@
 //! Windows laid out as columns, and columns added back to where they were taken from.
 
-use super::call::{
-    ELEMENTS_PER_INVOCATION, Grid, Kernel, KernelCall, Operand, Params, VEC4, nested,
-};
+use super::call::{ELEMENTS_PER_INVOCATION, Grid, KernelCall, Operand, Params, VEC4, nested};
 use super::candidate::Candidate;
 use crate::error::ShapeError;
 use crate::ops::{Fold, Unfold};
+use crate::shaders::conv::{FOLD, UNFOLD};
 use crate::shape::{Shape, product};
-
-static UNFOLD: Kernel = crate::kernels::kernel!("unfold", [&[]]);
-static FOLD: Kernel = crate::kernels::kernel!("fold", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&UNFOLD, &FOLD];
 
 /// The candidates of unfolding.
 pub fn unfold(op: &Unfold, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
@@ -21,7 +15,7 @@ pub fn unfold(op: &Unfold, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeErr
     let grid = product("the grid", &[x[0], x[1], kernel_height, output[0], columns])?;
     Ok(vec![Candidate::general(KernelCall {
         kernel: &UNFOLD,
-        tile: UNFOLD.tiles[0],
+        variant: UNFOLD.variants[0],
         params: Params::planes(x, output)?.window(&op.window)?,
         bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
         grid: Grid::Invocations(grid),
@@ -43,7 +37,7 @@ pub fn fold(op: &Fold, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> 
     ])?;
     Ok(vec![Candidate::general(KernelCall {
         kernel: &FOLD,
-        tile: FOLD.tiles[0],
+        variant: FOLD.variants[0],
         params: params.window(&op.window)?,
         bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
         grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),

@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::choose::{Choice, Policy, Why, choose};
 use super::fold::fold;
 use crate::error::{Error, Limit, Result};
-use crate::kernels::shader::{self, Fours};
-use crate::kernels::{Candidate, DeviceProfile, Grid, KernelCall, KernelKey};
+use crate::kernels::{Candidate, DeviceProfile, Grid, KernelCall, KernelKey, shader};
 use crate::ops::{Op, Operator};
 use crate::shape::{Shape, gcd};
 
@@ -205,7 +204,7 @@ impl Slicing<'_> {
             if fits_in_any_workgroups(call, profile) {
                 continue;
             }
-            let size = shader::load(call.kernel, call.tile, Fours::Floats)?.workgroup_size;
+            let size = shader::load(call.kernel, call.variant, &[])?.workgroup_size;
             if let Err(refusal) = fold(call, size, profile.max_workgroups) {
                 return Ok(Some(refusal));
             }

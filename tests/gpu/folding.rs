@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use involution::gpu::shader::{self, Fours};
-use involution::kernels::{Candidate, Grid, KernelCall, Tile};
+use involution::gpu::shader;
+use involution::kernels::{Candidate, Grid, KernelCall};
 use involution::ops::NAMES;
+use involution::shaders::Variant;
 use involution::{Error, Gpu, Limit};
 use involution_check::check_candidate;
 use involution_check::{Case, expected, fixed};
@@ -15,22 +16,22 @@ use crate::{adapters, harness};
 /// is too few for a call of a candidate, the others have room.
 const MOST: [u64; 4] = [3, 7, 10, 25];
 
-/// A kernel with a tile.
-type Variant = (&'static str, Tile);
+/// A kernel and a variant of it.
+type Key = (&'static str, Variant);
 
-fn variant(call: &KernelCall) -> Variant {
-    (call.kernel.name, call.tile)
+fn key(call: &KernelCall) -> Key {
+    (call.kernel.name, call.variant)
 }
 
 /// What ran so far.
 #[derive(Default)]
 struct Folding {
     /// Invocations of a workgroup.
-    sizes: BTreeMap<Variant, u64>,
+    sizes: BTreeMap<Key, u64>,
     /// Those that cases call.
-    called: BTreeSet<Variant>,
+    called: BTreeSet<Key>,
     /// Those of whose grids a kernel would have missed a part if it took rows for columns.
-    told_apart: BTreeSet<Variant>,
+    told_apart: BTreeSet<Key>,
 }
 
 impl Folding {
@@ -39,17 +40,17 @@ impl Folding {
             Grid::Workgroups(count) => return count as u64,
             Grid::Invocations(count) => count as u64,
         };
-        let size = self.sizes.entry(variant(call)).or_insert_with(|| {
-            let shader = shader::load(call.kernel, call.tile, Fours::Floats).unwrap();
+        let size = self.sizes.entry(key(call)).or_insert_with(|| {
+            let shader = shader::load(call.kernel, call.variant, &[]).unwrap();
             u64::from(shader.workgroup_size)
         });
         count.div_ceil(*size)
     }
 
     /// Whether a grid of a candidate folds, and the variants that would not do for taking rows for columns.
-    fn folds(&mut self, candidate: &Candidate, most: u64) -> (bool, Vec<Variant>) {
-        let calls: Vec<(Variant, u64)> =
-            candidate.calls.iter().map(|call| (variant(call), self.workgroups(call))).collect();
+    fn folds(&mut self, candidate: &Candidate, most: u64) -> (bool, Vec<Key>) {
+        let calls: Vec<(Key, u64)> =
+            candidate.calls.iter().map(|call| (key(call), self.workgroups(call))).collect();
         self.called.extend(calls.iter().map(|(variant, _)| variant));
         let largest = calls.iter().map(|&(_, workgroups)| workgroups).max().unwrap();
         let apart = calls.into_iter().filter(|&(_, workgroups)| {

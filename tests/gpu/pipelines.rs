@@ -71,7 +71,7 @@ fn a_kernel_that_does_not_compile_is_an_error_with_its_line() {
     adapters::each(|gpu| {
         let broken = adapters::fresh(gpu, |options| {
             options.testing().faults.push(Fault {
-                kernel: "activation".to_owned(),
+                kernel: "elementwise/activation".to_owned(),
                 from: "out[index] =".to_owned(),
                 to: "out[index] = nonsense +".to_owned(),
             });
@@ -80,7 +80,7 @@ fn a_kernel_that_does_not_compile_is_an_error_with_its_line() {
         for attempts in 1..3 {
             let error = broken.run(Activate::default(), &[&batch]).unwrap_err();
             let Error::Kernel { kernel, message } = &error else { panic!("{error}") };
-            assert_eq!(kernel, "activation");
+            assert_eq!(kernel, "elementwise/activation");
             assert!(message.contains("nonsense") && message.contains(':'), "{message}");
             assert_eq!(broken.pipeline_stats().misses, attempts);
         }

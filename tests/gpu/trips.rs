@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use involution::gpu::shader::{self, Fours};
+use involution::gpu::shader;
 use involution::gpu::{Choice, Fault};
 use involution::kernels;
 use involution::ops::{Conv2d, Linear, Operator, Softmax};
@@ -17,13 +17,16 @@ use crate::adapters;
 fn ended_after(trips: usize) -> Vec<Fault> {
     let mut faults = Vec::new();
     for kernel in kernels::all() {
-        let text = shader::load(kernel, kernel.tiles[0], Fours::Floats).unwrap().wgsl;
+        let texts = kernel
+            .variants
+            .iter()
+            .map(|&variant| shader::load(kernel, variant, &[]).unwrap().text.wgsl);
+        let texts: Vec<String> = texts.collect();
         let mut replace = |from: &str, to: String| {
             faults.push(Fault { kernel: kernel.name.to_owned(), from: from.to_owned(), to });
         };
-        let heads = text.match_indices("for (var ").map(|(at, _)| {
-            let (head, _) = text[at..].split_once(") {").unwrap();
-            head
+        let heads = texts.iter().flat_map(|text| {
+            text.match_indices("for (var ").map(|(at, _)| text[at..].split_once(") {").unwrap().0)
         });
         for head in heads.collect::<BTreeSet<_>>() {
             let [start, bound, step] = *head.split("; ").collect::<Vec<_>>() else {
@@ -120,15 +123,15 @@ fn what_needs_more_iterations_than_there_are_is_refused_by_name() {
         cure: "use a shorter sum, a smaller window or image, or a newer driver",
     };
     adapters::each(|gpu| {
-        let (error, instead) = refused(gpu, 100, &softmax, &[&[1, 1000]], "softmax");
-        assert_eq!(error, limit("softmax", "softmax", 3000, 100));
-        assert_eq!(instead, "softmax/row");
-        let (error, _) = refused(gpu, 40, &softmax, &[&[1, 1000]], "softmax/row");
-        assert_eq!(error, limit("softmax", "softmax/row", 48, 40));
+        let (error, instead) = refused(gpu, 100, &softmax, &[&[1, 1000]], "reduce/softmax");
+        assert_eq!(error, limit("softmax", "reduce/softmax", 3000, 100));
+        assert_eq!(instead, "reduce/softmax[workgroup]");
+        let (error, _) = refused(gpu, 40, &softmax, &[&[1, 1000]], "reduce/softmax[workgroup]");
+        assert_eq!(error, limit("softmax", "reduce/softmax[workgroup]", 48, 40));
         let shapes: [&[usize]; 2] = [&[1, 640], &[5, 640]];
-        let (error, instead) = refused(gpu, 12, &linear, &shapes, "linear[T=8]");
-        assert_eq!(error, limit("linear", "linear", 640, 12));
-        assert_eq!(instead, "linear/reduce");
+        let (error, instead) = refused(gpu, 12, &linear, &shapes, "gemm/linear[T=8]");
+        assert_eq!(error, limit("linear", "gemm/linear[T=8]", 640, 12));
+        assert_eq!(instead, "gemm/linear[T=4,workgroup]");
     });
 }
 

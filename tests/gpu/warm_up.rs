@@ -16,9 +16,10 @@ fn warming_up_compiles_everything() {
     adapters::each(|gpu| {
         let gpu = adapters::fresh(gpu, |_| {});
         let all: Vec<KernelKey> = kernels::all()
-            .into_iter()
             .filter(|kernel| gpu.adapter().subgroup_size >= 8 || !kernel.subgroups)
-            .flat_map(|kernel| kernel.tiles.iter().map(move |&tile| KernelKey { kernel, tile }))
+            .flat_map(|kernel| {
+                kernel.variants.iter().map(move |&variant| KernelKey { kernel, variant })
+            })
             .collect();
         gpu.warm_up(&all).unwrap();
         let warm = gpu.pipeline_stats();
@@ -85,7 +86,7 @@ fn progress_stops_short_where_a_kernel_fails() {
     adapters::each(|gpu| {
         let broken = adapters::fresh(gpu, |options| {
             options.testing().faults.push(Fault {
-                kernel: "unfold".to_owned(),
+                kernel: "conv/unfold".to_owned(),
                 from: "out[".to_owned(),
                 to: "nonsense[".to_owned(),
             });
@@ -93,9 +94,12 @@ fn progress_stops_short_where_a_kernel_fails() {
         let keys = some_keys(&broken);
         let mut heard = Vec::new();
         let error = broken.warm_up_with(&keys, |progress| heard.push(progress)).unwrap_err();
-        assert!(matches!(&error, Error::Kernel { kernel, .. } if kernel == "unfold"), "{error}");
+        assert!(
+            matches!(&error, Error::Kernel { kernel, .. } if kernel == "conv/unfold"),
+            "{error}"
+        );
         assert!(heard.iter().all(|progress| progress.done < progress.total), "{heard:?}");
-        assert_eq!(heard.iter().filter(|progress| progress.kernel == "unfold").count(), 1);
+        assert_eq!(heard.iter().filter(|progress| progress.kernel == "conv/unfold").count(), 1);
     });
 }
 

@@ -103,22 +103,37 @@ fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_alway
         candidates.into_iter().map(|candidate| candidate.name).collect()
     };
     for (groups, channels, terms, general, software) in [
-        (2, 6, 4, "span_involution[C=4]", "span_involution/quads[K=3,S=1,R=2]"),
+        (
+            2,
+            6,
+            4,
+            "involution/span_involution[C=4]",
+            "software/involution[K=3,S=1,R=2,aligned,made]",
+        ),
         // More channels share a kernel than are gone through with the taps held.
         (
             2,
             40,
             4,
-            "span_involution[C=16]",
-            "conv2d/pointwise_quads+involution/held_quads[K=3,S=1,R=2]",
+            "involution/span_involution[C=16]",
+            "conv/pointwise[T=16]+software/involution[K=3,S=1,R=2,aligned]",
         ),
         // Many channels make the kernel, which a convolution that holds them does faster.
-        (8, 24, 64, "span_involution[C=4]", "conv2d/held_quads+involution/held_quads[K=3,S=1,R=2]"),
+        (
+            8,
+            24,
+            64,
+            "involution/span_involution[C=4]",
+            "software/input_stationary[aligned]+software/involution[K=3,S=1,R=2,aligned]",
+        ),
     ] {
         let on_software = names("software", groups, channels, terms);
         let on_gpus = names("nvidia", groups, channels, terms);
         assert_eq!(on_software[0], general);
-        assert_eq!(on_gpus[on_gpus.len() - 1], "conv2d/pointwise[T=16]+involution/row[C=8]");
+        assert_eq!(
+            on_gpus[on_gpus.len() - 1],
+            "conv/pointwise[T=16]+involution/involution[C=8,sliding]"
+        );
         assert_eq!(on_software[on_software.len() - 1], software);
         let distinct = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
         let count = on_software.len();

@@ -23,17 +23,18 @@ impl Touch {
 
     /// Whether each lane touches an element of its own.
     fn is_own(&self) -> bool {
-        self.index == "lane" || (self.index == "0" && self.is_within("if lane == 0u"))
+        self.index == "local_index" || (self.index == "0" && self.is_within("if local_index == 0u"))
     }
 
     /// Whether both are done by the first few lanes alone, of which one touches its own element, and the other what lies
     /// so many elements further, or a multiple of it.
     fn is_before(&self, other: &Touch) -> bool {
         self.within.iter().filter(|head| other.is_within(head)).any(|head| {
-            let Some(lanes) = head.strip_prefix("if lane < ") else { return false };
-            let multiple = other.index == format!("lane + {lanes} * i")
+            let Some(lanes) = head.strip_prefix("if local_index < ") else { return false };
+            let multiple = other.index == format!("local_index + {lanes} * i")
                 && other.within.iter().any(|head| head.starts_with("for (var i = 1u;"));
-            self.index == "lane" && (multiple || other.index == format!("lane + {lanes}"))
+            self.index == "local_index"
+                && (multiple || other.index == format!("local_index + {lanes}"))
         })
     }
 
@@ -136,7 +137,7 @@ fn race(code: &str) -> Result<(), String> {
 
 /// The kernels whose lanes share arrays: name and code.
 fn sharing() -> Vec<(&'static str, String)> {
-    let all = shaders().map(|((kernel, _), shader)| (kernel.name, code_of(&shader.wgsl)));
+    let all = shaders().map(|((kernel, _), shader)| (kernel.name, code_of(&shader.text.wgsl)));
     let sharing: Vec<_> = all.filter(|(_, code)| code.contains("var<workgroup>")).collect();
     assert!(sharing.len() >= 3, "{}", sharing.len());
     sharing
@@ -156,8 +157,8 @@ fn a_barrier_that_is_missing_is_found() {
         let mut planted = 0;
         for (from, to) in [
             ("workgroupBarrier();", ""),
-            ("if lane < 8u {", "if lane < 9u {"),
-            ("if lane < width {", "if lane <= width {"),
+            ("if local_index < 8u {", "if local_index < 9u {"),
+            ("if local_index < width {", "if local_index <= width {"),
         ] {
             for (place, _) in code.match_indices(from) {
                 let faulty = [&code[..place], to, &code[place + from.len()..]].concat();

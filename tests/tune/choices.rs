@@ -93,7 +93,7 @@ fn a_choice_holds_for_its_range_of_sizes_alone() {
 fn a_kernel_that_does_not_exist_is_ignored() {
     adapters::each(|gpu| {
         let (op, shapes) = pointwise();
-        for kernel in ["conv2d/fast", "", "conv2d", "softmax", "\u{1b}[31m"] {
+        for kernel in ["conv/fast", "", "conv2d", "softmax", "\u{1b}[31m"] {
             let tuned = with_choice(gpu, "unknown", &op, &shapes, kernel);
             assert_eq!(tuned.tuned().kernel(&op, &views(&shapes)), Some(kernel));
             let (fixed, now) = names(&tuned, &op, &shapes);

@@ -22,9 +22,9 @@ fn identity() -> Identity {
 fn some_cache(identity: Identity) -> Cache {
     let (op, shapes) = pointwise();
     let mut cache = Cache::new(identity);
-    cache.insert(Entry { fixed_ms: None, ..entry(&op, &shapes, "conv2d[T=2]") });
+    cache.insert(Entry { fixed_ms: None, ..entry(&op, &shapes, "conv/conv2d[T=2]") });
     let wider = [involution::Shape::from([1, 8, 40, 40]), shapes[1].clone()];
-    cache.insert(entry(&op, &wider, "conv2d[T=8]"));
+    cache.insert(entry(&op, &wider, "conv/conv2d[T=8]"));
     cache
 }
 
@@ -38,13 +38,13 @@ fn what_is_written_is_read_again() {
     // Again in its place, with an entry more and one replaced.
     let mut more = cache.clone();
     let (op, shapes) = pointwise();
-    more.insert(entry(&op, &shapes, "conv2d/pointwise[T=8]"));
+    more.insert(entry(&op, &shapes, "conv/pointwise[T=8]"));
     assert_eq!(more.entries().len(), 2);
     more.save(&path).unwrap();
     let read = Cache::load(&path, &identity()).unwrap();
     assert_eq!(read, more);
     let key = entry(&op, &shapes, "").key;
-    assert_eq!(read.get(&key).unwrap().kernel, "conv2d/pointwise[T=8]");
+    assert_eq!(read.get(&key).unwrap().kernel, "conv/pointwise[T=8]");
     // Nothing is left beside it but its lock.
     let mut left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
     left.retain(|file| file.as_ref().unwrap().file_name() != ".tuned.json.lock");
@@ -91,7 +91,7 @@ fn writers_at_the_same_time_lose_nothing() {
                 scope.spawn(move || {
                     let shapes = [involution::Shape::from([1 << writer, 8, 12, 12]), weight];
                     let mut cache = Cache::new(identity());
-                    cache.insert(entry(op, &shapes, "conv2d[T=2]"));
+                    cache.insert(entry(op, &shapes, "conv/conv2d[T=2]"));
                     start.wait();
                     cache.save(path).unwrap();
                     let read = Cache::load(path, &identity()).unwrap();
@@ -115,7 +115,7 @@ fn the_text_can_be_read_by_people() {
         r#"      "op": "conv2d","#,
         r#"      "attributes": "groups=2","#,
         r#"      "shapes": "x [1, 8, 128-255 width%4=0], weight [16, 4, 1, 1]","#,
-        r#"      "kernel": "conv2d[T=2]","#,
+        r#"      "kernel": "conv/conv2d[T=2]","#,
         r#"      "fixed": "the fixed one","#,
         r#"      "ms": 0.5,"#,
         r#"      "fixed_ms": null"#,

@@ -36,7 +36,6 @@ pub struct Flags {
 /// What operators run on.
 #[derive(Debug)]
 pub enum Runner {
-    /// A device.
     Gpu(Gpu),
     /// The definition itself, on the CPU.
     Reference,
@@ -49,11 +48,6 @@ impl Runner {
             Runner::Gpu(gpu) => Some(gpu),
             Runner::Reference => None,
         }
-    }
-
-    /// Its place among the adapters found; none of the reference.
-    fn index(&self) -> Option<usize> {
-        self.gpu().map(|gpu| gpu.adapter().index)
     }
 
     /// The adapter's name.
@@ -100,23 +94,20 @@ impl Flags {
 
     /// Opens everything that was asked for, in the order of the flags.
     pub fn open_each(&self) -> Result<Vec<Runner>> {
-        if self.adapter.len() < 2 {
-            return Ok(vec![self.open()?]);
-        }
         let mut runners: Vec<Runner> = Vec::new();
         for name in &self.adapter {
             let runner = Flags { adapter: vec![name.clone()], ..self.clone() }.open()?;
-            if runners.iter().any(|other| other.index() == runner.index()) {
-                return Err(bad_use(format!(
-                    "--adapter {name} is {runner}, which is there already"
-                )));
+            let index = |runner: &Runner| runner.gpu().map(|gpu| gpu.adapter().index);
+            if runners.iter().any(|other| index(other) == index(&runner)) {
+                let there = format!("--adapter {name} is {runner}, which is there already");
+                return Err(bad_use(there));
             }
             runners.push(runner);
         }
-        Ok(runners)
+        Ok(if runners.is_empty() { vec![self.open()?] } else { runners })
     }
 
-    /// Opens what was asked for; the text says why it is the reference where a GPU was wanted.
+    /// Opens what was asked for, and tells why that is the reference where a GPU was wanted.
     pub fn resolve(&self, tuned: Tuned) -> Result<(Runner, Option<String>)> {
         let mode = variable("INVOLUTION_GPU").unwrap_or_default();
         if !["", "require", "auto", "off"].contains(&mode.as_str()) {

@@ -26,28 +26,22 @@ const NETWORKS: [(&str, &[&str]); 3] = [
 /// One call to be timed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
-    /// Where it comes from.
+    /// The network that has it.
     pub group: &'static str,
     /// Operator, channels, window, `/stride`, `@` the size of its output, and what its epilogue does. Unique.
     pub name: String,
-    /// The call.
     pub case: Case,
     /// Whether the quick benchmark has it.
     pub quick: bool,
 }
 
 impl Workload {
-    fn new(group: &'static str, operator: impl Into<Operator>, shapes: &[&[usize]]) -> Self {
-        let case = Case::new("", operator, shapes);
-        Workload { group, name: name(&case), case, quick: false }
-    }
-
     /// Whether the reference, which is slow, is done with it in a fraction of a second.
     pub fn suits_reference(&self) -> bool {
         cost(self).0 <= REFERENCE_FLOPS
     }
 
-    /// The same call on so many samples.
+    /// This call on so many samples.
     pub fn in_batches_of(&self, batch: usize) -> Self {
         let mut workload = self.clone();
         let batched = self.case.operator.batched(&self.shapes());
@@ -72,55 +66,50 @@ impl Workload {
         let weight = op.inputs().iter().position(|input| *input == "weight");
         let window = weight.and_then(|weight| self.case.shapes[weight].dims().get(2..));
         let groups = ["depthwise", "G="].map(|text| self.name.contains(text));
-        (
-            op.name(),
-            op.inputs(),
-            attributes.collect::<Vec<_>>(),
-            window.map(<[usize]>::to_vec),
-            groups,
-        )
+        let attributes: Vec<_> = attributes.collect();
+        (op.name(), op.inputs(), attributes, window.map(<[usize]>::to_vec), groups)
     }
 }
 
 /// All calls, in the order of the networks.
 pub fn all() -> Result<Vec<Workload>> {
-    let mut list = List(Vec::new());
+    let mut list = List { group: "", calls: Vec::new() };
     for (group, networks) in NETWORKS {
+        list.group = group;
         for network in networks {
             let model = models::by_name(network, None)?;
-            list.layer(group, model.as_ref(), &model.preprocessing().input(1))?;
+            list.layer(model.as_ref(), &model.preprocessing().input(1))?;
         }
     }
+    list.group = "Examples";
     list.examples()?;
+    list.group = "Other operators";
     list.others();
-    Ok(with_quick(list.0))
+    Ok(with_quick(list.calls))
 }
 
-const OTHERS: &str = "Other operators";
-
-struct List(Vec<Workload>);
+struct List {
+    /// The group of the calls that are added.
+    group: &'static str,
+    calls: Vec<Workload>,
+}
 
 impl List {
     /// Adds a call, unless one like it is there.
-    fn add(&mut self, workload: Workload) {
-        let call =
-            |workload: &Workload| (workload.case.operator.clone(), workload.case.shapes.clone());
-        if !self.0.iter().any(|known| call(known) == call(&workload)) {
-            self.0.push(workload);
+    fn add(&mut self, operator: impl Into<Operator>, shapes: &[&[usize]]) {
+        let case = Case::new("", operator, shapes);
+        let is = |known: &Case| known.operator == case.operator && known.shapes == case.shapes;
+        if !self.calls.iter().any(|known| is(&known.case)) {
+            self.calls.push(Workload { group: self.group, name: name(&case), case, quick: false });
         }
     }
 
     /// Adds what the fused plan of a layer or network applies to inputs of this shape.
-    fn layer<L: Layer + ?Sized>(
-        &mut self,
-        group: &'static str,
-        layer: &L,
-        x: &Shape,
-    ) -> Result<()> {
+    fn layer(&mut self, layer: &(impl Layer + ?Sized), x: &Shape) -> Result<()> {
         let plan = layer.plan(x)?.keep(&[layer.output()])?.fuse();
         for (_, op, shapes) in plan.calls() {
             let dims: Vec<&[usize]> = shapes.iter().map(|shape| shape.dims()).collect();
-            self.add(Workload::new(group, op.clone(), &dims));
+            self.add(op.clone(), &dims);
         }
         Ok(())
     }
@@ -128,55 +117,45 @@ impl List {
     /// An involution that widens 16 channels to 32 and strides over rows alone, on 16 samples of 400x1, and
     /// convolutions of each sort.
     fn examples(&mut self) -> Result<()> {
-        let group = "Examples";
         let x = Shape::from([16, 16, 400, 1]);
-        self.layer(group, &Involution2d::with_projection(16, 32).stride([5, 1]), &x)?;
+        self.layer(&Involution2d::with_projection(16, 32).stride([5, 1]), &x)?;
         let k7 = Window::new([7, 7]).stride([5, 1]).padding(3);
-        self.add(Workload::new(group, Unfold { window: k7 }, &[&[16, 32, 400, 1]]));
+        self.add(Unfold { window: k7 }, &[&[16, 32, 400, 1]]);
         // With kernels that are there already: those of a RedNet are made as they are used.
         for (channels, size) in [(256, 56), (256, 14), (512, 7)] {
             let op = Involution::new(Window::new([7, 7]).padding(3), channels / 16);
-            let shapes: [&[usize]; 2] =
-                [&[1, channels, size, size], &[1, 49 * channels / 16, size, size]];
-            self.add(Workload::new(group, op, &shapes));
+            self.add(op, &[&[1, channels, size, size], &[1, 49 * channels / 16, size, size]]);
         }
         let separable = SeparableConv2d::new(64, 128, [3, 3]).padding(1);
-        self.layer(group, &separable, &Shape::from([1, 64, 56, 56]))?;
-        let mut conv = |op: Conv2d, x: [usize; 3], weight: [usize; 4]| {
-            self.add(Workload::new(group, op, &[&[&[1], &x[..]].concat(), &weight]));
-        };
+        self.layer(&separable, &Shape::from([1, 64, 56, 56]))?;
         let k3 = Conv2d { padding: 1.into(), ..Conv2d::default() };
-        conv(Conv2d::default(), [256, 56, 56], [64, 256, 1, 1]);
-        conv(k3, [64, 56, 56], [64, 64, 3, 3]);
-        conv(Conv2d { groups: 32, ..k3 }, [256, 56, 56], [256, 8, 3, 3]);
-        conv(Conv2d { groups: 256, ..k3 }, [256, 56, 56], [256, 1, 3, 3]);
-        conv(Conv2d { padding: 2.into(), dilation: [2, 2], ..k3 }, [64, 56, 56], [64, 64, 3, 3]);
+        let x: &[usize] = &[1, 256, 56, 56];
+        let thin: &[usize] = &[1, 64, 56, 56];
+        self.add(Conv2d::default(), &[x, &[64, 256, 1, 1]]);
+        self.add(k3, &[thin, &[64, 64, 3, 3]]);
+        self.add(Conv2d { groups: 32, ..k3 }, &[x, &[256, 8, 3, 3]]);
+        self.add(Conv2d { groups: 256, ..k3 }, &[x, &[256, 1, 3, 3]]);
+        let dilated = Conv2d { padding: 2.into(), dilation: [2, 2], ..k3 };
+        self.add(dilated, &[thin, &[64, 64, 3, 3]]);
         for size in [14, 56] {
             let shapes: [&[usize]; 3] = [&[2, 64, size, size], &[2, 4], &[4, 64, 64, 3, 3]];
-            self.add(Workload::new(group, DynamicConv2d { conv: k3 }, &shapes));
+            self.add(DynamicConv2d { conv: k3 }, &shapes);
         }
         let norm = BatchNorm { activation: Activation::Relu, ..BatchNorm::default() };
         let c: &[usize] = &[256];
-        self.add(Workload::new(group, norm, &[&[1, 256, 56, 56], c, c, c, c]));
+        self.add(norm, &[x, c, c, c, c]);
         Ok(())
     }
 
     fn others(&mut self) {
         let k7 = Window::new([7, 7]).padding(3);
-        let fold = Fold { window: k7, output_size: [56, 56] };
         let x: &[usize] = &[1, 256, 56, 56];
-        let add = Add { activation: Activation::Relu };
-        self.add(Workload::new(OTHERS, add, &[x, x]));
-        let calls: [(Operator, &[usize]); 5] = [
-            (Unfold { window: k7 }.into(), &[1, 16, 56, 56]),
-            (fold.into(), &[1, 16 * 49, 56 * 56]),
-            (AdaptiveAvgPool2d { output_size: [6, 6] }.into(), &[1, 256, 13, 13]),
-            (Activate { activation: Activation::Silu }.into(), &[1, 64, 112, 112]),
-            (Softmax::default().into(), &[1, 1000]),
-        ];
-        for (op, x) in calls {
-            self.add(Workload::new(OTHERS, op, &[x]));
-        }
+        self.add(Add { activation: Activation::Relu }, &[x, x]);
+        self.add(Unfold { window: k7 }, &[&[1, 16, 56, 56]]);
+        self.add(Fold { window: k7, output_size: [56, 56] }, &[&[1, 16 * 49, 56 * 56]]);
+        self.add(AdaptiveAvgPool2d { output_size: [6, 6] }, &[&[1, 256, 13, 13]]);
+        self.add(Activate { activation: Activation::Silu }, &[&[1, 64, 112, 112]]);
+        self.add(Softmax::default(), &[&[1, 1000]]);
     }
 }
 
@@ -197,50 +176,41 @@ fn with_quick(mut all: Vec<Workload>) -> Vec<Workload> {
 /// `conv2d 64->256 1x1 @56 +add+relu`: what people know a call by.
 fn name(case: &Case) -> String {
     let shapes: Vec<&Shape> = case.shapes.iter().collect();
-    let [x, output] = [Ok(shapes[0].clone()), case.operator.output_shape(&shapes)]
-        .map(|shape| shape.map_or_else(|_| Vec::new(), |shape| shape.dims().to_vec()));
+    let (x, inputs) = (shapes[0].dims(), case.operator.inputs());
+    let output = case.operator.output_shape(&shapes).ok();
+    let output = output.as_ref().map_or(&[][..], Shape::dims);
     let attributes: HashMap<&str, String> = case.operator.to_attributes().into_iter().collect();
     let attribute = |name: &str| attributes.get(name).map(String::as_str);
-    let inputs = case.operator.inputs();
     let tensor = |name: &str| inputs.iter().position(|input| *input == name).map(|at| shapes[at]);
-    let by = |[h, w]: [usize; 2]| if h == w { format!("{h}") } else { format!("{h}x{w}") };
-    let mut name = case.operator.name().to_owned();
-    let (from, to) = (x.get(1).copied().unwrap_or_default(), output.get(1).copied());
+    let from = x.get(1).copied().unwrap_or_default();
+    let mut words = vec![case.operator.name().to_owned()];
     let groups = attribute("groups").filter(|groups| *groups != "1");
-    if groups == Some(&from.to_string()) && tensor("weight").is_some() {
-        name += " depthwise";
-    }
-    name += &match to {
-        Some(to) if to != from => format!(" {from}->{to}"),
-        _ => format!(" {from}"),
-    };
-    match (tensor("weight").map(Shape::dims), attribute("kernel_size")) {
-        (_, Some(size)) if size.contains('x') => name += &format!(" {size}"),
-        (_, Some(size)) => name += &format!(" {size}x{size}"),
-        (Some([.., h, w]), _) if x.len() == 4 => name += &format!(" {h}x{w}"),
-        _ => {}
-    }
-    if let Some(groups) = groups.filter(|_| !name.contains("depthwise")) {
-        name += &format!(" G={groups}");
-    }
-    for (mark, value) in [("/", attribute("stride")), ("d", attribute("dilation"))] {
-        name += &value.map_or_else(String::new, |value| format!(" {mark}{value}"));
-    }
+    let depthwise = groups == Some(&from.to_string()) && tensor("weight").is_some();
+    words.extend(depthwise.then(|| "depthwise".to_owned()));
+    words.push(match output.get(1) {
+        Some(&to) if to != from => format!("{from}->{to}"),
+        _ => from.to_string(),
+    });
+    words.extend(match (tensor("weight").map(Shape::dims), attribute("kernel_size")) {
+        (_, Some(size)) if size.contains('x') => Some(size.to_owned()),
+        (_, Some(size)) => Some(format!("{size}x{size}")),
+        (Some([.., h, w]), _) if x.len() == 4 => Some(format!("{h}x{w}")),
+        _ => None,
+    });
+    words.extend(groups.filter(|_| !depthwise).map(|groups| format!("G={groups}")));
+    words.extend(attribute("stride").map(|stride| format!("/{stride}")));
+    words.extend(attribute("dilation").map(|dilation| format!("d{dilation}")));
     // Of what is pooled to one value, what it was pooled from.
     let size = |dims: &[usize]| match *dims {
-        [_, _, h, w] if h * w > 1 => Some(by([h, w])),
+        [_, _, h, w] if h == w && h > 1 => Some(format!("@{h}")),
+        [_, _, h, w] if h * w > 1 => Some(format!("@{h}x{w}")),
         _ => None,
     };
-    name += &size(&output).or(size(&x)).map_or_else(String::new, |size| format!(" @{size}"));
-    if tensor("residual").is_some() {
-        name += " +add";
-    }
-    name +=
-        &attribute("activation").map_or_else(String::new, |activation| format!(" +{activation}"));
-    match x.first() {
-        Some(batch) if *batch != 1 => name + &format!(" b{batch}"),
-        _ => name,
-    }
+    words.extend(size(output).or(size(x)));
+    words.extend(tensor("residual").map(|_| "+add".to_owned()));
+    words.extend(attribute("activation").map(|activation| format!("+{activation}")));
+    words.extend(x.first().filter(|batch| **batch != 1).map(|batch| format!("b{batch}")));
+    words.join(" ")
 }
 
 /// Floating-point operations and bytes of a call; zeros for one that the operator refuses.

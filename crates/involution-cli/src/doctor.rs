@@ -8,6 +8,7 @@ use involution::ops::{Involution, Softmax};
 use involution::store::variable;
 use involution::{Gpu, Tensor, Window};
 use involution_bench::adapter::{Flags, REFERENCE};
+use involution_bench::drivers::Manifest;
 use involution_bench::environment::{self, Change};
 use involution_bench::{Outcome, drivers, is_bad_use, output};
 use involution_check::{Case, compare, expected};
@@ -77,51 +78,46 @@ pub fn run(flags: &Flags, _: &Args, json: bool) -> Result<Outcome> {
         for (works, info) in &adapters {
             text += &words(works, info, used == Some(info.index));
         }
-        text += &match (adapters.is_empty(), used) {
-            (true, _) => format!("No adapter was found: operators run on the {REFERENCE}.\n\n"),
-            (_, None) => format!("As asked for, operators run on the {REFERENCE}.\n\n"),
-            _ => String::new(),
-        };
+        if let (true, _) | (_, None) = (adapters.is_empty(), used) {
+            let why = if adapters.is_empty() { "No adapter was found:" } else { "As asked for," };
+            text += &format!("{why} operators run on the {REFERENCE}.\n\n");
+        }
         if let Some(error) = &error {
             text += &format!("A GPU is required: {error}\n\n");
         }
         if cfg!(not(any(windows, target_os = "macos"))) {
-            let none = "libvulkan.so.1 was not found".to_owned();
-            let loader = loader.map_or(none, |path| path.display().to_string());
-            text += &format!("Vulkan loader\n  {loader}\n\nVulkan drivers\n");
-            text += &match drivers::overridden() {
-                Some((name, _)) => format!("  none: {name} names no manifest that exists\n"),
-                None if manifests.is_empty() => "  none: no manifest was found\n".to_owned(),
-                None => String::new(),
+            let none = || "libvulkan.so.1 was not found".to_owned();
+            let loader = loader.map_or_else(none, |path| path.display().to_string());
+            text += &section("Vulkan loader", [loader]);
+            let none = match drivers::overridden() {
+                Some((name, _)) => Some(format!("none: {name} names no manifest that exists")),
+                None => manifests.is_empty().then(|| "none: no manifest was found".to_owned()),
             };
-            for manifest in &manifests {
-                let version = manifest.api_version.as_deref().unwrap_or("?");
-                let problem = manifest.problem.as_ref().map(|it| format!(": {it}"));
-                let (path, problem) = (manifest.path.display(), problem.unwrap_or_default());
-                text += &format!("  {path} (Vulkan {version}){problem}\n");
-            }
-            text += "\n";
+            let lines = manifests.iter().map(|Manifest { path, api_version, problem, .. }| {
+                let version = api_version.as_deref().unwrap_or("?");
+                let problem = problem.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+                format!("{} (Vulkan {version}){problem}", path.display())
+            });
+            text += &section("Vulkan drivers", none.into_iter().chain(lines));
         }
         if !environment.is_empty() {
-            let lines = environment.iter().map(|(name, value)| format!("  {name}={value}\n"));
-            text += &format!("environment\n{}\n", lines.collect::<String>());
+            let lines = environment.iter().map(|(name, value)| format!("{name}={value}"));
+            text += &section("environment", lines);
         }
         for Change { variable, before, now, why } in changed {
-            let was = before.as_deref().unwrap_or_default();
-            text += &match now {
-                Some(now) => format!("set for this command\n  {variable}={now}: {why}\n\n"),
-                None => format!("ignored\n  {variable}={was}: {why}\n\n"),
-            };
+            let title = if now.is_some() { "set for this command" } else { "ignored" };
+            let value = now.or(before.as_deref()).unwrap_or_default();
+            text += &section(title, [format!("{variable}={value}: {why}")]);
         }
-        let other = "drivers for other machines\n";
-        text += if adapters.is_empty() { "install a driver\n" } else { other };
-        for line in &install {
+        let lines = install.iter().map(|line| {
             let here = if line.this_system { " (this system)" } else { "" };
-            text += &format!("  {:<30}{}\n", format!("{}{here}", line.system), line.how);
-            let notes = line.note.unwrap_or_default().lines();
-            text.extend(notes.map(|note| format!("      {note}\n")));
-        }
-        text
+            let note = line.note.map_or_else(String::new, |note| format!("\n{note}"));
+            let note = note.replace('\n', "\n    ");
+            format!("{:<30}{}{note}", format!("{}{here}", line.system), line.how)
+        });
+        let title =
+            if adapters.is_empty() { "install a driver" } else { "drivers for other machines" };
+        text + section(title, lines).trim_end() + "\n"
     })?;
     let broken = adapters.iter().any(|(works, info)| Some(info.index) == used && works.is_err());
     Ok(Outcome::of(error.is_none() && !broken))
@@ -186,7 +182,8 @@ fn document((works, info): &(Result<Option<usize>>, AdapterInfo)) -> Value {
 
 /// An adapter in words.
 fn words(works: &Result<Option<usize>>, info: &AdapterInfo, used: bool) -> String {
-    let AdapterInfo { name, backend, driver, driver_info, max_workgroups, .. } = info;
+    let AdapterInfo { name, backend, driver, driver_info, .. } = info;
+    let AdapterInfo { max_workgroups, max_workgroup_size, .. } = info;
     let software = if info.software { ", software: times are those of the CPU" } else { "" };
     let driver = format!("{driver} {driver_info}");
     let driver = if driver.trim().is_empty() { "not named" } else { driver.trim() };
@@ -204,31 +201,30 @@ fn words(works: &Result<Option<usize>>, info: &AdapterInfo, used: bool) -> Strin
         0 => "no subgroups".to_owned(),
         lanes => format!("subgroups of {lanes} lanes"),
     };
+    let limits = format!(
+        "buffers {buffers}, bindings {bindings}, workgroup memory {memory},\n\
+         {max_workgroups} workgroups a dimension of {max_workgroup_size} invocations{trips}"
+    );
+    let test = match works {
+        Ok(_) => "ok, agrees with the reference".to_owned(),
+        Err(problem) => format!("FAILED, {problem}"),
+    };
     let lines = [
         ("name", name.clone()),
         ("backend", backend.clone()),
         ("type", format!("{}{software}", info.device_type)),
         ("driver", format!("{driver}{slow}")),
-        (
-            "limits",
-            format!(
-                "buffers {buffers}, bindings {bindings}, workgroup memory {memory},\n\
-                 {max_workgroups} workgroups a dimension of {} invocations{trips}",
-                info.max_workgroup_size
-            ),
-        ),
+        ("limits", limits),
         ("features", format!("{timestamps}, {subgroups}")),
-        (
-            "test",
-            match works {
-                Ok(_) => "ok, agrees with the reference".to_owned(),
-                Err(problem) => format!("FAILED, {problem}"),
-            },
-        ),
+        ("test", test),
     ];
-    let mut text = format!("adapter {}{}\n", info.index, if used { " (used)" } else { "" });
-    for (label, line) in lines {
-        text += &format!("  {label:<9} {}\n", line.replace('\n', "\n            "));
-    }
-    text + "\n"
+    let title = format!("adapter {}{}", info.index, if used { " (used)" } else { "" });
+    let indented = |line: String| line.replace('\n', "\n          ");
+    section(&title, lines.map(|(label, line)| format!("{label:<9} {}", indented(line))))
+}
+
+/// A title, and lines below it that are indented, as are those within them.
+fn section(title: &str, lines: impl IntoIterator<Item = String>) -> String {
+    let lines = lines.into_iter().map(|line| format!("  {}\n", line.replace('\n', "\n  ")));
+    format!("{title}\n{}\n", lines.collect::<String>())
 }

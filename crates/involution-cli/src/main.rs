@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use involution_bench::adapter::Flags;
-use involution_bench::{Outcome, bench, program};
+use involution_bench::{bench, program};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,29 +90,18 @@ struct With<A: Args> {
     json: bool,
 }
 
-impl<A: Args> With<A> {
-    fn run(
-        &self,
-        flags: &Flags,
-        json: bool,
-        command: fn(&Flags, &A, bool) -> anyhow::Result<Outcome>,
-    ) -> anyhow::Result<Outcome> {
-        command(flags, &self.own, json || self.json)
-    }
-}
-
 fn main() -> ExitCode {
     program::main(|Cli { adapter, json, command }| match command {
         None => bench::at_a_glance(&adapter, json),
-        Some(Command::Doctor(args)) => args.run(&adapter, json, doctor::run),
-        Some(Command::Verify(args)) => args.run(&adapter, json, verify::run),
-        Some(Command::Run(args)) => args.run(&adapter, json, run::run),
-        Some(Command::Inspect(args)) => args.run(&adapter, json, inspect::run),
-        Some(Command::Plan(args)) => args.run(&adapter, json, plan::run),
-        Some(Command::Forward(args)) => args.run(&adapter, json, forward::run),
-        Some(Command::Layer(args)) => args.run(&adapter, json, layer::run),
-        Some(Command::Op(args)) => args.run(&adapter, json, op::run),
+        Some(Command::Doctor(args)) => doctor::run(&adapter, &args.own, json || args.json),
+        Some(Command::Verify(args)) => verify::run(&adapter, &args.own, json || args.json),
+        Some(Command::Run(args)) => run::run(&adapter, &args.own, json || args.json),
+        Some(Command::Inspect(args)) => inspect::run(&adapter, &args.own, json || args.json),
+        Some(Command::Plan(args)) => plan::run(&adapter, &args.own, json || args.json),
+        Some(Command::Forward(args)) => forward::run(&adapter, &args.own, json || args.json),
+        Some(Command::Layer(args)) => layer::run(&adapter, &args.own, json || args.json),
+        Some(Command::Op(args)) => op::run(&adapter, &args.own, json || args.json),
         Some(Command::Bench(args)) => bench::run(&adapter, &args, json),
-        Some(Command::Tune(args)) => args.run(&adapter, json, tune::run),
+        Some(Command::Tune(args)) => tune::run(&adapter, &args.own, json || args.json),
     })
 }

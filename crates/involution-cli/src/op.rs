@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use involution::gpu::{Choice, GpuTensor};
 use involution::kernels::{self, DeviceProfile};
 use involution::ops::{Activation, Attributes, NAMES, Op, Operator};
-use involution::{Error, Gpu, Shape, StateDict, Tensor, reference};
+use involution::{Error, Shape, Tensor, reference};
 use involution_bench::adapter::{Flags, Runner};
 use involution_bench::{Outcome, bad_use, output, tensors};
 use serde_json::json;
@@ -109,14 +109,25 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     };
     output::check(path)?;
     let tensors = tensors::read(input)?;
-    let (op, inputs) = build(name, &args.attributes, &tensors)?;
+    let attributes = Attributes::parse(&args.attributes)?;
+    let shapes: Vec<(&str, &Shape)> = tensors.iter().map(|(name, it)| (name, it.shape())).collect();
+    let op = Operator::from_attributes(name, &attributes, &shapes).context(name.to_owned())?;
+    let input = |input| tensors.get(input).ok_or_else(|| tensors::missing(name, input, &tensors));
+    let inputs: Vec<&Tensor> = op.inputs().into_iter().map(input).collect::<Result<_>>()?;
     let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
     // Whatever is wrong with the call is said before a device is opened.
     let candidates = kernels::candidates(&op, &shapes, &DeviceProfile::software())
         .map_err(Error::at(op.name()))?;
     let runner = flags.open()?;
     let (result, kernel) = match (&runner, args.kernel.clone()) {
-        (Runner::Gpu(gpu), kernel) => on_gpu(gpu, &op, &inputs, kernel)?,
+        (Runner::Gpu(gpu), kernel) => {
+            let choice = kernel.map_or(Choice::Preferred, Choice::Named);
+            let uploaded: Vec<GpuTensor> =
+                inputs.iter().map(|input| gpu.upload(input)).collect::<Result<_, _>>()?;
+            let prepared = gpu.prepare(&op, &uploaded.iter().collect::<Vec<_>>(), &choice)?;
+            gpu.submit(&prepared)?;
+            (gpu.download(prepared.output())?, prepared.candidate().to_owned())
+        }
         (Runner::Reference, Some(kernel)) if kernel != "reference" => {
             let known: Vec<&str> = candidates.iter().map(|known| known.name.as_str()).collect();
             return Err(match known.contains(&kernel.as_str()) {
@@ -144,36 +155,4 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         Runner::Reference => format!("{place}: out {shape} by the {runner}\n"),
     })?;
     Ok(Outcome::Passed)
-}
-
-/// The operator and its inputs in order, from the tensors of a file.
-fn build<'a>(
-    name: &str,
-    attributes: &[String],
-    tensors: &'a StateDict,
-) -> Result<(Operator, Vec<&'a Tensor>)> {
-    let attributes = Attributes::parse(attributes)?;
-    let shapes: Vec<(&str, &Shape)> =
-        tensors.iter().map(|(name, tensor)| (name, tensor.shape())).collect();
-    let op = Operator::from_attributes(name, &attributes, &shapes).context(name.to_owned())?;
-    let missing = |tensor: &str| tensors::missing(name, tensor, tensors);
-    let inputs =
-        op.inputs().into_iter().map(|input| tensors.get(input).ok_or_else(|| missing(input)));
-    let inputs = inputs.collect::<Result<_>>()?;
-    Ok((op, inputs))
-}
-
-fn on_gpu(
-    gpu: &Gpu,
-    op: &Operator,
-    inputs: &[&Tensor],
-    kernel: Option<String>,
-) -> Result<(Tensor, String)> {
-    let choice = kernel.map_or(Choice::Preferred, Choice::Named);
-    let uploaded: Vec<GpuTensor> =
-        inputs.iter().map(|input| gpu.upload(input)).collect::<Result<_, _>>()?;
-    let uploaded: Vec<&GpuTensor> = uploaded.iter().collect();
-    let prepared = gpu.prepare(op, &uploaded, &choice)?;
-    gpu.submit(&prepared)?;
-    Ok((gpu.download(prepared.output())?, prepared.candidate().to_owned()))
 }

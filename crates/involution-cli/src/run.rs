@@ -190,9 +190,9 @@ fn picture(path: &Path, channels: Channels) -> involution::Result<Pixels> {
     image::read(&name, Cursor::new(bytes), channels, &image::Limits::default())
 }
 
-/// Side of the largest picture that is taken for a digit.
+/// Side of the largest picture that is taken for a digit, and how far compression may move the channels of a grey
+/// pixel apart.
 const LARGE: usize = 128;
-/// How far the channels of a grey pixel may be apart, for what compression does to them.
 const GREY: u8 = 16;
 
 /// What speaks against a picture being of a handwritten digit, and what the network for these knows.
@@ -245,32 +245,28 @@ fn labels(
     let Some(file) = file else {
         return Ok(own.unwrap_or_default().into_iter().map(str::to_owned).collect());
     };
-    let wrong = |why: String| bad_use(format!("cannot read {}: {why}", file.display()));
+    let place = file.display();
+    let wrong = |why: String| bad_use(format!("cannot read {place}: {why}"));
     let bytes = files::read(file, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
     let labels = names(&bytes).map_err(wrong)?;
     if labels.len() != classes {
-        return Err(bad_use(format!(
-            "{} has {} where the network has {}",
-            file.display(),
-            output::count(labels.len(), "name"),
-            output::count(classes, "class")
-        )));
+        let (names, classes) =
+            (output::count(labels.len(), "name"), output::count(classes, "class"));
+        return Err(bad_use(format!("{place} has {names} where the network has {classes}")));
     }
     Ok(labels)
 }
 
-/// The names in a file, one a line; an error says what is wrong with its text. Neither a byte order mark nor an empty
-/// line is a name.
+/// The names in a text, one a line, without its byte order mark and empty lines; or what is wrong with it.
 fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0) {
         return Err("it is UTF-16 or no text at all: save it as UTF-8, a name a line".to_owned());
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         format!("it is not UTF-8 from byte {} on: save it as UTF-8", error.valid_up_to())
     })?;
-    let lines = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
-    Ok(lines.map(str::to_owned).collect())
+    let lines = text.trim_start_matches('\u{feff}').split(['\n', '\r']).map(str::trim);
+    Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -1,13 +1,13 @@
 //! `involution tune`: which kernels are the fastest on this adapter, for the calls of a network.
 
 use std::ops::Add;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
-use involution::autotune::measure::{self as tune, Call, Measured, Settings, measure};
+use involution::autotune::measure::{Call, Measured, Row, Settings, calls, measure};
 use involution::autotune::{Cache, Ignored, Tuned, file};
 use involution::models::{self, MODELS};
 use involution::ops::NAMES;
@@ -58,22 +58,6 @@ Examples:
     )
 }
 
-/// What was measured, and where it is kept.
-struct Report {
-    runner: Runner,
-    input: Shape,
-    interrupted: bool,
-    seconds: f64,
-    calls: Vec<Row>,
-    file: Option<PathBuf>,
-    written: bool,
-}
-
-struct Row {
-    call: Call,
-    found: involution::Result<Measured>,
-}
-
 /// Set by Ctrl-C or SIGTERM; the second one ends the process.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -82,9 +66,6 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let (calls, input) = calls_of(args)?;
     // What is known so far is read below.
     let runner = flags.open_with(Tuned::Off)?;
-    let (interrupted, seconds, written) = (false, 0.0, false);
-    let mut report =
-        Report { runner, input, interrupted, seconds, calls: Vec::new(), file: None, written };
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
@@ -93,20 +74,31 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     })
     .context("Ctrl-C")?;
     if !json {
-        output::print(&format!("{}\n", report.runner))?;
+        output::print(&format!("{runner}\n"))?;
     }
-    let Runner::Gpu(gpu) = &report.runner else {
+    let mut report = json!({
+        "involution": env!("CARGO_PKG_VERSION"),
+        "adapter": runner.name(),
+        "backend": runner.backend(),
+        "driver": runner.driver(),
+        "network": args.model,
+        "input": input.dims(),
+        "interrupted": false,
+        "seconds": 0.0,
+        "calls": [],
+        "file": null,
+        "written": false,
+    });
+    let Runner::Gpu(gpu) = &runner else {
         let nothing = "There is nothing to tune: the reference has one way to do everything.\n";
-        output::result(json, &report.json(&args.model), || nothing.to_owned())?;
+        output::result(json, &report, || nothing.to_owned())?;
         return Ok(Outcome::Passed);
     };
-    let gpu = gpu.clone();
     let identity = gpu.adapter().identity();
-    report.file = file(&identity);
-    if report.file.is_none() && !args.dry_run {
+    let path = file(&identity);
+    if path.is_none() && !args.dry_run {
         return Err(bad_use("there is no home folder to write to: set INVOLUTION_CACHE_DIR"));
     }
-    let path = report.file.clone();
     let writes = path.as_deref().filter(|_| !args.dry_run);
     let failed = |path: &Path| format!("cannot write {}", path.display());
     if let Some(path) = writes {
@@ -116,24 +108,26 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     }
     let mut found = Cache::new(identity);
     let mut earlier = found.clone();
-    if let Some(path) = path.as_deref() {
-        match Cache::load(path, &found.identity) {
-            Ok(cache) => earlier = cache,
-            Err(Ignored::Missing) => {}
-            Err(why) => {
-                output::say(format!("warning: {} is written anew: {why}", path.display()));
-            }
+    match path.as_deref().map(|path| (path, Cache::load(path, &found.identity))) {
+        Some((_, Ok(cache))) => earlier = cache,
+        Some((path, Err(why))) if why != Ignored::Missing => {
+            output::say(format!("warning: {} is written anew: {why}", path.display()));
         }
+        _ => {}
     }
-    measure_all(&gpu, calls, &earlier, &mut found, &mut report)?;
+    let rows = measure_all(gpu, &calls, &earlier, &mut found)?;
     if let Some(path) = writes {
         found.save(path).with_context(|| failed(path))?;
-        report.written = true;
     }
-    report.seconds = start.elapsed().as_secs_f64();
-    output::result(json, &report.json(&args.model), || report.text())?;
-    let failed = report.calls.iter().any(|row| !row.failures().is_empty());
-    Ok(Outcome::of(!failed && !report.interrupted))
+    let wrong = |row: &Value| !failures(row).is_empty();
+    let whole = rows.len() == calls.len() && !rows.iter().any(wrong);
+    report["interrupted"] = json!(rows.len() < calls.len());
+    report["calls"] = json!(rows);
+    report["file"] = json!(path.as_ref().map(|path| path.display().to_string()));
+    report["written"] = json!(writes.is_some());
+    report["seconds"] = json!(start.elapsed().as_secs_f64());
+    output::result(json, &report, || text(&report, &rows))?;
+    Ok(Outcome::of(whole))
 }
 
 /// The calls that are asked for, and the input of the network.
@@ -142,194 +136,150 @@ fn calls_of(args: &Args) -> Result<(Vec<Call>, Shape)> {
     let input = plan::input(model.as_ref(), args.batch, args.size.as_deref())?;
     let plan = model.plan(&input)?.keep(&[model.output()])?.fuse();
     let wanted = |call: &Call| args.ops.is_empty() || args.ops.contains(&call.key.op);
-    let calls: Vec<Call> = tune::calls(&plan).into_iter().filter(wanted).collect();
+    let calls: Vec<Call> = calls(&plan).into_iter().filter(wanted).collect();
     match calls.is_empty() {
         true => Err(bad_use(format!("{} has no call of {}", args.model, args.ops.join(", ")))),
         false => Ok((calls, input)),
     }
 }
 
+/// The rows of the calls that were measured before an interrupt.
 fn measure_all(
     gpu: &Gpu,
-    calls: Vec<Call>,
+    calls: &[Call],
     earlier: &Cache,
     cache: &mut Cache,
-    report: &mut Report,
-) -> Result<()> {
+) -> Result<Vec<Value>> {
     let bar = output::progress("tuning");
     bar.set_length(calls.len() as u64);
+    let mut rows = Vec::new();
     for call in calls {
         bar.set_message(format!("{} {}", call.step, call.key.op));
-        let earlier = earlier.get(&call.key).map(|entry| entry.kernel.clone());
-        let found = measure(gpu, &call, earlier.as_deref(), &Settings::default());
+        let earlier = earlier.get(&call.key).map(|entry| entry.kernel.as_str());
+        let found = measure(gpu, call, earlier, &Settings::default());
         match &found {
             Ok(measured) => measured.entry().into_iter().for_each(|entry| cache.insert(entry)),
             Err(lost @ Error::DeviceLost { .. }) => return Err(lost.clone().into()),
             // A call that is too large for the device is none that a network would run there.
             Err(_) => {}
         }
-        report.calls.push(Row { call, found });
+        rows.push(row(call, &found));
         bar.inc(1);
         if INTERRUPTED.load(Ordering::Relaxed) {
-            report.interrupted = true;
             break;
         }
     }
     bar.finish_and_clear();
-    Ok(())
+    Ok(rows)
 }
 
-fn milliseconds(time: Duration) -> f64 {
-    time.as_nanos() as f64 / 1e6
-}
-
-fn median(row: Option<&tune::Row>) -> Option<f64> {
-    Some(milliseconds(row?.time?.median))
-}
-
-impl Row {
-    fn candidates(&self) -> &[tune::Row] {
-        self.found.as_ref().map_or(&[], |found| &found.rows)
-    }
-
-    fn fixed(&self) -> Option<&tune::Row> {
-        self.found.as_ref().ok()?.fixed()
-    }
-
-    /// The kernel that is to run: where there is one alone, it is that.
-    fn chosen(&self) -> Option<&tune::Row> {
-        let only = self.candidates().len() == 1;
-        self.found.as_ref().ok()?.chosen().or_else(|| self.fixed().filter(|_| only))
-    }
-
-    /// The kernel that is to run in place of the fixed one.
-    fn faster(&self) -> Option<&tune::Row> {
-        self.chosen().filter(|chosen| self.fixed().is_some_and(|it| it.kernel != chosen.kernel))
-    }
-
-    fn timed(&self) -> bool {
-        self.found.as_ref().is_ok_and(|found| found.timer.is_some())
-    }
-
-    /// What was wrong: kernels that missed their bound, or the whole call.
-    fn failures(&self) -> Vec<String> {
-        let Call { step, key, .. } = &self.call;
-        let refused = self.candidates().iter().filter_map(|it| Some((it, it.refused.as_ref()?)));
-        let mut failures: Vec<String> = refused
-            .map(|(it, why)| {
-                let (op, attributes, shapes) = (&key.op, &key.attributes, &key.shapes);
-                format!("\nFAILED {}: {why}\n  {step}: {op} {attributes} {shapes}\n", it.kernel)
-            })
-            .collect();
-        failures.extend(self.found.as_ref().err().map(|it| format!("\nFAILED {step}: {it}\n")));
-        failures
-    }
-
-    fn json(&self) -> Value {
-        let candidates = self.candidates().iter().map(|row| {
-            json!({
-                "kernel": row.kernel,
-                "eligible": row.refused.is_none(),
-                "refused": row.refused,
-                "min_ms": row.time.map(|time| milliseconds(time.min)),
-                "median_ms": median(Some(row)),
-            })
-        });
-        let Call { key, step, steps, .. } = &self.call;
-        let timer = self.found.as_ref().ok().and_then(|found| found.timer);
+/// What was found for a call. The words of the command are made of it, too.
+fn row(Call { key, step, steps, .. }: &Call, found: &involution::Result<Measured>) -> Value {
+    let measured = found.as_ref().ok();
+    let rows = measured.map_or(&[][..], |measured| &measured.rows);
+    let fixed = rows.last();
+    // Where there is one kernel alone, it is the one that runs.
+    let chosen = measured.and_then(Measured::chosen).or(fixed.filter(|_| rows.len() == 1));
+    let ms = |time: Duration| time.as_nanos() as f64 / 1e6;
+    let median = |row: Option<&Row>| Some(ms(row?.time?.median));
+    let candidates = rows.iter().map(|row| {
         json!({
-            "step": step,
-            "steps": steps,
-            "op": key.op,
-            "attributes": key.attributes,
-            "shapes": key.shapes,
-            "fixed": self.fixed().map_or("", |row| &row.kernel),
-            "fixed_ms": median(self.fixed()),
-            "kernel": self.chosen().map(|row| &row.kernel),
-            "ms": median(self.chosen()),
-            "timer": timer.map(|timer| timer.to_string()),
-            "candidates": candidates.collect::<Vec<_>>(),
-            "error": self.found.as_ref().err().map(ToString::to_string),
+            "kernel": row.kernel,
+            "eligible": row.refused.is_none(),
+            "refused": row.refused,
+            "min_ms": row.time.map(|time| ms(time.min)),
+            "median_ms": median(Some(row)),
         })
-    }
+    });
+    json!({
+        "step": step,
+        "steps": steps,
+        "op": key.op,
+        "attributes": key.attributes,
+        "shapes": key.shapes,
+        "fixed": fixed.map_or("", |row| &row.kernel),
+        "fixed_ms": median(fixed),
+        "kernel": chosen.map(|row| &row.kernel),
+        "ms": median(chosen),
+        "timer": measured.and_then(|it| it.timer).map(|timer| timer.to_string()),
+        "candidates": candidates.collect::<Vec<_>>(),
+        "error": found.as_ref().err().map(ToString::to_string),
+    })
 }
 
-impl Report {
-    fn json(&self, network: &str) -> Value {
-        json!({
-            "involution": env!("CARGO_PKG_VERSION"),
-            "adapter": self.runner.name(),
-            "backend": self.runner.backend(),
-            "driver": self.runner.driver(),
-            "network": network,
-            "input": self.input.dims(),
-            "interrupted": self.interrupted,
-            "seconds": self.seconds,
-            "calls": self.calls.iter().map(Row::json).collect::<Vec<_>>(),
-            "file": self.file.as_ref().map(|file| file.display().to_string()),
-            "written": self.written,
-        })
-    }
+/// A text in JSON, without quotes; a dash for none.
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or("-").to_owned()
+}
 
-    /// A row for each call, what failed, how much was gained, and where it is kept.
-    fn text(&self) -> String {
-        let header = ["call", "fixed", "tuned", "fixed ms", "tuned ms", "gain"];
-        let mut table = output::table(&header, 3);
-        let timed: Vec<&Row> = self.calls.iter().filter(|row| row.timed()).collect();
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let number = |ms: Option<f64>| or_dash(ms.map(|ms| format!("{ms:.3}")));
-        for row in &timed {
-            let (fixed_ms, ms) = (median(row.fixed()), median(row.faster()));
-            let gain = fixed_ms.zip(ms).map(|(fixed, tuned)| 100.0 * (fixed - tuned) / fixed);
-            table.add_row([
-                match row.call.steps {
-                    1 => row.call.step.clone(),
-                    steps => format!("{} x{steps}", row.call.step),
-                },
-                row.fixed().map_or_else(String::new, |row| row.kernel.clone()),
-                or_dash(row.faster().map(|row| row.kernel.clone())),
-                number(fixed_ms),
-                number(ms),
-                or_dash(gain.map(|gain| format!("{gain:.0} %"))),
-            ]);
-        }
-        let mut text = if timed.is_empty() { String::new() } else { output::render(&table) };
-        self.calls.iter().for_each(|row| text += &row.failures().concat());
-        let single = self.calls.iter().filter(|row| row.candidates().len() == 1).count();
-        if timed.is_empty() {
-            text += &format!(
-                "\nNo call has a choice of kernels; calls with one kernel alone: {single}.\n"
-            );
-        } else {
-            let sum = |of: fn(&Row) -> Option<&tune::Row>| {
-                let times = timed
-                    .iter()
-                    .filter_map(|row| median(of(row)).map(|ms| row.call.steps as f64 * ms));
-                times.fold(0.0, f64::add)
-            };
-            text += &format!(
-                "\nCalls with a choice: {}, with a faster kernel: {}; with one kernel alone: {single}.\n\
-                 The steps with a choice took {:.3} ms, and take {:.3} ms; {:.1} s in all.\n",
-                timed.len(),
-                timed.iter().filter(|row| row.faster().is_some()).count(),
-                sum(Row::fixed),
-                sum(Row::chosen),
-                self.seconds
-            );
-        }
-        if self.interrupted {
-            text += "Interrupted: the other calls were not measured.\n";
-        }
-        let file = self.file.as_ref().map(|file| file.display());
-        text += &match (file, self.written) {
-            (Some(file), true) => format!("Written to {file}\n"),
-            (Some(file), false) => format!("A dry run: {file} is as it was\n"),
-            (None, _) => "A dry run: nothing is written\n".to_owned(),
-        };
-        let off = store::variable("INVOLUTION_TUNE");
-        if self.written && matches!(off.as_deref(), Some("off" | "0")) {
-            text += "INVOLUTION_TUNE is off: nothing uses it until it is unset.\n";
-        }
-        text
+fn candidates(row: &Value) -> &[Value] {
+    row["candidates"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// What was wrong with a call: kernels that missed their bound, or all of it.
+fn failures(row: &Value) -> String {
+    let step = word(&row["step"]);
+    let mut text = String::new();
+    for candidate in candidates(row).iter().filter(|it| it["eligible"] == false) {
+        let call = ["op", "attributes", "shapes"].map(|key| word(&row[key])).join(" ");
+        let [kernel, why] = ["kernel", "refused"].map(|key| word(&candidate[key]));
+        text += &format!("\nFAILED {kernel}: {why}\n  {step}: {call}\n");
     }
+    row["error"].as_str().map_or(text, |error| format!("\nFAILED {step}: {error}\n"))
+}
+
+/// A row for each call with a choice, what failed, how much was gained, and where it is kept.
+fn text(report: &Value, rows: &[Value]) -> String {
+    let timed: Vec<&Value> = rows.iter().filter(|row| row["timer"].is_string()).collect();
+    let differs = |row: &Value| row["kernel"].is_string() && row["kernel"] != row["fixed"];
+    let mut table = output::table(&["call", "fixed", "tuned", "fixed ms", "tuned ms", "gain"], 3);
+    for row in &timed {
+        let number = |ms: Option<f64>| ms.map_or("-".to_owned(), |ms| format!("{ms:.3}"));
+        let (fixed, tuned) = (row["fixed_ms"].as_f64(), row["ms"].as_f64());
+        let tuned = tuned.filter(|_| differs(row));
+        let gain = fixed.zip(tuned).map(|(fixed, tuned)| 100.0 * (fixed - tuned) / fixed);
+        table.add_row([
+            match row["steps"].as_u64() {
+                Some(steps) if steps > 1 => format!("{} x{steps}", word(&row["step"])),
+                _ => word(&row["step"]),
+            },
+            word(&row["fixed"]),
+            if differs(row) { word(&row["kernel"]) } else { "-".to_owned() },
+            number(fixed),
+            number(tuned),
+            gain.map_or("-".to_owned(), |gain| format!("{gain:.0} %")),
+        ]);
+    }
+    let mut text = if timed.is_empty() { String::new() } else { output::render(&table) };
+    text.extend(rows.iter().map(failures));
+    let single = rows.iter().filter(|row| candidates(row).len() == 1).count();
+    let (all, faster) = (timed.len(), timed.iter().filter(|row| differs(row)).count());
+    let sum = |ms: &str| {
+        let of = |row: &&Value| Some(row["steps"].as_f64()? * row[ms].as_f64()?);
+        timed.iter().filter_map(of).fold(0.0, f64::add)
+    };
+    text += &match all {
+        0 => format!("\nNo call has a choice of kernels; calls with one kernel alone: {single}.\n"),
+        _ => format!(
+            "\nCalls with a choice: {all}, with a faster kernel: {faster}; with one kernel alone: {single}.\n\
+             The steps with a choice took {:.3} ms, and take {:.3} ms; {:.1} s in all.\n",
+            sum("fixed_ms"),
+            sum("ms"),
+            report["seconds"].as_f64().unwrap_or_default()
+        ),
+    };
+    if report["interrupted"] == true {
+        text += "Interrupted: the other calls were not measured.\n";
+    }
+    let written = report["written"] == true;
+    text += &match (report["file"].as_str(), written) {
+        (Some(file), true) => format!("Written to {file}\n"),
+        (Some(file), false) => format!("A dry run: {file} is as it was\n"),
+        (None, _) => "A dry run: nothing is written\n".to_owned(),
+    };
+    let off = store::variable("INVOLUTION_TUNE");
+    if written && matches!(off.as_deref(), Some("off" | "0")) {
+        text += "INVOLUTION_TUNE is off: nothing uses it until it is unset.\n";
+    }
+    text
 }

@@ -79,7 +79,7 @@ fn tune_writes_what_it_measured_and_keeps_what_is_there() {
 
         // What it does not measure stays; what it does is there once.
         let (op, shapes) = pointwise();
-        cache.insert(entry(&op, &shapes, "conv2d[T=2]"));
+        cache.insert(entry(&op, &shapes, "conv/conv2d[T=2]"));
         cache.save(&path).unwrap();
         let ran = tune(&[]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -95,6 +95,37 @@ fn tune_writes_what_it_measured_and_keeps_what_is_there() {
         assert!(ran.stderr.contains("written anew"), "{}", ran.stderr);
         assert_eq!(ran.stderr.matches("damaged").count(), 1, "{}", ran.stderr);
         assert_eq!(Cache::load(&path, &identity).unwrap().entries().len(), timed);
+    });
+}
+
+/// A stop from outside, as of a job that ran out of its time, loses nothing that was measured.
+#[cfg(unix)]
+#[test]
+fn tune_keeps_what_it_measured_when_it_is_terminated() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
+    let folder = folder("terminated");
+    adapters::each(|gpu| {
+        let _ = std::fs::remove_dir_all(&folder);
+        let index = gpu.adapter().index.to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_involution"));
+        command.args(["tune", "--model", "rednet_digits", "--adapter", &index]);
+        command.env("INVOLUTION_CACHE_DIR", &folder).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        // The adapter is named when the first call is about to be measured.
+        let mut said = String::new();
+        stdout.read_line(&mut said).unwrap();
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        stdout.read_to_string(&mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
+        for part in ["Interrupted: the other calls were not measured", "Written to"] {
+            assert!(said.contains(part), "{said}");
+        }
+        let path = files(&folder).pop().unwrap();
+        let kept = Cache::load(&path, &gpu.adapter().identity()).unwrap().entries().len();
+        assert!(kept == 0 || said.contains(&format!("a choice: {kept},")), "{kept}: {said}");
     });
 }
 

@@ -1,16 +1,21 @@
 //! Compiled pipelines by key. Each key compiles once, however many threads ask for it at the same time,
 //! and no lock is held while it does.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use wgpu::naga::Module;
+
 use super::super::device::context::Context;
 use super::super::device::driver::Driver;
-use super::super::shader::{self, Fours, Shader};
+use super::super::shader::{self, Shader};
 use super::pipeline_cache::PipelineCache;
 use super::slots::Slots;
 use crate::error::{Error, Limit, Result};
 use crate::kernels::KernelKey;
+use crate::shaders::Variant;
+use crate::shaders::text::DEVICE_NAMES;
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -70,18 +75,24 @@ impl Pipelines {
 fn compile(
     context: &Context,
     cache: Option<&PipelineCache>,
-    KernelKey { kernel, tile }: KernelKey,
+    KernelKey { kernel, variant }: KernelKey,
 ) -> Result<Pipeline> {
     let driver = &context.driver;
-    let fours = if driver.profile.shader_int64 { Fours::Words } else { Fours::Floats };
-    let mut shader = shader::load(kernel, tile, fours)?;
+    let names = if driver.profile.shader_int64 { DEVICE_NAMES } else { &[] };
+    let mut text = shader::expand(kernel, variant, names)?;
     for fault in context.options.testing.faults.iter().filter(|fault| fault.kernel == kernel.name) {
-        if !shader.wgsl.contains(&fault.from) {
+        // It may be for other variants.
+        let holds = |variant: &Variant| {
+            Ok::<_, Error>(shader::expand(kernel, *variant, names)?.wgsl.contains(&fault.from))
+        };
+        let held: Vec<bool> = kernel.variants.iter().map(holds).collect::<Result<_>>()?;
+        if !held.contains(&true) {
             let message = format!("has no text '{}' to put a fault in", fault.from);
             return Err(Error::Kernel { kernel: kernel.name.to_owned(), message });
         }
-        shader.wgsl = shader.wgsl.replace(&fault.from, &fault.to);
+        text.wgsl = text.wgsl.replace(&fault.from, &fault.to);
     }
+    let (shader, module) = shader::parse(kernel, text)?;
     check_limits(driver, &shader)?;
     let storage = shader.storage.iter().map(|binding| {
         entry(binding.index, wgpu::BufferBindingType::Storage { read_only: binding.read_only })
@@ -90,12 +101,15 @@ fn compile(
     let entries: Vec<_> = storage.chain([uniform]).collect();
     let device = &driver.device;
     let named = |error| match error {
-        Error::Device { message, .. } => Error::Kernel { kernel: kernel.name.to_owned(), message },
+        Error::Device { message, .. } => {
+            let message = shader::explain_invalid(&shader.text).unwrap_or(message);
+            Error::Kernel { kernel: kernel.name.to_owned(), message }
+        }
         other => other,
     };
     let (raw, layout) = driver
         .guarded(&format!("compiling {}", kernel.name), 0, || {
-            let module = create_module(device, kernel.name, &shader.wgsl);
+            let module = create_module(device, kernel.name, module);
             let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some(kernel.name),
                 entries: &entries,
@@ -127,10 +141,10 @@ fn compile(
 /// loops here come to an end by themselves, and with the counter in their way compilers keep register
 /// tiles in memory.
 #[allow(unsafe_code)]
-fn create_module(device: &wgpu::Device, name: &str, wgsl: &str) -> wgpu::ShaderModule {
+fn create_module(device: &wgpu::Device, name: &str, module: Module) -> wgpu::ShaderModule {
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(name),
-        source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+        source: wgpu::ShaderSource::Naga(Cow::Owned(module)),
     };
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..Default::default() };
     // SAFETY: the only check given up is the one for loops without end. The shaders are those of this

@@ -10,12 +10,10 @@ use super::binder::Binder;
 use super::dispatch::record;
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
-use crate::kernels::{Grid, Kernel, KernelCall, Operand, Params};
+use crate::kernels::{Grid, KernelCall, Operand, Params};
+use crate::shaders::probe::TRIPS;
 use crate::shape::Shape;
 use crate::tensor::{AsView, Tensor};
-
-/// Counts its iterations.
-pub(crate) static TRIPS: Kernel = crate::kernels::kernel!("limits/trips", [&[]]);
 
 /// Names the test in errors.
 const LIMITS: &str = "limits";
@@ -46,7 +44,7 @@ pub(crate) async fn trips(
     let mut binder = Binder::new(context, pipelines, LIMITS)?;
     let call = KernelCall {
         kernel: &TRIPS,
-        tile: TRIPS.tiles[0],
+        variant: TRIPS.variants[0],
         params: Params::sizes(&[("trips", ASKED)]).map_err(Error::at(LIMITS))?,
         bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
         grid: Grid::Invocations(1),

@@ -6,27 +6,21 @@ use std::time::{Duration, Instant};
 use super::super::device::tensor::GpuTensor;
 use super::super::handle::Gpu;
 use super::super::program::dispatch::{Dispatch, record, time};
-use super::super::program::trips::TRIPS;
 use crate::error::{Error, Result};
-use crate::kernels::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params};
+use crate::kernels::{Grid, KernelCall, MOST_TRIPS, Operand, Params};
 use crate::ops::Cost;
+use crate::shaders::Kernel;
+use crate::shaders::probe::{COPY, LOADS, MULTIPLY_ADD};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-
-static COPY: Kernel = crate::kernels::kernel!("limits/copy", [&[]]);
-static MULTIPLY_ADD: Kernel = crate::kernels::kernel!("limits/multiply_add", [&[]]);
-static LOADS: Kernel = crate::kernels::kernel!("limits/loads", [&[]]);
-
-/// Shaders that measure an adapter.
-pub const KERNELS: &[&Kernel] = &[&COPY, &MULTIPLY_ADD, &LOADS, &TRIPS];
 
 /// Names the measurement in errors.
 const LIMITS: &str = "limits";
 
-/// Values that an invocation of `limits/copy` copies.
+/// Values that an invocation of `probe/copy` copies.
 const COPIED: usize = 16;
 
-/// Multiply-adds in a round of `limits/multiply_add`.
+/// Multiply-adds in a round of `probe/multiply_add`.
 const ROUND: usize = 48;
 
 /// How often each figure is taken; the best counts.
@@ -96,7 +90,7 @@ fn call(
 ) -> Result<KernelCall> {
     Ok(KernelCall {
         kernel,
-        tile: kernel.tiles[0],
+        variant: kernel.variants[0],
         params: Params::sizes(sizes).map_err(Error::at(LIMITS))?,
         bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
         grid,

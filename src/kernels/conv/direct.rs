@@ -1,42 +1,56 @@
 //! The general convolution: an invocation computes a tile of output channels at four pixels of a row.
 
+use std::ops::Range;
+
 use crate::error::ShapeError;
-use crate::kernels::call::{Kernel, KernelCall, MOST_TRIPS, Operand, Tile, nested};
+use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand, nested};
 use crate::kernels::candidate::{Candidate, GENERAL};
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
 use crate::ops::Activation;
+use crate::shaders::Variant;
+use crate::shaders::conv::CONV2D;
 
 type Result<T> = std::result::Result<T, ShapeError>;
-
-static CONV2D: Kernel = crate::kernels::kernel!("conv2d", [&[("T", 8)], &[("T", 2)]]);
-
-pub const KERNELS: &[&Kernel] = &[&CONV2D];
 
 /// The general candidate, and the one with the better tile.
 pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>> {
     // A wide tile shares each input value among more outputs; a narrow one wastes less on small groups.
-    let [wide, narrow] = [CONV2D.tiles[0], CONV2D.tiles[1]];
-    let tiles = if problem.sizes.group_out() > 2 { [narrow, wide] } else { [wide, narrow] };
+    let [wide, narrow] = const { [CONV2D.variant("T=8"), CONV2D.variant("T=2")] };
+    let variants = if problem.sizes.group_out() > 2 { [narrow, wide] } else { [wide, narrow] };
     let ranks = [(GENERAL, "general"), (rank::DIRECT, "the tile for so many output channels")];
-    let candidate = |(tile, (rank, reason))| {
-        let calls = calls(problem, tile)?;
+    let candidate = |(variant, (rank, reason))| {
+        let calls = calls(problem, variant)?;
         let sums = problem.sizes.output_shape().elements()?;
         let scratch = if calls.len() > 1 { vec![sums] } else { Vec::new() };
         Ok(Candidate { scratch, ..Candidate::of_calls(calls, rank, reason) })
     };
-    tiles.into_iter().zip(ranks).map(candidate).collect()
+    variants.into_iter().zip(ranks).map(candidate).collect()
+}
+
+/// One dispatch, which adds these input channels of a group.
+pub fn call(
+    problem: &Problem,
+    variant: Variant,
+    grid: Grid,
+    channels: Range<usize>,
+) -> Result<KernelCall> {
+    let [kernel_height, kernel_width] = problem.sizes.window.kernel_size;
+    let trips = nested(&[channels.len(), kernel_height, kernel_width]);
+    let call = problem.call((&CONV2D, variant), grid, trips)?;
+    let params = call.params.size("first_in", channels.start)?.size("last_in", channels.end)?;
+    Ok(KernelCall { params, ..call })
 }
 
 /// One dispatch, or as many as keep to [`MOST_TRIPS`], each of which adds some of the input channels of a group. All but
 /// the first add what the one before has left, as their residual.
-fn calls(problem: &Problem, tile: Tile) -> Result<Vec<KernelCall>> {
+fn calls(problem: &Problem, variant: Variant) -> Result<Vec<KernelCall>> {
     let sizes = problem.sizes;
-    let grid = problem.blocks(problem.row_vec4s()?, tile)?;
+    let grid = problem.blocks(problem.row_vec4s()?, variant)?;
     let [kernel_height, kernel_width] = sizes.window.kernel_size;
     let trips = nested(&[sizes.group_in(), kernel_height, kernel_width]);
     if trips <= MOST_TRIPS {
-        return Ok(vec![problem.call(&CONV2D, tile, grid, trips)?]);
+        return Ok(vec![call(problem, variant, grid, 0..sizes.group_in())?]);
     }
     let of_channel = trips / sizes.group_in().max(1);
     let channels = (MOST_TRIPS / of_channel.max(1)).max(1);
@@ -53,9 +67,7 @@ fn calls(problem: &Problem, tile: Tile) -> Result<Vec<KernelCall>> {
         part.out = if turn { Operand::Scratch(problem.scratch) } else { problem.out };
         let ends = index + 1 == count;
         part.sizes.activation = if ends { sizes.activation } else { Activation::None };
-        let call = part.call(&CONV2D, tile, grid, of_channel * (last - first))?;
-        let params = call.params.with("first_in", first).with("last_in", last);
-        calls.push(KernelCall { params, ..call });
+        calls.push(call(&part, variant, grid, first..last)?);
     }
     Ok(calls)
 }

@@ -2,11 +2,12 @@
 
 use super::select;
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, Kernel, KernelCall, Operand, Params};
+use crate::kernels::call::{Grid, KernelCall, Operand, Params};
 use crate::kernels::candidate::Candidate;
 use crate::kernels::problem::{Problem, Weights};
 use crate::ops::DynamicConv2d;
 use crate::ops::dynamic_conv2d::Checked;
+use crate::shaders::conv::DYNAMIC_CONV2D;
 use crate::shape::{Shape, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
@@ -14,22 +15,17 @@ type Result<T> = std::result::Result<T, ShapeError>;
 /// Values of a mixed weight that one workgroup of the shader handles for each sample of its tile.
 const RUN: usize = 256;
 
-static DYNAMIC_CONV2D: Kernel =
-    crate::kernels::kernel!("dynamic_conv2d", [&[("S", 4)], &[("S", 1)]]);
-
-pub const KERNELS: &[&Kernel] = &[&DYNAMIC_CONV2D];
-
 /// Mixes the bank of input `bank`, kernels of `elements` values each, into a scratch buffer.
 fn mix(sizes: &Checked, bank: usize, elements: usize, scratch: usize) -> Result<KernelCall> {
     let batch = sizes.geometry.batch;
     // Samples share what is read from the bank; a single one would waste the rest of a wide tile.
-    let [wide, narrow] = [DYNAMIC_CONV2D.tiles[0], DYNAMIC_CONV2D.tiles[1]];
-    let tile = if batch > 1 { wide } else { narrow };
-    let samples = tile.iter().map(|&(_, size)| size as usize).product();
+    let [wide, narrow] = const { [DYNAMIC_CONV2D.variant("S=4"), DYNAMIC_CONV2D.variant("S=1")] };
+    let variant = if batch > 1 { wide } else { narrow };
+    let samples = variant.get("S").map_or(1, |samples| samples as usize);
     let runs = elements.div_ceil(RUN);
     Ok(KernelCall {
         kernel: &DYNAMIC_CONV2D,
-        tile,
+        variant,
         params: Params::sizes(&[
             ("batch", batch),
             ("kernels", sizes.kernels),

@@ -2,49 +2,29 @@
 //! read.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{Kernel, nested};
+use crate::kernels::call::{Operand, VEC4, nested};
 use crate::kernels::candidate::{Candidate, Requires};
-use crate::kernels::gemm::input_stationary;
-use crate::kernels::gemm::prepack::{TILE_CHANNELS, prepacked};
-use crate::kernels::neighbours::aligned_tile;
+use crate::kernels::gemm::prepack::Matrices;
+use crate::kernels::gemm::{LEAST_CHANNELS, input_stationary};
+use crate::kernels::neighbours::row_variant;
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
+use crate::shaders::software::ROWS;
 
-static TILE: Kernel = crate::kernels::kernel!("conv2d/subgroup", [&[]]).with_subgroups();
-static ROWS: Kernel = crate::kernels::kernel!(
-    "conv2d/rows",
-    [&[("K", 5), ("S", 1)], &[("K", 7), ("S", 1)], &[("K", 7), ("S", 2)]]
-)
-.with_subgroups();
-static ALIGNED_WINDOWS: Kernel =
-    crate::kernels::kernel!("conv2d/windows_quads", [&[]]).with_subgroups();
-static SCALAR_WINDOWS: Kernel =
-    crate::kernels::kernel!("conv2d/windows_singles", [&[]]).with_subgroups();
+type Result<T> = std::result::Result<T, ShapeError>;
 
-pub const KERNELS: &[&Kernel] = &[&TILE, &ROWS, &ALIGNED_WINDOWS, &SCALAR_WINDOWS];
+/// Output channels of the tile in `shaders/software/rows.wgsl`, and of a lane's share.
+const TILE: [usize; 2] = [32, 8];
 
 /// The candidates that are implicit matrix products.
-pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
+pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>> {
     let sizes = &problem.sizes;
     let mut candidates = Vec::new();
-    // Below half a tile of channels, most of what subgroups compute would be dropped.
-    if sizes.group_out() < TILE_CHANNELS / 2 {
+    if sizes.group_out() < LEAST_CHANNELS {
         return Ok(candidates);
     }
-    let (k, vec4s) = (sizes.k(), problem.row_vec4s()?);
-    let mut tiled = |tile, trips, rank, reason| {
-        let candidate = prepacked(problem, tile, vec4s, trips, rank, reason)?;
-        candidates.push(candidate.requiring(Requires::SOFTWARE_SUBGROUPS));
-        Ok(())
-    };
-    if k.is_multiple_of(2) {
-        let reason = "implicit GEMM by tiles of sums";
-        tiled((&TILE, TILE.tiles[0]), k / 2, rank::IMPLICIT_GEMM, reason)?;
-    }
-    if let Some(tile) = aligned_tile(&ROWS, &sizes.window, sizes.input[1], sizes.output[1]) {
-        let trips = nested(&[sizes.group_in(), sizes.window.kernel_size[0]]);
-        tiled((&ROWS, tile), trips, rank::ROWS, "implicit GEMM by rows of the window")?;
-    }
+    candidates.extend(rows(problem)?);
+    let k = sizes.k();
     if !problem.is_pointwise() && input_stationary::supports(k) {
         let (rank, reason) = match input_stationary::is_profitable(k, sizes.group_out()) {
             true => (
@@ -56,8 +36,28 @@ pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
                 "implicit GEMM, input-stationary, though not profitable",
             ),
         };
-        let kernels = [&ALIGNED_WINDOWS, &SCALAR_WINDOWS];
-        candidates.push(input_stationary::candidate_of(problem, kernels, rank, reason)?);
+        let variants = input_stationary::WINDOWS;
+        candidates.push(input_stationary::candidate_of(problem, variants, rank, reason)?);
     }
     Ok(candidates)
+}
+
+/// By tiles of sums, with packed weights: windows of five or seven taps over rows of whole `vec4`s.
+fn rows(problem: &Problem) -> Result<Option<Candidate>> {
+    let sizes = &problem.sizes;
+    let variant = row_variant(&ROWS, &sizes.window, sizes.input[1], sizes.output[1]);
+    let Some(variant) = variant else { return Ok(None) };
+    let [channels, width] = TILE;
+    let (count, rows) = (problem.matrices()?, sizes.group_out());
+    let matrices = Matrices { count, rows, width, k: sizes.k() };
+    let packed = Problem { weight: Operand::Scratch(problem.scratch), ..*problem };
+    let (pack, elements) = matrices.prepack(problem.weight, packed.weight)?;
+    // Each value of the tile may be stored by itself.
+    let trips = nested(&[sizes.group_in(), sizes.window.kernel_size[0]])
+        .saturating_add(nested(&[channels, VEC4]));
+    let grid = packed.subgroup_grid(problem.row_vec4s()?, channels)?;
+    let calls = vec![pack, packed.call((&ROWS, variant), grid, trips)?];
+    let candidate = Candidate::of_calls(calls, rank::ROWS, "implicit GEMM by rows of the window");
+    let candidate = candidate.requiring(Requires::SOFTWARE_SUBGROUPS);
+    Ok(Some(Candidate { scratch: vec![elements], prepack: 1, ..candidate }))
 }

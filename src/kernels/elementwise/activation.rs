@@ -1,20 +1,17 @@
 //! Activations: alone, and behind the kernels that leave theirs to another dispatch.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{ELEMENTS_PER_INVOCATION, Grid, Kernel, KernelCall, Operand, Params};
+use crate::kernels::call::{ELEMENTS_PER_INVOCATION, Grid, KernelCall, Operand, Params};
 use crate::kernels::candidate::Candidate;
 use crate::ops::{Activate, Activation, Op};
+use crate::shaders::elementwise::ACTIVATION;
 use crate::shape::Shape;
-
-static ACTIVATION: Kernel = crate::kernels::kernel!("activation", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&ACTIVATION];
 
 /// The activation of a tensor of so many elements.
 fn call(elements: usize, activation: Activation, x: Operand) -> Result<KernelCall, ShapeError> {
     Ok(KernelCall {
         kernel: &ACTIVATION,
-        tile: ACTIVATION.tiles[0],
+        variant: ACTIVATION.variants[0],
         params: Params::sizes(&[("elements", elements), ("activation", activation.code())])?,
         bindings: vec![("x", x), ("out", Operand::Output)],
         grid: Grid::Invocations(elements.div_ceil(ELEMENTS_PER_INVOCATION)),

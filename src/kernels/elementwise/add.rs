@@ -1,21 +1,14 @@
 //! Sums of two tensors.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{
-    ELEMENTS_PER_INVOCATION, Grid, Kernel, KernelCall, Operand, Params, VEC4,
-};
+use crate::kernels::call::{ELEMENTS_PER_INVOCATION, Grid, KernelCall, Operand, Params, VEC4};
 use crate::kernels::candidate::{Candidate, GENERAL, Requires};
 use crate::ops::Add;
 use crate::ops::add::{RUNS, Run};
+use crate::shaders::elementwise::ADD;
 use crate::shape::Shape;
 
-static ADD: Kernel = crate::kernels::kernel!("add", [&[]]);
-static SAME: Kernel = crate::kernels::kernel!("add/same", [&[]]);
-static ALIGNED: Kernel = crate::kernels::kernel!("add/quads", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&ADD, &SAME, &ALIGNED];
-
-/// Names of the strides of each run of dimensions in `shaders/add.wgsl`, innermost first, and of their sizes; what is left
+/// Names of the strides of each run of dimensions in `shaders/elementwise/add.wgsl`, innermost first, and of their sizes; what is left
 /// after all others is the place in the last one, so that its size is not needed.
 const STRIDES: [[&str; 2]; RUNS] = [
     ["x_stride0", "y_stride0"],
@@ -32,9 +25,9 @@ pub fn candidates(op: &Add, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeEr
     let (output, mut runs) = op.checked(inputs)?;
     let elements = output.elements()?;
     let common = [("elements", elements), ("activation", op.activation.code())];
-    let call = |kernel: &'static Kernel, params, values: usize| KernelCall {
-        kernel,
-        tile: kernel.tiles[0],
+    let call = |variant, params, values: usize| KernelCall {
+        kernel: &ADD,
+        variant,
         params,
         bindings: vec![
             ("x", Operand::Input(0)),
@@ -50,12 +43,14 @@ pub fn candidates(op: &Add, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeEr
     for (names, run) in STRIDES.into_iter().zip(&runs) {
         sizes.extend(names.into_iter().zip(run.strides));
     }
-    let mut candidates = vec![Candidate::general(call(&ADD, Params::sizes(&sizes)?, elements))];
+    let [general, same, aligned] =
+        const { [ADD.variant(""), ADD.variant("same"), ADD.variant("same,aligned")] };
+    let mut candidates = vec![Candidate::general(call(general, Params::sizes(&sizes)?, elements))];
     if inputs[0] == inputs[1] {
-        let same = call(&SAME, Params::sizes(&common)?, elements);
+        let same = call(same, Params::sizes(&common)?, elements);
         candidates.push(Candidate::new(same, GENERAL + 1, "tensors of one shape"));
         if elements.is_multiple_of(VEC4) {
-            let aligned = call(&ALIGNED, Params::sizes(&common)?, elements / VEC4);
+            let aligned = call(aligned, Params::sizes(&common)?, elements / VEC4);
             let candidate = Candidate::new(aligned, GENERAL + 2, "tensors of whole vec4s");
             candidates.push(candidate.requiring(Requires::SOFTWARE));
         }

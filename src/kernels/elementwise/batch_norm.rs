@@ -1,17 +1,11 @@
 //! Batch normalisation.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{
-    ELEMENTS_PER_INVOCATION, Grid, Kernel, KernelCall, Operand, Params, VEC4,
-};
+use crate::kernels::call::{ELEMENTS_PER_INVOCATION, Grid, KernelCall, Operand, Params, VEC4};
 use crate::kernels::candidate::{Candidate, GENERAL, Requires};
 use crate::ops::BatchNorm;
+use crate::shaders::elementwise::BATCH_NORM;
 use crate::shape::{Shape, product};
-
-static BATCH_NORM: Kernel = crate::kernels::kernel!("batch_norm", [&[]]);
-static ALIGNED: Kernel = crate::kernels::kernel!("batch_norm/quads", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&BATCH_NORM, &ALIGNED];
 
 /// The candidates of the operator.
 pub fn candidates(op: &BatchNorm, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
@@ -24,11 +18,11 @@ pub fn candidates(op: &BatchNorm, inputs: &[&Shape]) -> Result<Vec<Candidate>, S
         ("has_affine", usize::from(op.affine)),
         ("activation", op.activation.code()),
     ])?;
-    let call = |kernel: &'static Kernel, values: usize| {
+    let call = |variant, values: usize| {
         let grid = [batch, channels, values.div_ceil(ELEMENTS_PER_INVOCATION)];
         Ok(KernelCall {
-            kernel,
-            tile: kernel.tiles[0],
+            kernel: &BATCH_NORM,
+            variant,
             params: params.clone().float("eps", op.eps),
             bindings: vec![
                 ("x", Operand::Input(0)),
@@ -42,9 +36,9 @@ pub fn candidates(op: &BatchNorm, inputs: &[&Shape]) -> Result<Vec<Candidate>, S
             trips: ELEMENTS_PER_INVOCATION,
         })
     };
-    let mut candidates = vec![Candidate::general(call(&BATCH_NORM, values)?)];
+    let mut candidates = vec![Candidate::general(call(const { BATCH_NORM.variant("") }, values)?)];
     if values.is_multiple_of(VEC4) {
-        let aligned = call(&ALIGNED, values / VEC4)?;
+        let aligned = call(const { BATCH_NORM.variant("aligned") }, values / VEC4)?;
         let candidate = Candidate::new(aligned, GENERAL + 1, "planes of whole vec4s");
         candidates.push(candidate.requiring(Requires::SOFTWARE));
     }

@@ -1,14 +1,11 @@
 //! The pixels that a 1x1 convolution reads, in planes of whole `vec4`s.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, Kernel, KernelCall, Operand, Params, VEC4};
+use crate::kernels::call::{Grid, KernelCall, Operand, Params, VEC4};
 use crate::kernels::candidate::Candidate;
 use crate::kernels::problem::Problem;
+use crate::shaders::software::GATHER;
 use crate::shape::product;
-
-static GATHER: Kernel = crate::kernels::kernel!("conv2d/gather", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&GATHER];
 
 /// Has a candidate read gathered pixels where it needs them, in one more scratch buffer: where there is a stride, or a
 /// plane is not of whole `vec4`s.
@@ -27,7 +24,7 @@ pub fn gathered(problem: &Problem, mut candidate: Candidate) -> Result<Candidate
     }
     let call = KernelCall {
         kernel: &GATHER,
-        tile: GATHER.tiles[0],
+        variant: GATHER.variants[0],
         params: Params::sizes(&[
             ("planes", planes),
             ("height", sizes.input[0]),

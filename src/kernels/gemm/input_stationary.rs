@@ -1,19 +1,23 @@
-//! The matrix product of software adapters that holds its inputs (`shaders/common/held_tile.wgsl`): four pixels in each of
+//! The matrix product of software adapters that holds its inputs (`shaders/software/input_stationary.wgsl`): four pixels in each of
 //! eight lanes, past which the output channels go with their weights as they lie in the tensor.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{Kernel, KernelCall, Operand, VEC4, nested};
+use crate::kernels::call::{KernelCall, Operand, VEC4, nested};
 use crate::kernels::candidate::{Candidate, Requires};
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
+use crate::shaders::Variant;
+use crate::shaders::software::INPUT_STATIONARY;
 use crate::shape::product;
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-static ALIGNED: Kernel = crate::kernels::kernel!("conv2d/held_quads", [&[]]).with_subgroups();
-static SCALAR: Kernel = crate::kernels::kernel!("conv2d/held_singles", [&[]]).with_subgroups();
+/// The variants for planes of whole `vec4`s and of any.
+type Planes = [Variant; 2];
 
-pub const KERNELS: &[&Kernel] = &[&ALIGNED, &SCALAR];
+const POINTWISE: Planes = [INPUT_STATIONARY.variant("aligned"), INPUT_STATIONARY.variant("")];
+pub const WINDOWS: Planes =
+    [INPUT_STATIONARY.variant("window,aligned"), INPUT_STATIONARY.variant("window")];
 
 /// Inputs that are held for each pixel (`TERMS` in the shader).
 const BLOCK: usize = 64;
@@ -32,8 +36,8 @@ pub fn supports(k: usize) -> bool {
     k.is_multiple_of(EIGHT)
 }
 
-/// Whether it is worth holding the inputs, for this reduction length and so many output channels of a group: few channels
-/// are not worth the reading, and zeros behind the last input cost what inputs cost.
+/// Whether windows are worth holding, for this reduction length and so many output channels of a group: few channels are
+/// not worth the reading, and zeros behind the last input cost what inputs cost.
 pub fn is_profitable(k: usize, channels: usize) -> bool {
     supports(k) && channels >= CHANNELS[0] / 2 && k.next_multiple_of(BLOCK) * 3 <= k * 4
 }
@@ -45,22 +49,21 @@ fn channels(problem: &Problem) -> Result<usize> {
     Ok(if workgroups >= ENOUGH { more } else { fewer })
 }
 
-/// The call of one of the kernels. For every 64 inputs an invocation fetches and reads them, four at a time, and goes
+/// The call of a variant. For every 64 inputs an invocation fetches and reads them, four at a time, and goes
 /// through its output channels, whose values it may store one by one.
-fn kernel_call(problem: &Problem, kernel: &'static Kernel) -> Result<KernelCall> {
+fn kernel_call(problem: &Problem, variant: Variant) -> Result<KernelCall> {
     let channels = channels(problem)?;
     let blocks = problem.sizes.k().div_ceil(BLOCK);
     let trips = nested(&[blocks, BLOCK / 4 + BLOCK / 4 + channels]).saturating_add(channels * VEC4);
     let grid = problem.subgroup_grid(problem.plane_vec4s()?, channels)?;
-    let call = problem.call(kernel, kernel.tiles[0], grid, trips)?;
-    Ok(KernelCall { params: call.params.with("held_channels", channels), ..call })
+    let call = problem.call((&INPUT_STATIONARY, variant), grid, trips)?;
+    Ok(KernelCall { params: call.params.size("block_channels", channels)?, ..call })
 }
 
-/// The candidate of two kernels: the first for planes of whole `vec4`s, the second for any, which keeps its sums in a
-/// scratch buffer.
+/// The candidate of two variants. That for any plane keeps its sums in a scratch buffer.
 pub fn candidate_of(
     problem: &Problem,
-    [aligned, scalar]: [&'static Kernel; 2],
+    [aligned, scalar]: Planes,
     rank: i32,
     reason: &'static str,
 ) -> Result<Candidate> {
@@ -79,15 +82,10 @@ pub fn candidate_of(
 
 /// The candidate for a 1x1 convolution; its x may have to be gathered.
 pub fn candidate(problem: &Problem) -> Result<Candidate> {
-    let profitable = is_profitable(problem.sizes.k(), problem.sizes.group_out());
-    let (rank, reason) = match profitable {
-        true => (rank::INPUT_STATIONARY, "GEMM, input-stationary: 64 or more output channels"),
-        false => (rank::UNPROFITABLE_GEMM, "GEMM, input-stationary, though not profitable"),
-    };
-    candidate_of(problem, [&ALIGNED, &SCALAR], rank, reason)
+    candidate_of(problem, POINTWISE, rank::INPUT_STATIONARY, "GEMM, input-stationary")
 }
 
 /// The product alone, of planes of whole `vec4`s.
 pub fn call(problem: &Problem) -> Result<KernelCall> {
-    kernel_call(problem, &ALIGNED)
+    kernel_call(problem, POINTWISE[0])
 }

@@ -4,11 +4,13 @@ pub mod gather;
 pub mod input_stationary;
 pub mod pointwise;
 pub mod prepack;
-pub mod tile;
 
 use crate::error::ShapeError;
 use crate::kernels::candidate::Candidate;
 use crate::kernels::problem::Problem;
+
+/// Output channels of a group from which on the products of software adapters are worth it.
+pub const LEAST_CHANNELS: usize = 16;
 
 /// The candidates for a 1x1 convolution.
 pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
@@ -17,12 +19,7 @@ pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
     if sizes.window.stride == [1, 1] {
         candidates.extend(pointwise::candidates(problem)?);
     }
-    // Below half a tile of channels, most of what subgroups compute would be dropped.
-    if sizes.group_out() < prepack::TILE_CHANNELS / 2 || !sizes.k().is_multiple_of(2) {
-        return Ok(candidates);
-    }
-    candidates.push(gather::gathered(problem, tile::candidate(problem)?)?);
-    if input_stationary::supports(sizes.k()) {
+    if sizes.group_out() >= LEAST_CHANNELS && input_stationary::supports(sizes.k()) {
         let candidate = input_stationary::candidate(problem)?;
         candidates.push(gather::gathered(problem, candidate)?);
     }

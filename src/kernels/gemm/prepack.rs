@@ -1,48 +1,41 @@
-//! Weights in the layout of the kernels that go by tiles of sums.
+//! Weights in the layout of the kernels that broadcast them.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, Kernel, KernelCall, Operand, Params, Tile, VEC4, nested};
-use crate::kernels::candidate::Candidate;
-use crate::kernels::problem::Problem;
+use crate::kernels::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4};
+use crate::shaders::software::PREPACK;
 use crate::shape::product;
 
-static PACK: Kernel = crate::kernels::kernel!("conv2d/pack", [&[]]);
+/// Matrices `[rows, k]` of which eight lanes take four times `width` rows at a time.
+pub struct Matrices {
+    pub count: usize,
+    pub rows: usize,
+    pub width: usize,
+    pub k: usize,
+}
 
-pub const KERNELS: &[&Kernel] = &[&PACK];
-
-/// Output channels of the tile in `shaders/common/subgroup_tile.wgsl`.
-pub const TILE_CHANNELS: usize = 32;
-
-/// The candidate of a kernel that goes by tiles of sums over so many `vec4`s of a plane, each of `trips` iterations.
-pub fn prepacked(
-    problem: &Problem,
-    (kernel, tile): (&'static Kernel, Tile),
-    vec4s: usize,
-    trips: usize,
-    rank: i32,
-    reason: &'static str,
-) -> Result<Candidate, ShapeError> {
-    let sizes = &problem.sizes;
-    let packed = Problem { weight: Operand::Scratch(problem.scratch), ..*problem };
-    // With groups of a multiple of a tile of channels.
-    let channels = sizes.group_out().next_multiple_of(TILE_CHANNELS);
-    let matrices = problem.matrices()?;
-    let elements = product("the packed weights", &[matrices, channels, sizes.k()])?;
-    let pack = KernelCall {
-        kernel: &PACK,
-        tile: PACK.tiles[0],
-        params: Params::sizes(&[
-            ("matrices", matrices),
-            ("group_out", sizes.group_out()),
-            ("terms", sizes.k()),
-        ])?,
-        bindings: vec![("weight", problem.weight), ("out", packed.weight)],
-        grid: Grid::Invocations(elements / VEC4),
-        trips: 0,
-    };
-    // Each value of the tile may be stored by itself.
-    let trips = nested(&[TILE_CHANNELS, VEC4]).saturating_add(trips);
-    let call = packed.call(kernel, tile, packed.subgroup_grid(vec4s, TILE_CHANNELS)?, trips)?;
-    let candidate = Candidate::of_calls(vec![pack, call], rank, reason);
-    Ok(Candidate { scratch: vec![elements], prepack: 1, ..candidate })
+impl Matrices {
+    /// The call that lays them out, and how many elements they are then: whole sets of rows, for all lanes.
+    pub fn prepack(
+        &self,
+        weight: Operand,
+        out: Operand,
+    ) -> Result<(KernelCall, usize), ShapeError> {
+        let sets = self.rows.div_ceil(VEC4 * self.width);
+        let lanes = [self.count, sets, self.k, SUBGROUP_LANES];
+        let vec4s = product("the packed weights", &lanes)?;
+        let call = KernelCall {
+            kernel: &PREPACK,
+            variant: PREPACK.variants[0],
+            params: Params::sizes(&[
+                ("matrices", self.count),
+                ("rows", self.rows),
+                ("width", self.width),
+                ("k", self.k),
+            ])?,
+            bindings: vec![("weight", weight), ("out", out)],
+            grid: Grid::Invocations(vec4s),
+            trips: 0,
+        };
+        Ok((call, product("the packed weights", &[vec4s, VEC4])?))
+    }
 }

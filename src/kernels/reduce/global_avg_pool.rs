@@ -1,24 +1,20 @@
 //! The mean of each plane.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, VEC4};
+use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, VEC4};
 use crate::kernels::candidate::{Candidate, GENERAL, Requires};
 use crate::ops::GlobalAvgPool;
+use crate::shaders::reduce::GLOBAL_AVG_POOL;
 use crate::shape::{Shape, product};
 
-static GLOBAL_AVG_POOL: Kernel = crate::kernels::kernel!("global_avg_pool", [&[]]);
-static REDUCE: Kernel = crate::kernels::kernel!("global_avg_pool/reduce", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&GLOBAL_AVG_POOL, &REDUCE];
-
-/// Lanes that share a plane in `global_avg_pool/reduce`.
+/// Lanes that share a plane in `global_avg_pool[workgroup]`.
 const LANES: usize = 64;
 
 /// One dispatch of the general kernel: the mean of each of so many planes of so many values.
 fn mean(planes: usize, pixels: usize, x: Operand, out: Operand) -> Result<KernelCall, ShapeError> {
     Ok(KernelCall {
         kernel: &GLOBAL_AVG_POOL,
-        tile: GLOBAL_AVG_POOL.tiles[0],
+        variant: const { GLOBAL_AVG_POOL.variant("") },
         params: Params::sizes(&[("planes", planes), ("pixels", pixels)])?,
         bindings: vec![("x", x), ("out", out)],
         grid: Grid::Invocations(planes),
@@ -44,8 +40,7 @@ pub fn candidates(op: &GlobalAvgPool, inputs: &[&Shape]) -> Result<Vec<Candidate
         ];
     }
     let reduce = KernelCall {
-        kernel: &REDUCE,
-        tile: REDUCE.tiles[0],
+        variant: const { GLOBAL_AVG_POOL.variant("workgroup") },
         grid: Grid::Workgroups(planes),
         trips: pixels.div_ceil(LANES),
         ..whole

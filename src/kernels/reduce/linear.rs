@@ -1,23 +1,20 @@
 //! Products with a weight along the last dimension.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, Tile, VEC4};
+use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, VEC4};
 use crate::kernels::candidate::{Candidate, GENERAL, Requires};
 use crate::ops::Linear;
 use crate::ops::linear::Sizes;
+use crate::shaders::Variant;
+use crate::shaders::gemm::LINEAR;
 use crate::shape::{Shape, product};
 
-static LINEAR: Kernel = crate::kernels::kernel!("linear", [&[("T", 8)], &[("T", 2)]]);
-static REDUCE: Kernel = crate::kernels::kernel!("linear/reduce", [&[("T", 4)]]);
-
-pub const KERNELS: &[&Kernel] = &[&LINEAR, &REDUCE];
-
-/// Lanes that share a sum in `linear/reduce`.
+/// Lanes that share a sum in `linear[workgroup]`.
 const LANES: usize = 64;
 
 /// A tile of features for each four rows of x: an invocation or a workgroup each.
-fn blocks(sizes: &Sizes, tile: Tile) -> Result<usize, ShapeError> {
-    let features = tile.iter().map(|&(_, size)| size as usize).product();
+fn blocks(sizes: &Sizes, variant: Variant) -> Result<usize, ShapeError> {
+    let features = variant.get("T").map_or(1, |features| features as usize);
     product("the grid", &[sizes.rows.div_ceil(VEC4), sizes.out_features.div_ceil(features)])
 }
 
@@ -32,9 +29,9 @@ pub fn candidates(op: &Linear, inputs: &[&Shape]) -> Result<Vec<Candidate>, Shap
         ("has_bias", usize::from(op.bias)),
         ("activation", op.activation.code()),
     ])?;
-    let call = |kernel, tile, grid, lanes| KernelCall {
-        kernel,
-        tile,
+    let call = |variant, grid, lanes| KernelCall {
+        kernel: &LINEAR,
+        variant,
         params: params.clone(),
         bindings: vec![
             ("x", Operand::Input(0)),
@@ -45,19 +42,20 @@ pub fn candidates(op: &Linear, inputs: &[&Shape]) -> Result<Vec<Candidate>, Shap
         grid,
         trips: sizes.in_features.div_ceil(lanes),
     };
-    let [wide, narrow] = [LINEAR.tiles[0], LINEAR.tiles[1]];
+    let [wide, narrow] = const { [LINEAR.variant("T=8"), LINEAR.variant("T=2")] };
     let mut candidates = Vec::new();
-    for (tile, rank, reason) in [(narrow, GENERAL, "general"), (wide, GENERAL + 1, "a wider tile")]
+    for (variant, rank, reason) in
+        [(narrow, GENERAL, "general"), (wide, GENERAL + 1, "a wider tile")]
     {
-        let call = call(&LINEAR, tile, Grid::Invocations(blocks(&sizes, tile)?), 1);
+        let call = call(variant, Grid::Invocations(blocks(&sizes, variant)?), 1);
         candidates.push(Candidate::new(call, rank, reason));
     }
     // With few rows the general kernel leaves most of a GPU idle, and sums are long enough to share. The longest
     // ones have to be shared whatever the rows.
     let few = sizes.rows <= VEC4 && sizes.in_features >= LANES;
     if few || sizes.in_features > MOST_TRIPS {
-        let tile = REDUCE.tiles[0];
-        let call = call(&REDUCE, tile, Grid::Workgroups(blocks(&sizes, tile)?), LANES);
+        let variant = const { LINEAR.variant("T=4,workgroup") };
+        let call = call(variant, Grid::Workgroups(blocks(&sizes, variant)?), LANES);
         let candidate = Candidate::new(call, GENERAL + 2, "64 lanes share a sum");
         candidates.push(candidate.requiring(Requires::GPU));
     }

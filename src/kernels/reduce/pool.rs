@@ -2,18 +2,14 @@
 //! which gives the same mean or maximum.
 
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, Kernel, KernelCall, MOST_TRIPS, Operand, Params, VEC4, nested};
+use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, VEC4, nested};
 use crate::kernels::candidate::{Candidate, GENERAL};
 use crate::ops::{AdaptiveAvgPool2d, AvgPool2d, MaxPool2d};
+use crate::shaders::Kernel;
+use crate::shaders::reduce::{ADAPTIVE_AVG_POOL2D, AVG_POOL2D, MAX_POOL2D};
 use crate::shape::{Padding, Shape, Window, product, to_u32};
 
 type Result<T> = std::result::Result<T, ShapeError>;
-
-static AVG_POOL2D: Kernel = crate::kernels::kernel!("avg_pool2d", [&[]]);
-static MAX_POOL2D: Kernel = crate::kernels::kernel!("max_pool2d", [&[]]);
-static ADAPTIVE_AVG_POOL2D: Kernel = crate::kernels::kernel!("adaptive_avg_pool2d", [&[]]);
-
-pub const KERNELS: &[&Kernel] = &[&AVG_POOL2D, &MAX_POOL2D, &ADAPTIVE_AVG_POOL2D];
 
 /// The candidates of an average pooling.
 pub fn average(op: &AvgPool2d, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
@@ -109,7 +105,7 @@ fn window_call(
     let grid = [batch, channels, height, width.div_ceil(VEC4)];
     Ok(KernelCall {
         kernel,
-        tile: kernel.tiles[0],
+        variant: kernel.variants[0],
         params,
         bindings: vec![("x", x), ("out", out)],
         grid: Grid::Invocations(product("the grid", &grid)?),
@@ -135,7 +131,7 @@ fn adaptive_call(
     let pixels = product("the grid", &[x[0], x[1], output[0], output[1]])?;
     Ok(KernelCall {
         kernel: &ADAPTIVE_AVG_POOL2D,
-        tile: ADAPTIVE_AVG_POOL2D.tiles[0],
+        variant: ADAPTIVE_AVG_POOL2D.variants[0],
         params: Params::planes(x, output)?,
         bindings: vec![("x", from), ("out", to)],
         grid: Grid::Invocations(pixels),

@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_that_of_the_calls_it_names() {
-        let parse = |wanted| Fault::parse(wanted, "1.1 conv3 64->256 @56", "conv2d/pairs_quads");
+        let parse = |wanted| Fault::parse(wanted, "1.1 conv3 64->256 @56", "software/row_pairs");
         assert_eq!(parse("wrong:64->256"), Fault::Wrong);
         assert_eq!((parse("slow:1.1 conv3"), parse("slow:pairs")), (Fault::Slow, Fault::Slow));
         for wanted in ["wrong:linear", "conv3", "other:conv3"] {

@@ -1,6 +1,0 @@
-// Fetching: a lane reads one value of each line of the cache that it will need, long before it needs it. Its values in
-// neighbouring planes are far apart, and the processor that plays the GPU does not see by itself what comes next; one
-// load after the other would wait for memory each time, where eight lanes that read of eight planes at once wait once.
-
-// Fours in a plane from which on this pays: neighbouring planes are pages apart.
-const FAR: u32 = 256u;

@@ -1,0 +1,79 @@
+// Batch normalisation. One invocation handles four neighbouring values of one channel of one sample, or with ALIGNED PER
+// neighbouring vec4s, so that the channel's parameters are found and its scale computed once for them.
+#variant ALIGNED?
+#import common/grid
+#import common/activation
+#ifdef ALIGNED
+#import common/vec4
+#endif
+
+struct Params {
+    planes: u32, // N*C
+    channels: u32,
+    values: u32, // of one channel of one sample
+    has_affine: u32,
+    activation: u32,
+    eps: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> running_mean: array<f32>; // [C]
+@group(0) @binding(3) var<storage, read> running_var: array<f32>;  // [C]
+@group(0) @binding(4) var<storage, read> weight: array<f32>;       // [C]
+@group(0) @binding(5) var<storage, read> bias: array<f32>;         // [C]
+
+// (value - mean) * scale + shift.
+struct Line {
+    mean: f32,
+    scale: f32,
+    shift: f32,
+}
+
+// The mean is taken away first: folded into the shift it would cancel against a large value.
+fn line_of(channel: u32) -> Line {
+    var by = Line(running_mean[channel], 1.0 / sqrt(running_var[channel] + params.eps), 0.0);
+    if params.has_affine != 0u {
+        by.scale *= weight[channel];
+        by.shift = bias[channel];
+    }
+    return by;
+}
+
+#ifdef ALIGNED
+@group(0) @binding(1) var<storage, read> x: array<Packed4>;         // [N, C, values]
+@group(0) @binding(6) var<storage, read_write> out: array<Packed4>; // [N, C, values]
+const WORKGROUP: u32 = 64u;
+#else
+@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, values]
+@group(0) @binding(6) var<storage, read_write> out: array<f32>; // [N, C, values]
+const WORKGROUP: u32 = 256u;
+#endif
+
+@compute @workgroup_size(WORKGROUP)
+fn main(thread: Invocation) {
+    // item = plane * runs + run
+#ifdef ALIGNED
+    let elements = params.values / 4u;
+#else
+    let elements = params.values;
+#endif
+    let runs = (elements + PER - 1u) / PER;
+    let item = linear_workgroup(thread) * WORKGROUP + thread.local_index;
+    let plane = item / runs;
+    if plane >= params.planes {
+        return;
+    }
+    let by = line_of(plane % params.channels);
+    let start = (item % runs) * PER;
+    let first = plane * elements + start;
+    for (var i = 0u; i < PER; i++) {
+        if start + i < elements {
+#ifdef ALIGNED
+            let value = (unpack4(x[first + i]) - by.mean) * by.scale + by.shift;
+            out[first + i] = pack4(activate4(value, params.activation));
+#else
+            out[first + i] = activate((x[first + i] - by.mean) * by.scale + by.shift, params.activation);
+#endif
+        }
+    }
+}
