@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the golden files of the tests: one `<operator>.safetensors` beside this script per operator.
+"""Writes the golden files of the tests: `<operator>.safetensors` next to this script, one for each operator.
 
     pip install torch safetensors numpy
     python tests/goldens/make.py
-
-One file, though long: each operator is a list of its cases, and all of them share what is above.
 
 The committed files were made with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
 
@@ -15,9 +13,7 @@ every attribute value being the text that the command line takes.
 All tensors are stored as 32-bit floats. PyTorch computes each result in 64 bits from the 32-bit
 inputs; only the final result is rounded.
 
-`compute` below is also what scripts/against_pytorch.py compares with.
-
-One long file on purpose: most of it is the table of cases, and one definition of each operator serves all.
+scripts/against_pytorch.py compares with the same `compute`.
 """
 
 import json
