@@ -1,4 +1,4 @@
-//! What the host pays for a call: binding it, submitting it, finding its pipeline.
+//! Benchmarks the host side of a call: binding, submission and pipeline lookup.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -12,7 +12,7 @@ use involution::ops::{Conv2d, DynamicConv2d};
 use involution::{Gpu, Tensor};
 use involution_check::{Case, compare, expected};
 
-/// Small calls, so that the device is never what is waited for: of one dispatch, and of three.
+/// Calls of one and of three dispatches, small enough that the device never limits them.
 fn cases() -> [Case; 2] {
     let conv = Conv2d { padding: 1.into(), bias: true, ..Conv2d::default() };
     [
@@ -59,7 +59,7 @@ fn encode(criterion: &mut Criterion) {
             b.iter(|| gpu.check(black_box(&case.operator), &shapes).unwrap());
         });
     }
-    // Ten keys that are compiled: look-ups, and a dispatch of nothing for each.
+    // Ten compiled keys: lookups, and an empty dispatch for each.
     let [case, _] = cases();
     let shapes: Vec<_> = case.shapes.iter().collect();
     let call = gpu.candidates(&case.operator, &shapes).unwrap().pop().unwrap().calls.remove(0);

@@ -1,4 +1,4 @@
-//! The reference is meant to be plain, not fast; but every test waits for it, so that it must not get slower.
+//! Benchmarks the reference. It is written for clarity, but every test waits for it, so it must not become slower.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,12 +1,11 @@
-//! The network that comes with the crate on the handwritten digits that it was tested with.
+//! Runs the network that ships with the crate on its test images of handwritten digits.
 //!
 //! ```text
 //! cargo run --release --example digits
 //! ```
 //!
-//! Prints how many of the 360 images it reads rightly, which digit is taken for which, and how many of its
-//! answers are those of PyTorch, whose logits lie beside the images. Without an adapter the CPU reference
-//! runs instead.
+//! Prints how many of the 360 images are classified correctly, the confusion matrix, and how many answers agree with
+//! PyTorch, whose logits are stored with the images. Without an adapter it uses the CPU reference.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -59,7 +58,7 @@ impl Summary {
     }
 }
 
-/// Reads all test images.
+/// Classifies all test images.
 pub fn read(run: &Run) -> Result<Summary, Box<dyn Error>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/digits/test.safetensors");
     let tensors = weights::load(&file)?.tensors;
@@ -126,7 +125,7 @@ pub fn on(gpu: &Gpu) -> involution::Result<Run> {
     Ok(Box::new(move |images| network.run(images)))
 }
 
-/// The network by its definition, on the host.
+/// The network on the reference.
 pub fn on_reference() -> involution::Result<Run> {
     let (model, weights) = (RedNet::digits(), models::digits_weights()?);
     Ok(Box::new(move |images| {

@@ -1,19 +1,18 @@
-//! A photograph through one involution layer with weights made by hand.
+//! Runs a photograph through one involution layer with hand-made weights.
 //!
 //! ```text
 //! cargo run --release --example photo [IN] [OUT]
 //! ```
 //!
-//! IN is a PNG or a JPEG (`examples/photo/chelsea.jpg` where it is left out), OUT a PNG
-//! (`target/photo.png`). OUT shows four pictures: the input and the output above, the energy of the
-//! kernels and some of the kernels themselves below.
+//! IN is a PNG or a JPEG (default: `examples/photo/chelsea.jpg`), OUT a PNG (default: `target/photo.png`). OUT shows four
+//! pictures: the input and the output above, the energy of the kernels and some of the kernels below.
 //!
-//! The layer is the one of the paper: `reduce` (1x1), `norm` with ReLU, `span` (1x1, a kernel of 7x7 for
-//! each pixel), and the involution of the image with these kernels. Instead of trained weights it has
-//! some that can be explained: dark pixels and green ones get a kernel that sharpens, all others one that
-//! blurs. So the stripes, the nose and the eyes of a cat are inked and its fur is washed out.
+//! It is the layer of the paper: `reduce` (1x1), `norm` with ReLU, `span` (1x1, a 7x7 kernel for each pixel), and the
+//! involution of the image with these kernels. Its weights are made by hand so that they can be explained: dark and green
+//! pixels get a kernel that sharpens, all others one that blurs. The stripes, nose and eyes of a cat become darker, its
+//! fur smoother.
 //!
-//! Every tensor in between stays on the device. Without an adapter the CPU reference does the same.
+//! Intermediate tensors stay on the device. Without an adapter the example uses the CPU reference.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -30,7 +29,7 @@ use involution::{Gpu, Operator, Shape, Tensor, Window, reference};
 const K: usize = 7;
 const TAPS: usize = K * K;
 
-/// Larger images are made smaller: their kernels, 49 times the size of a plane, should fit anywhere.
+/// Larger images are scaled down, so that their kernels, 49 planes, fit on any device.
 const LARGEST: u32 = 640;
 
 fn main() -> ExitCode {
@@ -181,7 +180,7 @@ impl Weights<Tensor> {
         })
     }
 
-    /// The same weights elsewhere.
+    /// Applies `f` to every weight.
     fn map<T, E>(&self, mut f: impl FnMut(&Tensor) -> Result<T, E>) -> Result<Weights<T>, E> {
         let [mean, variance, weight, bias] = &self.norm;
         Ok(Weights {
@@ -305,7 +304,7 @@ fn four(a: &RgbImage, b: &RgbImage, c: &RgbImage, d: &RgbImage) -> RgbImage {
     sheet
 }
 
-/// Writes a PNG beside its place first, so that no half a file is ever there.
+/// Writes the PNG to a temporary file and renames it, so that OUT is never incomplete.
 fn save(image: &RgbImage, path: &Path) -> Result<(), Box<dyn Error>> {
     let unwritable = |error: &dyn Error| format!("{}: {error}", path.display());
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -322,7 +321,7 @@ fn save(image: &RgbImage, path: &Path) -> Result<(), Box<dyn Error>> {
     };
     let written = encode().map_err(|error| unwritable(error.as_ref()));
     if written.is_err() {
-        // What is left of the draft helps nobody; the first error is the one to report.
+        // Remove the incomplete file; the first error is the one to report.
         let _ = std::fs::remove_file(&draft);
     }
     Ok(written?)

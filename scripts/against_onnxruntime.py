@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Compares `involution run` with ONNX Runtime: MobileNetV2 with its trained weights, on photographs.
+"""Compares `involution run` with ONNX Runtime on photographs, for MobileNetV2 with trained weights.
 
     pip install torch onnx onnxruntime scikit-image scikit-learn pillow numpy
     python scripts/fetch_mobilenet.py
     cargo build --release
     python scripts/against_onnxruntime.py --weights weights/mobilenet_v2-b0353104.pth
 
-Made with Python 3.11, torch 2.15.0, onnx 1.23.2, onnxruntime 1.31.1, scikit-image 0.26.0, scikit-learn 1.9.1,
+Tested with Python 3.11, torch 2.15.0, onnx 1.23.2, onnxruntime 1.31.1, scikit-image 0.26.0, scikit-learn 1.9.1,
 pillow 13.0.0 and numpy 2.4.6.
 
-The photographs are those inside scikit-image (chelsea, coffee) and scikit-learn (china), as files. For
-ONNX Runtime, pillow prepares them: RGB, short side 256 bilinear, the middle 224x224, mean and deviation of
-ImageNet. A photograph passes when both name the same class first, with probabilities at most 0.005 apart.
+The photographs ship with scikit-image (chelsea, coffee) and scikit-learn (china). For ONNX Runtime, pillow prepares
+them: RGB, short side resized to 256 (bilinear), centre crop of 224x224, ImageNet mean and deviation. A photograph
+passes if both put the same class first and the two probabilities differ by at most 0.005.
 
-`--reference-only` prints what ONNX Runtime says, and runs nothing else. Exits with 1 if a photograph misses.
+`--reference-only` runs ONNX Runtime alone and prints its results. Exits with 1 if a photograph fails.
 """
 
 import argparse
@@ -32,7 +32,7 @@ import sklearn
 import torch
 from PIL import Image
 
-# Importing from this folder leaves no cache.
+# Do not leave a __pycache__ in the folder of the scripts.
 sys.dont_write_bytecode = True
 from twins import MobileNetV2
 
@@ -43,12 +43,12 @@ PHOTOGRAPHS = {
     "coffee": Path(skimage.__file__).parent / "data" / "coffee.png",
     "china": Path(sklearn.__file__).parent / "datasets" / "images" / "china.jpg",
 }
-# What ONNX Runtime said when this was written: index and probability.
+# ONNX Runtime's results when this was written: index and probability.
 KNOWN = {"chelsea": (285, 0.717), "coffee": (967, 0.992), "china": (698, 0.692)}
 
 
 def prepared(path):
-    """The photograph as the network wants it: [1, 3, 224, 224]."""
+    """The photograph as the network's input: [1, 3, 224, 224]."""
     photograph = Image.open(path).convert("RGB")
     width, height = photograph.size
     short = min(width, height)
@@ -60,11 +60,11 @@ def prepared(path):
 
 
 def exported(weights, path):
-    """An ONNX Runtime session of the network, written to `path` on the way."""
+    """An ONNX Runtime session of the network, exported to `path`."""
     net = MobileNetV2()
     net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     with warnings.catch_warnings():
-        # The older of torch's two exporters: the newer one needs another package.
+        # torch's legacy exporter: the new one needs another package.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net.eval(), (torch.zeros(1, 3, 224, 224),), str(path), input_names=["x"], dynamo=False
@@ -79,7 +79,7 @@ def probabilities(session, path):
 
 
 def ours(options):
-    """What the command line answers for each photograph, in their order, and what went wrong."""
+    """The results of the command line for each photograph, in order, and the failures."""
     command = [str(options.binary), "run", *map(str, PHOTOGRAPHS.values()), "--model", "mobilenet_v2"]
     command += ["--weights", str(options.weights), "--top", "5", "--json"]
     command += ["--adapter", options.adapter] if options.adapter else []
@@ -136,7 +136,7 @@ def main():
         for (name, shares), answer in zip(expected.items(), answers):
             index, _, share = answer[0]
             best = int(shares.argmax())
-            # Stated this way round, NaN misses as well.
+            # Negated, so that NaN fails as well.
             wrong = index != best or not abs(share - shares[best]) <= TOLERANCE
             misses += wrong
             listed = ", ".join(f"{index} {label} {share:.4f}" for index, label, share in answer)

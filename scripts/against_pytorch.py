@@ -5,15 +5,15 @@
     cargo build --release
     python scripts/against_pytorch.py --cases 200 --seed 0
 
-Made with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
+Tested with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
 
-Each call gets random shapes, values and legal attributes, runs through
+Each call has random shapes, values and valid attributes. It runs through
 
     involution op NAME --attr key=value ... --input in.safetensors --output out.safetensors
 
-and passes when the largest error against PyTorch in 64 bits is at most 1e-5 of the largest result.
-A call depends on nothing but the seed and its index, so `--only INDEX` runs one again. The input and
-output of a call that misses are kept. Exits with 1 if a call misses.
+and passes if the largest error against PyTorch in 64 bits is at most 1e-5 of the largest result. A call depends only
+on the seed and its index, so `--only INDEX` repeats it. The input and output of a failed call are kept. Exits with 1
+if a call fails.
 """
 
 import argparse
@@ -28,13 +28,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 ROOT = Path(__file__).resolve().parent.parent
-# The operators in PyTorch are in the script that makes the goldens; importing it leaves no cache.
+# The PyTorch operators are in the script that writes the golden files. Do not leave a __pycache__ there.
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "goldens"))
+import make  # noqa: E402
 from make import OPERATORS, compute, geometry, random_tensor, sides, window_counts  # noqa: E402
 
 TOLERANCE = 1e-5
-# A result of very few elements can be one sum that cancels: no scale to hold an error against.
+# A result of very few elements can be one sum that cancels, which leaves no scale for an error.
 FEWEST_RESULTS = 16
 
 ACTIVATIONS = ("none", "relu", "relu6", "sigmoid", "silu")
@@ -58,8 +59,8 @@ DEFAULTS = {
 
 
 def some_defaults_unsaid(rng, op, attrs):
-    """The attributes with some of those left out that only state their default."""
-    # The stride of a pool has another default: its kernel.
+    """The attributes, some of those with their default value dropped at random."""
+    # The stride of a pool defaults to its kernel.
     defaults = DEFAULTS | ({"stride": None} if op in ("avg_pool2d", "max_pool2d") else {})
     return {key: text for key, text in attrs.items() if text != defaults.get(key) or rng.random() < 0.5}
 
@@ -75,7 +76,7 @@ def draw_pair(rng, choices):
 
 
 def draw_size(rng):
-    """Height and width: small, now and then larger, odd and even."""
+    """A random height and width: mostly small, odd or even."""
     highest = 64 if rng.random() < 0.15 else 20
     return rng.randint(1, highest), rng.randint(1, highest)
 
@@ -255,11 +256,12 @@ def draw_add(rng):
     return {"activation": rng.choice(ACTIVATIONS)}, {"x": narrowed(), "y": narrowed()}
 
 
-DRAWS = {op: globals()[f"draw_{op}"] for op in OPERATORS}
+# Newer operators are drawn beside their definition.
+DRAWS = {op: globals().get(f"draw_{op}") or getattr(make, f"draw_{op}") for op in OPERATORS}
 
 
 def draw_call(op, seed, index):
-    """The call of this index: attributes, inputs and what PyTorch says."""
+    """The call of this index: attributes, inputs and PyTorch's result."""
     rng = random.Random(f"{seed}/{index}")
     while True:
         attrs, shapes = DRAWS[op](rng)
@@ -267,7 +269,7 @@ def draw_call(op, seed, index):
         torch.manual_seed(rng.getrandbits(63))
         tensors = {tensor: random_tensor(tensor, shape) for tensor, shape in shapes.items()}
         expected = compute(op, attrs, tensors)
-        # The taps of a dilated maximum can all fall on padding: the result is then minus infinity.
+        # All taps of a dilated maximum can fall on padding: the result is then minus infinity.
         if expected.isfinite().all() and expected.numel() >= FEWEST_RESULTS:
             return attrs, tensors, expected
 
@@ -285,7 +287,7 @@ def command_line(options, op, attrs, source, result):
 
 
 def run(command, result, expected):
-    """The error relative to the largest result, and what went wrong, if anything did."""
+    """The error relative to the largest result, and the failure, if there is one."""
     finished = subprocess.run(command, capture_output=True, text=True)
     if finished.returncode != 0:
         return float("inf"), f"exit status {finished.returncode}: {finished.stderr.strip()}"
@@ -297,7 +299,7 @@ def run(command, result, expected):
     error = (out.double() - expected).abs().max().item()
     largest = expected.abs().max().item()
     relative = error / largest if largest else (0.0 if error == 0 else float("inf"))
-    # Stated this way round, NaN misses as well.
+    # Negated, so that NaN fails as well.
     if not relative <= TOLERANCE:
         return relative, f"error {error:.3g}, largest result {largest:.3g}"
     return relative, None

@@ -1,32 +1,27 @@
 #!/usr/bin/env python3
-"""Compares networks and layers of the command line with PyTorch.
+"""Compares the networks and layers of the command line with PyTorch.
 
     pip install torch safetensors numpy
     cargo build --release
     python scripts/against_pytorch_networks.py
 
-Made with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
+Tested with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
 
-One file, though long: every comparison is a short function around the same command and the same tolerance.
-
-The weights are random, with batch normalisation calibrated to the input: on any other, the activations of
-such weights can overflow. Networks run through
+The weights are random, with batch normalisation calibrated to the input; without that, activations can overflow.
+Networks run through
 
     involution forward MODEL --weights FILE.pth --input x.safetensors --output out.safetensors
 
-in both forms that torch.save has had, once inside a dictionary as training tools leave them, and once with
-weights whose innermost dimension is the channel. Each of logits, c2, c3, c4 and c5 passes when its largest
-error against PyTorch in 64 bits is at most 1e-4 of its largest value. Layers run through
+with weights in both formats of torch.save, inside a checkpoint dictionary, and in channels_last order. Each of logits,
+c2, c3, c4 and c5 passes if its largest error against PyTorch in 64 bits is at most 1e-4 of its largest value. Layers
+run through
 
     involution layer NAME --attr key=value ... --weights FILE --input x.safetensors --output out.safetensors
 
-with weights from safetensors or .pth files, with and without the counters of batch normalisation, and have
-1e-5. What a layer cannot do, an odd size with a stride for one, must be refused: an exit status of 2 and no
-output.
+with weights from safetensors or .pth files, with and without the counters of batch normalisation, and a tolerance of
+1e-5. What a layer does not support, such as an odd size with a stride, must be refused with exit status 2 and no output.
 
-Half of this file is the table of cases, which is best read in one piece beside what runs them. A case
-depends on nothing but its name and the seed. Files of cases that miss are kept. Exits with 1 if a
-case misses.
+A case depends only on its name and the seed. The files of failed cases are kept. Exits with 1 if a case fails.
 """
 
 import argparse
@@ -42,7 +37,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-# Importing from this folder leaves no cache.
+# Do not leave a __pycache__ in the folder of the scripts.
 sys.dont_write_bytecode = True
 from twins import NETWORKS, calibrate, layer, randomise
 
@@ -51,7 +46,7 @@ NETWORK_TOLERANCE, LAYER_TOLERANCE = 1e-4, 1e-5
 # ---------------------------------------------------------------------------------------------
 # The cases
 
-# Name, model, options of the twin, how the weights are saved, and the batches and sizes to run.
+# Name, model, options of the PyTorch network, format of the weights, and the batches and sizes to run.
 Network = collections.namedtuple("Network", "name model options form runs")
 EVERY_SIZE = [(1, 224), (3, 224), (1, 160), (3, 160)]
 NETWORK_CASES = [
@@ -65,8 +60,8 @@ NETWORK_CASES = [
     Network("mobilenet_v2", "mobilenet_v2", {}, "legacy", [(1, 224)]),
 ]
 
-# Layer, attributes, shape of the input. What must be refused has attributes that would make a layer of it,
-# whose weights it gets: "" where it is the input that does not fit.
+# Layer, attributes, shape of the input. A case to be refused also has the attributes of the layer whose weights it gets;
+# "" if only the input does not fit.
 Layer = collections.namedtuple("Layer", "name attrs shape refused")
 LAYER_CASES = []
 
@@ -290,7 +285,7 @@ def without_counters(state):
 
 
 def save_network(state, path, form):
-    """The weights in one of the forms of a .pth file."""
+    """Saves the weights in one of the formats of a .pth file."""
     if form == "channels-last":
         for name, tensor in state.items():
             if tensor.dim() == 4:
@@ -301,7 +296,7 @@ def save_network(state, path, form):
 
 
 def save_layer(state, folder, index):
-    """The weights in one of four forms, one after the other."""
+    """Saves the weights in one of four formats, in turn."""
     if index // 2 % 2:
         state = without_counters(state)
     path = folder / ("weights.pth" if index % 2 else "weights.safetensors")
@@ -317,7 +312,7 @@ def save_layer(state, folder, index):
 
 
 def execute(options, words, folder, weights):
-    """Runs the command line on what is in the folder: the command, its status, what it says, its output."""
+    """Runs the command line on the files of the folder: the command, its status, its messages, its output."""
     output = folder / "out.safetensors"
     output.unlink(missing_ok=True)
     command = [str(options.binary), *words, "--weights", str(weights)]
@@ -338,7 +333,7 @@ def execute(options, words, folder, weights):
 
 
 def error(out, expected):
-    """The largest error over the largest value, and what is wrong where there is none."""
+    """The largest error over the largest value, or the reason why there is none."""
     if out is None:
         return float("inf"), "no such output"
     if out.shape != expected.shape:
@@ -410,7 +405,7 @@ def run_network(options, report, network, runs, root):
             wrong = []
             for output, wanted in expected.items():
                 errors[output], trouble = error(found.get(output), wanted)
-                # Stated this way round, NaN misses as well.
+                # Negated, so that NaN fails as well.
                 if trouble or not errors[output] <= NETWORK_TOLERANCE:
                     wrong.append(f"{output}: {trouble or format(errors[output], '.1e')}")
             problem, relative = "; ".join(wrong), max(errors.values())
@@ -421,7 +416,7 @@ def run_network(options, report, network, runs, root):
 def run_layer(options, report, index, name, chosen, root):
     seed = zlib.crc32(f"{options.seed}/{chosen.name}/{chosen.attrs}/{chosen.shape}".encode())
     torch.manual_seed(seed)
-    # A mean for each sample and channel: what attends to means would see next to nothing otherwise.
+    # A mean for each sample and channel: attention over means would otherwise see next to nothing.
     x = torch.randn(chosen.shape) + torch.randn(*chosen.shape[:2], *[1] * (len(chosen.shape) - 2))
     folder = root / name
     folder.mkdir()
@@ -451,7 +446,7 @@ def run_layer(options, report, index, name, chosen, root):
         problem, relative = f"exit status {status}: {said or 'no output'}", float("inf")
     else:
         relative, problem = error(found.get("out"), expected)
-        # Stated this way round, NaN misses as well.
+        # Negated, so that NaN fails as well.
         if not problem and not relative <= LAYER_TOLERANCE:
             problem = f"error {relative:.2e} of the largest result"
     shape = "x".join(str(n) for n in chosen.shape)

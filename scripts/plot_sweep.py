@@ -43,7 +43,7 @@ def main():
     parser.add_argument("files", nargs="+", metavar="FILE", help="what bench sweep --json FILE wrote")
     parser.add_argument("--output", required=True, metavar="FILE", help="image to write: .svg, .png or .pdf")
     arguments = parser.parse_args()
-    # Text stays text, and the same rows make the same file.
+    # Keep text as text, and make the file depend on the rows alone.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "sweep"})
     figure, (by_batch, by_size) = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     for file in arguments.files:

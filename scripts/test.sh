@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs every test of the workspace on a graphics adapter, after installing what is missing for that:
+# Runs every test of the workspace on a graphics adapter, and installs what is missing for that:
 #
 #     bash scripts/test.sh
 #
-# On Debian and Ubuntu that is a linker, and lavapipe (Vulkan in software) where no adapter works; on
-# other systems the script says what to install. VK_DRIVER_FILES and VK_ICD_FILENAMES are left as they are.
+# On Debian and Ubuntu it installs a linker if there is none, and lavapipe (Vulkan in software) if no adapter works. On
+# other systems it prints what to install. It respects VK_DRIVER_FILES and VK_ICD_FILENAMES.
 set -euo pipefail
-# Without an adapter, doctor and the tests fail instead of going on with the CPU reference.
+# Without an adapter, doctor and the tests fail instead of using the CPU reference.
 export INVOLUTION_GPU=require
-# What was measured on this machine must not change what is tested.
+# Autotuning on this machine must not change what is tested.
 export INVOLUTION_TUNE=off
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -31,14 +31,14 @@ as_root() {
 # Installs Debian packages.
 install() {
     say "installing $*"
-    as_root apt-get update || say "the package lists could not be renewed: trying with those at hand"
+    as_root apt-get update || say "the package lists could not be updated: trying the present ones"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
 install_vulkan() {
     case "$(uname -s)" in
     Linux) ;;
-    Darwin) stop "no Metal adapter works; macOS has one by itself, nothing is there to install" ;;
+    Darwin) stop "no Metal adapter works; Metal is part of macOS, so there is nothing to install" ;;
     *) stop "no adapter works: update the graphics driver" ;;
     esac
     if [ -n "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ]; then
@@ -52,7 +52,7 @@ install_vulkan() {
     install mesa-vulkan-drivers libvulkan1
 }
 
-# Asks the command that the tests were built with; cargo run would build it again with other features.
+# Runs the command that was built with the tests; `cargo run` would build it again with other features.
 doctor() {
     local folder
     folder=$(cargo metadata --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
@@ -83,7 +83,7 @@ if ! has_adapter; then
     install_vulkan
     if ! has_adapter; then
         doctor || true
-        stop "no adapter works, even with the software driver: what doctor says is above"
+        stop "no adapter works, even with the software driver: see the output of doctor above"
     fi
 fi
 

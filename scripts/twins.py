@@ -1,13 +1,13 @@
-"""The layers and networks of this library in PyTorch, under the names of their state_dict().
+"""The layers and networks of this library in PyTorch, with the same state_dict() names.
 
     pip install torch
     python scripts/twins.py        # parameter counts and FLOPs of RedNet against the published ones
 
-One file, so that it can be copied and imported by itself. Written from the definitions, to compare with and to make weights: plain, not fast. Made with
-Python 3.11 and torch 2.15.0.
+Written from the definitions, for comparisons and for making weights: simple, not fast. A single file that can be
+copied and imported on its own. Tested with Python 3.11 and torch 2.15.0.
 
-Tensors are NCHW, or [N, C, L] for the layers in one dimension. `feature_maps(x)` of a network is a dictionary
-of "c2" (stride 4) to "c5" (stride 32); `forward(x)` gives the logits, before any softmax.
+Tensors are NCHW, or [N, C, L] for one-dimensional layers. `feature_maps(x)` of a network returns a dictionary of "c2"
+(stride 4) to "c5" (stride 32); `forward(x)` returns the logits, before softmax.
 """
 
 import functools
@@ -22,12 +22,12 @@ from torch import nn
 
 
 def pair(value):
-    """3 is (3, 3), (3, 5) is itself: height first."""
+    """3 becomes (3, 3); (3, 5) is returned as it is. Height first."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
 
 
 def out_size(size, kernel, stride, padding, dilation):
-    """Height and width of what a window sees."""
+    """Output height and width of a sliding window."""
     return tuple(
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(size, kernel, stride, padding, dilation)
@@ -35,7 +35,7 @@ def out_size(size, kernel, stride, padding, dilation):
 
 
 def involve(values, kernels, kernel_size, stride, padding, dilation, groups):
-    """The sum over the taps of each window, each times the kernel of its pixel and group.
+    """The involution: the sum over the taps of each window, each times the kernel value of its pixel and group.
 
     values [N, C, H, W]; kernels [N, groups * Kh * Kw, H', W'], taps innermost, row by row.
     """
@@ -64,7 +64,7 @@ class ConvBn(nn.Module):
 
 
 class Bare(nn.Module):
-    """A convolution `conv` with a bias, and nothing else."""
+    """A convolution `conv` with a bias."""
 
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -75,7 +75,7 @@ class Bare(nn.Module):
 
 
 class Involution2dDli14(nn.Module):
-    """The involution of d-li14/involution: as many channels out as in, `group_channels` to a kernel."""
+    """The involution of d-li14/involution, which keeps the number of channels; `group_channels` channels share a kernel."""
 
     def __init__(self, channels, kernel_size, stride=1, group_channels=16, reduction_ratio=4):
         super().__init__()
@@ -95,7 +95,7 @@ class Involution2dDli14(nn.Module):
 
 
 def sigma(mapping, channels, norm):
-    """What lies between the two convolutions of a kernel branch."""
+    """The part between the two convolutions of a kernel branch."""
     if mapping == "bn_relu":
         return nn.Sequential(norm(channels, momentum=0.3), nn.ReLU())
     return {"sigmoid": nn.Sigmoid}[mapping]()
@@ -104,9 +104,8 @@ def sigma(mapping, channels, norm):
 class Involution2dReich(nn.Module):
     """The involution of ChristophReich1996/Involution, and of shikishima-TasakiLab.
 
-    `force_shape_match` takes the mean of the input over as many regions as the output has pixels, and
-    makes the kernels from that, for any stride. The original pools by the stride after that as well, so that
-    it only works for a stride of 1, where the two agree.
+    `force_shape_match` pools the input to as many regions as the output has pixels and makes the kernels from that, for
+    any stride. The original then pools by the stride again, so it only works for stride 1, where both agree.
     """
 
     def __init__(
@@ -196,7 +195,7 @@ class Involution1d(nn.Module):
 
 
 class Attention(nn.Module):
-    """How much each of K kernels counts for each sample: a row that sums to one."""
+    """The mixing weights of K kernels for each sample: a row that sums to one."""
 
     def __init__(self, conv, in_planes, ratio, K, temperature):
         super().__init__()
@@ -213,7 +212,7 @@ class Attention(nn.Module):
 
 
 class DynamicConv(nn.Module):
-    """A convolution whose weight is a mix of K, in other proportions for each sample."""
+    """A convolution whose weight is a mixture of K weights, mixed anew for each sample."""
 
     conv, function = None, None
 
@@ -258,7 +257,7 @@ class DynamicConv1d(DynamicConv):
 
 
 class DepthwiseSeparableConv2d(nn.Module):
-    """A convolution of each channel on its own, and one of 1x1 that mixes them."""
+    """A depthwise convolution and a 1x1 convolution."""
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, bias=True):
         super().__init__()
@@ -271,7 +270,7 @@ class DepthwiseSeparableConv2d(nn.Module):
         return self.pointwise(self.depthwise(x))
 
 
-# The layers under their names on the command line.
+# The layers, by their names on the command line.
 LAYERS = {
     "involution2d_dli14": Involution2dDli14,
     "involution2d_reich": Involution2dReich,
@@ -283,7 +282,7 @@ LAYERS = {
 
 
 def attribute(text):
-    """What a text says: "3x5" is (3, 5); "true", "7" and "0.25" are what they look like."""
+    """Parses an attribute: "3x5" is (3, 5); "true", "7" and "0.25" are a bool, an int and a float."""
     if text in ("true", "false"):
         return text == "true"
     for read in (int, float, lambda text: tuple(int(side) for side in text.split("x"))):
@@ -304,7 +303,7 @@ def layer(name, attrs):
 
 
 class RedNetBottleneck(nn.Module):
-    """1x1, an involution that takes the stride, 1x1, and the input added."""
+    """1x1, an involution with the stride, 1x1, and the residual sum."""
 
     def __init__(self, inputs, outputs, stride, kernel_size, group_channels):
         super().__init__()
@@ -384,7 +383,7 @@ REDNET_BLOCKS = {26: (1, 2, 4, 1), 38: (2, 3, 5, 2), 50: (3, 4, 6, 3), 101: (3, 
 
 
 class RedNet(nn.Module):
-    """RedNet of any blocks, widths and strides; the published ones by `RedNet.of_depth`.
+    """RedNet with any blocks, widths and strides; `RedNet.of_depth` makes the published ones.
 
     Two convolutions of `stem_channels / 2` and `stem_channels` enclose the involution of the stem. Stage L
     is called `backbone.layerL`, and its result c(L+1).
@@ -531,7 +530,7 @@ class MobileNetV2(nn.Module):
         return self.classifier(self.feature_maps(x)["c5"].mean((2, 3)))
 
 
-# The networks under their names on the command line, with a 7x7 stem where there is a choice.
+# The networks, by their names on the command line, with a 7x7 stem if there is a choice.
 NETWORKS = {f"rednet{depth}": functools.partial(RedNet.of_depth, depth) for depth in REDNET_BLOCKS}
 NETWORKS |= {"resnet50": ResNet50, "mobilenet_v2": MobileNetV2}
 
@@ -541,7 +540,7 @@ NETWORKS |= {"resnet50": ResNet50, "mobilenet_v2": MobileNetV2}
 
 
 def randomise(net, seed):
-    """Gives every parameter a random value of the kind that it has in a trained network."""
+    """Sets every parameter to random values in the range of a trained network."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(tensor, std):
@@ -550,7 +549,7 @@ def randomise(net, seed):
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                # Not zero, not even in the last one of a block: that would hide the block.
+                # Not zero, even in the last one of a block: zero would hide the block.
                 module.weight.copy_(torch.rand(module.weight.shape, generator=generator) * 0.5 + 0.75)
                 normal(module.bias, 0.1)
             elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Linear)):
@@ -563,8 +562,8 @@ def randomise(net, seed):
                     normal(module.bias, 0.5)
         for module in net.modules():
             if isinstance(module, (RedNetBottleneck, ResNetBottleneck)):
-                # A block adds to its input, as in a trained network, rather than to replace it. Deep nets
-                # of random blocks are chaotic otherwise: they multiply the error of single precision.
+                # Blocks refine their input, as in a trained network, rather than replace it. Deep networks of random
+                # blocks are chaotic otherwise and amplify the rounding errors of single precision.
                 module.bn3.weight.mul_(0.3)
     return net
 
@@ -572,8 +571,8 @@ def randomise(net, seed):
 def calibrate(net, x):
     """Sets the statistics of every batch normalisation to those of this input, and freezes them.
 
-    The kernels of an involution depend on what they are applied to and nothing normalises them: without
-    this, the activations of a network of random weights overflow, and so they can for any other input.
+    The kernels of an involution depend on its input and are not normalised. Without this, the activations of a network
+    with random weights overflow; with it, they still may for other inputs.
     """
     norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
@@ -592,10 +591,10 @@ def calibrate(net, x):
 
 
 def flops(net, x):
-    """What the README of d-li14/involution calls FLOPs, for the backbone and the mean after it.
+    """FLOPs as the README of d-li14/involution counts them, for the backbone and the global pooling.
 
-    Multiply-adds of convolutions and involutions, one for each addition of a bias, two for each element of
-    a batch normalisation, one for each element of a ReLU and for each that goes into a pool.
+    Multiply-adds of convolutions and involutions, one for each bias addition, two for each element of a batch
+    normalisation, one for each element of a ReLU and for each input of a pool.
     """
     total = 0
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Trains a small RedNet on scikit-learn's digits, and writes all other files of this folder but README.md.
+"""Trains a small RedNet on scikit-learn's digits, and writes all other files of this folder except README.md.
 
     pip install torch scikit-learn safetensors numpy pillow
     python examples/digits/train.py
 
-Made with Python 3.11, torch 2.15.0, scikit-learn 1.9.1, safetensors 0.8.0, numpy 2.4.6 and pillow 13.0.0, on
-one CPU core in a few minutes. The same seed gives the same weights on the same machine; elsewhere the
-last bits differ, and with them perhaps a digit or two.
+Tested with Python 3.11, torch 2.15.0, scikit-learn 1.9.1, safetensors 0.8.0, numpy 2.4.6 and pillow 13.0.0; takes a few
+minutes on one CPU core. The same seed gives the same weights on the same machine. Elsewhere the last bits differ, and
+perhaps the class of a digit or two.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 HERE = Path(__file__).resolve().parent
-# Importing from the scripts leaves no cache.
+# Do not leave a __pycache__ in the folder of the scripts.
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent.parent / "scripts"))
 from twins import RedNet, randomise  # noqa: E402
@@ -60,7 +60,7 @@ def data():
 
 
 def moved(x):
-    """Half of the images turned, scaled and shifted a little, each in its own way, over more background."""
+    """Rotates, scales and shifts a random half of the images a little."""
     n = len(x)
     some = (torch.rand(n) < 0.5).float()
     angle = some * (torch.rand(n) * 2 - 1) * math.radians(10)
@@ -88,7 +88,7 @@ def train(net, x, labels, epochs, batch, rate):
             loss = F.cross_entropy(net(moved(x[chosen])), labels[chosen], label_smoothing=0.05)
             optimiser.zero_grad()
             loss.backward()
-            # Nothing bounds the kernels of an involution, so a step can be far too long.
+            # The kernels of an involution are unbounded, so a gradient can be far too large.
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             optimiser.step()
             schedule.step()

@@ -1,4 +1,4 @@
-//! The reader, on any bytes and on an archive with these bytes for a pickle.
+//! Reads any bytes, and an archive with these bytes as its pickle.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The reader, on any bytes.
+//! Reads any bytes.
 
 #![no_main]
 

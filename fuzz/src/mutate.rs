@@ -1,4 +1,4 @@
-//! Changes sound files at random, for so many seconds, and reads what comes out.
+//! Mutates valid files at random for a number of seconds, and reads the results.
 
 #[allow(dead_code)]
 #[path = "../../tests/weights/craft.rs"]
@@ -16,15 +16,15 @@ use fastrand::Rng;
 use involution::WeightsError;
 use involution::weights::{Limits, Loaded, read};
 
-/// What an input may cost.
+/// Limits on the time and memory of an input.
 const TIME: Duration = Duration::from_secs(1);
 const BYTES: usize = 100 << 20;
 
-/// Inputs to change further, and bytes of one.
+/// The most inputs that are kept for further mutation, and the most bytes of one.
 const KEPT: usize = 4000;
 const LONGEST: usize = 64 << 10;
 
-/// Pieces of files that mean something to one of the readers.
+/// Byte sequences with a meaning for one of the readers.
 const WORDS: [&[u8]; 32] = [
     b"\xff\xff\xff\xff",
     b"\xff\xff\xff\xff\xff\xff\xff\xff",
@@ -60,7 +60,7 @@ const WORDS: [&[u8]; 32] = [
     b"999999999999999",
 ];
 
-/// An input: a file as it is, or a pickle to be packed.
+/// An input: a file, or a pickle that is yet to be packed into an archive.
 #[derive(Clone)]
 struct Input {
     bytes: Vec<u8>,
@@ -98,7 +98,7 @@ fn main() -> ExitCode {
     let (mut slowest, mut largest) = (Duration::ZERO, 0);
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(seconds) {
-        // The sound ones as often as all that came of them.
+        // Choose an original file as often as a mutated one.
         let index = if rng.bool() { rng.usize(..sound) } else { rng.usize(..inputs.len()) };
         let mut input = inputs[index].clone();
         for _ in 0..rng.usize(1..6) {
@@ -143,7 +143,7 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(failures > 0))
 }
 
-/// The sound files of a format, and the pickles in them.
+/// The valid files of a format, and the pickles in them.
 fn corpus(folder: &Path, format: &str) -> Vec<Input> {
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .into_iter()
@@ -173,7 +173,7 @@ fn pickle_of(archive: &[u8]) -> Option<Vec<u8>> {
     Some(archive[start..=start + end].to_vec())
 }
 
-/// One change at a random place.
+/// Applies one mutation at a random position.
 fn change(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
     let at = rng.usize(..=bytes.len());
     let end = (at + rng.usize(1..33)).min(bytes.len());
@@ -198,7 +198,7 @@ fn change(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
     }
 }
 
-/// How an input ended, without the names and numbers in it.
+/// The outcome of an input, without names and numbers.
 fn outcome(result: &Result<Loaded, WeightsError>) -> String {
     let error = match result {
         Ok(loaded) => return format!("{} {}", loaded.tensors.len(), loaded.skipped.len()),

@@ -40,5 +40,3 @@ pub use crate::kernels::shader;
 pub use crate::schedule::Choice;
 #[cfg(feature = "testing")]
 pub use testing::limits::{self, Bound, Limits};
-#[cfg(feature = "testing")]
-pub use testing::probe::Probe;

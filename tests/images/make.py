@@ -1,16 +1,16 @@
-"""Writes small pictures in every format that is read, and what Pillow makes of them.
+"""Writes small pictures in every supported format, and Pillow's decoding of them.
 
     python tests/images/make.py
 
-The pictures go beside this file, and into expected.safetensors as bytes:
+The pictures are written next to this file, and as bytes into expected.safetensors:
 
 - pixels/FILE [H, W, 3]: decoded, upright, without transparency;
 - grey/FILE [H, W]: the same as grey;
-- imagenet/FILE [224, 224, 3]: the short side resized to 256 and the middle cut out;
+- imagenet/FILE [224, 224, 3]: short side resized to 256, centre crop;
 - exact/FILE [8, 8]: grey, resized to 8x8;
-- small/FILE [C, C, 3]: the short side resized to S and a square of C cut out, S and C in the metadata.
+- small/FILE [C, C, 3]: short side resized to S, centre crop of C; S and C are in the metadata.
 
-The metadata also say how many bytes of each picture Pillow has to have before it reads it, under "needs".
+The metadata key "needs" lists how many bytes of each picture Pillow needs to read it.
 
 tests/image.rs reads them. Needs pillow, numpy and safetensors.
 """

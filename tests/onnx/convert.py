@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Converts the ONNX project's own operator cases into files that the tests here read.
+"""Converts the operator test cases of the ONNX project into files for the tests of this library.
 
     pip install onnx==1.22.0 numpy safetensors
     python tests/onnx/convert.py
@@ -12,13 +12,13 @@ result that ONNX expects as `out`, and as metadata `op`, `attrs` (JSON, every va
 command line takes) and `source` (the ONNX case). `skipped.json` has the reason for every case of
 these operators that is not converted.
 
-What changes on the way, always without touching a value unless said:
+Conversions (values stay as they are unless stated):
 - one-dimensional windows become two-dimensional ones of height 1;
 - automatic padding becomes explicit: top, left, bottom, right;
-- Gemm becomes `linear`: x and the weight are stored the way that `linear` wants them, and a bias of
-  one element is repeated. Its factors go into the weight and the bias where the products are exact
-  in 32 bits;
-- Clip becomes the activation that has the same bounds, if one does.
+- Gemm becomes `linear`: x and the weight are transposed as `linear` needs them, and a bias of one
+  element is repeated. Its factors are multiplied into the weight and the bias where the products are
+  exact in 32 bits;
+- Clip becomes the activation with the same bounds, if there is one.
 """
 
 import json

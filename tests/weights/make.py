@@ -1,10 +1,9 @@
-"""Writes the files that tests/weights reads, with PyTorch, and what is in them beside each as safetensors.
+"""Writes the PyTorch files that tests/weights reads, and the expected tensors of each as safetensors.
 
     python tests/weights/make.py
 
-Needs torch and safetensors. `<name>.pth` is the file, `<name>.expected.safetensors` its tensors in single
-precision under the names that the file has for them. Nothing random goes in, so a second run differs
-only where PyTorch does.
+Needs torch and safetensors. `<name>.pth` is the file; `<name>.expected.safetensors` has its tensors in single precision
+under the names of the file. Nothing is random, so another run differs only if PyTorch does.
 """
 
 from collections import Counter, OrderedDict
@@ -18,13 +17,13 @@ HERE = Path(__file__).parent / "files"
 
 
 def values(*shape, dtype=torch.float32):
-    """Values that tell every position apart, some of them negative, none of them round."""
+    """Different values at every position, some negative, none round."""
     count = int(np.prod(shape))
     return ((torch.arange(count, dtype=torch.float64) - count / 3) / 7).reshape(shape).to(dtype)
 
 
 def floats(state):
-    """What of a state dict are weights, as they come out."""
+    """The tensors that the reader returns for a state dict."""
     kept = {
         name: value.detach()
         for name, value in state.items()
@@ -51,7 +50,7 @@ def network():
 
 
 def kinds():
-    """Tensors of every kind that is left out."""
+    """Tensors of every kind that the reader skips."""
     eye = torch.eye(3)
     scale = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
     zero = torch.zeros(3, dtype=torch.int64)
