@@ -185,6 +185,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
+pub mod schedule;
 pub mod shaders;
 pub mod shape;
 #[cfg(any(feature = "tune", feature = "pipeline-cache"))]
