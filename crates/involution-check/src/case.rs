@@ -340,7 +340,7 @@ impl Draw<'_> {
         (involution, shapes)
     }
 
-    /// The same whose kernel is made of some channels.
+    /// Draws an involution whose kernel is made by a 1x1 convolution.
     fn span_involution(&mut self) -> Drawn {
         let (involution, mut shapes) = self.involving();
         let (bias, reduced) = (self.yes(), self.extent(9));
