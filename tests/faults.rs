@@ -18,6 +18,7 @@ mod table;
 /// Kernels that bring tensors into the layout of another, which the candidate is named after, and those of a way that
 /// has a name of its own.
 const HELPERS: &[(&str, &str)] = &[
+    ("conv/dynamic_conv2d", "dynamic_conv2d"),
     ("software/prepack", "software/involution"),
     ("software/prepack", "software/rows"),
     ("software/gather", "software/input_stationary"),

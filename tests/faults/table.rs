@@ -72,7 +72,7 @@ pub const FAULTS: &[Row] = &[
         "conv2d",
         "software/rows",
         "the last lane does not read beside itself",
-        "(voice == 7u && column",
+        "(lane == 7u && column",
         "(false && column",
     ),
     (

@@ -69,21 +69,27 @@ fn many_threads_at_once_compile_each_kernel_once() {
 #[test]
 fn a_kernel_that_does_not_compile_is_an_error_with_its_line() {
     adapters::each(|gpu| {
-        let broken = adapters::fresh(gpu, |options| {
-            options.testing().faults.push(Fault {
-                kernel: "elementwise/activation".to_owned(),
-                from: "out[index] =".to_owned(),
-                to: "out[index] = nonsense +".to_owned(),
-            });
-        });
+        // What does not parse, and what is not valid: a store to what is only read.
+        let faults = [
+            ("out[index] =", "out[index] = nonsense +", 20),
+            ("{\n            out[index]", "{\n            x[index] = 0.0; out[index]", 20),
+        ];
         let batch = Tensor::filled([1000, 64], 1.0).unwrap();
-        for attempts in 1..3 {
-            let error = broken.run(Activate::default(), &[&batch]).unwrap_err();
-            let Error::Kernel { kernel, message } = &error else { panic!("{error}") };
-            assert_eq!(kernel, "elementwise/activation");
-            assert!(message.contains("nonsense") && message.contains(':'), "{message}");
-            assert_eq!(broken.pipeline_stats().misses, attempts);
-        }
+        let broken = faults.map(|(from, to, line)| {
+            let [kernel, from, to] = ["elementwise/activation", from, to].map(str::to_owned);
+            let fault = Fault { kernel, from, to };
+            let broken = adapters::fresh(gpu, |options| options.testing().faults.push(fault));
+            for attempts in 1..3 {
+                let error = broken.run(Activate::default(), &[&batch]).unwrap_err();
+                let Error::Kernel { kernel, message } = &error else { panic!("{error}") };
+                assert_eq!(kernel, "elementwise/activation");
+                let place = format!("shaders/elementwise/activation.wgsl:{line}:");
+                assert!(message.contains(&place), "{message}");
+                assert_eq!(broken.pipeline_stats().misses, attempts);
+            }
+            broken
+        });
+        let [broken, _] = broken;
         // Nothing else is the worse for it.
         let (op, inputs) = some_work();
         broken.run(op, &harness::views(&inputs)).unwrap();

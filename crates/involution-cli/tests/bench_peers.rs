@@ -93,7 +93,8 @@ fn the_page_has_ratios_to_other_libraries() {
     let ran = involution(&["bench", "page", file, "--html", html]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let shown = std::fs::read_to_string(&page).unwrap();
-    for part in ["Beside other libraries", "failed", "ncnn, W6/bnrelu_256_56_b1: no such module"] {
+    let note = "ncnn, batch normalisation and ReLU, 256 channels, 56x56: no such module";
+    for part in ["Beside other libraries", "failed", note] {
         assert!(shown.contains(part), "{part}");
     }
     misused(&involution(&["bench", "page", "/nowhere.json", "--html", html]), &["/nowhere.json"]);

@@ -56,8 +56,9 @@ fn check(
         for device in [&[], text::DEVICE_NAMES] {
             let expanded = text::expand(name, source, &values, device, &fragment)?;
             if wanted.is_empty() || wanted.iter().any(|file| expanded.files.contains(file)) {
-                translate::to_every_interface(&expanded)
-                    .map_err(|message| format!("{name} {values:?} {device:?}: {message}"))?;
+                translate::to_every_interface(&expanded).map_err(|message| {
+                    format!("{name}[{}] {device:?}: {message}", text::label(&variant))
+                })?;
                 checked += 1;
             }
         }

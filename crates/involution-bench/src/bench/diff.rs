@@ -18,9 +18,9 @@ use crate::{Outcome, bad_use, output};
 /// The normal quantile of 1 %: how sure a verdict is in either direction.
 const SURE: f64 = 2.326;
 
-/// So many median deviations from the median row are more than rows differ by anyway: three standard deviations of a
+/// So many median deviations from the median row are more than rows differ by anyway: four standard deviations of a
 /// normal distribution.
-const OUTLIER: f64 = 3.0 * 1.4826;
+const OUTLIER: f64 = 4.0 * 1.4826;
 
 /// Fewer rows do not tell what the machine did to all of them.
 const LEAST_ROWS: usize = 5;
@@ -261,7 +261,7 @@ fn line(found: &[(&Row, &Row)], pairs: &[Pair<'_>], clock: Clock, moved: &Moved)
         Some(ratio) => {
             let changed = ratio.max(1.0 / ratio) > 1.0 + threshold;
             let verdict = if ratio > 1.0 { Verdict::Slower } else { Verdict::Faster };
-            match (changed, above(1.0).abs() > SURE, (ratio - 1.0).abs() > OUTLIER * scatter) {
+            match (changed, above(1.0).abs() > SURE, ratio.ln().abs() > OUTLIER * scatter) {
                 (true, true, true) => (verdict, None),
                 (true, true, false) => {
                     (Verdict::CannotTell, Some("the rows differ by as much anyway"))
