@@ -124,6 +124,12 @@ class Turns(unittest.TestCase):
         found = turns.beside(ours, [other], row(checked=False), self.folder, repeat=1)
         self.assertEqual((found["wall_ms"], found["peers"][0]["ratio"], turns.cell(found["peers"][0])), (None, None, "-"))
 
+    def test_a_row_that_we_fail_at_is_kept_with_the_reason(self):
+        ours, other = self.peer("ours", "raise SystemExit(3)"), self.answering("other", (1, -4), 4)
+        found = turns.beside(ours, [other], row(), self.folder)
+        self.assertEqual((found["checked"], found["wall_ms"], found["peers"]), (False, None, []))
+        self.assertIn("exit code 3", found["note"])
+
     def test_whatever_goes_wrong_is_an_error_in_words_and_the_next_row_starts_anew(self):
         hello = "print('{\"version\": \"peer 1\"}', flush=True); input(); "
         for script, part in [

@@ -54,7 +54,7 @@ class Peer:
         with contextlib.suppress(OSError):
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
-        reply = self.reply(self.patience_s if request["ask"] == "load" else ANSWER_S)
+        reply = self.reply(self.patience_s if request["ask"] in ("load", "export") else ANSWER_S)
         if "error" in reply:
             raise Failed(reply["error"])
         return reply
@@ -140,14 +140,14 @@ def beside(ours, peers, row, folder, repeat=None):
     request = {"ask": "load", "workload": name, "files": str(Path(folder) / name.replace("/", "_"))}
     us = Progress(ours, request)
     if us.failure:
-        raise Failed(f"{name}: {us.failure}")
+        return failed(row, us)
     others = [Progress(peer, request) for peer in peers]
     most = repeat or SAMPLES
     while not us.sample(most, most if repeat else OURS_LEAST, OURS_S):
         for other in others:
             other.sample(most, PEER_LEAST, PEER_S)
     if us.failure:
-        raise Failed(f"{name}: {us.failure}")
+        return failed(row, us)
     wall = stats(us.times)
     compared = []
     for other in others:
@@ -158,6 +158,11 @@ def beside(ours, peers, row, folder, repeat=None):
             # One that cannot forget fails at the next row, where it is said.
             each.guarded(lambda each=each: each.peer.ask(ask="drop"))
     return row | ({"wall_ms": wall, "samples": len(us.times)} if row["checked"] else {}) | {"peers": compared}
+
+
+def failed(row, ours):
+    """A row that we gave no answer to, or no time."""
+    return row | {"checked": False, "note": ours.failure, "wall_ms": None, "peers": []}
 
 
 def against(other, ours, tolerance, wall):

@@ -39,5 +39,3 @@ pub use program::warm_up::Progress;
 pub use stream::Stream;
 #[cfg(feature = "testing")]
 pub use testing::limits::{self, Bound, Limits};
-#[cfg(feature = "testing")]
-pub use testing::probe::Probe;

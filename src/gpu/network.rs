@@ -225,13 +225,9 @@ impl Network {
     /// Runs the prepared plan on whatever its input holds, waits, and says how long each of its
     /// [dispatches](Network::dispatches) took.
     pub fn time(&self, x: &Shape, outputs: &[&str]) -> Result<Timing> {
-        self.time_as(x, outputs, true)
-    }
-
-    pub(super) fn time_as(&self, x: &Shape, outputs: &[&str], stamped: bool) -> Result<Timing> {
         let run = self.prepared(slice::from_ref(x), outputs)?;
         let _queueing = queueing(&run);
-        dispatch::time(&self.0.gpu.0.context, NETWORK, &run.bound.dispatches, stamped)
+        dispatch::time(&self.0.gpu.0.context, NETWORK, &run.bound.dispatches)
     }
 
     fn prepared(&self, x: &[Shape], outputs: &[&str]) -> Result<Arc<Run>> {

@@ -35,6 +35,11 @@ impl Prepared {
         &self.candidate
     }
 
+    /// How many dispatches it is.
+    pub fn dispatches(&self) -> usize {
+        self.dispatches.len()
+    }
+
     /// This work, and after it all of these, in one submission: what a submission costs is then but a small part of it. The
     /// output is still that of this work.
     pub fn then(&self, others: &[Prepared]) -> Prepared {
@@ -90,6 +95,6 @@ impl Gpu {
 
     /// Submits prepared work, waits for it, and says how long it took.
     pub fn submit_timed(&self, prepared: &Prepared) -> Result<Timing> {
-        time(&self.0.context, prepared.op, &prepared.dispatches, true)
+        time(&self.0.context, prepared.op, &prepared.dispatches)
     }
 }

@@ -105,9 +105,6 @@ fn timestamps_add_up_to_what_the_host_waits() {
         let timed: Vec<Timing> = runs.filter(|timing| timing.dispatches.is_some()).collect();
         assert_eq!(timed.is_empty(), !gpu.adapter().timestamps, "timestamps that are no clock");
         assert!(timed.is_empty() || timed.iter().any(adds_up), "{timed:?} {submission:?}");
-        // Without timestamps it is the same work.
-        let whole = network.time_whole(&shape, &["logits"]).unwrap();
-        assert!(whole.dispatches.is_none() && whole.span.is_none() && !whole.wall.is_zero());
         adapters::count(1);
     });
 }

@@ -91,15 +91,9 @@ pub(crate) fn submit(context: &Context, op: &'static str, dispatches: &[Dispatch
     Ok(())
 }
 
-/// Submits dispatches, waits for them, and says how long they took: each by itself where they are `stamped` and the device
-/// has timestamps, else in a single pass by the host's clock alone, as it is run by those who do not ask for times.
-pub(crate) fn time(
-    context: &Context,
-    op: &'static str,
-    dispatches: &[Dispatch],
-    stamped: bool,
-) -> Result<Timing> {
-    let queries = if stamped { Queries::new(context, dispatches.len())? } else { None };
+/// Submits dispatches, waits for them, and says how long they took: each by itself where the device has timestamps.
+pub(crate) fn time(context: &Context, op: &'static str, dispatches: &[Dispatch]) -> Result<Timing> {
+    let queries = Queries::new(context, dispatches.len())?;
     let start = Instant::now();
     let submission = record(context, op, dispatches, queries.as_ref())?;
     context.driver.wait(Some(submission))?;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{Grid, KernelCall, MOST_TRIPS, Operand, Params};
 use crate::ops::Cost;
 use crate::shaders::Kernel;
-use crate::shaders::probe::{COPY, LOADS, MULTIPLY_ADD};
+use crate::shaders::probe::{COPY, MULTIPLY_ADD};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -74,12 +74,6 @@ pub(crate) fn copying(elements: usize) -> Result<KernelCall> {
 pub(crate) fn multiplying(invocations: usize, rounds: usize) -> Result<KernelCall> {
     let sizes = [("invocations", invocations), ("rounds", rounds)];
     call(&MULTIPLY_ADD, &sizes, Grid::Invocations(invocations), rounds)
-}
-
-/// So many loads of single values in each invocation, each from where its neighbour's next one is.
-pub(crate) fn loading(invocations: usize, rounds: usize) -> Result<KernelCall> {
-    let sizes = [("invocations", invocations), ("rounds", rounds)];
-    call(&LOADS, &sizes, Grid::Invocations(invocations), rounds)
 }
 
 fn call(
@@ -171,7 +165,7 @@ impl Gpu {
     fn best(&self, dispatches: &[Dispatch]) -> Result<Duration> {
         let mut best = Duration::MAX;
         for _ in 0..REPEATS {
-            let timing = time(&self.0.context, LIMITS, dispatches, true)?;
+            let timing = time(&self.0.context, LIMITS, dispatches)?;
             best = best.min(timing.gpu().unwrap_or(timing.wall));
         }
         Ok(best)

@@ -17,16 +17,8 @@ use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
 /// Channels and size of the four stages of a RedNet.
 const STAGES: [(usize, usize); 4] = [(64, 56), (128, 28), (256, 14), (512, 7)];
 
-const NETWORKS: [&str; 8] = [
-    "rednet26",
-    "rednet38",
-    "rednet50",
-    "rednet101",
-    "rednet152",
-    "resnet50",
-    "mobilenet_v2",
-    "rednet_digits",
-];
+const NETWORKS: &str =
+    "rednet26 rednet38 rednet50 rednet101 rednet152 resnet50 mobilenet_v2 rednet_digits";
 
 /// The layers that the arguments select.
 pub fn select(args: &Args) -> Result<Vec<Workload>> {
@@ -36,12 +28,11 @@ pub fn select(args: &Args) -> Result<Vec<Workload>> {
         list.add(format!("involution2d/{channels}_{size}"), layer, [channels, size, size]);
     }
     for (channels, size) in STAGES {
-        for (name, middle) in [
-            ("involution", Middle::Involution(Involution2d::paper(channels, [7, 7]))),
-            ("conv", Middle::Conv(ConvBnAct::new(channels, channels, [3, 3]))),
-        ] {
+        let involution: Box<dyn Layer> = Box::new(Involution2d::paper(channels, [7, 7]));
+        let conv = Box::new(ConvBnAct::new(channels, channels, [3, 3]));
+        for (name, middle, norm) in [("involution", involution, true), ("conv", conv, false)] {
             let name = format!("bottleneck/{name}_{}_{size}", 4 * channels);
-            list.add(name, Bottleneck { channels, middle }, [4 * channels, size, size]);
+            list.add(name, Bottleneck { channels, middle, norm }, [4 * channels, size, size]);
         }
     }
     let x = [64, 56, 56];
@@ -57,7 +48,7 @@ pub fn select(args: &Args) -> Result<Vec<Workload>> {
 /// The networks that the arguments select.
 pub fn select_networks(args: &Args) -> Result<Vec<Workload>> {
     let mut list = List { batches: &args.batch, tolerance: NETWORK, rows: Vec::new() };
-    for name in NETWORKS {
+    for name in NETWORKS.split(' ') {
         let model: Arc<dyn Model> = models::by_name(name, None)?.into();
         let x = model.preprocessing().input(1);
         list.add_shared(name.to_owned(), model, &x.dims()[1..]);
@@ -95,18 +86,13 @@ impl List<'_> {
     }
 }
 
-/// What the middle of a bottleneck is.
-#[derive(Debug)]
-enum Middle {
-    Involution(Involution2d),
-    Conv(ConvBnAct),
-}
-
-/// A residual block on four times so many channels, with an involution in it or, as in a ResNet, a convolution.
+/// A residual block on four times so many channels, with an involution in it, which is normalised, or, as in a ResNet, a
+/// convolution.
 #[derive(Debug)]
 struct Bottleneck {
     channels: usize,
-    middle: Middle,
+    middle: Box<dyn Layer>,
+    norm: bool,
 }
 
 impl Layer for Bottleneck {
@@ -123,11 +109,11 @@ impl Layer for Bottleneck {
         let (narrow, wide) = (self.channels, 4 * self.channels);
         let reduce = ConvBnAct::new(wide, narrow, [1, 1]);
         let y = plan.scope("conv1", |plan| reduce.build_one(plan, x))?;
-        let y = plan.scope("conv2", |plan| match &self.middle {
-            Middle::Conv(conv) => conv.build_one(plan, y),
-            Middle::Involution(involution) => {
-                let y = involution.build_one(plan, y)?;
-                plan.scope("bn", |plan| NormRelu { channels: narrow }.build_one(plan, y))
+        let y = plan.scope("conv2", |plan| {
+            let y = self.middle.build_one(plan, y)?;
+            match self.norm {
+                true => plan.scope("bn", |plan| NormRelu { channels: narrow }.build_one(plan, y)),
+                false => Ok(y),
             }
         })?;
         let widen = ConvBnAct::new(narrow, wide, [1, 1]).activation(Activation::None);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use involution::ops::Op;
-use involution::{Gpu, Shape, reference};
+use involution::{Gpu, reference};
 use involution_check::verify::{Settings, verify};
 
 use super::record::{Answers, Run};
@@ -39,25 +39,21 @@ pub fn select(args: &Args) -> Result<Vec<Call>> {
 
 /// Times these calls; on the reference only those that it is not too slow for.
 pub fn measure(runner: &Runner, calls: Vec<Call>, args: &Args) -> Result<Run> {
-    let start = Instant::now();
-    sampling::listen()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
     let Some(gpu) = runner.gpu() else {
+        let start = Instant::now();
+        sampling::listen()?;
         let settings = Settings { operators: args.ops.clone(), ..Settings::default() };
         let report = verify(None, &settings, &mut |_, _| {})?;
         let answers = Answers { cases: report.cases, failures: report.failures.len() };
-        let rows = by_reference(&calls, effort)?;
-        let run = Run::new(runner, None, args, start, rows);
+        let run = Run::new(runner, None, args, start, by_reference(&calls, effort)?);
         return Ok(Run { quick: true, known_answers: Some(answers), ..run });
     };
-    let limits = gpu.limits()?;
     let mut workloads = Vec::new();
     for call in &calls {
         workloads.extend(by_candidates(gpu, call, args.candidates)?);
     }
-    let rows = rows::measure(gpu, &workloads, |_| effort);
-    let rows = rows.into_iter().map(|row| row.above(&limits)).collect();
-    Ok(Run::new(runner, Some(&limits), args, start, rows))
+    rows::run(runner, gpu, &workloads, args, |_| effort)
 }
 
 /// The call by its preferred candidate, or by every one, the preferred one first.
@@ -74,7 +70,7 @@ fn workload(call: &Call, kernel: &str) -> Workload {
         base: call.name.clone(),
         group: call.group.to_owned(),
         work: Work::Resident(call.case.operator.clone(), kernel.to_owned()),
-        shapes: call.case.shapes.iter().map(Shape::clone).collect(),
+        shapes: call.case.shapes.clone(),
         trusted: Trusted::Reference,
         tolerance: LAYER,
     }

@@ -5,7 +5,7 @@
 pub mod peer;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use involution::models::{MobileNetV2, Model, RedNet, ResNet};
 use involution::nn::{ConvBnAct, DynamicConv2d, Involution2d};
@@ -14,7 +14,7 @@ use involution::plan::{Builder, Value};
 use involution::{Gpu, Layer, Operator, Result, Shape, Window};
 
 use super::record::Run;
-use super::sampling::{self, Effort};
+use super::sampling::Effort;
 use super::selection::selected;
 use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
 use super::{Args, rows};
@@ -39,13 +39,8 @@ pub fn measure(
     workloads: &[Workload],
     args: &Args,
 ) -> anyhow::Result<Run> {
-    let start = Instant::now();
-    sampling::listen()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
-    let limits = gpu.limits()?;
-    let rows = rows::measure(gpu, workloads, |_| effort);
-    let rows = rows.into_iter().map(|row| row.above(&limits)).collect();
-    Ok(Run::new(runner, Some(&limits), args, start, rows))
+    rows::run(runner, gpu, workloads, args, |_| effort)
 }
 
 /// All rows, the batches of each side by side.

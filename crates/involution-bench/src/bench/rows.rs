@@ -3,13 +3,17 @@
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{available_parallelism, scope};
+use std::time::Instant;
 
 use involution::{Error, Gpu, Result, ShapeError, StateDict, Tensor};
 
+use super::Args;
+use super::record::Run;
 use super::row::Row;
-use super::sampling::{Effort, in_turns, interrupted};
+use super::sampling::{self, Effort, in_turns, interrupted};
 use super::subject::{self, Subject};
 use super::workload::{Work, Workload};
+use crate::adapter::Runner;
 use crate::output;
 
 /// Bytes of the tensors of single calls that are sampled in turns with each other. More than fits into most caches, so
@@ -24,9 +28,24 @@ struct Measured<'a> {
     output: Option<Tensor>,
 }
 
+/// Times these on a device whose limits are measured first, and checks what they computed.
+pub fn run(
+    runner: &Runner,
+    gpu: &Gpu,
+    all: &[Workload],
+    args: &Args,
+    effort: impl Fn(&Workload) -> Effort,
+) -> anyhow::Result<Run> {
+    let start = Instant::now();
+    sampling::listen()?;
+    let limits = gpu.limits()?;
+    let rows = measure(gpu, all, effort).into_iter().map(|row| row.above(&limits));
+    Ok(Run::new(runner, Some(&limits), args, start, rows.collect()))
+}
+
 /// A row for each workload, up to where it was interrupted or the device was lost. Rows of one base stand side by side:
 /// they share weights and the reference's answer.
-pub fn measure(gpu: &Gpu, all: &[Workload], effort: impl Fn(&Workload) -> Effort) -> Vec<Row> {
+fn measure(gpu: &Gpu, all: &[Workload], effort: impl Fn(&Workload) -> Effort) -> Vec<Row> {
     let bar = output::progress("timing");
     bar.set_length(all.len() as u64);
     let mut measured = Vec::new();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use involution::gpu::{Choice, GpuTensor, Network, Prepared, Timing};
 use involution::ops::{Op, Operator};
-use involution::{Gpu, Result, Shape, StateDict, Tensor};
+use involution::{Gpu, Result, StateDict, Tensor};
 
 use super::fault::Fault;
 use super::machine::Noise;
@@ -189,8 +189,8 @@ impl<'a> Subject<'a> {
             let alone = self.run(&self.workload.sample(&self.inputs, index)?)?;
             apart = apart.max(distance(&sample(&output, index)?, &alone) / self.workload.tolerance);
         }
-        let (steps, waited) = (self.steps(&device.runs)?, device.waited);
-        let (kernels, dispatches) = self.kernels()?;
+        let (kernels, dispatches, steps) = self.dispatched(&device.runs)?;
+        let waited = device.waited;
         let mut row = self.row.timed(device);
         row.resident_ms = row.wall_ms.take();
         if let Some(host) = host {
@@ -210,49 +210,40 @@ impl<'a> Subject<'a> {
         ))
     }
 
-    /// The kernels that run, each once, and the number of dispatches.
-    fn kernels(&self) -> Result<(Vec<String>, usize)> {
-        let Ready::Network(network) = &self.ready else {
-            let (Work::Operator(op) | Work::Resident(op, _)) = &self.workload.work else {
-                return Ok((Vec::new(), 0));
-            };
-            let shapes: Vec<&Shape> = self.workload.shapes.iter().collect();
-            let candidates = self.gpu.candidates(op, &shapes)?;
-            let preferred = candidates.last();
-            let name = preferred.map(|candidate| candidate.name.clone());
-            let dispatches = preferred.map_or(0, |candidate| candidate.calls.len());
-            return Ok((name.into_iter().collect(), dispatches));
-        };
-        let x = self.inputs[0].shape();
-        let dispatches = network.dispatches(x, &[network.layer().output()])?;
-        let mut names: Vec<String> = Vec::new();
-        for (_, kernel) in &dispatches {
-            if !names.iter().any(|name| name == kernel) {
-                names.push((*kernel).to_owned());
+    /// The kernels that run, each once, and the number of dispatches; those of a network with their times where the device
+    /// times them.
+    fn dispatched(&self, samples: &[Timing]) -> Result<(Vec<String>, usize, Vec<Step>)> {
+        let network = match &self.ready {
+            Ready::Network(network) => network,
+            Ready::Operator(_, prepared) | Ready::Call(prepared, ..) => {
+                return Ok((
+                    vec![prepared.candidate().to_owned()],
+                    prepared.dispatches(),
+                    Vec::new(),
+                ));
             }
-        }
-        Ok((names, dispatches.len()))
-    }
-
-    /// The dispatches of a network with their times, where every run has them.
-    fn steps(&self, samples: &[Timing]) -> Result<Vec<Step>> {
-        let Ready::Network(network) = &self.ready else { return Ok(Vec::new()) };
-        let runs: Option<Vec<&Vec<Duration>>> =
-            samples.iter().map(|sample| sample.dispatches.as_ref()).collect();
-        let runs = runs.unwrap_or_default();
+        };
         let (x, output) = (self.inputs[0].shape(), network.layer().output());
         let (plan, _) = network.plan(x, &[output])?;
         let shape = |name: &str| {
             let step = plan.steps().iter().find(|step| step.name == name);
             step.map_or_else(Vec::new, |step| plan.shape(step.output).dims().to_vec())
         };
-        let dispatches = network.dispatches(x, &[output])?.into_iter().enumerate();
-        let steps = dispatches.filter_map(|(index, (step, kernel))| {
-            let times = runs.iter().filter_map(|run| run.get(index).copied());
-            let ms = Stats::of_durations(times)?.median;
-            Some(Step { shape: shape(&step), step, kernel: kernel.to_owned(), ms })
-        });
-        Ok(steps.collect())
+        let dispatches = network.dispatches(x, &[output])?;
+        let (mut kernels, mut steps) = (Vec::new(), Vec::new());
+        for (index, (step, kernel)) in dispatches.iter().enumerate() {
+            if !kernels.iter().any(|known| known == kernel) {
+                kernels.push((*kernel).to_owned());
+            }
+            let times = samples.iter().filter_map(|it| it.dispatches.as_ref()?.get(index).copied());
+            let times: Vec<Duration> = times.collect();
+            if times.len() == samples.len() {
+                let ms = Stats::of_durations(times).map_or(0.0, |times| times.median);
+                let (kernel, shape) = ((*kernel).to_owned(), shape(step));
+                steps.push(Step { step: step.clone(), kernel, shape, ms });
+            }
+        }
+        Ok((kernels, dispatches.len(), steps))
     }
 }
 

@@ -4,7 +4,7 @@
 mod operator;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use involution::models::{self, MODELS, Model};
@@ -14,7 +14,7 @@ use involution::{Error, Gpu, Shape};
 use super::record::Run;
 use super::row::Row;
 use super::rows::{self, is_too_large};
-use super::sampling::{self, Effort};
+use super::sampling::Effort;
 use super::subject;
 use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
 use super::{Forms, Suite};
@@ -194,8 +194,6 @@ pub fn measure(
     workloads: Vec<Workload>,
     args: &super::Args,
 ) -> Result<Run> {
-    let start = Instant::now();
-    sampling::listen()?;
     let mut points = Vec::new();
     let mut fitting = Vec::new();
     for workload in workloads {
@@ -207,11 +205,10 @@ pub fn measure(
     }
     let usual = fitting.first().map_or(1, |workload| pixels(workload).max(1));
     let many = |workload: &Workload| pixels(workload) > MANY * usual;
-    let limits = gpu.limits()?;
-    let rows = rows::measure(gpu, &fitting, |workload| {
+    let run = rows::run(runner, gpu, &fitting, args, |workload| {
         Effort::new(args, if many(workload) { 1 } else { LEAST_SAMPLES }, ENOUGH)
-    });
-    let mut rows = rows.into_iter().map(|row| row.above(&limits));
+    })?;
+    let mut rows = run.rows.into_iter();
     let measured = points.into_iter().filter_map(|point| match point.refused {
         Some(_) => Some(point),
         // What Ctrl-C left out is missing at the end.
@@ -222,7 +219,7 @@ pub fn measure(
     for row in &mut rows {
         row.ratio = row.ns_per_pixel.zip(first).map(|(each, first)| each / first);
     }
-    Ok(Run::new(runner, Some(&limits), args, start, rows))
+    Ok(Run { rows, ..run })
 }
 
 /// A row before it is run, with the reason where there is no room for it.

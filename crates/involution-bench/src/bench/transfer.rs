@@ -1,13 +1,11 @@
 //! The suite `transfer`: what goes to the device and comes back, and what it costs to ask for something.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use involution::gpu::{Choice, Network, Timing};
+use involution::gpu::{Choice, Prepared, Timing};
 use involution::ops::{Activate, Activation, Operator};
-use involution::plan::{Builder, Value};
-use involution::{Gpu, Layer, Shape, StateDict, Tensor, reference};
+use involution::{Gpu, Shape, Tensor, reference};
 
 use super::Args;
 use super::record::Run;
@@ -26,7 +24,7 @@ const SIZES: [usize; 8] =
 const LEAST_SAMPLES: usize = 5;
 const ENOUGH: Duration = Duration::from_millis(500);
 
-/// Dispatches of the run that is held against a run of one.
+/// Dispatches of the submission that is held against one of a single dispatch.
 const MANY: usize = 257;
 
 const LEGEND: &str = "upload: until the device has it, with a tiny submission that waits for it; download: until the host has it;\n\
@@ -111,7 +109,6 @@ fn time(
     gpu.submit_timed(&prepared)?;
     let tensor = values(what.bytes())?;
     let there = gpu.upload(&tensor)?;
-    let chains = |count| gpu.load_unfused(Arc::new(Chain { count }), StateDict::new());
     let mut last = None;
     let keep = |given: Tensor| last = Some(given);
     let (run, want): (involution::Result<Sampled>, &Tensor) = match what {
@@ -135,16 +132,17 @@ fn time(
             (samples, &positive)
         }
         What::Dispatch => {
-            let [few, many] = [chains(1)?, chains(MANY)?];
-            let timed = |network: &Network| {
+            let more = (1..MANY).map(|_| gpu.prepare(&relu, &[&tiny], &Choice::Preferred));
+            let many = prepared.then(&more.collect::<Result<Vec<_>, _>>()?);
+            let timed = |work: &Prepared| {
                 let start = Instant::now();
-                network.run(&small).map(|output| (start.elapsed(), output))
+                gpu.submit(work)?;
+                gpu.download(work.output()).map(|output| (start.elapsed(), output))
             };
-            timed(&few)?;
             timed(&many)?;
-            // What a run of many dispatches takes longer than a run of one, for each.
+            // What many dispatches take longer than one, for each.
             let run = || {
-                let (short, _) = timed(&few)?;
+                let (short, _) = timed(&prepared)?;
                 let (long, output) = timed(&many)?;
                 last = Some(output);
                 let wall = long.saturating_sub(short) / (MANY - 1) as u32;
@@ -166,27 +164,4 @@ fn one(run: sampling::Run<'_>, effort: Effort) -> involution::Result<Sampled> {
 fn values(bytes: usize) -> involution::Result<Tensor> {
     let shape = Shape::from([(bytes / size_of::<f32>()).max(1)]);
     uniform(&shape, [-1.0, 1.0], &mut fastrand::Rng::with_seed(bytes as u64))
-}
-
-/// So many dispatches that have next to nothing to do, one after the other.
-#[derive(Debug)]
-struct Chain {
-    count: usize,
-}
-
-impl Layer for Chain {
-    fn name(&self) -> String {
-        "chain".to_owned()
-    }
-
-    fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
-        vec![("x", Shape::from([4]))]
-    }
-
-    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> involution::Result<Vec<Value>> {
-        let [x] = plan.take(inputs, ["x"])?;
-        let relu = Activate { activation: Activation::Relu };
-        let y = (0..self.count).try_fold(x, |x, step| plan.apply(&step.to_string(), relu, &[x]))?;
-        Ok(vec![y])
-    }
 }
