@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The PyTorch operators are in the script that writes the golden files. Do not leave a __pycache__ there.
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "goldens"))
+import make  # noqa: E402
 from make import OPERATORS, compute, geometry, random_tensor, sides, window_counts  # noqa: E402
 
 TOLERANCE = 1e-5
@@ -255,7 +256,8 @@ def draw_add(rng):
     return {"activation": rng.choice(ACTIVATIONS)}, {"x": narrowed(), "y": narrowed()}
 
 
-DRAWS = {op: globals()[f"draw_{op}"] for op in OPERATORS}
+# Newer operators are drawn beside their definition.
+DRAWS = {op: globals().get(f"draw_{op}") or getattr(make, f"draw_{op}") for op in OPERATORS}
 
 
 def draw_call(op, seed, index):

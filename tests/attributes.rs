@@ -7,6 +7,9 @@ use involution::ops::{
     Softmax, SpanInvolution, Unfold,
 };
 use involution::shape::{Padding, Shape, Window};
+use involution_check::fixed;
+
+use crate::harness::sample;
 
 /// An operator from attributes that are separated by spaces, for tensors of these names; whichever of
 /// them is a weight has a window of 3x5.
@@ -17,12 +20,16 @@ fn read(name: &str, attributes: &str, tensors: &[&str]) -> Result<Operator, Shap
     Operator::from_attributes(name, &attributes, &tensors)
 }
 
+fn attributes_of(op: &Operator) -> Attributes {
+    Attributes::new(op.to_attributes())
+}
+
 fn written(op: &Operator) -> String {
     let pairs = op.to_attributes().into_iter().map(|(name, text)| format!("{name}={text}"));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
-/// Every operator with nothing at its default, and the attributes that say so.
+/// Operators with nothing at its default, and the attributes that say so.
 fn everything() -> Vec<(Operator, &'static str)> {
     let activation = Activation::Silu;
     let window = Window::new([3, 5]).stride([2, 1]).padding(Padding::symmetric(1, 2));
@@ -88,8 +95,12 @@ fn everything() -> Vec<(Operator, &'static str)> {
 
 #[test]
 fn every_operator_is_written_and_read_again() {
-    let named: Vec<_> = everything().iter().map(|(op, _)| op.name()).collect();
-    assert_eq!(named, NAMES);
+    for case in NAMES.iter().flat_map(|name| [fixed(name), sample(name, 50)].concat()) {
+        let (op, shapes) = (&case.operator, &case.shapes);
+        let tensors: Vec<(&str, &Shape)> = op.inputs().into_iter().zip(shapes).collect();
+        let again = Operator::from_attributes(op.name(), &attributes_of(op), &tensors);
+        assert_eq!(again.as_ref(), Ok(op), "{case}");
+    }
     for (op, text) in everything() {
         assert_eq!(written(&op), text);
         assert_eq!(read(op.name(), text, &op.inputs()).unwrap(), op);

@@ -5,11 +5,7 @@ mod imports;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use involution::ops::{NAMES, Op};
-
 use crate::files::directory;
-use crate::harness::sample;
-use crate::shaders::files_below;
 use imports::{Crate, Edges, circles};
 
 fn root() -> PathBuf {
@@ -159,43 +155,6 @@ fn wgpu_is_named_in_one_folder() {
     for (file, paths) in Crate::read(&root().join("src")).paths() {
         let named = paths.iter().any(|path| path.first().is_some_and(|first| first == "wgpu"));
         assert!(!named || file.starts_with("gpu/") || file == "lib.rs", "src/{file} names wgpu");
-    }
-}
-
-#[test]
-fn an_operator_is_files_of_one_name() {
-    let root = root();
-    let modules = std::fs::read_to_string(root.join("tests/ops/mod.rs")).unwrap();
-    for name in NAMES {
-        assert!(modules.contains(&format!("mod {name};")), "tests/ops/mod.rs leaves out {name}");
-        let files = [
-            format!("src/ops/{name}.rs"),
-            format!("src/reference/{name}.rs"),
-            format!("tests/ops/{name}.rs"),
-        ];
-        for file in files {
-            assert!(root.join(&file).is_file(), "{file} is missing");
-        }
-        let general = format!("/{name}");
-        let has_kernel = involution::kernels::all().any(|kernel| kernel.name.ends_with(&general));
-        assert!(has_kernel, "no folder of shaders/ has {name}.wgsl");
-        let tests = std::fs::read_to_string(root.join(format!("tests/ops/{name}.rs"))).unwrap();
-        assert!(tests.contains(&format!("every_operator!(\"{name}\")")), "tests/ops/{name}.rs");
-        for case in sample(name, 3) {
-            assert_eq!(case.operator.name(), *name);
-        }
-    }
-    // And no file of these folders belongs to no operator.
-    for (folder, ending, others) in [
-        ("src/ops", "rs", &["mod", "attributes", "op", "operator", "pool"][..]),
-        ("src/reference", "rs", &["mod", "array", "evaluate", "plan"]),
-        ("tests/ops", "rs", &["mod"]),
-    ] {
-        for file in files_below(&root.join(folder), ending) {
-            let stem = file.split('/').next().unwrap();
-            let known = NAMES.contains(&stem) || others.contains(&stem);
-            assert!(known, "{folder}/{file}.{ending} belongs to no operator");
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Involutions whose kernel is a tensor.
 
+use super::activation::with_epilogue;
 use super::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4, nested};
 use super::candidate::{Candidate, GENERAL, Requires};
-use super::elementwise::activation::with_epilogue;
 use super::neighbours::row_variants;
 use crate::error::ShapeError;
 use crate::ops::{ChannelOrder, Involution};

@@ -3,20 +3,22 @@
 //! Nothing here needs a device: [`candidates`] goes by a [`DeviceProfile`], of one that is there or of one that is only
 //! described.
 
+macro_rules! declare {
+    ($($module:ident :: $variant:ident),+ $(,)?) => { $(mod $module;)+ };
+}
+
+crate::each_operator!(declare);
+
 mod call;
 mod candidate;
 mod conv;
-mod elementwise;
 mod gemm;
-mod involution;
 mod neighbours;
+mod pool;
 mod problem;
 mod profile;
 mod rank;
-mod reduce;
 mod select;
-mod span_involution;
-mod unfold;
 
 pub use call::{Grid, KernelCall, KernelKey, MOST_TRIPS, Operand, Params, Scalar, nested};
 pub use candidate::{Candidate, GENERAL, Requires, Tolerance};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::activation::with_epilogue;
 use super::call::{Grid, KernelCall, Operand, nested};
 use super::candidate::{Candidate, GENERAL, Requires};
 use super::conv::select;
-use super::elementwise::activation::with_epilogue;
 use super::gemm::input_stationary;
 use super::gemm::prepack::Matrices;
 use super::involution::{TAPS_CHANNELS, TAPS_TRIPS, of_kernel, params, taps_grid, taps_variants};

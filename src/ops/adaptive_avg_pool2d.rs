@@ -6,6 +6,7 @@
 //! Definition: `torch.nn.functional.adaptive_avg_pool2d`.
 
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::{Shape, gcd, positive};
 
@@ -55,5 +56,15 @@ impl Op for AdaptiveAvgPool2d {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
+    }
+}
+
+impl Attributed for AdaptiveAvgPool2d {
+    fn blank(_: bool, _: bool) -> Self {
+        AdaptiveAvgPool2d { output_size: [1, 1] }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        v.visit("output_size", &mut self.output_size, None)
     }
 }

@@ -4,8 +4,9 @@
 //! equal or one of them is 1 or missing, and then that tensor repeats along it.
 //! Definition: `torch.add` and NumPy's broadcasting rules.
 
-use super::activation::Activation;
+use super::epilogue::Activation;
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::Shape;
 
@@ -93,5 +94,19 @@ impl Op for Add {
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         let [x, y] = inputs else { return Vec::new() };
         if x == y && x.rank() > 0 { vec![true, true] } else { Vec::new() }
+    }
+
+    fn epilogue(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+}
+
+impl Attributed for Add {
+    fn blank(_: bool, _: bool) -> Self {
+        Add::default()
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        v.visit("activation", &mut self.activation, Some(Activation::None))
     }
 }

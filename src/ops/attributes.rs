@@ -1,16 +1,15 @@
 //! Operators from text and back: a name and attributes such as `stride=2`, as the command line and the
 //! files of the tests give them.
 
-use super::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, ChannelOrder, Conv2d,
-    DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator,
-    Softmax, SpanInvolution, Unfold,
-};
+use super::activation::Activate;
+use super::epilogue::Activation;
+use super::list::{NAMES, Operator, apart, blank, visit};
+use super::op::Op;
+use super::value::{Done, Name, Value, Visitor};
 use crate::error::ShapeError;
-use crate::shape::{Padding, Shape, Window};
+use crate::shape::Shape;
 
 type Result<T> = std::result::Result<T, ShapeError>;
-type Name = &'static str;
 
 /// Names and values of an operator's attributes, as text.
 ///
@@ -53,105 +52,16 @@ fn listed(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The operator of this name before its attributes are read, with or without its optional tensors; whether
-/// there are those of [`apart`] is a choice of its own.
-fn blank(name: &str, optional: bool, apart: bool) -> Result<Operator> {
-    let window = Window::new([1, 1]);
-    let conv = Conv2d { bias: optional, ..Conv2d::default() };
-    Ok(match name {
-        "unfold" => Unfold { window }.into(),
-        "fold" => Fold { window, output_size: [1, 1] }.into(),
-        "conv2d" => Conv2d { residual: apart, ..conv }.into(),
-        "dynamic_conv2d" => DynamicConv2d { conv }.into(),
-        "involution" => Involution { affine: optional, ..Involution::new(window, 1) }.into(),
-        "span_involution" => {
-            let involution = Involution { affine: apart, ..Involution::new(window, 1) };
-            SpanInvolution { involution, bias: optional }.into()
-        }
-        "batch_norm" => BatchNorm { affine: optional, ..BatchNorm::default() }.into(),
-        "activation" => Activate::default().into(),
-        "avg_pool2d" => AvgPool2d::new(window).into(),
-        "max_pool2d" => MaxPool2d::new(window).into(),
-        "global_avg_pool" => GlobalAvgPool.into(),
-        "adaptive_avg_pool2d" => AdaptiveAvgPool2d { output_size: [1, 1] }.into(),
-        "softmax" => Softmax::default().into(),
-        "linear" => Linear { bias: optional, ..Linear::default() }.into(),
-        "add" => Add::default().into(),
-        _ => {
+/// The operator of this name or of the activation of this name, before its attributes are read.
+fn named(name: &str, optional: bool, apart: bool) -> Result<Operator> {
+    blank(name, optional, apart)
+        .or_else(|| Some(Activate { activation: alias(name)? }.into()))
+        .ok_or_else(|| {
             // All but the first of them, which does nothing.
             let activations = Activation::ALL.map(|(name, _)| name);
             let known = listed(&[NAMES, &activations[1..]].concat());
-            let unknown = ShapeError::UnknownOperator { name: name.to_owned(), known };
-            Activate { activation: alias(name).ok_or(unknown)? }.into()
-        }
-    })
-}
-
-type Done<V> = std::result::Result<(), <V as Visitor>::Error>;
-
-/// Reads or writes the attributes of an operator, one after the other.
-trait Visitor {
-    type Error;
-    /// An attribute with its default; nothing where it cannot be left out.
-    fn visit<T: Value>(&mut self, name: Name, value: &mut T, default: Option<T>) -> Done<Self>;
-}
-
-/// Shows every attribute of `op` to `v`: the one place that lists them, for reading and for writing.
-fn visit<V: Visitor>(op: &mut Operator, v: &mut V) -> Done<V> {
-    let none = Some(Activation::None);
-    match op {
-        Operator::Unfold(op) => visit_window(&mut op.window, v, false),
-        Operator::Fold(op) => {
-            v.visit("output_size", &mut op.output_size, None)?;
-            visit_window(&mut op.window, v, false)
-        }
-        Operator::Conv2d(op) | Operator::DynamicConv2d(DynamicConv2d { conv: op }) => {
-            // The weight has the kernel size: it may be given, to be checked, but is never written.
-            v.visit("kernel_size", &mut [0, 0], Some([0, 0]))?;
-            v.visit("stride", &mut op.stride, Some([1, 1]))?;
-            v.visit("padding", &mut op.padding, Some(Padding::default()))?;
-            v.visit("dilation", &mut op.dilation, Some([1, 1]))?;
-            v.visit("groups", &mut op.groups, Some(1))?;
-            v.visit("activation", &mut op.activation, none)
-        }
-        Operator::Involution(op)
-        | Operator::SpanInvolution(SpanInvolution { involution: op, .. }) => {
-            visit_window(&mut op.window, v, false)?;
-            v.visit("groups", &mut op.groups, Some(1))?;
-            v.visit("channel_order", &mut op.channel_order, Some(ChannelOrder::default()))?;
-            v.visit("activation", &mut op.activation, none)
-        }
-        Operator::BatchNorm(op) => {
-            v.visit("eps", &mut op.eps, Some(BatchNorm::default().eps))?;
-            v.visit("activation", &mut op.activation, none)
-        }
-        Operator::Activate(op) => v.visit("activation", &mut op.activation, none),
-        Operator::AvgPool2d(op) => {
-            visit_window(&mut op.window, v, true)?;
-            v.visit("ceil_mode", &mut op.ceil_mode, Some(false))?;
-            v.visit("count_include_pad", &mut op.count_include_pad, Some(true))
-        }
-        Operator::MaxPool2d(op) => {
-            visit_window(&mut op.window, v, true)?;
-            v.visit("ceil_mode", &mut op.ceil_mode, Some(false))
-        }
-        Operator::GlobalAvgPool(GlobalAvgPool) => Ok(()),
-        Operator::AdaptiveAvgPool2d(op) => v.visit("output_size", &mut op.output_size, None),
-        Operator::Softmax(op) => {
-            v.visit("axis", &mut op.axis, Some(Softmax::default().axis))?;
-            v.visit("temperature", &mut op.temperature, Some(Softmax::default().temperature))
-        }
-        Operator::Linear(op) => v.visit("activation", &mut op.activation, none),
-        Operator::Add(op) => v.visit("activation", &mut op.activation, none),
-    }
-}
-
-fn visit_window<V: Visitor>(window: &mut Window, v: &mut V, pools: bool) -> Done<V> {
-    v.visit("kernel_size", &mut window.kernel_size, None)?;
-    let default_stride = if pools { window.kernel_size } else { [1, 1] };
-    v.visit("stride", &mut window.stride, Some(default_stride))?;
-    v.visit("padding", &mut window.padding, Some(Padding::default()))?;
-    v.visit("dilation", &mut window.dilation, Some([1, 1]))
+            ShapeError::UnknownOperator { name: name.to_owned(), known }
+        })
 }
 
 impl Operator {
@@ -165,7 +75,7 @@ impl Operator {
         tensors: &[(&str, &Shape)],
     ) -> Result<Operator> {
         let mut reader = Reader::new(&attributes.0, Operator::attribute_names(name)?)?;
-        let mut op = blank(name, optional_given(name, tensors)?, has_apart(name, tensors))?;
+        let mut op = named(name, optional_given(name, tensors)?, has_apart(name, tensors))?;
         if alias(name).is_none() {
             visit(&mut op, &mut reader)?;
         }
@@ -186,19 +96,19 @@ impl Operator {
     pub fn attribute_names(name: &str) -> Result<Vec<Name>> {
         let mut writer = Writer::default();
         if alias(name).is_none() {
-            let Ok(()) = visit(&mut blank(name, true, true)?, &mut writer);
+            let Ok(()) = visit(&mut named(name, true, true)?, &mut writer);
         }
         Ok(writer.0.into_iter().map(|(name, ..)| name).collect())
     }
 
     /// The tensors that the operator of this name knows, in the order in which they are passed.
     pub fn tensor_names(name: &str) -> Result<Vec<Name>> {
-        Ok(blank(name, true, true)?.inputs())
+        Ok(named(name, true, true)?.inputs())
     }
 
     /// Those of them that it cannot do without.
     pub fn required_tensor_names(name: &str) -> Result<Vec<Name>> {
-        Ok(blank(name, false, false)?.inputs())
+        Ok(named(name, false, false)?.inputs())
     }
 
     /// The attributes that make this operator again, those left out that have their default.
@@ -207,11 +117,6 @@ impl Operator {
         let Ok(()) = visit(&mut self.clone(), &mut writer);
         writer.0.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
     }
-}
-
-/// The tensors of the operator of this name that may be there without its other optional ones: all of them or none.
-fn apart(name: &str) -> &'static [&'static str] {
-    if name == "span_involution" { &["scale", "shift"] } else { &["residual"] }
 }
 
 fn has_apart(name: &str, tensors: &[(&str, &Shape)]) -> bool {
@@ -231,7 +136,7 @@ fn optional_given(name: &str, tensors: &[(&str, &Shape)]) -> Result<bool> {
         return Err(ShapeError::UnknownTensor { name: (*name).to_owned(), known });
     }
     let has_apart = has_apart(name, tensors);
-    let required = blank(name, false, has_apart)?.inputs();
+    let required = named(name, false, has_apart)?.inputs();
     let names: Vec<Name> =
         names.into_iter().filter(|tensor| has_apart || !apart(name).contains(tensor)).collect();
     let optional = names.iter().any(|name| !required.contains(name) && given(name));
@@ -295,117 +200,5 @@ impl Visitor for Writer {
     fn visit<T: Value>(&mut self, name: Name, value: &mut T, default: Option<T>) -> Done<Self> {
         self.0.push((name, (default.as_ref() != Some(value)).then(|| value.write())));
         Ok(())
-    }
-}
-
-/// What an attribute can be: how it is read and written.
-pub(crate) trait Value: PartialEq + Sized {
-    /// What its text must be, for messages.
-    const MUST: &'static str;
-    fn read(text: &str) -> Option<Self>;
-    fn write(&self) -> String;
-}
-
-/// Numbers, and what else Rust reads and writes as wanted: floats in the shortest text that is exact.
-macro_rules! plain_values {
-    ($($value:ty: $must:literal),+ $(,)?) => {
-        $(impl Value for $value {
-            const MUST: &'static str = $must;
-            fn read(text: &str) -> Option<Self> {
-                text.parse().ok()
-            }
-            fn write(&self) -> String {
-                format!("{self:?}")
-            }
-        })+
-    };
-}
-
-plain_values! {
-    usize: "an integer of at least 0", isize: "an integer", f32: "a number", f64: "a number",
-}
-
-impl Value for String {
-    const MUST: &'static str = "text";
-    fn read(text: &str) -> Option<Self> {
-        Some(text.to_owned())
-    }
-    fn write(&self) -> String {
-        self.clone()
-    }
-}
-
-impl Value for bool {
-    const MUST: &'static str = "true or false";
-    fn read(text: &str) -> Option<Self> {
-        // Python's spelling, too.
-        let on = matches!(text, "true" | "True" | "1");
-        (on || matches!(text, "false" | "False" | "0")).then_some(on)
-    }
-    fn write(&self) -> String {
-        self.to_string()
-    }
-}
-
-/// What is one of a few, each with a name: `ALL` lists them.
-macro_rules! named_values {
-    ($($value:ty: $must:literal),+ $(,)?) => {
-        $(impl Value for $value {
-            const MUST: &'static str = $must;
-            fn read(text: &str) -> Option<Self> {
-                <$value>::ALL.into_iter().find(|&(name, _)| name == text).map(|(_, known)| known)
-            }
-            fn write(&self) -> String {
-                <$value>::ALL.iter().filter(|(_, known)| known == self).map(|&(name, _)| name).collect()
-            }
-        })+
-    };
-}
-
-named_values! {
-    Activation: "none, relu, relu6, sigmoid or silu",
-    ChannelOrder: "blocked or interleaved",
-}
-
-impl Value for [usize; 2] {
-    const MUST: &'static str = "a size such as 3 or 3x5 (height x width)";
-    fn read(text: &str) -> Option<Self> {
-        let (height, width) = text.split_once('x').unwrap_or((text, text));
-        Some([usize::read(height)?, usize::read(width)?])
-    }
-    fn write(&self) -> String {
-        let [height, width] = self;
-        if height == width { height.to_string() } else { format!("{height}x{width}") }
-    }
-}
-
-impl Value for Padding {
-    const MUST: &'static str =
-        "same, valid, full, 1, 1x2 (height x width) or top,left,bottom,right";
-    fn read(text: &str) -> Option<Self> {
-        match text {
-            "same" => Some(Padding::Same),
-            "valid" => Some(Padding::Valid),
-            "full" => Some(Padding::Full),
-            _ if text.contains(',') => {
-                let sides: Vec<usize> = text.split(',').map(usize::read).collect::<Option<_>>()?;
-                let [top, left, bottom, right] = <[usize; 4]>::try_from(sides).ok()?;
-                Some(Padding::Explicit { top, left, bottom, right })
-            }
-            _ => <[usize; 2]>::read(text).map(|[rows, columns]| Padding::symmetric(rows, columns)),
-        }
-    }
-    fn write(&self) -> String {
-        match *self {
-            Padding::Same => "same".to_owned(),
-            Padding::Valid => "valid".to_owned(),
-            Padding::Full => "full".to_owned(),
-            Padding::Explicit { top, left, bottom, right } if [top, left] == [bottom, right] => {
-                [top, left].write()
-            }
-            Padding::Explicit { top, left, bottom, right } => {
-                format!("{top},{left},{bottom},{right}")
-            }
-        }
     }
 }

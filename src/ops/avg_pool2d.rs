@@ -8,6 +8,7 @@
 
 use super::op::{Op, required};
 use super::pool::pooled_size;
+use super::value::{Attributed, Done, Visitor, visit_window};
 use crate::error::ShapeError;
 use crate::shape::{Shape, Window};
 
@@ -68,5 +69,17 @@ impl Op for AvgPool2d {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
+    }
+}
+
+impl Attributed for AvgPool2d {
+    fn blank(_: bool, _: bool) -> Self {
+        AvgPool2d::new(Window::new([1, 1]))
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        visit_window(&mut self.window, v, true)?;
+        v.visit("ceil_mode", &mut self.ceil_mode, Some(false))?;
+        v.visit("count_include_pad", &mut self.count_include_pad, Some(true))
     }
 }

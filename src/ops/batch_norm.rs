@@ -4,8 +4,9 @@
 //! `y = (x - running_mean) / sqrt(running_var + eps) * weight + bias`, each of the four by channel.
 //! Definition: `torch.nn.functional.batch_norm` with `training=False`.
 
-use super::activation::Activation;
+use super::epilogue::Activation;
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::{Shape, product};
 
@@ -80,5 +81,20 @@ impl Op for BatchNorm {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         (0..inputs.len()).map(|input| input == 0).collect()
+    }
+
+    fn epilogue(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+}
+
+impl Attributed for BatchNorm {
+    fn blank(optional: bool, _: bool) -> Self {
+        BatchNorm { affine: optional, ..BatchNorm::default() }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        v.visit("eps", &mut self.eps, Some(BatchNorm::default().eps))?;
+        v.visit("activation", &mut self.activation, Some(Activation::None))
     }
 }

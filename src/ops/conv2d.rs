@@ -8,8 +8,9 @@
 //! spoils up to three pixels more on each side.
 //! Definition: `torch.nn.functional.conv2d`.
 
-use super::activation::Activation;
+use super::epilogue::Activation;
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::{Padding, Shape, Window, divide};
 
@@ -183,5 +184,25 @@ impl Op for Conv2d {
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         let residual = self.residual.then(|| inputs.len() - 1);
         (0..inputs.len()).map(|input| input == 0 || Some(input) == residual).collect()
+    }
+
+    fn epilogue(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+}
+
+impl Attributed for Conv2d {
+    fn blank(optional: bool, apart: bool) -> Self {
+        Conv2d { bias: optional, residual: apart, ..Conv2d::default() }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        // The weight has the kernel size: it may be given, to be checked, but is never written.
+        v.visit("kernel_size", &mut [0, 0], Some([0, 0]))?;
+        v.visit("stride", &mut self.stride, Some([1, 1]))?;
+        v.visit("padding", &mut self.padding, Some(Padding::default()))?;
+        v.visit("dilation", &mut self.dilation, Some([1, 1]))?;
+        v.visit("groups", &mut self.groups, Some(1))?;
+        v.visit("activation", &mut self.activation, Some(Activation::None))
     }
 }

@@ -7,7 +7,9 @@
 //! Definition: Chen et al., "Dynamic Convolution: Attention over Convolution Kernels", CVPR 2020.
 
 use super::conv2d::{Conv2d, Geometry};
+use super::epilogue::Activation;
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::{Shape, product};
 
@@ -81,5 +83,19 @@ impl Op for DynamicConv2d {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         (0..inputs.len()).map(|input| input < 2).collect()
+    }
+
+    fn epilogue(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.conv.activation)
+    }
+}
+
+impl Attributed for DynamicConv2d {
+    fn blank(optional: bool, _: bool) -> Self {
+        DynamicConv2d { conv: Conv2d { bias: optional, ..Conv2d::default() } }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        self.conv.visit(v)
     }
 }

@@ -6,6 +6,7 @@
 //! covers is zero. Definition: `torch.nn.functional.fold`.
 
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor, visit_window};
 use crate::error::ShapeError;
 use crate::shape::{Shape, Window, divide, product};
 
@@ -68,5 +69,16 @@ impl Op for Fold {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
+    }
+}
+
+impl Attributed for Fold {
+    fn blank(_: bool, _: bool) -> Self {
+        Fold { window: Window::new([1, 1]), output_size: [1, 1] }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        v.visit("output_size", &mut self.output_size, None)?;
+        visit_window(&mut self.window, v, false)
     }
 }

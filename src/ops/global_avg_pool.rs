@@ -3,6 +3,7 @@
 //! x `[N, C, H, W]` -> `[N, C, 1, 1]`. Definition: `torch.nn.functional.adaptive_avg_pool2d` to 1x1.
 
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::Shape;
 
@@ -37,5 +38,15 @@ impl Op for GlobalAvgPool {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
+    }
+}
+
+impl Attributed for GlobalAvgPool {
+    fn blank(_: bool, _: bool) -> Self {
+        GlobalAvgPool
+    }
+
+    fn visit<V: Visitor>(&mut self, _: &mut V) -> Done<V> {
+        Ok(())
     }
 }

@@ -11,8 +11,9 @@
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
 
-use super::activation::Activation;
+use super::epilogue::Activation;
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Value, Visitor, named_values, visit_window};
 use crate::error::ShapeError;
 use crate::shape::{Shape, Window, divide, product};
 
@@ -126,4 +127,23 @@ impl Op for Involution {
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         (0..inputs.len()).map(|input| input < 2).collect()
     }
+
+    fn epilogue(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
 }
+
+impl Attributed for Involution {
+    fn blank(optional: bool, _: bool) -> Self {
+        Involution { affine: optional, ..Involution::new(Window::new([1, 1]), 1) }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        visit_window(&mut self.window, v, false)?;
+        v.visit("groups", &mut self.groups, Some(1))?;
+        v.visit("channel_order", &mut self.channel_order, Some(ChannelOrder::default()))?;
+        v.visit("activation", &mut self.activation, Some(Activation::None))
+    }
+}
+
+named_values! { ChannelOrder: "blocked or interleaved" }

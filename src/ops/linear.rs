@@ -4,8 +4,9 @@
 //! included: `y[.., o] = bias[o] + sum_i x[.., i] * weight[o, i]`.
 //! Definition: `torch.nn.functional.linear`.
 
-use super::activation::Activation;
+use super::epilogue::Activation;
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::Shape;
 
@@ -79,5 +80,23 @@ impl Op for Linear {
         } else {
             Vec::new()
         }
+    }
+
+    fn epilogue(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+
+    fn works_on_rows(&self) -> bool {
+        true
+    }
+}
+
+impl Attributed for Linear {
+    fn blank(optional: bool, _: bool) -> Self {
+        Linear { bias: optional, ..Linear::default() }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        v.visit("activation", &mut self.activation, Some(Activation::None))
     }
 }

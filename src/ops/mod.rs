@@ -4,41 +4,51 @@
 //! them by value, so that a call can be printed, compared, generated and sent to the GPU or to the
 //! reference alike. [`kernels`](crate::kernels) says how a device carries one out.
 
-pub mod activation;
-pub mod adaptive_avg_pool2d;
-pub mod add;
-pub(crate) mod attributes;
-pub mod avg_pool2d;
-pub mod batch_norm;
-pub mod conv2d;
-pub mod dynamic_conv2d;
-pub mod fold;
-pub mod global_avg_pool;
-pub mod involution;
-pub mod linear;
-pub mod max_pool2d;
-mod op;
-mod operator;
-mod pool;
-pub mod softmax;
-pub mod span_involution;
-pub mod unfold;
+/// Calls a macro with the list of all operators, each as `module::Type`: the one list there is. The module is the stem of the
+/// operator's files: `src/ops/x.rs`, `src/reference/x.rs`, `src/kernels/x.rs`, and its cases in `crates/involution-check`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_operator {
+    ($callback:ident) => {
+        $callback! {
+            unfold::Unfold,
+            fold::Fold,
+            conv2d::Conv2d,
+            dynamic_conv2d::DynamicConv2d,
+            involution::Involution,
+            span_involution::SpanInvolution,
+            batch_norm::BatchNorm,
+            group_norm::GroupNorm,
+            activation::Activate,
+            avg_pool2d::AvgPool2d,
+            max_pool2d::MaxPool2d,
+            global_avg_pool::GlobalAvgPool,
+            adaptive_avg_pool2d::AdaptiveAvgPool2d,
+            softmax::Softmax,
+            linear::Linear,
+            add::Add,
+        }
+    };
+}
 
-pub use self::activation::{Activate, Activation};
-pub use self::adaptive_avg_pool2d::AdaptiveAvgPool2d;
-pub use self::add::Add;
-pub use self::avg_pool2d::AvgPool2d;
-pub use self::batch_norm::BatchNorm;
-pub use self::conv2d::Conv2d;
-pub use self::dynamic_conv2d::DynamicConv2d;
-pub use self::fold::Fold;
-pub use self::global_avg_pool::GlobalAvgPool;
-pub use self::involution::{ChannelOrder, Involution};
-pub use self::linear::Linear;
-pub use self::max_pool2d::MaxPool2d;
-pub use self::softmax::Softmax;
-pub use self::span_involution::SpanInvolution;
-pub use self::unfold::Unfold;
+/// Declares the module of each operator.
+macro_rules! declare {
+    ($($module:ident :: $variant:ident),+ $(,)?) => {
+        $(pub mod $module; pub use self::$module::$variant;)+
+    };
+}
+
+each_operator!(declare);
+
+pub(crate) mod attributes;
+mod epilogue;
+mod list;
+mod op;
+mod pool;
+pub(crate) mod value;
+
+pub use self::involution::ChannelOrder;
 pub use attributes::Attributes;
+pub use epilogue::Activation;
+pub use list::{NAMES, Operator};
 pub use op::{Cost, Op};
-pub use operator::{NAMES, Operator};

@@ -1,5 +1,6 @@
 //! What an operator answers about a call.
 
+use super::epilogue::Activation;
 use crate::error::ShapeError;
 use crate::shape::Shape;
 
@@ -27,6 +28,16 @@ pub trait Op: std::fmt::Debug {
     /// Which inputs carry the batch in their first dimension, where the call may be cut along it;
     /// empty where it may not.
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool>;
+
+    /// The activation that is done to each output value, where the operator has one.
+    fn epilogue(&mut self) -> Option<&mut Activation> {
+        None
+    }
+
+    /// Whether the operator works on rows of values. The dimensions behind batch and channels are an image otherwise.
+    fn works_on_rows(&self) -> bool {
+        false
+    }
 }
 
 /// Arithmetic and compulsory traffic of a call: the roofline's two axes.

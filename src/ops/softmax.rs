@@ -7,6 +7,7 @@
 //! Attention over Convolution Kernels", CVPR 2020.
 
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::Shape;
 
@@ -88,5 +89,20 @@ impl Op for Softmax {
         let [x] = inputs else { return Vec::new() };
         let cut = x.rank() > 1 && self.axis_of(x).is_some_and(|axis| axis > 0);
         if cut { vec![true] } else { Vec::new() }
+    }
+
+    fn works_on_rows(&self) -> bool {
+        true
+    }
+}
+
+impl Attributed for Softmax {
+    fn blank(_: bool, _: bool) -> Self {
+        Softmax::default()
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        v.visit("axis", &mut self.axis, Some(Softmax::default().axis))?;
+        v.visit("temperature", &mut self.temperature, Some(Softmax::default().temperature))
     }
 }

@@ -8,8 +8,10 @@
 //! equation 6 without the reduction and what follows it.
 
 use super::conv2d::{Conv2d, Geometry};
+use super::epilogue::Activation;
 use super::involution::Involution;
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::Shape;
 
@@ -88,5 +90,21 @@ impl Op for SpanInvolution {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         (0..inputs.len()).map(|input| input < 2).collect()
+    }
+
+    fn epilogue(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.involution.activation)
+    }
+}
+
+impl Attributed for SpanInvolution {
+    const APART: &'static [&'static str] = &["scale", "shift"];
+
+    fn blank(optional: bool, apart: bool) -> Self {
+        SpanInvolution { involution: Involution::blank(apart, false), bias: optional }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        self.involution.visit(v)
     }
 }

@@ -5,6 +5,7 @@
 //! the padding. Definition: `torch.nn.functional.unfold`.
 
 use super::op::{Op, required};
+use super::value::{Attributed, Done, Visitor, visit_window};
 use crate::error::ShapeError;
 use crate::shape::{Shape, Window, product};
 
@@ -48,5 +49,15 @@ impl Op for Unfold {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         vec![true; inputs.len()]
+    }
+}
+
+impl Attributed for Unfold {
+    fn blank(_: bool, _: bool) -> Self {
+        Unfold { window: Window::new([1, 1]) }
+    }
+
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
+        visit_window(&mut self.window, v, false)
     }
 }

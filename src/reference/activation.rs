@@ -1,6 +1,7 @@
 //! Activations, as `torch.nn.functional` defines them.
 
 use super::array::Array;
+use super::rounding::Rounding;
 use crate::ops::{Activate, Activation};
 
 /// An activation of one value; NaN stays NaN.
@@ -17,8 +18,13 @@ pub fn apply(activation: Activation, v: f64) -> f64 {
     }
 }
 
-pub(super) fn activate(op: &Activate, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &Activate, inputs: &[Array]) -> Array {
     let x = &inputs[0];
     let data = x.data.iter().map(|&v| apply(op.activation, v)).collect();
     Array { shape: x.shape.clone(), data }
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(_: &Activate, _: &[Array], _: &Array) -> Rounding {
+    Rounding::Sum(1)
 }

@@ -2,9 +2,10 @@
 
 use super::activation;
 use super::array::Array;
+use super::rounding::Rounding;
 use crate::ops::Add;
 
-pub(super) fn add(op: &Add, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &Add, inputs: &[Array]) -> Array {
     let (x, y) = (&inputs[0], &inputs[1]);
     let rank = x.shape.len().max(y.shape.len());
     // Both shapes with the dimensions that the shorter one lacks, which have size 1.
@@ -29,4 +30,9 @@ pub(super) fn add(op: &Add, inputs: &[Array]) -> Array {
         out.data[place] = activation::apply(op.activation, sum);
     }
     out
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(_: &Add, _: &[Array], _: &Array) -> Rounding {
+    Rounding::Sum(1)
 }

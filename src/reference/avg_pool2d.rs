@@ -1,6 +1,7 @@
 //! Average pooling, as `torch.nn.functional.avg_pool2d` defines it.
 
 use super::array::{Array, padding};
+use super::rounding::Rounding;
 use crate::ops::AvgPool2d;
 
 /// How many windows of this extent are laid along one axis.
@@ -26,7 +27,7 @@ pub(super) fn windows(
     count
 }
 
-pub(super) fn avg_pool2d(op: &AvgPool2d, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &AvgPool2d, inputs: &[Array]) -> Array {
     let x = &inputs[0];
     let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
     let [kh, kw] = op.window.kernel_size;
@@ -52,4 +53,10 @@ pub(super) fn avg_pool2d(op: &AvgPool2d, inputs: &[Array]) -> Array {
         }
         sum / f64::from(if op.count_include_pad { on_padded } else { on_input })
     })
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(op: &AvgPool2d, _: &[Array], _: &Array) -> Rounding {
+    // The division is rounded, or is a product with a rounded inverse.
+    Rounding::Sum(op.window.taps() + 3)
 }

@@ -2,9 +2,10 @@
 
 use super::activation;
 use super::array::Array;
+use super::rounding::Rounding;
 use crate::ops::BatchNorm;
 
-pub(super) fn batch_norm(op: &BatchNorm, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &BatchNorm, inputs: &[Array]) -> Array {
     let (x, mean, var) = (&inputs[0], &inputs[1], &inputs[2]);
     let [n, c] = [x.shape[0], x.shape[1]];
     let values = x.shape[2..].iter().product();
@@ -19,4 +20,10 @@ pub(super) fn batch_norm(op: &BatchNorm, inputs: &[Array]) -> Array {
         activation::apply(op.activation, value)
     });
     Array { shape: x.shape.clone(), ..y }
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(_: &BatchNorm, _: &[Array], _: &Array) -> Rounding {
+    // Difference, sum with eps, inverse root (2 units), two products, sum.
+    Rounding::Sum(8)
 }

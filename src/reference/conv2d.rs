@@ -2,9 +2,10 @@
 
 use super::activation;
 use super::array::{Array, padding};
+use super::rounding::Rounding;
 use crate::ops::Conv2d;
 
-pub(super) fn conv2d(op: &Conv2d, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &Conv2d, inputs: &[Array]) -> Array {
     let (x, weight) = (&inputs[0], &inputs[1]);
     let [n, h, w] = [x.shape[0], x.shape[2], x.shape[3]];
     let [co, group_in, kh, kw] =
@@ -37,4 +38,10 @@ pub(super) fn conv2d(op: &Conv2d, inputs: &[Array]) -> Array {
         }
         activation::apply(op.activation, sum)
     })
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(_: &Conv2d, inputs: &[Array], _: &Array) -> Rounding {
+    let weight = &inputs[1].shape;
+    Rounding::Sum(weight[1..].iter().product::<usize>() + 2)
 }

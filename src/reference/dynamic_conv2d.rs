@@ -2,9 +2,10 @@
 
 use super::array::Array;
 use super::conv2d;
+use super::rounding::Rounding;
 use crate::ops::DynamicConv2d;
 
-pub(super) fn dynamic_conv2d(op: &DynamicConv2d, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &DynamicConv2d, inputs: &[Array]) -> Array {
     let (x, attention, weight) = (&inputs[0], &inputs[1], &inputs[2]);
     let [n, k] = [attention.shape[0], attention.shape[1]];
     let [co, group_in, kh, kw] =
@@ -26,8 +27,14 @@ pub(super) fn dynamic_conv2d(op: &DynamicConv2d, inputs: &[Array]) -> Array {
             let bias = Array::from_fn([co], |[o]| mixed(&|kernel| inputs[3].at(&[kernel, o])));
             inputs_of_sample.push(bias);
         }
-        samples.push(conv2d::conv2d(&op.conv, &inputs_of_sample));
+        samples.push(conv2d::evaluate(&op.conv, &inputs_of_sample));
     }
     let [oh, ow] = [samples[0].shape[2], samples[0].shape[3]];
     Array::from_fn([n, co, oh, ow], |[b, o, i, j]| samples[b].at(&[0, o, i, j]))
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(_: &DynamicConv2d, inputs: &[Array], _: &Array) -> Rounding {
+    let weight = &inputs[2].shape;
+    Rounding::Sum(weight[0] + weight[2..].iter().product::<usize>() + 1)
 }

@@ -1,10 +1,7 @@
 //! One operator by its definition.
 
 use super::array::Array;
-use super::{
-    activation, adaptive_avg_pool2d, add, avg_pool2d, batch_norm, conv2d, dynamic_conv2d, fold,
-    global_avg_pool, involution, linear, max_pool2d, softmax, span_involution, unfold,
-};
+use super::rounding::Rounding;
 use crate::error::{Error, Result};
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
@@ -21,21 +18,20 @@ pub fn evaluate(op: &Operator, inputs: &[Array]) -> Result<Array> {
     let shapes: Vec<Shape> = inputs.iter().map(|input| Shape::new(input.shape.clone())).collect();
     let shapes: Vec<&Shape> = shapes.iter().collect();
     op.output_shape(&shapes).map_err(Error::at(op.name()))?;
-    Ok(match op {
-        Operator::Unfold(op) => unfold::unfold(op, inputs),
-        Operator::Fold(op) => fold::fold(op, inputs),
-        Operator::Conv2d(op) => conv2d::conv2d(op, inputs),
-        Operator::DynamicConv2d(op) => dynamic_conv2d::dynamic_conv2d(op, inputs),
-        Operator::Involution(op) => involution::involution(op, inputs),
-        Operator::SpanInvolution(op) => span_involution::span_involution(op, inputs),
-        Operator::BatchNorm(op) => batch_norm::batch_norm(op, inputs),
-        Operator::Activate(op) => activation::activate(op, inputs),
-        Operator::AvgPool2d(op) => avg_pool2d::avg_pool2d(op, inputs),
-        Operator::MaxPool2d(op) => max_pool2d::max_pool2d(op, inputs),
-        Operator::GlobalAvgPool(op) => global_avg_pool::global_avg_pool(op, inputs),
-        Operator::AdaptiveAvgPool2d(op) => adaptive_avg_pool2d::adaptive_avg_pool2d(op, inputs),
-        Operator::Softmax(op) => softmax::softmax(op, inputs),
-        Operator::Linear(op) => linear::linear(op, inputs),
-        Operator::Add(op) => add::add(op, inputs),
-    })
+    Ok(defined(op, inputs))
 }
+
+macro_rules! definitions {
+    ($($module:ident :: $variant:ident),+ $(,)?) => {
+        fn defined(op: &Operator, inputs: &[Array]) -> Array {
+            match op { $(Operator::$variant(op) => super::$module::evaluate(op, inputs)),+ }
+        }
+
+        /// How far single precision may be off an operator's results `value`.
+        pub(crate) fn rounding(op: &Operator, inputs: &[Array], value: &Array) -> Rounding {
+            match op { $(Operator::$variant(op) => super::$module::rounding(op, inputs, value)),+ }
+        }
+    };
+}
+
+crate::each_operator!(definitions);

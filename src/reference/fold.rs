@@ -1,9 +1,10 @@
 //! Folding, as `torch.nn.functional.fold` defines it: each value of x is added to its pixel.
 
 use super::array::{Array, padding};
+use super::rounding::Rounding;
 use crate::ops::Fold;
 
-pub(super) fn fold(op: &Fold, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &Fold, inputs: &[Array]) -> Array {
     let x = &inputs[0];
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
@@ -35,4 +36,9 @@ pub(super) fn fold(op: &Fold, inputs: &[Array]) -> Array {
 
 fn pairs(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(op: &Fold, _: &[Array], _: &Array) -> Rounding {
+    Rounding::Sum(op.window.taps())
 }

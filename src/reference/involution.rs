@@ -2,9 +2,10 @@
 
 use super::activation;
 use super::array::{Array, padding};
+use super::rounding::Rounding;
 use crate::ops::{ChannelOrder, Involution};
 
-pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &Involution, inputs: &[Array]) -> Array {
     let (x, kernel) = (&inputs[0], &inputs[1]);
     let [n, c] = [x.shape[0], x.shape[1]];
     let [oh, ow] = [kernel.shape[2], kernel.shape[3]];
@@ -32,4 +33,9 @@ pub(super) fn involution(op: &Involution, inputs: &[Array]) -> Array {
         }
         activation::apply(op.activation, sum)
     })
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(op: &Involution, _: &[Array], _: &Array) -> Rounding {
+    Rounding::Sum(op.window.taps() + 2)
 }

@@ -2,9 +2,10 @@
 
 use super::activation;
 use super::array::Array;
+use super::rounding::Rounding;
 use crate::ops::Linear;
 
-pub(super) fn linear(op: &Linear, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &Linear, inputs: &[Array]) -> Array {
     let (x, weight) = (&inputs[0], &inputs[1]);
     let [features, terms] = [weight.shape[0], weight.shape[1]];
     let rows = x.data.len() / terms;
@@ -22,4 +23,9 @@ pub(super) fn linear(op: &Linear, inputs: &[Array]) -> Array {
     out.shape = x.shape.clone();
     out.shape[x.shape.len() - 1] = features;
     out
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(_: &Linear, inputs: &[Array], _: &Array) -> Rounding {
+    Rounding::Sum(inputs[1].shape[1] + 1)
 }

@@ -2,9 +2,10 @@
 
 use super::array::{Array, padding};
 use super::avg_pool2d::windows;
+use super::rounding::Rounding;
 use crate::ops::MaxPool2d;
 
-pub(super) fn max_pool2d(op: &MaxPool2d, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &MaxPool2d, inputs: &[Array]) -> Array {
     let x = &inputs[0];
     let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
     let [kh, kw] = op.window.kernel_size;
@@ -30,4 +31,10 @@ pub(super) fn max_pool2d(op: &MaxPool2d, inputs: &[Array]) -> Array {
         }
         best
     })
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(_: &MaxPool2d, _: &[Array], _: &Array) -> Rounding {
+    // A choice.
+    Rounding::Exact
 }

@@ -2,9 +2,10 @@
 
 use super::array::Array;
 use super::involution;
+use super::rounding::Rounding;
 use crate::ops::SpanInvolution;
 
-pub(super) fn span_involution(op: &SpanInvolution, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &SpanInvolution, inputs: &[Array]) -> Array {
     let (x, reduced, weight) = (&inputs[0], &inputs[1], &inputs[2]);
     let [n, cr] = [reduced.shape[0], reduced.shape[1]];
     let [oh, ow] = [reduced.shape[2], reduced.shape[3]];
@@ -14,5 +15,11 @@ pub(super) fn span_involution(op: &SpanInvolution, inputs: &[Array]) -> Array {
     });
     let affine = inputs[3 + usize::from(op.bias)..].iter().cloned();
     let inputs: Vec<Array> = [x.clone(), kernel].into_iter().chain(affine).collect();
-    involution::involution(&op.involution, &inputs)
+    involution::evaluate(&op.involution, &inputs)
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(op: &SpanInvolution, inputs: &[Array], _: &Array) -> Rounding {
+    // Each product has a tap, which is a sum itself.
+    Rounding::Sum(op.involution.window.taps() + 2 + inputs[2].shape[1] + 1)
 }

@@ -1,9 +1,10 @@
 //! Unfolding, as `torch.nn.functional.unfold` defines it.
 
 use super::array::{Array, padding};
+use super::rounding::Rounding;
 use crate::ops::Unfold;
 
-pub(super) fn unfold(op: &Unfold, inputs: &[Array]) -> Array {
+pub(super) fn evaluate(op: &Unfold, inputs: &[Array]) -> Array {
     let x = &inputs[0];
     let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
     let [kh, kw] = op.window.kernel_size;
@@ -19,4 +20,10 @@ pub(super) fn unfold(op: &Unfold, inputs: &[Array]) -> Array {
         x.inside(b, channel, row, column).unwrap_or(0.0)
     });
     Array { shape: vec![n, c * kh * kw, oh * ow], ..patches }
+}
+
+/// How far single precision may be off.
+pub(super) fn rounding(_: &Unfold, _: &[Array], _: &Array) -> Rounding {
+    // A copy.
+    Rounding::Exact
 }

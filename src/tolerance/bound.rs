@@ -7,8 +7,8 @@
 
 use crate::error::Result;
 use crate::ops::{Activation, Op, Operator};
+use crate::reference::rounding::{EPSILON, FLUSH, Rounding};
 use crate::reference::{self, Array};
-use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// The reference's answer.
@@ -19,11 +19,6 @@ pub struct Expected {
     /// How far single precision may be from each.
     pub bound: Vec<f64>,
 }
-
-pub(super) const EPSILON: f64 = f32::EPSILON as f64;
-
-/// A step may lose this much absolutely, where an adapter flushes subnormal numbers to zero.
-pub(super) const FLUSH: f64 = f32::MIN_POSITIVE as f64;
 
 /// Evaluates operators: the reference, or what stands in for it.
 pub type Evaluate<'a> = &'a dyn Fn(&Operator, &[Array]) -> Result<Array>;
@@ -39,11 +34,10 @@ pub fn expected(op: &Operator, inputs: &[&Tensor]) -> Result<Expected> {
 pub fn expected_by(op: &Operator, inputs: &[&Tensor], evaluate: Evaluate<'_>) -> Result<Expected> {
     let inputs: Vec<Array> = inputs.iter().map(|&input| Array::from(input)).collect();
     let value = evaluate(op, &inputs)?;
-    let bound = match op {
-        // Copies and choices are exact.
-        Operator::Unfold(_) | Operator::MaxPool2d(_) => vec![0.0; value.data.len()],
-        Operator::Softmax(op) => softmax_bound(op.temperature, &inputs[0], &value),
-        _ => sum_bound(op, &inputs, &value, evaluate)?,
+    let bound = match reference::rounding(op, &inputs, &value) {
+        Rounding::Exact => vec![0.0; value.data.len()],
+        Rounding::Sum(roundings) => sum_bound(op, &inputs, &value, roundings, evaluate)?,
+        Rounding::Own(bound) => bound,
     };
     Ok(Expected { value, bound })
 }
@@ -53,6 +47,7 @@ fn sum_bound(
     op: &Operator,
     inputs: &[Array],
     value: &Array,
+    roundings: usize,
     evaluate: Evaluate<'_>,
 ) -> Result<Vec<f64>> {
     let mut linear = op.clone();
@@ -64,7 +59,7 @@ fn sum_bound(
     let magnitudes: Vec<Array> =
         op.inputs().into_iter().zip(inputs).map(|(name, input)| magnitude(name, input)).collect();
     let sums = evaluate(&linear, &magnitudes)?;
-    let steps = (terms(op, inputs) + 2) as f64;
+    let steps = (roundings + 2) as f64;
     let bound = before.data.iter().zip(&sums.data).map(|(&value, &sum)| {
         let before = steps * (EPSILON * sum + FLUSH);
         // No activation is steeper than silu's 1.1.
@@ -85,31 +80,6 @@ fn magnitude(name: &str, input: &Array) -> Array {
     Array { shape: input.shape.clone(), data }
 }
 
-/// Roundings on the way to one output value.
-fn terms(op: &Operator, inputs: &[Array]) -> usize {
-    let dims = |input: usize| inputs[input].shape.as_slice();
-    match op {
-        Operator::Conv2d(_) => dims(1)[1..].iter().product::<usize>() + 2,
-        Operator::DynamicConv2d(_) => dims(2)[0] + dims(2)[2..].iter().product::<usize>() + 1,
-        Operator::Involution(op) => op.window.taps() + 2,
-        // Each term is a tap, which is a sum itself.
-        Operator::SpanInvolution(op) => op.involution.window.taps() + 2 + dims(2)[1] + 1,
-        Operator::Fold(op) => op.window.taps(),
-        // The division is rounded, or is a product with a rounded inverse.
-        Operator::AvgPool2d(op) => op.window.taps() + 3,
-        Operator::GlobalAvgPool(_) => dims(0)[2..].iter().product::<usize>() + 3,
-        // The largest window: both of its ends may fall between two values.
-        Operator::AdaptiveAvgPool2d(op) => {
-            let [down, across] = op.output_size;
-            (dims(0)[2].div_ceil(down) + 1) * (dims(0)[3].div_ceil(across) + 1) + 3
-        }
-        Operator::Linear(_) => dims(1)[1] + 1,
-        // Difference, sum with eps, inverse root (2 units), two products, sum.
-        Operator::BatchNorm(_) => 8,
-        _ => 1,
-    }
-}
-
 /// What the activation itself may add. WGSL allows exp an error of 3 + 2|x| units.
 fn activation_bound(activation: Activation, v: f64) -> f64 {
     let sigmoid = || {
@@ -121,13 +91,4 @@ fn activation_bound(activation: Activation, v: f64) -> f64 {
         Activation::Sigmoid => sigmoid(),
         Activation::Silu => v.abs() * sigmoid() + EPSILON * v.abs() + FLUSH,
     }
-}
-
-/// The exponents are off by the rounding of x / T and of the difference with the maximum, exp by
-/// 3 + 2|x| units, the sum by its length, the quotient by 2.5 units.
-fn softmax_bound(temperature: f32, x: &Array, value: &Array) -> Vec<f64> {
-    let largest = x.data.iter().fold(0.0, |m: f64, v| m.max(v.abs())) / f64::from(temperature);
-    let length = Shape::new(x.shape.clone()).dims().iter().copied().max().unwrap_or(1);
-    let relative = (10.0 * largest + length as f64 + 16.0) * EPSILON;
-    value.data.iter().map(|y| relative * y + FLUSH).collect()
 }

@@ -7,10 +7,11 @@
 //! window sees it. F(4x4, 3x3): Lavin and Gray, "Fast algorithms for convolutional neural
 //! networks" (2015), section 4.3.
 
-use super::bound::{EPSILON, Expected, FLUSH};
+use super::bound::Expected;
 use super::compare::{Comparison, compare};
 use crate::ops::Operator;
 use crate::reference::Array;
+use crate::reference::rounding::{EPSILON, FLUSH};
 use crate::tensor::Tensor;
 
 /// Outputs of a tile along each side, and inputs.

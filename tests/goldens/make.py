@@ -199,6 +199,20 @@ def softmax(attrs, x):
     return torch.softmax(x / temperature, int(attrs.get("axis", "-1")))
 
 
+def group_norm(attrs, x, weight=None, bias=None):
+    return F.group_norm(x, int(attrs.get("groups", "1")), weight, bias, float(attrs.get("eps", "1e-5")))
+
+
+def draw_group_norm(rng):
+    """A random call: attributes, and the shapes of the tensors."""
+    groups = rng.randint(1, 4)
+    channels = groups * rng.randint(1, 8)
+    shapes = {"x": (rng.randint(1, 3), channels, *(rng.randint(1, 20) for _ in range(rng.randint(0, 2))))}
+    if rng.random() < 0.5:
+        shapes |= {"weight": (channels,), "bias": (channels,)}
+    return {"groups": str(groups), "eps": rng.choice(("1e-5", "1e-3"))}, shapes
+
+
 def linear(attrs, x, weight, bias=None):
     return activate(attrs, F.linear(x, weight, bias))
 
@@ -223,6 +237,7 @@ OPERATORS = {
         global_avg_pool,
         adaptive_avg_pool2d,
         softmax,
+        group_norm,
         linear,
         add,
     )
@@ -562,6 +577,13 @@ case("adaptive_avg_pool2d", "larger", "output_size=7x13", x=(1, 3, 5, 4))
 case("adaptive_avg_pool2d", "copy", "output_size=4x5", x=(2, 3, 4, 5))
 case("adaptive_avg_pool2d", "one_row_many_columns", "output_size=1x11", x=(2, 3, 6, 8))
 case("adaptive_avg_pool2d", "of_one_element", "output_size=3x2", x=(2, 3, 1, 1))
+
+case("group_norm", "plain", "groups=2", x=(2, 6, 5, 4))
+case("group_norm", "affine", "groups=3", x=(2, 9, 7), weight=(9,), bias=(9,))
+case("group_norm", "one_group", "eps=1e-3", x=(3, 5, 4, 3), weight=(5,), bias=(5,))
+case("group_norm", "a_group_for_each_channel", "groups=4", x=(1, 4, 6, 6))
+case("group_norm", "no_positions", "groups=2", x=(3, 140), weight=(140,), bias=(140,))
+case("group_norm", "large_mean", "groups=2", x=lambda: torch.randn(2, 4, 8) + 50)
 
 case("softmax", "last_axis", x=(5, 9))
 case("softmax", "rank1", x=(7,))

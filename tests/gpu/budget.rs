@@ -8,10 +8,10 @@ use involution::ops::{Conv2d, Op, Operator};
 use involution::{Gpu, Layer, Shape, Tensor};
 use involution_check::{compare, expected};
 
-use super::limits::batched;
 use super::{run, some_work};
 use crate::networks::{input, state_of};
 use crate::{adapters, harness};
+use involution_check::batched;
 
 /// An adapter of which no work at all is expected to be done in time.
 fn hasty(gpu: &Gpu) -> Gpu {

@@ -1,12 +1,9 @@
 //! Small devices: batches are cut, and what fits nowhere is refused by name.
 
 use involution::gpu::Choice;
-use involution::ops::{
-    Activate, Conv2d, DynamicConv2d, Involution, Linear, MaxPool2d, NAMES, Op, SpanInvolution,
-    Unfold,
-};
+use involution::ops::{Activate, DynamicConv2d, Linear, MaxPool2d, NAMES, Op, Unfold};
 use involution::{Error, Gpu, Limit, Operator, Shape, Tensor, Window};
-use involution_check::{Case, compare, expected};
+use involution_check::{Case, batched, compare, expected};
 
 use super::run;
 use crate::{adapters, harness};
@@ -65,65 +62,12 @@ fn a_grid_that_does_not_fold_is_refused() {
     });
 }
 
-/// Calls with a batch whose tensors are too large to bind whole; each sample is a multiple of 256 bytes.
-pub fn batched() -> Vec<Case> {
-    let case = |operator: Operator, shapes: &[&[usize]]| {
-        Case::new("cut along the batch", operator, shapes)
-    };
-    let conv = Conv2d { padding: 1.into(), ..Conv2d::default() };
-    vec![
-        case(Unfold { window: Window::new([3, 3]).padding(1) }.into(), &[&[5, 3, 16, 32]]),
-        case(
-            involution::ops::Fold { window: Window::new([3, 3]).padding(1), output_size: [16, 32] }
-                .into(),
-            &[&[5, 27, 512]],
-        ),
-        case(Conv2d { bias: true, ..conv }.into(), &[&[7, 8, 16, 32], &[8, 8, 3, 3], &[8]]),
-        case(
-            DynamicConv2d { conv: Conv2d { bias: true, ..conv } }.into(),
-            &[&[6, 8, 16, 32], &[6, 64], &[64, 8, 8, 1, 1], &[64, 8]],
-        ),
-        case(
-            Involution::new(Window::new([3, 3]).padding(1), 2).into(),
-            &[&[5, 8, 16, 32], &[5, 18, 16, 32]],
-        ),
-        case(
-            SpanInvolution {
-                involution: Involution::new(Window::new([3, 3]).padding(1), 2),
-                bias: true,
-            }
-            .into(),
-            &[&[5, 8, 16, 32], &[5, 4, 16, 32], &[18, 4, 1, 1], &[18]],
-        ),
-        case(
-            involution::ops::BatchNorm::default().into(),
-            &[&[9, 8, 16, 32], &[8], &[8], &[8], &[8]],
-        ),
-        case(Activate::default().into(), &[&[130, 1024]]),
-        case(
-            involution::ops::AvgPool2d::new(Window::new([1, 2]).stride([1, 2])).into(),
-            &[&[9, 8, 16, 32]],
-        ),
-        case(MaxPool2d::new(Window::new([3, 1])).into(), &[&[9, 8, 18, 32]]),
-        case(involution::ops::GlobalAvgPool.into(), &[&[9, 64, 16, 8]]),
-        case(involution::ops::AdaptiveAvgPool2d { output_size: [4, 8] }.into(), &[&[9, 64, 16, 8]]),
-        case(involution::ops::Softmax { axis: 1, temperature: 1.0 }.into(), &[&[9, 128, 32]]),
-        case(Linear { bias: true, ..Linear::default() }.into(), &[&[130, 192], &[64, 192], &[64]]),
-        case(involution::ops::Add::default().into(), &[&[9, 64, 64], &[9, 64, 64]]),
-    ]
-}
-
 #[test]
 fn a_batch_that_cannot_be_bound_is_cut() {
     let allowed = 64 << 10;
     adapters::each(|gpu| {
         let small = adapters::fresh(gpu, |options| options.max_binding_size = Some(allowed));
-        let cases = batched();
-        for name in NAMES {
-            let there = cases.iter().any(|case| case.operator.name() == *name);
-            assert!(there, "{name} needs a case in batched() of tests/gpu/limits.rs");
-        }
-        for case in cases {
+        for case in batched() {
             let shapes: Vec<&Shape> = case.shapes.iter().collect();
             let output = case.operator.output_shape(&shapes).unwrap();
             let bytes = shapes.iter().copied().chain([&output]).map(|s| 4 * s.elements().unwrap());

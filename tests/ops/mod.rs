@@ -1,5 +1,5 @@
-//! One file per operator: what it must get right everywhere, what it refuses and for which reason, and an
-//! identity that ties its definition to another operator's.
+//! What every operator must get right everywhere; and in files of some, what they refuse and for which reason, and
+//! identities that tie their definitions to those of others.
 
 mod activation;
 mod adaptive_avg_pool2d;
@@ -16,3 +16,43 @@ mod max_pool2d;
 mod softmax;
 mod span_involution;
 mod unfold;
+
+/// The tests that every operator has: `every::softmax::golden_cases`.
+mod every {
+    macro_rules! declare {
+        ($($module:ident :: $variant:ident),+ $(,)?) => {
+            $(mod $module {
+                use crate::harness;
+
+                const NAME: &str = stringify!($module);
+
+                #[test]
+                fn fixed_cases() {
+                    harness::run_fixed(NAME);
+                }
+
+                #[test]
+                fn known_answers() {
+                    harness::run_known_answers(NAME);
+                }
+
+                #[test]
+                fn generated_cases() {
+                    harness::run_generated(NAME);
+                }
+
+                #[test]
+                fn golden_cases() {
+                    harness::run_goldens(NAME);
+                }
+
+                #[test]
+                fn extreme_sizes_never_panic() {
+                    harness::extremes(NAME);
+                }
+            })+
+        };
+    }
+
+    ::involution::each_operator!(declare);
+}

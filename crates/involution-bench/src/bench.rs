@@ -164,16 +164,9 @@ enum Suite {
 
 impl Suite {
     /// As it is named on the command line.
-    fn name(self) -> &'static str {
-        match self {
-            Suite::Ops => "ops",
-            Suite::Layers => "layers",
-            Suite::Nets => "nets",
-            Suite::Peers => "peers",
-            Suite::Transfer => "transfer",
-            Suite::Compile => "compile",
-            Suite::Sweep => "sweep",
-        }
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(|| "sweep".to_owned(), |value| value.get_name().to_owned())
     }
 }
 

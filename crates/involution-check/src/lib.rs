@@ -5,11 +5,17 @@
 //! runs every candidate on it, within the bound of [`involution::tolerance`].
 
 mod case;
-mod fixed;
+mod draw;
+mod faults;
+mod known;
+mod operators;
 pub mod verify;
+mod windows;
 
-pub use case::{Case, Choices, Script, generate};
-pub use fixed::{fixed, known_answers};
+pub use case::Case;
+pub use draw::{Choices, Script};
+pub use faults::SeededFault;
 pub use involution::tolerance::{
     Comparison, Evaluate, Expected, check_candidate, compare, expected, expected_by,
 };
+pub use operators::{batched, fixed, generate, known_answers, seeded_faults};

@@ -1,7 +1,7 @@
 //! Every operator, every candidate kernel, against the reference.
 
-use crate::case::{Case, generate};
-use crate::fixed::{fixed, known_answers};
+use crate::case::Case;
+use crate::operators::{fixed, generate, known_answers};
 use involution::error::{Error, Limit, Result, count};
 use involution::gpu::Gpu;
 use involution::kernels::Candidate;
@@ -116,10 +116,13 @@ pub fn verify(
     Ok(report)
 }
 
-/// The fixed and generated cases of an operator; which these are does not depend on the others asked for.
+/// The fixed and generated cases of an operator; which these are depends on its name alone.
 fn cases_of(operator: &str, settings: &Settings) -> Vec<Case> {
-    let place = NAMES.iter().position(|name| *name == operator).unwrap_or(0) as u64;
-    let mut rng = fastrand::Rng::with_seed(settings.seed ^ (place << 32));
+    // FNV-1a.
+    let hash = operator.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut rng = fastrand::Rng::with_seed(settings.seed ^ hash);
     let generated = (0..settings.cases).filter_map(|_| generate(operator, &mut rng));
     fixed(operator).into_iter().chain(generated).collect()
 }

@@ -70,7 +70,7 @@ fn involution<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
     involution_with(arguments, &[])
 }
 
-/// Runs the command with these environment variables.
+/// Runs the command with these arguments and variables of the environment.
 fn involution_with<S: AsRef<std::ffi::OsStr>>(arguments: &[S], variables: &[(&str, &Path)]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_involution"));
     command.args(arguments).env("NO_COLOR", "1").env_remove("RUST_LOG");

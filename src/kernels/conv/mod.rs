@@ -2,7 +2,6 @@
 
 pub mod depthwise;
 pub mod direct;
-pub mod dynamic;
 pub mod implicit_gemm;
 pub mod row_pairs;
 pub mod select;

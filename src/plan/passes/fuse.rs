@@ -1,6 +1,6 @@
 //! Passes that make a plan faster and leave its results as they are, up to rounding.
 
-use crate::ops::{Activation, BatchNorm, Operator, SpanInvolution};
+use crate::ops::{Activation, BatchNorm, Op, Operator, SpanInvolution};
 use crate::plan::constant::{Constant, Norm};
 use crate::plan::graph::{Action, Plan, Source, Step, Value, ValueInfo};
 use crate::shape::{Shape, Window};

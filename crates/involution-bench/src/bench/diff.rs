@@ -104,19 +104,11 @@ pub fn run(args: &Args, json: bool) -> Result<Outcome> {
     Ok(Outcome::of(report.passed()))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-enum Verdict {
-    #[serde(rename = "slower")]
-    Slower,
-    #[serde(rename = "faster")]
-    Faster,
-    #[serde(rename = "same")]
-    Same,
-    #[serde(rename = "cannot tell")]
-    CannotTell,
-    #[serde(rename = "FAILED")]
-    Failed,
-}
+const SLOWER: &str = "slower";
+const FASTER: &str = "faster";
+const SAME: &str = "same";
+const CANNOT_TELL: &str = "cannot tell";
+const FAILED: &str = "FAILED";
 
 /// A row of both sides.
 #[derive(Debug, Serialize)]
@@ -130,7 +122,7 @@ struct Line {
     after_ms: Option<f64>,
     /// After by before, without the drift.
     ratio: Option<f64>,
-    verdict: Verdict,
+    verdict: &'static str,
     /// Why nothing can be told.
     reason: Option<&'static str>,
 }
@@ -189,34 +181,26 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
         software.into_iter().chain([Clock::Gpu]).find(both).unwrap_or(Clock::Wall)
     };
     let clock = clock.unwrap_or_else(usual);
-    let rows: Vec<(&Row, Vec<(&Row, &Row)>)> = first
+    let rows: Vec<Matched<'_>> = first
         .rows
         .iter()
         .map(|row| {
-            let found = before.iter().zip(after);
-            let found = found.filter_map(|(a, b)| Some((a.find(row, first)?, b.find(row, first)?)));
-            (row, found.collect())
+            let files = before.iter().zip(after);
+            let both = files.filter_map(|(a, b)| Some((a.find(row, first)?, b.find(row, first)?)));
+            let rows: Vec<(&Row, &Row)> = both.collect();
+            let times = |row| clock.of(row).map(|stats| stats.times.as_slice());
+            let pairs = rows.iter().filter_map(|&(a, b)| Some((times(a)?, times(b)?)));
+            let pairs = pairs.filter(|(a, b)| !a.is_empty() && !b.is_empty()).collect();
+            Matched { rows, pairs }
         })
-        .filter(|(_, found): &(_, Vec<_>)| !found.is_empty())
+        .filter(|matched| !matched.rows.is_empty())
         .collect();
-    let timed: Vec<Vec<Pair<'_>>> = rows
-        .iter()
-        .map(|(_, found)| {
-            let times =
-                |(a, b): &(&'_ Row, &'_ Row)| (clock.of(a).is_some(), clock.of(b).is_some());
-            let found = found.iter().filter(|pair| times(pair) == (true, true));
-            let samples = |row| clock.of(row).map_or(&[][..], |stats| &stats.times);
-            let pairs = found.map(|&(a, b)| (samples(a), samples(b)));
-            pairs.filter(|(a, b)| !a.is_empty() && !b.is_empty()).collect()
-        })
-        .collect();
-    let ratios: Vec<f64> = timed.iter().filter_map(|pairs| ratio(pairs)).collect();
+    let ratios: Vec<f64> = rows.iter().filter_map(|matched| ratio(&matched.pairs)).collect();
     let drift = (ratios.len() >= LEAST_ROWS).then(|| median(ratios.clone()));
     let scatter =
         drift.map(|drift| median(ratios.iter().map(|r| (r / drift - 1.0).abs()).collect()));
     let moved = Moved { drift: drift.unwrap_or(1.0), scatter: scatter.unwrap_or(0.0), threshold };
-    let lines =
-        rows.iter().zip(&timed).map(|((_, found), pairs)| line(found, pairs, clock, &moved));
+    let lines = rows.iter().map(|matched| line(matched, clock, &moved));
     let missing = |run: &Run, other: &Run| {
         let rows = run.rows.iter().filter(|row| other.find(row, run).is_none());
         rows.map(|row| row.case.clone()).collect()
@@ -234,6 +218,12 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
     })
 }
 
+/// A row in the files that have it on both sides, and its samples by the clock.
+struct Matched<'a> {
+    rows: Vec<(&'a Row, &'a Row)>,
+    pairs: Vec<Pair<'a>>,
+}
+
 /// What happened to all rows, and the change that counts.
 struct Moved {
     drift: f64,
@@ -241,32 +231,30 @@ struct Moved {
     threshold: f64,
 }
 
-fn line(found: &[(&Row, &Row)], pairs: &[Pair<'_>], clock: Clock, moved: &Moved) -> Line {
+fn line(Matched { rows, pairs }: &Matched<'_>, clock: Clock, moved: &Moved) -> Line {
     let busy = |row: &Row| row.noise.waited.is_some_and(|waited| waited > BUSY);
     let &Moved { drift, scatter, threshold } = moved;
     let ratio = ratio(pairs).map(|ratio| ratio / drift);
     let above = |part: f64| rank_test(pairs, drift * part);
-    let (before, after) = found[0];
+    let (before, after) = rows[0];
     let failed = before.failure().is_none()
-        && found.iter().any(|(_, after)| after.failure() == Some("FAILED"));
+        && rows.iter().any(|(_, after)| after.failure() == Some("FAILED"));
     let (verdict, reason) = match ratio {
-        _ if failed => (Verdict::Failed, None),
-        None => (Verdict::CannotTell, Some("one of the two has no times by this clock")),
-        _ if clock != Clock::Cpu && found.iter().any(|(a, b)| busy(a) || busy(b)) => {
-            (Verdict::CannotTell, Some("the machine was busy"))
+        _ if failed => (FAILED, None),
+        None => (CANNOT_TELL, Some("one of the two has no times by this clock")),
+        _ if clock != Clock::Cpu && rows.iter().any(|(a, b)| busy(a) || busy(b)) => {
+            (CANNOT_TELL, Some("the machine was busy"))
         }
         Some(_) if above(1.0 + threshold) < -SURE && above(1.0 / (1.0 + threshold)) > SURE => {
-            (Verdict::Same, None)
+            (SAME, None)
         }
         Some(ratio) => {
             let changed = ratio.max(1.0 / ratio) > 1.0 + threshold;
-            let verdict = if ratio > 1.0 { Verdict::Slower } else { Verdict::Faster };
+            let verdict = if ratio > 1.0 { SLOWER } else { FASTER };
             match (changed, above(1.0).abs() > SURE, ratio.ln().abs() > OUTLIER * scatter) {
                 (true, true, true) => (verdict, None),
-                (true, true, false) => {
-                    (Verdict::CannotTell, Some("the rows differ by as much anyway"))
-                }
-                _ => (Verdict::CannotTell, Some("the samples are too few, or scatter too much")),
+                (true, true, false) => (CANNOT_TELL, Some("the rows differ by as much anyway")),
+                _ => (CANNOT_TELL, Some("the samples are too few, or scatter too much")),
             }
         }
     };
@@ -298,27 +286,27 @@ fn differences(before: &Run, after: &Run) -> Vec<String> {
 }
 
 impl Report {
-    fn count(&self, verdict: Verdict) -> usize {
+    fn count(&self, verdict: &str) -> usize {
         self.rows.iter().filter(|line| line.verdict == verdict).count()
     }
 
     /// Whether no row is slower or wrong.
     fn passed(&self) -> bool {
-        self.count(Verdict::Slower) == 0 && self.count(Verdict::Failed) == 0
+        self.count(SLOWER) == 0 && self.count(FAILED) == 0
     }
 
     fn summary(&self) -> String {
-        let wrong = match self.count(Verdict::Failed) {
+        let wrong = match self.count(FAILED) {
             0 => String::new(),
             wrong => format!("{wrong} wrong now, "),
         };
         format!(
             "{wrong}{} slower, {} faster, {} the same within {:.0} %, {} of which nobody can tell.",
-            self.count(Verdict::Slower),
-            self.count(Verdict::Faster),
-            self.count(Verdict::Same),
+            self.count(SLOWER),
+            self.count(FASTER),
+            self.count(SAME),
             100.0 * self.threshold,
-            self.count(Verdict::CannotTell)
+            self.count(CANNOT_TELL)
         )
     }
 
@@ -335,20 +323,20 @@ impl Report {
             }
         }
         for line in &self.rows {
-            let verdict = match line.verdict {
-                Verdict::Slower => "slower",
-                Verdict::Faster => "faster",
-                Verdict::Same => "same",
-                Verdict::CannotTell => "cannot tell",
-                Verdict::Failed => "FAILED",
-            };
             let [before, after] = [line.before_ms, line.after_ms].map(|ms| number(ms, 3));
             let (case, kernel) = (line.case.clone(), line.kernel.clone());
-            table.add_row([case, kernel, before, after, number(line.ratio, 2), verdict.to_owned()]);
+            table.add_row([
+                case,
+                kernel,
+                before,
+                after,
+                number(line.ratio, 2),
+                line.verdict.to_owned(),
+            ]);
             if let Some(kernel) = &line.kernel_before {
                 let _ = writeln!(notes, "{}: was {kernel}, is {}", line.case, line.kernel);
             }
-            if line.verdict == Verdict::Failed {
+            if line.verdict == FAILED {
                 let _ = writeln!(notes, "FAILED {}: was right, and has no time now", line.case);
             }
             if let Some(reason) = line.reason {
@@ -433,12 +421,12 @@ mod tests {
         for seed in 0..20 {
             let (before, mut after) = ([run(12, 2 * seed)], [run(12, 2 * seed + 1)]);
             let report = compared(&before, &after)?;
-            assert_eq!(report.count(Verdict::Same), 12, "{}", report.text());
-            for (factor, verdict) in [(1.2, Verdict::Slower), (1.0 / 1.44, Verdict::Faster)] {
+            assert_eq!(report.count(SAME), 12, "{}", report.text());
+            for (factor, verdict) in [(1.2, SLOWER), (1.0 / 1.44, FASTER)] {
                 slow(&mut after[0].rows[3].cpu_ms, factor);
                 let report = compared(&before, &after)?;
-                assert_eq!(report.passed(), verdict != Verdict::Slower);
-                assert_eq!((report.count(verdict), report.count(Verdict::Same)), (1, 11));
+                assert_eq!(report.passed(), verdict != SLOWER);
+                assert_eq!((report.count(verdict), report.count(SAME)), (1, 11));
                 assert_eq!(report.rows[3].verdict, verdict, "{}", report.text());
             }
             // The device's own clock says nothing of it.

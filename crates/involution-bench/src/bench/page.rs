@@ -10,6 +10,7 @@ use super::limits;
 use super::record::Run;
 use super::row::{Peer, Row};
 use crate::output;
+use plot::escape;
 use words::words;
 
 const STYLE: &str = include_str!("page/page.css");
@@ -46,12 +47,6 @@ pub fn several(runs: &[Run]) -> String {
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{content}</main>\n</body>\n\
          </html>\n"
     )
-}
-
-/// Text that is nothing but text.
-fn escape(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;")
 }
 
 /// What there is to say of one run.

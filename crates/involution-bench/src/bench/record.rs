@@ -71,7 +71,7 @@ impl Run {
     ) -> Self {
         Run {
             involution: env!("CARGO_PKG_VERSION").to_owned(),
-            suite: args.suite.name().to_owned(),
+            suite: args.suite.name(),
             adapter: runner.name().to_owned(),
             backend: runner.backend().map(str::to_owned),
             driver: runner.driver(),

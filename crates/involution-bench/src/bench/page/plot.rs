@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::escape;
 use crate::bench::limits;
 use crate::bench::record::Run;
 use crate::bench::row::Row;
@@ -154,6 +153,12 @@ pub fn growth(run: &Run) -> Vec<String> {
     let size = "height and width";
     let sizes = curve("By size, single images", size, |row| row.size, &|row| row.batch == Some(1));
     batches.into_iter().chain(sizes).collect()
+}
+
+/// Text that is nothing but text.
+pub fn escape(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;")
 }
 
 /// A number as short as an axis wants it.

@@ -1,15 +1,59 @@
-//! The fixed cases of convolutions.
+//! The cases of `conv2d`.
 
 use crate::case::Case;
-use involution::ops::{Activation, Conv2d, DynamicConv2d};
-use involution::shape::Padding;
+use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
+use crate::known::{Known, full, tensor};
+use crate::windows::{ROWS, uneven};
+use involution::ops::{Activation, Conv2d, Op};
+use involution::shape::{Padding, Shape, ShapeError, Window};
 
-/// Kernel size, stride and columns of four output pixels: one column, fewer than the eight lanes that exchange values,
-/// and more.
-pub(super) const ROWS: [[usize; 3]; 6] =
-    [[3, 1, 1], [3, 2, 3], [5, 1, 9], [5, 2, 9], [7, 1, 3], [7, 2, 10]];
+/// A convolution, the shape of its input, and the shape of its weight.
+pub(super) fn convolution(draw: &mut Draw<'_>) -> (Conv2d, Vec<usize>, Vec<usize>) {
+    let (n, mut image) = draw.image();
+    let groups = draw.one_of(&[1, 1, 2, 3, 5]);
+    // One channel is the depthwise case; multiples of four, with many outputs, suit subgroups.
+    let group_in = draw.one_of(&[1, 3, 8, 13, 1, 12]);
+    let group_out = draw.extent(19) + draw.one_of(&[0, 0, 24, 16]);
+    let window = match draw.below(3) {
+        0 => draw.window(image),
+        1 => Window::new([1, 1]),
+        _ => draw.centred_window(&mut image),
+    };
+    let [h, w] = image;
+    let conv = Conv2d {
+        stride: window.stride,
+        padding: window.padding,
+        dilation: window.dilation,
+        groups,
+        bias: draw.yes(),
+        residual: false,
+        activation: draw.activated(),
+    };
+    let [kh, kw] = window.kernel_size;
+    (conv, vec![n, groups * group_in, h, w], vec![groups * group_out, group_in, kh, kw])
+}
 
-pub(super) fn conv2d() -> Vec<Case> {
+/// Draws a legal case.
+pub fn draw(draw: &mut Draw<'_>) -> Drawn {
+    let (conv, x, weight) = convolution(draw);
+    let bias = conv.bias.then(|| vec![weight[0]]);
+    let mut shapes: Vec<Vec<usize>> = [x, weight].into_iter().chain(bias).collect();
+    let views: Vec<Shape> = shapes.iter().cloned().map(Shape::new).collect();
+    let output = conv.output_shape(&views.iter().collect::<Vec<_>>());
+    // What cannot be carried out is drawn again by the caller.
+    let residual = output.ok().filter(|_| draw.one_of(&[false, false, true]));
+    let conv = Conv2d { residual: residual.is_some(), ..conv };
+    shapes.extend(residual.map(|shape| shape.dims().to_vec()));
+    (conv.into(), shapes)
+}
+
+/// The fixed cases.
+pub fn fixed() -> Vec<Case> {
+    [usual(), uneven_convolutions(), channels(), long()].concat()
+}
+
+fn usual() -> Vec<Case> {
     let conv = Conv2d::default();
     [
         conv_rows(),
@@ -210,72 +254,6 @@ pub(super) fn conv2d() -> Vec<Case> {
     .concat()
 }
 
-pub(super) fn dynamic_conv2d() -> Vec<Case> {
-    let conv = Conv2d::default();
-    vec![
-        Case::new(
-            "four kernels of 3x3, a sample each its own",
-            DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
-            &[&[5, 6, 9, 7], &[5, 4], &[4, 10, 6, 3, 3], &[4, 10]],
-        ),
-        Case::new(
-            "Winograd, a sample each its own, in two parts",
-            DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
-            &[&[3, 2, 64, 96], &[3, 2], &[2, 16, 2, 3, 3], &[2, 16]],
-        ),
-        Case::new(
-            "1x1 on subgroups, a sample each its own",
-            DynamicConv2d { conv },
-            &[&[3, 8, 5, 5], &[3, 2], &[2, 40, 8, 1, 1]],
-        ),
-        Case::new(
-            "1x1 of 80 terms, a sample each its own",
-            DynamicConv2d { conv: Conv2d { bias: true, ..conv } },
-            &[&[3, 80, 6, 6], &[3, 2], &[2, 66, 80, 1, 1], &[2, 66]],
-        ),
-        Case::new(
-            "1x1 of 80 terms in planes of 25, a sample each its own",
-            DynamicConv2d { conv },
-            &[&[3, 80, 5, 5], &[3, 2], &[2, 66, 80, 1, 1]],
-        ),
-        Case::new(
-            "Winograd with channels that are held for, a sample each its own",
-            DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
-            &[&[2, 48, 28, 28], &[2, 2], &[2, 64, 48, 3, 3], &[2, 64]],
-        ),
-        Case::new(
-            "Winograd on rows of two pixels more than whole tiles, a sample each its own",
-            DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
-            &[&[2, 48, 13, 14], &[2, 2], &[2, 64, 48, 3, 3], &[2, 64]],
-        ),
-        Case::new(
-            "72 terms of a window, a sample each its own",
-            DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
-            &[&[3, 8, 6, 6], &[3, 2], &[2, 40, 8, 3, 3], &[2, 40]],
-        ),
-        Case::new(
-            "depthwise, more samples than a tile of the mixer",
-            DynamicConv2d { conv: Conv2d { groups: 6, ..conv } },
-            &[&[9, 6, 8, 8], &[9, 3], &[3, 6, 1, 3, 3]],
-        ),
-        Case::new(
-            "depthwise down strips of rows, a sample each its own",
-            DynamicConv2d { conv: Conv2d { groups: 5, padding: 1.into(), bias: true, ..conv } },
-            &[&[3, 5, 7, 8], &[3, 2], &[2, 10, 1, 3, 3], &[2, 10]],
-        ),
-        Case::new(
-            "depthwise down strips of odd rows, a sample each its own",
-            DynamicConv2d { conv: Conv2d { groups: 5, padding: 2.into(), ..conv } },
-            &[&[3, 5, 7, 7], &[3, 2], &[2, 5, 1, 5, 5]],
-        ),
-        Case::new(
-            "3x3 on pairs of rows, a sample each its own",
-            DynamicConv2d { conv: Conv2d { groups: 2, padding: 1.into(), bias: true, ..conv } },
-            &[&[3, 4, 5, 8], &[3, 2], &[2, 18, 2, 3, 3], &[2, 18]],
-        ),
-    ]
-}
-
 /// Windows that keep the width of whole fours or halve it, taps and rows of their own.
 fn conv_rows() -> Vec<Case> {
     let case = |[taps, stride, columns]: [usize; 3]| {
@@ -327,3 +305,237 @@ fn row_pairs() -> Vec<Case> {
     .map(case)
     .to_vec()
 }
+
+fn uneven_convolutions() -> Vec<Case> {
+    let of = |(window, [height, width]): (Window, [usize; 2])| {
+        let Window { kernel_size: [rows, taps], stride, padding, dilation } = window;
+        let conv = Conv2d { stride, padding, dilation, ..Conv2d::default() };
+        let dense: [&[usize]; 2] = [&[1, 8, height, width], &[20, 8, rows, taps]];
+        let depthwise: [&[usize]; 2] = [&[1, 3, height, width], &[3, 1, rows, taps]];
+        let story = "a window whose axes differ";
+        [Case::new(story, conv, &dense), Case::new(story, Conv2d { groups: 3, ..conv }, &depthwise)]
+    };
+    uneven().into_iter().flat_map(of).collect()
+}
+
+/// Output channels, and fours of pixels, of whole tiles and one more.
+fn channels() -> Vec<Case> {
+    let conv = Conv2d::default();
+    let pairs = Conv2d { groups: 2, ..conv };
+    let windows = Conv2d { padding: 1.into(), ..pairs };
+    vec![
+        Case::new(
+            "a channel more than a block of held pixels",
+            conv,
+            &[&[1, 8, 4, 4], &[129, 8, 1, 1]],
+        ),
+        Case::new(
+            "a channel more than a block of held pixels, and a pixel more than fours",
+            conv,
+            &[&[1, 8, 3, 3], &[129, 8, 1, 1]],
+        ),
+        Case::new(
+            "a channel more than a block of held windows",
+            Conv2d { padding: 1.into(), ..conv },
+            &[&[1, 8, 4, 4], &[129, 8, 3, 3]],
+        ),
+        Case::new(
+            "a channel more than a block of held windows, and a pixel more than fours",
+            Conv2d { padding: 1.into(), ..conv },
+            &[&[1, 8, 3, 3], &[129, 8, 3, 3]],
+        ),
+        Case::new(
+            "groups of a channel more than a tile, a pixel more than fours",
+            pairs,
+            &[&[1, 16, 5, 5], &[66, 8, 1, 1]],
+        ),
+        Case::new("groups of a channel more than a tile", pairs, &[&[1, 16, 4, 5], &[66, 8, 1, 1]]),
+        Case::new(
+            "groups of a tile of channels, fours for all lanes",
+            pairs,
+            &[&[2, 16, 4, 4], &[64, 8, 1, 1]],
+        ),
+        Case::new("fours for all lanes in two groups", pairs, &[&[1, 16, 4, 8], &[48, 8, 1, 1]]),
+        Case::new(
+            "fours for all lanes in two groups, the last lacks a pixel",
+            pairs,
+            &[&[6, 16, 31, 1], &[48, 8, 1, 1]],
+        ),
+        Case::new(
+            "windows for all lanes in two groups",
+            windows,
+            &[&[1, 16, 4, 8], &[64, 8, 3, 3]],
+        ),
+        Case::new(
+            "windows for all lanes in two groups, the last lacks a pixel",
+            windows,
+            &[&[1, 16, 31, 1], &[66, 8, 3, 3]],
+        ),
+        Case::new(
+            "Winograd: several workgroups of each transform, rows that lack pixels",
+            Conv2d { padding: 1.into(), ..conv },
+            &[&[3, 64, 14, 13], &[67, 64, 3, 3]],
+        ),
+        Case::new(
+            "rows for all lanes in two groups of a channel more than a tile",
+            Conv2d { padding: 2.into(), ..pairs },
+            &[&[1, 4, 4, 8], &[66, 2, 5, 5]],
+        ),
+    ]
+}
+
+fn long() -> Vec<Case> {
+    let conv = Conv2d { bias: true, residual: true, ..Conv2d::default() };
+    let cases = vec![
+        Case::new(
+            "7x7 over 1,200 channels: three dispatches, the last of which finishes",
+            Conv2d { activation: Activation::Relu, ..conv },
+            &[&[2, 1200, 8, 7], &[3, 1200, 7, 7], &[3], &[2, 3, 2, 1]],
+        ),
+        Case::new(
+            "7x7 over 700 channels in each of two groups, many outputs: two dispatches",
+            Conv2d { groups: 2, ..conv },
+            &[&[1, 1400, 7, 8], &[34, 700, 7, 7], &[34], &[1, 34, 1, 2]],
+        ),
+    ];
+    cases.into_iter().map(Case::positive).collect()
+}
+
+/// Calls whose answers follow by hand from the definition.
+pub fn known() -> Result<Vec<Known>, ShapeError> {
+    let weight = [vec![0.0; 450], vec![1.0; 450]].concat();
+    Ok(vec![(
+        Conv2d { groups: 2, ..Conv2d::default() }.into(),
+        vec![full(&[1, 10, 7, 7], 1.0)?, tensor(&[20, 5, 3, 3], &weight)?],
+        tensor(&[1, 20, 5, 5], &[vec![0.0; 250], vec![45.0; 250]].concat())?,
+    )])
+}
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    let conv = Conv2d { padding: 1.into(), ..Conv2d::default() };
+    Case::new(
+        "cut along the batch",
+        Conv2d { bias: true, ..conv },
+        &[&[7, 8, 16, 32], &[8, 8, 3, 3], &[8]],
+    )
+}
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "conv/conv2d",
+        "one row past the border is inside",
+        "iy < params.height &&",
+        "iy <= params.height &&",
+    ),
+    ("conv/conv2d", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
+    (
+        "conv/pointwise",
+        "every group reads the channels of the first",
+        "+ group * group_in) * plane",
+        ") * plane",
+    ),
+    (
+        "conv/conv2d",
+        "the last tap of each row is left out",
+        "kx < params.window.kernel_width",
+        "kx + 1u < params.window.kernel_width",
+    ),
+    (
+        "software/depthwise_strips",
+        "the output rows of a strip are one too few",
+        "let steps = rows + begun;",
+        "let steps = rows + begun - 1u;",
+    ),
+    (
+        "software/depthwise_strips",
+        "the last pixel of a row is left out",
+        "ox + p < params.out_width",
+        "ox + p + 1u < params.out_width",
+    ),
+    (
+        "software/row_pairs",
+        "the lower row begins where the upper one does",
+        "add9(&lower, x1, x2, x3, weights)",
+        "add9(&lower, x0, x1, x2, weights)",
+    ),
+    (
+        "software/row_pairs",
+        "pixels right of the image are not zero",
+        "& (place < vec4<u32>(params.width))",
+        "",
+    ),
+    (
+        "software/prepack",
+        "the last tile of channels is that before it",
+        "(tile * 4u + j) * params.width",
+        "(max(tile, 1u) * 4u - 4u + j) * params.width",
+    ),
+    (
+        "software/gather",
+        "rows are counted as if there were no stride",
+        "params.out_width * params.stride_y",
+        "params.out_width",
+    ),
+    (
+        "software/rows",
+        "the last lane does not read beside itself",
+        "(lane == 7u && column",
+        "(false && column",
+    ),
+    (
+        "software/input_stationary",
+        "what is left of the last terms is taken for the first ones",
+        "lane + eights >= 8u;",
+        "lane < eights;",
+    ),
+    (
+        "software/input_stationary",
+        "the sum of the terms before is forgotten",
+        "sums[0] = partial4(place, c, vec4s);",
+        "sums[0] = vec4<f32>();",
+    ),
+    (
+        "software/input_stationary",
+        "the rows of a window lie together where they are dilated",
+        "(*source).ky * params.window.dilation_y",
+        "(*source).ky",
+    ),
+    (
+        "software/input_stationary",
+        "the next input channel begins where this one does",
+        "(*source).plane += params.height * params.width",
+        "(*source).plane += 0u",
+    ),
+    (
+        "software/winograd_weights",
+        "the taps of a row are in the order of its columns",
+        "at + 3u + along",
+        "at + 3u + 2u - along",
+    ),
+    (
+        "software/winograd_input",
+        "a tile in the last column sees the next row",
+        "inside & (column < vec4<u32>(params.width))",
+        "inside & (column < vec4<u32>(params.width + 1u))",
+    ),
+    (
+        "software/winograd_output",
+        "the last pixel of a row is left out",
+        "p < pixels",
+        "p + 1u < pixels",
+    ),
+    (
+        "software/winograd_input",
+        "a tile in the last column sees the next row",
+        "at.w + 1u, has_right)]).x, has_right)",
+        "at.w + 1u, inside.w)]).x, inside.w)",
+    ),
+    (
+        "software/winograd_output",
+        "the last place of a column is left out",
+        "let last = along == 5u;",
+        "let last = false;",
+    ),
+];

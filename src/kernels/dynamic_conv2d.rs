@@ -1,6 +1,6 @@
 //! Dynamic convolution: the weights of each sample are mixed into a scratch buffer, then convolved with.
 
-use super::select;
+use super::conv::select;
 use crate::error::ShapeError;
 use crate::kernels::call::{Grid, KernelCall, Operand, Params};
 use crate::kernels::candidate::Candidate;

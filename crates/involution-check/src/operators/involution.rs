@@ -1,0 +1,239 @@
+//! The cases of `involution`.
+
+use crate::case::Case;
+use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
+use crate::known::{Known, square, tensor};
+use crate::windows::{ROWS, dilated, of_window, uneven};
+use involution::ops::{Activation, ChannelOrder, Involution};
+use involution::shape::{Padding, ShapeError, Window};
+
+/// An involution and the shapes of its inputs.
+pub(super) fn involving(draw: &mut Draw<'_>) -> (Involution, Vec<Vec<usize>>) {
+    let (n, mut image) = draw.image();
+    let window = if draw.yes() { draw.window(image) } else { draw.centred_window(&mut image) };
+    let [h, w] = image;
+    let groups = draw.size(4);
+    let channels = groups * draw.extent(18);
+    let [oh, ow] = window.output_size([h, w]).unwrap_or([1, 1]);
+    let channel_order = draw.one_of(&ChannelOrder::ALL).1;
+    let activation = draw.activated();
+    let kernel = vec![n, groups * window.taps(), oh, ow];
+    let affine = draw.yes();
+    let involution = Involution { window, groups, channel_order, affine, activation };
+    let mut shapes = vec![vec![n, channels, h, w], kernel];
+    shapes.extend(vec![vec![channels]; if affine { 2 } else { 0 }]);
+    (involution, shapes)
+}
+
+/// Draws a legal case.
+pub fn draw(draw: &mut Draw<'_>) -> Drawn {
+    let (involution, shapes) = involving(draw);
+    (involution.into(), shapes)
+}
+
+/// The fixed cases.
+pub fn fixed() -> Vec<Case> {
+    [usual(), involutions()].concat()
+}
+
+fn usual() -> Vec<Case> {
+    let k7 = Window::new([7, 7]).padding(3);
+    [
+        rows(),
+        input_stationary(),
+        vec![
+            Case::new(
+                "RedNet's window, a group of 16",
+                Involution::new(k7, 2),
+                &[&[1, 32, 14, 14], &[1, 98, 14, 14]],
+            ),
+            Case::new(
+                "one group for all channels",
+                Involution::new(k7, 1),
+                &[&[1, 19, 9, 9], &[1, 49, 9, 9]],
+            ),
+            Case::new(
+                "a group for each channel",
+                Involution::new(Window::new([3, 3]).padding(1), 5),
+                &[&[2, 5, 7, 6], &[2, 45, 7, 6]],
+            ),
+            Case::new(
+                "three interleaved groups of more channels than a tile",
+                Involution {
+                    channel_order: ChannelOrder::Interleaved,
+                    ..Involution::new(Window::new([3, 3]).padding(1), 3)
+                },
+                &[&[2, 27, 6, 7], &[2, 27, 6, 7]],
+            ),
+            Case::new(
+                "stride 2 on an odd size",
+                Involution::new(k7.stride([2, 2]), 1),
+                &[&[1, 16, 15, 13], &[1, 49, 8, 7]],
+            ),
+            Case::new(
+                "rows of the output that share rows of x, dilated as they are apart",
+                Involution::new(
+                    Window::new([5, 5])
+                        .stride([2, 1])
+                        .dilation([2, 1])
+                        .padding(Padding::symmetric(4, 2)),
+                    2,
+                ),
+                &[&[1, 6, 13, 12], &[1, 50, 7, 12]],
+            ),
+            Case::new(
+                "rows of the output that share none",
+                Involution::new(Window::new([5, 5]).stride([2, 1]).padding(2), 2),
+                &[&[1, 6, 13, 12], &[1, 50, 7, 12]],
+            ),
+            Case::new(
+                "planes of more than a page of memory",
+                Involution::new(Window::new([3, 3]).padding(1), 2),
+                &[&[2, 6, 33, 32], &[2, 18, 33, 32]],
+            ),
+            Case::new(
+                "the worked example: tall, one column wide",
+                Involution::new(k7.stride([5, 1]), 1),
+                &[&[2, 8, 400, 1], &[2, 49, 80, 1]],
+            ),
+        ],
+    ]
+    .concat()
+}
+
+fn rows() -> Vec<Case> {
+    let case = |[taps, stride, columns]: [usize; 3]| {
+        let window = Window::new([3, taps]).stride([2, stride]).dilation([2, 1]);
+        let window = window.padding(Padding::symmetric(1, taps / 2));
+        let channel_order =
+            if stride == 1 { ChannelOrder::Blocked } else { ChannelOrder::Interleaved };
+        let operator = Involution { channel_order, ..Involution::new(window, 2) };
+        let operator = Involution { affine: true, activation: Activation::Relu, ..operator };
+        let [x, kernel] = [[2, 22, 9, 4 * columns * stride], [2, 2 * 3 * taps, 4, 4 * columns]];
+        Case::new("rows of whole fours", operator, &[&x, &kernel, &[22], &[22]])
+    };
+    ROWS.map(case).to_vec()
+}
+
+/// Square windows whose kernel is held for all channels of a tile and those that overhang it, over rows that are
+/// whole fours and others.
+fn input_stationary() -> Vec<Case> {
+    let case = |([taps, stride, columns], missing): ([usize; 3], usize)| {
+        let window = Window::new([taps; 2]).stride([stride; 2]).padding(taps / 2);
+        let channel_order =
+            if stride == 1 { ChannelOrder::Blocked } else { ChannelOrder::Interleaved };
+        let operator = Involution { channel_order, ..Involution::new(window, 2) };
+        let affine = missing == 1;
+        let operator = Involution { affine, activation: Activation::Relu6, ..operator };
+        let [height, width] = [5 * stride, 4 * columns * stride - missing];
+        let kernel = [2, 2 * taps * taps, 5, width.div_ceil(stride)];
+        let shapes: [&[usize]; 4] = [&[2, 34, height, width], &kernel, &[34], &[34]];
+        let tensors = if affine { 4 } else { 2 };
+        Case::new("a kernel held for its channels", operator, &shapes[..tensors])
+    };
+    let missing = |missing| ROWS.map(|row| case((row, missing)));
+    [missing(0), missing(1), missing(2)].concat()
+}
+
+fn involutions() -> Vec<Case> {
+    let case = |story, (involution, x, kernel): (Involution, [usize; 4], [usize; 4])| {
+        Case::new(story, involution, &[&x, &kernel])
+    };
+    let uneven = uneven().into_iter().map(|(window, [height, width])| {
+        case("a window whose axes differ", of_window(window, [1, 4, height, width], 2))
+    });
+    let dilated = dilated().map(|(window, [height, width])| {
+        case("dilated rows of more than eight lanes", of_window(window, [1, 3, height, width], 1))
+    });
+    let square = Window::new([3, 3]).padding(1);
+    let tiles = [[1, 64, 8, 8], [1, 66, 8, 7]]
+        .map(|x| case("groups of two tiles of channels, or one more", of_window(square, x, 2)));
+    uneven.chain(dilated).chain(tiles).collect()
+}
+
+/// Calls whose answers follow by hand from the definition.
+pub fn known() -> Result<Vec<Known>, ShapeError> {
+    let counting = square([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])?;
+    // The first pixel's kernel looks to its right, every other one at itself.
+    let mut kernel = vec![0.0; 81];
+    for pixel in 0..9 {
+        let tap = if pixel == 0 { 5 } else { 4 };
+        kernel[tap * 9 + pixel] = 1.0;
+    }
+    Ok(vec![(
+        Involution::new(Window::new([3, 3]).padding(1), 1).into(),
+        vec![counting, tensor(&[1, 9, 3, 3], &kernel)?],
+        square([2.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])?,
+    )])
+}
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new(
+        "cut along the batch",
+        Involution::new(Window::new([3, 3]).padding(1), 2),
+        &[&[5, 8, 16, 32], &[5, 18, 16, 32]],
+    )
+}
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[
+    ("involution/involution", "the left padding is dropped", "- params.window.padding_left", ""),
+    (
+        "involution/involution",
+        "the channels of a group are neighbours in any order",
+        "params.channel_stride * plane",
+        "plane",
+    ),
+    (
+        "involution/involution",
+        "the group is found as if channels were blocked",
+        "item.group * params.group_stride) * plane",
+        "item.group * group_channels) * plane",
+    ),
+    (
+        "involution/involution",
+        "the taps are transposed",
+        "ky * params.window.kernel_width + kx",
+        "kx * params.window.kernel_height + ky",
+    ),
+    (
+        "software/involution",
+        "the channels past the first tile are those of the first",
+        "+ first * params.channel_stride",
+        "",
+    ),
+    (
+        "software/involution",
+        "the last pixel of a row has the weights of that before it",
+        "vec4<u32>(params.out_width - 1u)",
+        "vec4<u32>(max(params.out_width, 2u) - 2u)",
+    ),
+    (
+        "software/involution",
+        "the last lane hears the row of taps above for what lies beside it",
+        "subgroupShuffle(edges.after, number)",
+        "subgroupShuffle(edges.after, max(number, 1u) - 1u)",
+    ),
+    (
+        "software/involution",
+        "all channels have the scale of the tile's first",
+        "channel - sample * params.channels",
+        "first",
+    ),
+    (
+        "software/involution",
+        "the lower of two rows has the taps of the upper one",
+        "(*taps_below)[",
+        "(*taps)[",
+    ),
+    (
+        "software/involution",
+        "the lower of two rows is left out",
+        "min(R, params.out_height - oy)",
+        "1u",
+    ),
+    ("involution/involution", "the shift is left out", "+ shift[channel]", ""),
+    ("involution/involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
+];

@@ -1,0 +1,62 @@
+//! The cases of `max_pool2d`.
+
+use crate::case::Case;
+use crate::draw::{Draw, Drawn};
+use crate::faults::SeededFault;
+use crate::known::{Known, full};
+use involution::ops::MaxPool2d;
+use involution::shape::{Padding, ShapeError, Window};
+
+/// Draws a legal case.
+pub fn draw(draw: &mut Draw<'_>) -> Drawn {
+    let (n, [h, w]) = draw.image();
+    let dilation = [draw.size(2), draw.size(3)];
+    let window = draw.pool_window([h, w], dilation);
+    let ceil_mode = draw.yes();
+    (MaxPool2d { window, ceil_mode }.into(), vec![vec![n, draw.size(6), h, w]])
+}
+
+/// The fixed cases.
+pub fn fixed() -> Vec<Case> {
+    let window = Window::new([300, 300]);
+    let padded = window.stride([7, 5]).padding(Padding::symmetric(3, 2));
+    let long = vec![
+        Case::new("a window of 300x300", MaxPool2d::new(window), &[&[1, 2, 301, 303]]),
+        Case::new(
+            "a window of 300x300, dilated, that hangs over",
+            MaxPool2d { window: padded.dilation([2, 1]), ceil_mode: true },
+            &[&[2, 1, 610, 308]],
+        ),
+    ];
+    [
+        vec![Case::new(
+            "the stem of RedNet",
+            MaxPool2d { window: Window::new([3, 3]).stride([2, 2]).padding(1), ceil_mode: false },
+            &[&[2, 5, 23, 24]],
+        )],
+        long.into_iter().map(Case::positive).collect(),
+    ]
+    .concat()
+}
+
+/// Calls whose answers follow by hand from the definition.
+pub fn known() -> Result<Vec<Known>, ShapeError> {
+    Ok(vec![(
+        MaxPool2d { window: Window::new([2, 2]).padding(1), ceil_mode: false }.into(),
+        vec![full(&[1, 1, 1, 1], -3.0)?],
+        full(&[1, 1, 2, 2], -3.0)?,
+    )])
+}
+
+/// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
+pub fn batched() -> Case {
+    Case::new("cut along the batch", MaxPool2d::new(Window::new([3, 1])), &[&[9, 8, 18, 32]])
+}
+
+/// What is planted into the shaders, and must be caught.
+pub const FAULTS: &[SeededFault] = &[(
+    "reduce/max_pool2d",
+    "the output row is counted in strides of the width",
+    "oy * params.window.stride_y",
+    "oy * params.window.stride_x",
+)];

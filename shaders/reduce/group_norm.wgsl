@@ -1,0 +1,76 @@
+// Group normalisation. A workgroup handles one group of one sample: its 64 invocations sum the values, then the squares of
+// their distances from the mean, in trees of two levels of 8, and write the normalised values.
+#import common/grid
+
+struct Params {
+    rows: u32,      // groups of all samples
+    groups: u32,
+    channels: u32,  // of one group
+    positions: u32,
+    has_affine: u32,
+    eps: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, groups, channels, positions]
+@group(0) @binding(2) var<storage, read> weight: array<f32>;    // [groups, channels]
+@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [groups, channels]
+@group(0) @binding(4) var<storage, read_write> out: array<f32>; // like x
+
+var<workgroup> sums: array<f32, 64>;
+
+// The sum of the values of all lanes, in each local_index.
+fn sum_of(local_index: u32, value: f32) -> f32 {
+    sums[local_index] = value;
+    workgroupBarrier();
+    var sum = value;
+    if local_index < 8u {
+        for (var i = 1u; i < 8u; i++) {
+            sum += sums[local_index + 8u * i];
+        }
+        sums[local_index] = sum;
+    }
+    workgroupBarrier();
+    sum = sums[0];
+    for (var i = 1u; i < 8u; i++) {
+        sum += sums[i];
+    }
+    workgroupBarrier();
+    return sum;
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) local_index: u32,
+) {
+    let row = linear_workgroup(id, count);
+    if row >= params.rows {
+        return;
+    }
+    let length = params.channels * params.positions;
+    let first = row * length;
+
+    var sum = 0.0;
+    for (var i = local_index; i < length; i += 64u) {
+        sum += x[first + i];
+    }
+    let mean = sum_of(local_index, sum) / f32(length);
+
+    var squares = 0.0;
+    for (var i = local_index; i < length; i += 64u) {
+        let difference = x[first + i] - mean;
+        squares += difference * difference;
+    }
+    let scale = 1.0 / sqrt(sum_of(local_index, squares) / f32(length) + params.eps);
+
+    for (var i = local_index; i < length; i += 64u) {
+        var value = (x[first + i] - mean) * scale;
+        if params.has_affine != 0u {
+            let channel = (row % params.groups) * params.channels + i / params.positions;
+            value = value * weight[channel] + bias[channel];
+        }
+        out[first + i] = value;
+    }
+}

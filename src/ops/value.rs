@@ -1,0 +1,144 @@
+//! Attributes of operators: what their values can be, and how an operator lists them.
+
+use crate::shape::{Padding, Window};
+
+pub(crate) type Name = &'static str;
+
+pub(crate) type Done<V> = std::result::Result<(), <V as Visitor>::Error>;
+
+/// Reads or writes the attributes of an operator, one after the other.
+pub(crate) trait Visitor {
+    type Error;
+    /// An attribute with its default; nothing where it cannot be left out.
+    fn visit<T: Value>(&mut self, name: Name, value: &mut T, default: Option<T>) -> Done<Self>;
+}
+
+/// An operator that is made from attributes.
+pub(crate) trait Attributed: Sized {
+    /// Tensors that may be there without the other optional ones: all of them or none.
+    const APART: &'static [&'static str] = &["residual"];
+
+    /// The operator before its attributes are read, with or without its optional tensors; whether there are those of
+    /// `APART` is a choice of its own.
+    fn blank(optional: bool, apart: bool) -> Self;
+
+    /// Shows every attribute to `v`: the one place that lists them, for reading and for writing.
+    fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V>;
+}
+
+/// Shows the attributes of a window. The stride of a pooling window is its size where none is given.
+pub(crate) fn visit_window<V: Visitor>(window: &mut Window, v: &mut V, pools: bool) -> Done<V> {
+    v.visit("kernel_size", &mut window.kernel_size, None)?;
+    let default_stride = if pools { window.kernel_size } else { [1, 1] };
+    v.visit("stride", &mut window.stride, Some(default_stride))?;
+    v.visit("padding", &mut window.padding, Some(Padding::default()))?;
+    v.visit("dilation", &mut window.dilation, Some([1, 1]))
+}
+
+/// What is one of a few, each with a name: `ALL` lists them.
+macro_rules! named_values {
+    ($($value:ty: $must:literal),+ $(,)?) => {
+        $(impl Value for $value {
+            const MUST: &'static str = $must;
+            fn read(text: &str) -> Option<Self> {
+                <$value>::ALL.into_iter().find(|&(name, _)| name == text).map(|(_, known)| known)
+            }
+            fn write(&self) -> String {
+                <$value>::ALL.iter().filter(|(_, known)| known == self).map(|&(name, _)| name).collect()
+            }
+        })+
+    };
+}
+pub(super) use named_values;
+
+/// What an attribute can be: how it is read and written.
+pub(crate) trait Value: PartialEq + Sized {
+    /// What its text must be, for messages.
+    const MUST: &'static str;
+    fn read(text: &str) -> Option<Self>;
+    fn write(&self) -> String;
+}
+
+/// Numbers, and what else Rust reads and writes as wanted: floats in the shortest text that is exact.
+macro_rules! plain_values {
+    ($($value:ty: $must:literal),+ $(,)?) => {
+        $(impl Value for $value {
+            const MUST: &'static str = $must;
+            fn read(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+            fn write(&self) -> String {
+                format!("{self:?}")
+            }
+        })+
+    };
+}
+
+plain_values! {
+    usize: "an integer of at least 0", isize: "an integer", f32: "a number", f64: "a number",
+}
+
+impl Value for String {
+    const MUST: &'static str = "text";
+    fn read(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+    fn write(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Value for bool {
+    const MUST: &'static str = "true or false";
+    fn read(text: &str) -> Option<Self> {
+        // Python's spelling, too.
+        let on = matches!(text, "true" | "True" | "1");
+        (on || matches!(text, "false" | "False" | "0")).then_some(on)
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for [usize; 2] {
+    const MUST: &'static str = "a size such as 3 or 3x5 (height x width)";
+    fn read(text: &str) -> Option<Self> {
+        let (height, width) = text.split_once('x').unwrap_or((text, text));
+        Some([usize::read(height)?, usize::read(width)?])
+    }
+    fn write(&self) -> String {
+        let [height, width] = self;
+        if height == width { height.to_string() } else { format!("{height}x{width}") }
+    }
+}
+
+impl Value for Padding {
+    const MUST: &'static str =
+        "same, valid, full, 1, 1x2 (height x width) or top,left,bottom,right";
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "same" => Some(Padding::Same),
+            "valid" => Some(Padding::Valid),
+            "full" => Some(Padding::Full),
+            _ if text.contains(',') => {
+                let sides: Vec<usize> = text.split(',').map(usize::read).collect::<Option<_>>()?;
+                let [top, left, bottom, right] = <[usize; 4]>::try_from(sides).ok()?;
+                Some(Padding::Explicit { top, left, bottom, right })
+            }
+            _ => <[usize; 2]>::read(text).map(|[rows, columns]| Padding::symmetric(rows, columns)),
+        }
+    }
+    fn write(&self) -> String {
+        match *self {
+            Padding::Same => "same".to_owned(),
+            Padding::Valid => "valid".to_owned(),
+            Padding::Full => "full".to_owned(),
+            Padding::Explicit { top, left, bottom, right } if [top, left] == [bottom, right] => {
+                [top, left].write()
+            }
+            Padding::Explicit { top, left, bottom, right } => {
+                format!("{top},{left},{bottom},{right}")
+            }
+        }
+    }
+}
