@@ -16,7 +16,7 @@
 //! * [`reference`](mod@reference) is the definition of each operator: loops in double precision. It shares no code with the
 //!   kernels, and needs no adapter.
 //! * [`kernels`] lists the candidates of a device for an operator, each with its requirements, its rank and the reason.
-//! * `schedule` decides how a device runs a plan: candidates, batch slices, prepacked weights, memory.
+//! * [`schedule`] decides how a device runs a plan: candidates, batch slices, prepacked weights, memory.
 //! * [`gpu`] runs a schedule, and is the only module that names wgpu. [`Gpu::load`] brings a layer or network to the device.
 //! * [`tolerance`] compares results with the reference, within the error that the arithmetic allows.
 //! * [`autotune`] keeps which kernels were measured to be the fastest; `autotune::measure` measures them (feature `tune`).
@@ -182,6 +182,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
+pub mod schedule;
 pub mod shaders;
 pub mod shape;
 #[cfg(any(feature = "tune", feature = "pipeline-cache"))]

@@ -19,6 +19,7 @@ mod networks;
 mod nn;
 mod ops;
 mod plan;
+mod schedule;
 mod shaders;
 mod structure;
 mod tune;

@@ -1,8 +1,10 @@
 //! What the tests of plans, layers and networks share: weights, images, and comparing results.
 
+use involution::kernels::DeviceProfile;
 use involution::plan::Weight;
 use involution::reference::Array;
-use involution::{Plan, Shape, StateDict, Tensor};
+use involution::schedule::{Choice, Policy, Schedule, Table, lower};
+use involution::{Plan, Result, Shape, StateDict, Tensor};
 
 /// Random weights under which values neither vanish nor grow: matrices of variance 1 / fan-in, variances
 /// and scales of normalisations around 1, means and biases around 0.
@@ -35,6 +37,16 @@ pub fn zeros_of(plan: &Plan) -> StateDict {
     let zeros =
         |weight: &Weight| (weight.name.clone(), Tensor::filled(weight.shape.clone(), 0.0).unwrap());
     plan.weights().iter().map(zeros).collect()
+}
+
+/// How a software adapter carries out a plan.
+pub fn lowered(plan: &Plan) -> Result<Schedule> {
+    lower(plan, &DeviceProfile::software(), &Policy::default(), &Choice::Preferred)
+}
+
+/// A plan as it is printed.
+pub fn table(plan: &Plan) -> Table {
+    Table::of(plan, &lowered(plan).unwrap()).unwrap()
 }
 
 /// An input of values in -1..1.

@@ -5,11 +5,12 @@
 use super::device::context::Context;
 use super::device::tensor::GpuTensor;
 use super::device::transfer::read;
-use super::handle::{Choice, Gpu};
+use super::handle::Gpu;
 use super::program::binder::Window;
 use crate::error::{Error, Result};
 use crate::kernels::Tolerance;
 use crate::ops::{Op, Operator};
+use crate::schedule::Choice;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -57,7 +58,7 @@ impl Gpu {
     ) -> Result<Guarded> {
         let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
         let context = &self.0.context;
-        let chunks = self.chunks(op, &shapes, choice)?;
+        let lowered = self.lower_call(op, &shapes, choice)?;
         let mut guarded = Vec::new();
         for input in inputs {
             guarded.push(poisoned(context, input.shape(), input.data(), INPUT_POISON, op.name())?);
@@ -65,10 +66,10 @@ impl Gpu {
         let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
         let output = poisoned(context, &shape, &[], OUTPUT_POISON, op.name())?;
         let inputs: Vec<&GpuTensor> = guarded.iter().collect();
-        // A part has scratch of its own: what a smaller one leaves alone must not be what a larger one wrote.
+        // A slice has scratch of its own: what a smaller one leaves alone must not be what a larger one wrote.
         let mut scratch: Vec<Vec<GpuTensor>> = Vec::new();
-        for chunk in &chunks {
-            let sizes = chunk.candidate.scratch.iter().map(|&elements| Shape::from([elements]));
+        for slice in &lowered.slices {
+            let sizes = slice.candidate.scratch.iter().map(|&elements| Shape::from([elements]));
             let buffers =
                 sizes.map(|shape| poisoned(context, &shape, &[], SCRATCH_POISON, op.name()));
             scratch.push(buffers.collect::<Result<_>>()?);
@@ -76,7 +77,7 @@ impl Gpu {
         let window = |buffer: &GpuTensor| (buffer.lease.clone(), buffer.offset, buffer.bytes());
         let room: Vec<Vec<Window>> =
             scratch.iter().map(|buffers| buffers.iter().map(window).collect()).collect();
-        let prepared = self.bind(op, &inputs, output.clone(), &chunks, &room)?;
+        let prepared = self.bind(op, &inputs, output.clone(), &lowered, &room)?;
         self.submit(&prepared)?;
 
         let (data, mut disturbed) = seen(context, &output, OUTPUT_POISON)?;
@@ -88,7 +89,7 @@ impl Gpu {
             disturbed,
             output: Tensor::new(shape, data).map_err(Error::at(op.name()))?,
             candidate: prepared.candidate().to_owned(),
-            tolerance: chunks.first().map_or_else(Tolerance::default, |c| c.candidate.tolerance),
+            tolerance: lowered.candidate().map_or_else(Tolerance::default, |c| c.tolerance),
         })
     }
 }

@@ -17,8 +17,10 @@ use super::program::trips::trips;
 use super::program::warm_up::{Compiler, Progress};
 use crate::autotune::Choices;
 use crate::error::{Error, Result};
-use crate::kernels::{DeviceProfile, KernelKey};
-use crate::ops::Operator;
+use crate::kernels::{self, Candidate, DeviceProfile, KernelKey};
+use crate::ops::{Op, Operator};
+use crate::plan::Plan;
+use crate::schedule::{self, Choice, Lowered, Policy, Schedule};
 use crate::shape::Shape;
 use crate::tensor::{AsView, Tensor, TensorView};
 
@@ -31,18 +33,7 @@ pub(super) struct Inner {
     pub context: Context,
     pub pipelines: Pipelines,
     pub profile: DeviceProfile,
-    /// Read once, when the device is opened.
-    pub tuned: Choices,
-}
-
-/// Which of an operator's candidates to run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Choice {
-    /// The one the operator prefers, or the one that was [measured](crate::autotune) to be faster.
-    #[default]
-    Preferred,
-    /// The one of this name, as in [`Candidate`](crate::kernels::Candidate).
-    Named(String),
+    pub policy: Policy,
 }
 
 const FOREIGN: Error = Error::ForeignTensor { op: "download", tensor: "the tensor" };
@@ -71,9 +62,15 @@ impl Gpu {
         let unlimited = usize::MAX;
         let asked = options.testing.max_trips.unwrap_or(unlimited);
         let max_trips = trips.unwrap_or(unlimited).min(asked);
+        let policy = Policy {
+            // Read once.
+            measured: Choices::load(&options.tuned, &context.driver.info.identity())?,
+            low_memory: options.low_memory,
+            submission_budget: context.budget,
+        };
         Ok(Gpu(Arc::new(Inner {
+            policy,
             profile: DeviceProfile { max_trips, ..context.driver.profile.clone() },
-            tuned: Choices::load(&options.tuned, &context.driver.info.identity())?,
             pipelines: Pipelines::new(pipeline_cache::open(&context)),
             context,
         })))
@@ -97,7 +94,7 @@ impl Gpu {
 
     /// The measured choices that this device goes by; none where they are off or nothing was measured.
     pub fn tuned(&self) -> &Choices {
-        &self.0.tuned
+        &self.0.policy.measured
     }
 
     /// The iterations that loops of one invocation may make together, where the driver sets a limit: no candidate that
@@ -172,7 +169,7 @@ impl Gpu {
         let inputs: Vec<TensorView<'_>> = inputs.iter().map(AsView::view).collect();
         let shapes: Vec<_> = inputs.iter().map(|input| input.shape()).collect();
         // Everything that can be refused is refused before anything is allocated.
-        self.chunks(&op, &shapes, &Choice::Preferred)?;
+        self.lower_call(&op, &shapes, &Choice::Preferred)?;
         let uploaded: Vec<GpuTensor> =
             inputs.iter().map(|input| self.upload(input)).collect::<Result<_>>()?;
         let uploaded: Vec<&GpuTensor> = uploaded.iter().collect();
@@ -189,7 +186,38 @@ impl Gpu {
     /// Whether the device can carry out an operator on tensors of these shapes. Nothing is allocated;
     /// what [`Gpu::run`] would refuse is refused here.
     pub fn check(&self, op: &Operator, shapes: &[&Shape]) -> Result<()> {
-        self.chunks(op, shapes, &Choice::Preferred).map(|_| ())
+        self.lower_call(op, shapes, &Choice::Preferred).map(|_| ())
+    }
+
+    /// The candidates that this device has for an operator, in the order of their [ranks](Candidate::rank). The last one is
+    /// preferred: it is the one of the highest rank, or the one that was [measured](crate::autotune) to be the fastest.
+    pub fn candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
+        schedule::ordered(op, shapes, &self.0.profile, &self.0.policy)
+    }
+
+    /// The candidates that this device has for an operator, in the order that holds without any measurement.
+    pub fn fixed_candidates(&self, op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
+        kernels::candidates(op, shapes, &self.0.profile).map_err(Error::at(op.name()))
+    }
+
+    /// How this device carries out a plan. Nothing is compiled or allocated.
+    pub fn lower(&self, plan: &Plan) -> Result<Schedule> {
+        self.0.context.driver.check()?;
+        schedule::lower(plan, &self.0.profile, &self.0.policy, &Choice::Preferred)
+    }
+
+    /// How this device carries out a call, whose kernels are compiled then. Nothing is allocated.
+    pub(super) fn lower_call(
+        &self,
+        op: &Operator,
+        shapes: &[&Shape],
+        choice: &Choice,
+    ) -> Result<Lowered> {
+        let Inner { context, pipelines, profile, policy } = &*self.0;
+        context.driver.check()?;
+        let lowered = schedule::lower_call(op, shapes, profile, policy, choice)?;
+        lowered.keys().into_iter().try_for_each(|key| pipelines.get(context, key).map(|_| ()))?;
+        Ok(lowered)
     }
 
     /// Copies a tensor to the device.

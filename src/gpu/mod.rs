@@ -16,8 +16,6 @@ mod network;
 mod prepared;
 mod program;
 mod run;
-pub mod shader;
-mod split;
 mod stream;
 #[cfg(feature = "testing")]
 mod testing;
@@ -31,11 +29,14 @@ pub use device::tensor::GpuTensor;
 pub use device::timestamps::{Timer, Timing};
 #[cfg(feature = "testing")]
 pub use guard::Guarded;
-pub use handle::{Choice, Gpu};
+pub use handle::Gpu;
 pub use network::{Network, Outputs};
 pub use prepared::Prepared;
 pub use program::pipelines::PipelineStats;
 pub use program::warm_up::Progress;
 pub use stream::Stream;
+
+pub use crate::kernels::shader;
+pub use crate::schedule::Choice;
 #[cfg(feature = "testing")]
 pub use testing::limits::{self, Bound, Limits};

@@ -13,7 +13,8 @@ use super::program::slots::Slots;
 use super::program::warm_up::Progress;
 use super::run::{Compile, NETWORK, Run, Weights, in_layer};
 use crate::error::{Error, Result, ShapeError};
-use crate::plan::{Action, Layer, Memory, Plan};
+use crate::plan::{Action, Layer, Plan};
+use crate::schedule::Schedule;
 use crate::shape::Shape;
 use crate::tensor::{AsView, StateDict, Tensor, TensorView};
 
@@ -206,10 +207,10 @@ impl Network {
         self.prepared_by(slice::from_ref(x), outputs, &mut compile).map(|_| ())
     }
 
-    /// The plan that inputs of this shape run by, with its memory.
-    pub fn plan(&self, x: &Shape, outputs: &[&str]) -> Result<(Plan, Memory)> {
+    /// The plan that inputs of this shape run by, and how it is carried out.
+    pub fn plan(&self, x: &Shape, outputs: &[&str]) -> Result<(Plan, Schedule)> {
         let run = self.prepared(slice::from_ref(x), outputs)?;
-        Ok((run.plan.clone(), run.memory.clone()))
+        Ok((run.plan.clone(), run.schedule.clone()))
     }
 
     /// The dispatches of a run for inputs of this shape: the step of the plan and the kernel of each.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::device::pool::Lease;
 use super::device::tensor::GpuTensor;
 use super::device::timestamps::Timing;
-use super::handle::{Choice, Gpu};
+use super::handle::Gpu;
 use super::program::binder::{Bound, Call, Window};
 use super::program::dispatch::{Dispatch, submit, time};
-use super::split::Chunk;
 use crate::error::{Error, Result};
 use crate::ops::{Op, Operator};
+use crate::schedule::{Choice, Lowered};
 use crate::shape::Shape;
 
 /// An operator with its tensors bound: can be submitted any number of times.
@@ -63,27 +63,28 @@ impl Gpu {
         choice: &Choice,
     ) -> Result<Prepared> {
         let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
-        let chunks = self.chunks(op, &shapes, choice)?;
+        let lowered = self.lower_call(op, &shapes, choice)?;
         let shape = op.output_shape(&shapes).map_err(Error::at(op.name()))?;
         let output = self.0.context.empty(&shape, op.name(), "the output")?;
-        self.bind(op, inputs, output, &chunks, &[])
+        self.bind(op, inputs, output, &lowered, &[])
     }
 
-    /// Binds the chunks of a call to its tensors, and by chunk to room for its scratch where there is some.
+    /// Binds the slices of a call to its tensors, and by slice to room for its scratch where there is some.
     pub(crate) fn bind(
         &self,
         op: &Operator,
         inputs: &[&GpuTensor],
         output: GpuTensor,
-        chunks: &[Chunk],
+        lowered: &Lowered,
         room: &[Vec<Window>],
     ) -> Result<Prepared> {
         let mut binder = self.binder(op.name())?;
         let shapes: Vec<&Shape> = inputs.iter().map(|input| &input.shape).collect();
         let inputs: Vec<Option<&GpuTensor>> = inputs.iter().map(|&input| Some(input)).collect();
         let (shapes, inputs) = (shapes.as_slice(), inputs.as_slice());
-        binder.push(Call { op, shapes, inputs, output: &output, chunks, ready: &[], room })?;
-        let candidate = chunks.first().map_or_else(String::new, |c| c.candidate.name.clone());
+        let slices = &lowered.slices;
+        binder.push(Call { op, shapes, inputs, output: &output, slices, ready: &[], room })?;
+        let candidate = lowered.candidate().map_or_else(String::new, |c| c.name.clone());
         let Bound { dispatches, leases, .. } = binder.finish()?;
         Ok(Prepared { dispatches, op: op.name(), candidate, output, _leases: leases })
     }

@@ -6,16 +6,14 @@ use std::sync::{Arc, Mutex};
 use super::device::pool::{Lease, Use};
 use super::device::tensor::GpuTensor;
 use super::device::transfer;
-use super::handle::{Choice, Gpu};
+use super::handle::Gpu;
 use super::program::binder::{Bound, Call, Packed};
 use super::program::dispatch;
 use super::program::slots::Slots;
-use super::split::Chunk;
 use crate::error::{Error, Result};
-use crate::kernels::{Candidate, KernelCall, KernelKey, Operand};
-use crate::ops::Operator;
-use crate::plan::{Action, Constant, Memory, Plan, Source, Step, Value};
-use crate::shape::Shape;
+use crate::kernels::{KernelCall, KernelKey};
+use crate::plan::{Action, Constant, Plan, Source, Value, ValueInfo};
+use crate::schedule::{Prepack, Schedule};
 use crate::tensor::StateDict;
 
 /// Names the network in errors of the device.
@@ -36,7 +34,7 @@ pub(super) struct Weights {
 #[derive(Debug)]
 pub(super) struct Run {
     pub plan: Plan,
-    pub memory: Memory,
+    pub schedule: Schedule,
     pub inputs: Vec<GpuTensor>,
     pub outputs: Vec<(String, GpuTensor)>,
     pub bound: Bound,
@@ -44,42 +42,27 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Binds a plan. Whatever the device refuses is refused before anything is allocated: what is larger than a buffer
-    /// before kernels are compiled, what cannot be cut into parts after it.
+    /// Lowers a plan and binds what comes out.
     pub fn bind(gpu: &Gpu, plan: Plan, weights: &Weights, compile: Compile<'_>) -> Result<Run> {
         let context = &gpu.0.context;
-        let ways = |op: &Operator, shapes: &[&Shape]| gpu.candidates(op, shapes);
-        let memory = plan.memory_by(context.driver.limits.max_buffer_size, &ways)?;
-        for step in plan.steps() {
-            if let Action::Apply(op) = &step.action {
-                gpu.check_buffers(op, &plan.input_shapes(step))
-                    .map_err(|error| in_layer(&step.name, error))?;
-            }
-        }
-        compile(&keys(gpu, &plan)?)?;
-        let mut chunks: Vec<Vec<Chunk>> = Vec::new();
-        for step in plan.steps() {
-            chunks.push(match &step.action {
-                Action::Apply(op) => gpu
-                    .chunks(op, &plan.input_shapes(step), &Choice::Preferred)
-                    .map_err(|error| in_layer(&step.name, error))?,
-                Action::Reshape => Vec::new(),
-            });
-        }
+        // Whatever the device refuses is refused here, before anything is compiled or allocated.
+        let schedule = gpu.lower(&plan)?;
+        compile(&schedule.keys)?;
         let mut ready: Vec<Vec<Packed>> = Vec::new();
-        for (step, chunks) in plan.steps().iter().zip(&chunks) {
-            ready.push(weights.pack(gpu, &plan, step, chunks)?);
+        for step in &schedule.steps {
+            let packed = step.prepack.iter().map(|prepack| weights.prepacked(gpu, &plan, prepack));
+            ready.push(packed.collect::<Result<_>>()?);
         }
-        let mut tensors = weights.upload(gpu, &plan, &unpacked(&plan, &chunks, &ready))?;
+        let mut tensors = weights.upload(gpu, &plan, &schedule.constants)?;
         // What the weights lay in before they were packed, and what they were staged in.
         context.uploads.drain(&context.driver);
         gpu.trim();
-        let slots = memory.slots().iter().map(|&bytes| {
+        let slots = schedule.memory.slots().iter().map(|&bytes| {
             context.lease_exact(Use::Storage, bytes, NETWORK, "a slot").map(Arc::new)
         });
         let slots: Vec<Arc<Lease>> = slots.collect::<Result<_>>()?;
         let place = |value: Value| {
-            let place = memory.place(value)?;
+            let place = schedule.memory.place(value)?;
             let (shape, lease) = (plan.shape(value).clone(), slots.get(place.slot)?.clone());
             Some(GpuTensor { shape, lease, offset: place.offset, slack: 0 })
         };
@@ -87,9 +70,7 @@ impl Run {
             tensors.extend(place(input).map(|tensor| (input, tensor)));
         }
         let mut binder = gpu.binder(NETWORK)?;
-        for (index, ((step, chunks), ready)) in
-            plan.steps().iter().zip(&chunks).zip(&ready).enumerate()
-        {
+        for (index, (step, lowered)) in plan.steps().iter().zip(&schedule.steps).enumerate() {
             let inputs: Vec<Option<&GpuTensor>> =
                 step.inputs.iter().map(|input| tensors.get(input)).collect();
             let output = match (&step.action, inputs.first()) {
@@ -99,14 +80,14 @@ impl Run {
                 _ => place(step.output),
             };
             let output = output.ok_or_else(|| unplaced(&step.name))?;
-            if let Action::Apply(op) = &step.action {
+            if let (Action::Apply(op), Some(call)) = (&step.action, &lowered.call) {
                 let (shapes, inputs) = (plan.input_shapes(step), inputs.as_slice());
-                let scratch = memory.scratch_places(index).iter();
+                let scratch = schedule.memory.scratch_places(index).iter();
                 let scratch = scratch
                     .filter_map(|at| Some((slots.get(at.slot)?.clone(), at.offset, at.bytes)));
                 let room = &[scratch.collect()];
-                let call =
-                    Call { op, shapes: &shapes, inputs, output: &output, chunks, ready, room };
+                let (output, slices, ready) = (&output, &call.slices, &ready[index]);
+                let call = Call { op, shapes: &shapes, inputs, output, slices, ready, room };
                 binder.push(call).map_err(|error| in_layer(&step.name, error))?;
             }
             tensors.insert(step.output, output);
@@ -121,7 +102,7 @@ impl Run {
             .map(|(name, value)| Ok((name.clone(), find(value)?)))
             .collect::<Result<_>>()?;
         let inputs = plan.inputs().iter().map(|(_, input)| find(input)).collect::<Result<_>>()?;
-        Ok(Run { plan, memory, inputs, outputs, bound, queueing: Mutex::default() })
+        Ok(Run { plan, schedule, inputs, outputs, bound, queueing: Mutex::default() })
     }
 }
 
@@ -130,37 +111,27 @@ impl Weights {
         Weights { host, constants: Slots::default(), packed: Slots::default() }
     }
 
-    /// What the calls of a step that read weights alone make of them: made now, unless another plan has;
-    /// nothing where there are none, or where what they read is no weight here.
-    fn pack(&self, gpu: &Gpu, plan: &Plan, step: &Step, chunks: &[Chunk]) -> Result<Vec<Packed>> {
-        let Some(Candidate { scratch, calls, prepack: count, .. }) =
-            chunks.first().map(|c| &c.candidate)
-        else {
-            return Ok(Vec::new());
+    /// A weight in another layout: made now, unless another plan has.
+    fn prepacked(&self, gpu: &Gpu, plan: &Plan, prepack: &Prepack) -> Result<Packed> {
+        let Prepack { value, call, .. } = prepack;
+        let ValueInfo { name, shape, source, .. } = plan.value(*value);
+        let Source::Constant(constant) = source else {
+            return Err(Error::Internal(format!("{name} is prepacked and no weight")));
         };
-        let once = calls.get(..*count).unwrap_or_default();
-        if !chunks.iter().all(|chunk| chunk.candidate.calls.starts_with(once)) {
-            return Ok(Vec::new());
-        }
-        let mut packed = Vec::new();
-        for (call, &elements) in once.iter().zip(scratch) {
-            let weight = call.bindings.iter().find_map(|(_, operand)| match operand {
-                Operand::Input(index) => step.inputs.get(*index).copied(),
-                _ => None,
-            });
-            match weight.map(|value| (value, &plan.value(value).source)) {
-                Some((value, Source::Constant(constant))) => {
-                    let name = &plan.value(value).name;
-                    let made = self.packed.get((call.clone(), constant.clone()), || {
-                        let host = constant.evaluate(&self.host)?;
-                        prepack(gpu, call, plan.shape(value), host.data(), elements, name)
-                    });
-                    packed.push(made?);
-                }
-                _ => return Ok(Vec::new()),
-            }
-        }
-        Ok(packed)
+        self.packed.get((call.clone(), constant.clone()), || {
+            let context = &gpu.0.context;
+            let bytes = 4 * prepack.elements as u64;
+            let host = constant.evaluate(&self.host)?;
+            let lease = context.lease_exact(Use::Storage, bytes, NETWORK, name)?;
+            let packed = (Arc::new(lease), bytes);
+            // Only for as long as it is packed: the next one may use the same buffer.
+            let tensor = context.empty(shape, NETWORK, name)?;
+            transfer::write(context, &tensor, host.data())?;
+            let mut binder = gpu.binder(NETWORK)?;
+            binder.push_once(call, &tensor, &packed)?;
+            dispatch::submit(context, NETWORK, &binder.finish()?.dispatches)?;
+            Ok(packed)
+        })
     }
 
     /// These constants of a plan on the device, those that are there already shared.
@@ -186,66 +157,6 @@ impl Weights {
         });
         tensors.collect()
     }
-}
-
-/// What a call makes of a weight: so many elements in another layout.
-fn prepack(
-    gpu: &Gpu,
-    call: &KernelCall,
-    shape: &Shape,
-    weight: &[f32],
-    elements: usize,
-    name: &str,
-) -> Result<Packed> {
-    let context = &gpu.0.context;
-    let bytes = 4 * elements as u64;
-    let packed = (Arc::new(context.lease_exact(Use::Storage, bytes, NETWORK, name)?), bytes);
-    // Only for as long as it is packed: the next one may use the same buffer.
-    let tensor = context.empty(shape, NETWORK, name)?;
-    transfer::write(context, &tensor, weight)?;
-    let mut binder = gpu.binder(NETWORK)?;
-    binder.push_once(call, &tensor, &packed)?;
-    dispatch::submit(context, NETWORK, &binder.finish()?.dispatches)?;
-    Ok(packed)
-}
-
-/// The values that are read as they are: by a call that is not made once, in a new shape, or as a result.
-fn unpacked(plan: &Plan, chunks: &[Vec<Chunk>], ready: &[Vec<Packed>]) -> HashSet<Value> {
-    let mut values: HashSet<Value> = plan.outputs().iter().map(|(_, value)| *value).collect();
-    for ((step, chunks), ready) in plan.steps().iter().zip(chunks).zip(ready) {
-        if step.action == Action::Reshape {
-            values.extend(&step.inputs);
-        }
-        for Candidate { calls, prepack, .. } in chunks.iter().map(|chunk| &chunk.candidate) {
-            let made = if ready.is_empty() { 0 } else { *prepack };
-            let operands = calls.iter().skip(made).flat_map(|call| &call.bindings);
-            values.extend(operands.filter_map(|(_, operand)| match operand {
-                Operand::Input(index) => step.inputs.get(*index),
-                _ => None,
-            }));
-        }
-    }
-    values
-}
-
-/// The pipelines of a plan's preferred kernels, each once.
-fn keys(gpu: &Gpu, plan: &Plan) -> Result<Vec<KernelKey>> {
-    let mut keys: Vec<KernelKey> = Vec::new();
-    for step in plan.steps() {
-        let Action::Apply(op) = &step.action else { continue };
-        for key in preferred(gpu, op, &plan.input_shapes(step))? {
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        }
-    }
-    Ok(keys)
-}
-
-fn preferred(gpu: &Gpu, op: &Operator, shapes: &[&Shape]) -> Result<Vec<KernelKey>> {
-    let candidates = gpu.candidates(op, shapes)?;
-    let calls = candidates.last().map(|candidate| candidate.calls.as_slice()).unwrap_or_default();
-    Ok(calls.iter().map(|call| call.key()).collect())
 }
 
 pub(super) fn in_layer(layer: &str, error: Error) -> Error {

@@ -2,7 +2,7 @@
 //!
 //! A candidate describes its work as [`KernelCall`]s. Bindings, workgroup size and the layout of the
 //! uniform block are stated once, in WGSL; a call names its tensors and its numbers, and the loader
-//! (`gpu::shader`) puts each where the reflected shader wants it. A name too many or too few is an error.
+//! (`kernels::shader`) puts each where the reflected shader wants it. A name too many or too few is an error.
 
 use std::hash::{Hash, Hasher};
 

@@ -19,6 +19,7 @@ mod problem;
 mod profile;
 mod rank;
 mod select;
+pub mod shader;
 
 pub use call::{Grid, KernelCall, KernelKey, MOST_TRIPS, Operand, Params, Scalar, nested};
 pub use candidate::{Candidate, GENERAL, Requires, Tolerance};

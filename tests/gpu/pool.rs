@@ -113,8 +113,8 @@ fn scratch_lasts_as_long_as_its_call() {
                 assert!(compare(&want, &found).passed(), "{}", way.name);
             }
         }
-        // Software adapters with lanes that hear each other have such ways, and the tests run on one.
-        assert!(gpu.adapter().subgroup_size < 8 || ways.len() >= 2, "{}", ways.len());
+        // Software adapters with lanes that hear each other have such a way, and the tests run on one.
+        assert!(gpu.adapter().subgroup_size < 8 || !ways.is_empty());
     });
 }
 

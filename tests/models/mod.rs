@@ -10,9 +10,9 @@ use involution::models::{self, MODELS, MobileNetV2, Model, RedNet, ResNet};
 use involution::nn::PoolTo;
 use involution::{Error, Layer, Plan, Shape, ShapeError, StateDict, Tensor};
 
-use crate::networks::zeros_of;
+use crate::networks::{lowered, table, zeros_of};
 
-fn plan(model: &(impl Layer + ?Sized)) -> Plan {
+pub fn plan(model: &(impl Layer + ?Sized)) -> Plan {
     model.example_plan().unwrap()
 }
 
@@ -249,7 +249,7 @@ fn blocks_do_what_their_papers_say() {
     let steps = |name: &str, block: &str| -> Vec<(String, String)> {
         let model = models::by_name(name, None).unwrap();
         let plan = plan(model.as_ref()).keep(&["logits"]).unwrap().fuse();
-        let rows = plan.table().unwrap().rows.into_iter();
+        let rows = table(&plan).rows.into_iter();
         let inside =
             rows.filter_map(|row| Some((row.layer.strip_prefix(block)?.to_owned(), row.op)));
         inside.collect()
@@ -351,12 +351,9 @@ fn networks_give_feature_maps_beside_their_logits() {
         assert_eq!((labels.len(), labels[0], labels[281]), (1000, "tench", "tabby"));
         // Nothing but convolutions, involutions, sums and pooling is left: every normalisation is part of one.
         let fused = plan.keep(&["logits"]).unwrap().fuse();
-        assert!(
-            !fused.table().unwrap().rows.iter().any(|row| row.op.contains("batch_norm")),
-            "{name}"
-        );
-        assert!(!fused.table().unwrap().rows.iter().any(|row| row.op.starts_with("activation")));
-        fused.memory().unwrap().check(&fused).unwrap();
+        assert!(!table(&fused).rows.iter().any(|row| row.op.contains("batch_norm")), "{name}");
+        assert!(!table(&fused).rows.iter().any(|row| row.op.starts_with("activation")));
+        lowered(&fused).unwrap().check(&fused).unwrap();
     }
 }
 
@@ -373,8 +370,9 @@ fn a_batch_takes_little_more_memory_than_it_needs() {
         let model = models::by_name(name, None).unwrap();
         let x = Shape::from([batch, 3, 224, 224]);
         let plan = model.plan(&x).unwrap().keep(&["logits"]).unwrap().fuse();
-        let memory = plan.memory().unwrap();
-        memory.check(&plan).unwrap();
+        let schedule = lowered(&plan).unwrap();
+        schedule.check(&plan).unwrap();
+        let memory = schedule.memory;
         let least = (memory.constants + memory.live) as f64;
         assert!(memory.peak() as f64 <= most * least, "{name} x{batch}: {memory:?}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use involution::gpu::{Network, Timing};
 use involution::models::{MobileNetV2, RedNet};
 use involution::nn::{Involution2d, PoolTo};
-use involution::{Error, Gpu, Layer, Limit, Operator, Shape, Tensor, reference};
+use involution::{Error, Gpu, Layer, Limit, Shape, Tensor, reference};
 
 use super::plan;
 use crate::adapters;
@@ -199,9 +199,9 @@ fn memory_is_as_planned(gpu: &Gpu, model: impl Layer + 'static, x: &[usize]) {
     let output = model.output();
     let network = gpu.load(model, weights).unwrap();
     network.run(&input(x, 5)).unwrap();
-    let (plan, memory) = network.plan(&Shape::new(x), &[output]).unwrap();
-    let ways = |op: &Operator, shapes: &[&Shape]| gpu.candidates(op, shapes);
-    memory.check_by(&plan, &ways).unwrap();
+    let (plan, schedule) = network.plan(&Shape::new(x), &[output]).unwrap();
+    schedule.check(&plan).unwrap();
+    let memory = schedule.memory;
     let (peak, planned) = (gpu.pool_stats().peak as f64, memory.peak() as f64);
     assert!((peak / planned - 1.0).abs() < 0.05, "{peak} bytes lent, {planned} planned");
     // Values share slots: without, all of them would lie side by side.

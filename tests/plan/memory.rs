@@ -1,10 +1,12 @@
 //! When the values of a plan are needed, what they take together, and where they lie.
 
 use involution::ops::{Activation, Add, Conv2d, Linear};
-use involution::plan::{Builder, Span, Value};
+use involution::plan::{Builder, Value};
+use involution::schedule::{Span, spans};
 use involution::{Plan, Shape};
 
 use super::activate;
+use crate::networks::lowered;
 
 /// x, a = relu(x), b = relu(a), c = a + b, with c and a view of x as results.
 fn example() -> Plan {
@@ -23,7 +25,7 @@ fn example() -> Plan {
 fn values_are_needed_from_the_step_that_writes_them_to_the_last_that_reads_them() {
     let span = |first, last| Some(Span { first, last });
     // The view is x, from before the first of four steps to after the last.
-    assert_eq!(example().spans(), [span(0, 5), None, span(2, 4), span(3, 4), span(4, 5)]);
+    assert_eq!(spans(&example()), [span(0, 5), None, span(2, 4), span(3, 4), span(4, 5)]);
     assert!(!Span { first: 0, last: 2 }.meets(&Span { first: 3, last: 4 }));
     assert!(Span { first: 0, last: 3 }.meets(&Span { first: 3, last: 4 }));
 }
@@ -48,11 +50,12 @@ fn a_value_goes_where_a_slot_grows_least() {
     plan.output("value", value);
     plan.output("last", last);
     let plan = plan.finish();
-    let memory = plan.memory().unwrap();
+    let schedule = lowered(&plan).unwrap();
+    let memory = &schedule.memory;
     let slots = [x, narrow, wide, small, value].map(|value| memory.slot(value).unwrap());
     assert_eq!(slots, [0, 1, 0, 2, 1]);
     assert_eq!(memory.slots(), [1024, 512, 256]);
-    memory.check(&plan).unwrap();
+    schedule.check(&plan).unwrap();
 }
 
 /// Two layers on one weight: on the device it lies once. One of another shape lies beside it.
@@ -66,7 +69,7 @@ fn equal_constants_are_counted_once() {
     }
     plan.output("y", x);
     let once = 4 * 16 * 16;
-    assert_eq!(plan.finish().memory().unwrap().constants, once);
+    assert_eq!(lowered(&plan.finish()).unwrap().memory.constants, once);
 
     let mut plan = Builder::new("not shared");
     let x = plan.input("x", &Shape::from([1, 16]));
@@ -76,5 +79,5 @@ fn equal_constants_are_counted_once() {
         let y = plan.apply(name, op, &[x, weight]).unwrap();
         plan.output(name, y);
     }
-    assert_eq!(plan.finish().memory().unwrap().constants, 2 * once);
+    assert_eq!(lowered(&plan.finish()).unwrap().memory.constants, 2 * once);
 }

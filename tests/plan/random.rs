@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use involution::kernels::Candidate;
-use involution::ops::{Activation, Add, Conv2d, Operator};
-use involution::plan::{Action, Builder, Memory, Place, Source, Value};
+use involution::ops::{Activation, Add, Conv2d};
+use involution::plan::{Action, Builder, Source, Step, Value};
+use involution::schedule::{Memory, Place};
 use involution::{Plan, Shape, reference};
 
 use super::{activate, norm};
 use crate::harness::property;
-use crate::networks::{assert_all_close, distance, input, state_of};
+use crate::networks::{assert_all_close, distance, input, lowered, state_of};
 
 /// A plan of up to 14 steps that these choices describe.
 fn plan_of(choices: Vec<u32>) -> Plan {
@@ -151,24 +151,31 @@ fn simulate(plan: &Plan, memory: &Memory) -> Result<u64, String> {
     Ok(most)
 }
 
-/// A way with scratch: a buffer as large as the input, and one of half that.
-fn with_scratch(_: &Operator, shapes: &[&Shape]) -> involution::Result<Vec<Candidate>> {
-    let elements: usize = shapes[0].dims().iter().product();
-    let scratch = vec![elements, elements.div_ceil(2)];
-    Ok(vec![Candidate { scratch, ..Candidate::of_calls(Vec::new(), 0, "") }])
+/// Scratch of each step: a buffer as large as the input, and one of half that.
+fn with_scratch(plan: &Plan) -> Vec<Vec<usize>> {
+    let of = |step: &Step| match step.action {
+        Action::Reshape => Vec::new(),
+        Action::Apply(_) => {
+            let elements: usize = plan.shape(step.inputs[0]).dims().iter().product();
+            vec![elements, elements.div_ceil(2)]
+        }
+    };
+    plan.steps().iter().map(of).collect()
 }
 
 fn check_memory(plan: &Plan) -> Result<(), String> {
-    let memory = plan.memory_by(u64::MAX, &with_scratch).map_err(|error| error.to_string())?;
-    memory.check_by(plan, &with_scratch)?;
+    let lay_out = |most, scratch: &[Vec<usize>]| {
+        let memory = Memory::of(plan, most, scratch).map_err(|error| error.to_string())?;
+        memory.check(plan, scratch)?;
+        Ok::<_, String>(memory)
+    };
+    let memory = lay_out(u64::MAX, &with_scratch(plan))?;
     simulate(plan, &memory)?;
-    let memory = plan.memory().map_err(|error| error.to_string())?;
-    memory.check(plan)?;
+    let memory = lay_out(u64::MAX, &[])?;
     let most = simulate(plan, &memory)?;
     // In small buffers, as a device may have them: none is larger than that or than one value.
     let allowed = memory.slots().iter().copied().min().unwrap_or(0);
-    let small = plan.memory_within(allowed).map_err(|error| error.to_string())?;
-    small.check(plan)?;
+    let small = lay_out(allowed, &[])?;
     simulate(plan, &small)?;
     let largest = |slot: usize| {
         let values = plan
@@ -269,7 +276,7 @@ fn random_plans_are_of_every_kind() {
     assert!(count(&|plan| plan.outputs().len() > 1) >= 30);
     assert!(count(&|plan| !viewed(plan).is_empty()) >= 20);
     assert!(count(&|plan| plan.clone().fuse().steps().len() < plan.steps().len()) >= 30);
-    assert!(count(&|plan| plan.memory().unwrap().slots().len() < plan.steps().len()) >= 60);
+    assert!(count(&|plan| lowered(plan).unwrap().memory.slots().len() < plan.steps().len()) >= 60);
     let twice = |plan: &Plan| {
         plan.steps().iter().any(|step| step.inputs.len() == 2 && step.inputs[0] == step.inputs[1])
     };
@@ -282,7 +289,7 @@ fn random_plans_are_of_every_kind() {
     }
     chain.output("last", x);
     let chain = chain.finish();
-    assert_eq!(chain.memory().unwrap().slots(), [1024, 1024]);
+    assert_eq!(lowered(&chain).unwrap().memory.slots(), [1024, 1024]);
     let x = input(&[1, 1, 16, 16], 1);
     let weights = state_of(&chain, 0);
     let run = |plan: &Plan| reference::run_plan(plan, &weights, &[&x]).unwrap();

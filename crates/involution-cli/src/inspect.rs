@@ -10,7 +10,7 @@ use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use, tensors};
 use serde_json::{Value, json};
 
-use crate::plan::{counts, memory};
+use crate::plan::{counts, memory, usual};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -86,7 +86,7 @@ fn network(loaded: &Loaded) -> Result<(Value, String)> {
     let input = model.preprocessing().input(1);
     let plan = model.plan(&input)?;
     let (parameters, macs, flops) = (plan.parameters(), plan.macs()?, plan.mmcls_flops()?);
-    let layout = plan.keep(&[model.output()])?.fuse().memory()?;
+    let layout = usual(&plan.keep(&[model.output()])?.fuse())?.memory;
     let value = json!({
         "name": name,
         "classes": model.classes(),

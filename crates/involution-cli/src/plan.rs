@@ -1,9 +1,10 @@
 //! `involution plan`: the steps of a network, where its values lie, and what it costs.
 
 use anyhow::Result;
-use involution::Shape;
+use involution::kernels::DeviceProfile;
 use involution::models::{self, MODELS, Model};
-use involution::plan::{Memory, Table};
+use involution::schedule::{Choice, Memory, Policy, Schedule, Table, lower};
+use involution::{Plan, Shape};
 use involution_bench::adapter::Flags;
 use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use};
@@ -32,17 +33,25 @@ pub struct Args {
     /// Results to keep [default: the main one]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
+    /// The kind of device: nvidia, amd, apple, intel or software. It need not be there
+    #[arg(long, value_name = "KIND", default_value = "software")]
+    profile: String,
+    /// The kernel for each step that has it, by its name as in the table
+    #[arg(long, value_name = "NAME")]
+    candidate: Option<String>,
 }
 
 fn help() -> String {
     format!(
         "Networks: {}\n
 Needs neither weights nor a device. MiB moved: what a step must read and write. Values that are \
-never needed at the same time share a slot.
+never needed at the same time share a slot. The last line of a step names the kernel that a device of \
+this kind prefers, and why.
 
 Examples:
   involution plan rednet50
   involution plan rednet50 --batch 8 --size 480x640
+  involution plan rednet50 --profile nvidia
   involution plan rednet26 --stem 3 --unfused --json | jq .flops",
         MODELS.join(", ")
     )
@@ -59,7 +68,13 @@ pub fn run(_: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     };
     let kept = unfused.keep(&wanted)?;
     let plan = if args.unfused { kept } else { kept.fuse() };
-    let table = plan.table()?;
+    let profile = DeviceProfile::described(&args.profile).ok_or_else(|| {
+        let known = DeviceProfile::DESCRIBED.join(", ");
+        bad_use(format!("--profile must be one of {known}, it is '{}'", args.profile))
+    })?;
+    let choice = args.candidate.clone().map_or(Choice::Preferred, Choice::Named);
+    let schedule = lower(&plan, &profile, &Policy::default(), &choice)?;
+    let table = Table::of(&plan, &schedule)?;
     let steps = table.rows.iter().map(|row| {
         json!({
             "step": row.step,
@@ -70,6 +85,8 @@ pub fn run(_: &Flags, args: &Args, json: bool) -> Result<Outcome> {
             "slot": row.slot,
             "bytes": row.bytes,
             "macs": row.macs,
+            "candidate": row.candidate,
+            "reason": row.reason,
         })
     });
     let report = json!({
@@ -83,6 +100,11 @@ pub fn run(_: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     });
     output::result(json, &report, || text(&args.model, &shape, &table, flops))?;
     Ok(Outcome::Passed)
+}
+
+/// How a plan is carried out on a software adapter.
+pub fn usual(plan: &Plan) -> involution::Result<Schedule> {
+    lower(plan, &DeviceProfile::software(), &Policy::default(), &Choice::Preferred)
 }
 
 /// Bytes on the device, as JSON.
@@ -134,11 +156,13 @@ fn text(name: &str, shape: &Shape, plan: &Table, flops: u64) -> String {
     let mut table =
         output::table(&["step", "layer", "output", "op", "slot", "MiB moved", "M MACs"], 4);
     for row in &plan.rows {
+        let by = row.candidate.iter().zip(&row.reason);
+        let by: String = by.map(|(name, reason)| format!("\nby {name}: {reason}")).collect();
         table.add_row([
             row.step.to_string(),
             row.layer.clone(),
             row.output.clone(),
-            row.op.clone(),
+            row.op.clone() + &by,
             row.slot.map_or("-".to_owned(), |slot| slot.to_string()),
             format!("{:.2}", mib(row.bytes)),
             format!("{:.2}", row.macs as f64 / 1e6),

@@ -109,7 +109,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     // What the plan says that a batch takes on the device, and the most that was lent there.
     let memory = match &ready {
         Ready::Gpu(network) if recipe.size().is_some() => {
-            let plan_peak = network.plan(&batch, &["logits"])?.1.peak();
+            let plan_peak = network.plan(&batch, &["logits"])?.1.memory.peak();
             json!({ "plan_peak": plan_peak, "pool_peak": network.gpu().pool_stats().peak })
         }
         _ => Value::Null,

@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::super::device::context::Context;
 use super::super::device::pool::{Lease, Use};
 use super::super::device::tensor::GpuTensor;
-use super::super::split::Chunk;
-use super::dispatch::{Dispatch, fold};
+use super::dispatch::Dispatch;
 use super::pipelines::{Pipeline, Pipelines};
 use crate::error::{Error, Result};
 use crate::kernels::{Candidate, KernelCall, Operand};
 use crate::ops::{Op, Operator};
+use crate::schedule::{Slice, fold};
 use crate::shape::Shape;
 
 /// Dispatches, and what must stay lent as long as their bind groups name it.
@@ -39,10 +39,10 @@ pub(crate) struct Call<'a> {
     /// Nothing for a weight that is `ready` in another layout.
     pub inputs: &'a [Option<&'a GpuTensor>],
     pub output: &'a GpuTensor,
-    pub chunks: &'a [Chunk],
+    pub slices: &'a [Slice],
     /// Empty where the weights are not packed yet.
     pub ready: &'a [Packed],
-    /// By chunk, where the first of the scratch buffers behind those may lie; the chunks behind the last of these have its
+    /// By slice, where the first of the scratch buffers behind those may lie; the slices behind the last of these have its
     /// room.
     pub room: &'a [Vec<Window>],
 }
@@ -94,9 +94,9 @@ impl<'a> Binder<'a> {
         })
     }
 
-    /// Adds the chunks of a call.
+    /// Adds the slices of a call.
     pub fn push(&mut self, call: Call<'_>) -> Result<()> {
-        let Call { op, shapes, inputs, output, chunks, ready, room } = call;
+        let Call { op, shapes, inputs, output, slices, ready, room } = call;
         for (name, input) in op.inputs().into_iter().zip(inputs) {
             if input.is_some_and(|input| !self.context.owns(input)) {
                 return Err(Error::ForeignTensor { op: op.name(), tensor: name });
@@ -104,14 +104,14 @@ impl<'a> Binder<'a> {
         }
         let batched = op.batched(shapes);
         let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
-        for (index, chunk) in chunks.iter().enumerate() {
-            let Candidate { scratch, calls, prepack, .. } = &chunk.candidate;
+        for (index, slice) in slices.iter().enumerate() {
+            let Candidate { scratch, calls, prepack, .. } = &slice.candidate;
             let room = room.get(index).or(room.last()).map_or(&[][..], Vec::as_slice);
             let scratch = self.scratch(op.name(), scratch, ready, room, output.slack)?;
             let tensor = |tensor: &GpuTensor, batched: bool| {
-                let cut = batched && chunks.len() > 1;
+                let cut = batched && slices.len() > 1;
                 let sample = if cut { tensor.bytes() / batch as u64 } else { tensor.bytes() };
-                let samples = if cut { chunk.samples.clone() } else { 0..1 };
+                let samples = if cut { slice.samples.clone() } else { 0..1 };
                 let offset = tensor.offset + samples.start as u64 * sample;
                 (tensor.lease.clone(), offset, samples.len() as u64 * sample + 4 * tensor.slack)
             };
@@ -128,7 +128,7 @@ impl<'a> Binder<'a> {
             let made = if ready.is_empty() { 0 } else { *prepack };
             for (place, call) in calls.iter().enumerate().skip(made) {
                 // Weights are small beside activations.
-                let work = if place < *prepack { Duration::ZERO } else { chunk.work };
+                let work = if place < *prepack { Duration::ZERO } else { slice.work };
                 self.call(call, work, &window)?;
                 self.calls.push(self.pushed);
             }
@@ -210,7 +210,8 @@ impl<'a> Binder<'a> {
                 found.ok_or_else(|| fail(format!("the call gives no '{}'", binding.name)))?;
             windows.push((binding.index, found));
         }
-        let workgroups = fold(call, shader.workgroup_size, limits)?;
+        let workgroups =
+            fold(call, shader.workgroup_size, limits.max_compute_workgroups_per_dimension)?;
         let block = shader.uniform_bytes(&call.params)?;
         let alignment = limits.min_uniform_buffer_offset_alignment as usize;
         self.uniforms.resize(self.uniforms.len().next_multiple_of(alignment), 0);

@@ -225,7 +225,7 @@ pub fn measure(
 /// A row before it is run, with the reason where there is no room for it.
 fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Row> {
     let row = per_pixel(subject::row(workload));
-    match needed(workload) {
+    match needed(gpu, workload) {
         Ok(needed) => {
             let refused = refusal(gpu, workload, needed);
             Ok(Row { memory: Some(needed), refused, ..row })
@@ -252,7 +252,7 @@ fn pixels(workload: &Workload) -> usize {
 }
 
 /// Bytes on the device of a row: of an operator its tensors, of a network by its plan values in their slots, weights and scratch.
-fn needed(workload: &Workload) -> involution::Result<u64> {
+fn needed(gpu: &Gpu, workload: &Workload) -> involution::Result<u64> {
     match &workload.work {
         Work::Resident(op, _) | Work::Operator(op) => {
             let shapes: Vec<&Shape> = workload.shapes.iter().collect();
@@ -260,7 +260,7 @@ fn needed(workload: &Workload) -> involution::Result<u64> {
         }
         Work::Layer(layer, _) => {
             let plan = layer.plan(&workload.shapes[0])?.keep(&[layer.output()])?.fuse();
-            Ok(plan.memory()?.peak())
+            Ok(gpu.lower(&plan)?.memory.peak())
         }
     }
 }

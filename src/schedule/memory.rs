@@ -5,32 +5,9 @@
 
 use std::collections::HashSet;
 
-use super::constant::Constant;
-use super::graph::{Action, Plan, Source, Value};
-use crate::error::{Error, Result};
-use crate::kernels::{self, Candidate, DeviceProfile};
-use crate::ops::{Op, Operator};
-use crate::shape::Shape;
-
-/// Gives the ways to carry out a call on inputs of these shapes.
-pub type Ways<'a> = &'a dyn Fn(&Operator, &[&Shape]) -> Result<Vec<Candidate>>;
-
-/// From which moment to which a value is needed. Inputs are there at moment 0, step `i` runs at moment
-/// `i + 1`, and results are fetched after the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// When it is written.
-    pub first: usize,
-    /// When it is read for the last time.
-    pub last: usize,
-}
-
-impl Span {
-    /// Whether there is a moment at which both values are needed.
-    pub fn meets(&self, other: &Span) -> bool {
-        self.first <= other.last && other.first <= self.last
-    }
-}
+use super::spans::{Span, roots, spans};
+use crate::error::Result;
+use crate::plan::{Action, Constant, Plan, Value};
 
 /// A part of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,75 +57,29 @@ struct Placed {
 /// What places are a multiple of, in bytes: a binding may start at any of them on every device.
 const UNIT: u64 = 256;
 
-impl Plan {
-    /// The root of every value, in one go.
-    fn roots(&self) -> Vec<Value> {
-        let mut roots: Vec<Value> = (0..self.values.len()).map(Value).collect();
-        for step in self.steps.iter().filter(|step| step.action == Action::Reshape) {
-            if let Some(input) = step.inputs.first() {
-                roots[step.output.0] = roots[input.0];
-            }
-        }
-        roots
-    }
-
-    /// When each value is needed: of roots that are not constants.
-    pub fn spans(&self) -> Vec<Option<Span>> {
-        let roots = self.roots();
-        let mut spans: Vec<Option<Span>> = vec![None; self.values.len()];
-        let mut need = |value: Value, moment: usize| {
-            let root = roots[value.0];
-            if matches!(self.value(root).source, Source::Constant(_)) {
-                return;
-            }
-            let span = spans[root.0].get_or_insert(Span { first: moment, last: moment });
-            span.last = span.last.max(moment);
-        };
-        for &(_, input) in &self.inputs {
-            need(input, 0);
-        }
-        for (index, step) in self.steps.iter().enumerate() {
-            for &value in step.inputs.iter().chain([&step.output]) {
-                need(value, index + 1);
-            }
-        }
-        for &(_, output) in &self.outputs {
-            need(output, self.steps.len() + 1);
-        }
-        spans
-    }
-
-    /// Lays the values out in buffers of any size.
-    pub fn memory(&self) -> Result<Memory> {
-        self.memory_within(u64::MAX)
-    }
-
-    /// Lays the values out, in buffers of at most so many bytes unless a value is larger.
-    pub fn memory_within(&self, max_buffer: u64) -> Result<Memory> {
-        self.memory_by(max_buffer, &candidates)
-    }
-
-    /// The same where the last of these ways carries out each call: the largest first, each where it makes a slot least
-    /// larger, among those that no step reads and writes then.
-    pub fn memory_by(&self, max_buffer: u64, ways: Ways<'_>) -> Result<Memory> {
-        let spans = self.spans();
+impl Memory {
+    /// Lays the values of a plan out, in buffers of at most so many bytes unless a value is larger, and the scratch buffers
+    /// of each step, of so many elements, between them: the largest value first, each where it makes a slot least larger,
+    /// among those that no step reads and writes then.
+    pub fn of(plan: &Plan, max_buffer: u64, scratch: &[Vec<usize>]) -> Result<Memory> {
+        let spans = spans(plan);
         let mut order = Vec::new();
         for (index, span) in spans.iter().enumerate() {
             if let Some(span) = span {
-                let bytes = self.bytes(Value(index))?.next_multiple_of(UNIT);
+                let bytes = plan.bytes(Value(index))?.next_multiple_of(UNIT);
                 order.push((bytes, index, *span));
             }
         }
-        let live = (0..self.steps.len() + 2).map(|moment| {
+        let live = (0..plan.steps().len() + 2).map(|moment| {
             let now = Span { first: moment, last: moment };
             order.iter().filter(|(.., span)| span.meets(&now)).map(|(bytes, ..)| bytes).sum()
         });
         let live = live.max().unwrap_or(0);
         order.sort_by_key(|&(bytes, index, _)| (std::cmp::Reverse(bytes), index));
-        let partners = self.partners();
+        let partners = partners(plan);
         let mut slots: Vec<u64> = Vec::new();
         let mut placed: Vec<Placed> = Vec::new();
-        let mut places: Vec<Option<Place>> = vec![None; self.values.len()];
+        let mut places: Vec<Option<Place>> = vec![None; plan.values().len()];
         for (bytes, index, span) in order {
             let apart: HashSet<usize> =
                 partners[index].iter().filter_map(|other| Some(places[other.0]?.slot)).collect();
@@ -172,100 +103,21 @@ impl Plan {
         }
         let mut constants = 0;
         let mut seen: HashSet<&Constant> = HashSet::new();
-        for (value, constant) in self.constants() {
+        for (value, constant) in plan.constants() {
             if seen.insert(constant) {
-                constants += self.bytes(value)?.next_multiple_of(UNIT);
+                constants += plan.bytes(value)?.next_multiple_of(UNIT);
             }
         }
         let mut memory =
             Memory { places, scratch_places: Vec::new(), slots, constants, scratch: 0, live };
-        for index in 0..self.steps.len() {
-            let (inside, outside) = self.place_scratch(index, ways, &memory, &placed)?;
+        for (index, elements) in scratch.iter().enumerate() {
+            let (inside, outside) = place_scratch(plan, index, elements, &memory, &placed);
             memory.scratch_places.push(inside);
             memory.scratch = memory.scratch.max(outside);
         }
         Ok(memory)
     }
 
-    /// By root: those that a step writes while it reads the other.
-    fn partners(&self) -> Vec<HashSet<Value>> {
-        let roots = self.roots();
-        let mut partners = vec![HashSet::new(); self.values.len()];
-        for step in self.steps.iter().filter(|step| step.action != Action::Reshape) {
-            let output = roots[step.output.0];
-            for input in step.inputs.iter().map(|input| roots[input.0]) {
-                partners[output.0].insert(input);
-                partners[input.0].insert(output);
-            }
-        }
-        partners
-    }
-
-    /// Places for the scratch of a step between the values, and the bytes of what finds none.
-    fn place_scratch(
-        &self,
-        index: usize,
-        ways: Ways<'_>,
-        memory: &Memory,
-        placed: &[Placed],
-    ) -> Result<(Vec<Place>, u64)> {
-        let step = &self.steps[index];
-        let sizes = self.scratch(index, ways)?;
-        let used = step.inputs.iter().chain([&step.output]);
-        let roots = used.map(|&value| self.root(value));
-        let mut taken: HashSet<usize> = roots.filter_map(|root| memory.slot(root)).collect();
-        let span = Span { first: index + 1, last: index + 1 };
-        let mut places = Vec::new();
-        for &bytes in &sizes {
-            let free = (0..memory.slots.len()).filter(|slot| !taken.contains(slot));
-            let fits = free.map(|slot| lowest(placed, slot, bytes, span));
-            let Some(place) =
-                fits.into_iter().find(|place| place.end() <= memory.slots[place.slot])
-            else {
-                // One after the other: those behind it are outside, too.
-                break;
-            };
-            taken.insert(place.slot);
-            places.push(place);
-        }
-        let outside = sizes.iter().skip(places.len()).sum();
-        Ok((places, outside))
-    }
-
-    /// Bytes of each scratch buffer of a step.
-    fn scratch(&self, index: usize, ways: Ways<'_>) -> Result<Vec<u64>> {
-        let step = &self.steps[index];
-        let Action::Apply(op) = &step.action else { return Ok(Vec::new()) };
-        let Some(way) = ways(op, &self.input_shapes(step))?.pop() else { return Ok(Vec::new()) };
-        // What is made of the weights once takes their place.
-        let sizes = way.scratch.iter().skip(way.prepack);
-        Ok(sizes.map(|&elements| (4 * elements as u64).next_multiple_of(UNIT)).collect())
-    }
-}
-
-/// The candidates of an operator on a software adapter: the device is not known.
-fn candidates(op: &Operator, shapes: &[&Shape]) -> Result<Vec<Candidate>> {
-    kernels::candidates(op, shapes, &DeviceProfile::software()).map_err(Error::at(op.name()))
-}
-
-/// The lowest place of a slot that nobody needs meanwhile, past its end if need be.
-fn lowest(placed: &[Placed], slot: usize, bytes: u64, span: Span) -> Place {
-    let mut taken: Vec<Place> = placed
-        .iter()
-        .filter(|other| other.place.slot == slot && other.span.meets(&span))
-        .map(|other| other.place)
-        .collect();
-    taken.sort_by_key(|place| place.offset);
-    let mut place = Place { slot, offset: 0, bytes };
-    for other in taken.iter().filter(|other| other.bytes > 0) {
-        if place.meets(other) {
-            place.offset = other.end();
-        }
-    }
-    place
-}
-
-impl Memory {
     /// The slot in which a value lies; nothing for constants, and for values in another's shape the slot
     /// of their [root](Plan::root).
     pub fn slot(&self, value: Value) -> Option<usize> {
@@ -297,16 +149,11 @@ impl Memory {
         self.activations() + self.constants + self.scratch
     }
 
-    /// Proves the layout of [`Plan::memory`].
-    pub fn check(&self, plan: &Plan) -> std::result::Result<(), String> {
-        self.check_by(plan, &candidates)
-    }
-
-    /// Proves the layout where the last of these ways carries out each call: every value has a place that it fits into
-    /// and nobody else needs meanwhile, so has scratch that lies between the values, what does not is counted, and no step
-    /// writes a slot that it reads, or two scratch buffers in one. The error is the first pair that shares what it must
-    /// not, or the one without a place.
-    pub fn check_by(&self, plan: &Plan, ways: Ways<'_>) -> std::result::Result<(), String> {
+    /// Checks the layout of a plan whose steps have scratch buffers of so many elements: every value has a place that it
+    /// fits into and nobody else needs meanwhile, so has scratch that lies between the values, what does not is counted, and
+    /// no step writes a slot that it reads, or two scratch buffers in one. The error is the first pair that shares what it
+    /// must not, or the one without a place.
+    pub fn check(&self, plan: &Plan, elements: &[Vec<usize>]) -> std::result::Result<(), String> {
         let mut placed: Vec<(String, Placed)> = Vec::new();
         let mut scratch = 0;
         let fits = |name: &str, place: &Place, bytes: u64| {
@@ -314,7 +161,7 @@ impl Memory {
             let fits = inside && bytes <= place.bytes && place.offset.is_multiple_of(UNIT);
             if fits { Ok(()) } else { Err(format!("{name} does not fit into slot {}", place.slot)) }
         };
-        for (index, span) in plan.spans().into_iter().enumerate() {
+        for (index, span) in spans(plan).into_iter().enumerate() {
             let Some(span) = span else { continue };
             let name = plan.value(Value(index)).name.clone();
             let place = self.place(Value(index)).ok_or_else(|| format!("{name} has no slot"))?;
@@ -323,7 +170,7 @@ impl Memory {
         }
         for (index, step) in plan.steps().iter().enumerate() {
             let span = Span { first: index + 1, last: index + 1 };
-            let sizes = plan.scratch(index, ways).map_err(|error| error.to_string())?;
+            let sizes = sizes(elements.get(index).map_or(&[], Vec::as_slice));
             for (at, &place) in self.scratch_places(index).iter().enumerate() {
                 let name = format!("scratch {at} of {}", step.name);
                 fits(&name, &place, *sizes.get(at).ok_or_else(|| format!("there is no {name}"))?)?;
@@ -344,7 +191,7 @@ impl Memory {
                 }
             }
         }
-        let roots = plan.roots();
+        let roots = roots(plan);
         for (index, step) in plan.steps().iter().enumerate() {
             if step.action == Action::Reshape {
                 continue;
@@ -361,6 +208,72 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+/// By root: those that a step writes while it reads the other.
+fn partners(plan: &Plan) -> Vec<HashSet<Value>> {
+    let roots = roots(plan);
+    let mut partners = vec![HashSet::new(); plan.values().len()];
+    for step in plan.steps().iter().filter(|step| step.action != Action::Reshape) {
+        let output = roots[step.output.0];
+        for input in step.inputs.iter().map(|input| roots[input.0]) {
+            partners[output.0].insert(input);
+            partners[input.0].insert(output);
+        }
+    }
+    partners
+}
+
+/// Places for the scratch of a step between the values, and the bytes of what finds none.
+fn place_scratch(
+    plan: &Plan,
+    index: usize,
+    elements: &[usize],
+    memory: &Memory,
+    placed: &[Placed],
+) -> (Vec<Place>, u64) {
+    let step = &plan.steps()[index];
+    let sizes = sizes(elements);
+    let used = step.inputs.iter().chain([&step.output]);
+    let roots = used.map(|&value| plan.root(value));
+    let mut taken: HashSet<usize> = roots.filter_map(|root| memory.slot(root)).collect();
+    let span = Span { first: index + 1, last: index + 1 };
+    let mut places = Vec::new();
+    for &bytes in &sizes {
+        let free = (0..memory.slots.len()).filter(|slot| !taken.contains(slot));
+        let fits = free.map(|slot| lowest(placed, slot, bytes, span));
+        let Some(place) = fits.into_iter().find(|place| place.end() <= memory.slots[place.slot])
+        else {
+            // One after the other: those behind it are outside, too.
+            break;
+        };
+        taken.insert(place.slot);
+        places.push(place);
+    }
+    let outside = sizes.iter().skip(places.len()).sum();
+    (places, outside)
+}
+
+/// Bytes of scratch buffers of so many elements.
+fn sizes(elements: &[usize]) -> Vec<u64> {
+    elements.iter().map(|&elements| (4 * elements as u64).next_multiple_of(UNIT)).collect()
+}
+
+/// The lowest place of a slot that nobody needs meanwhile, past its end if need be.
+fn lowest(placed: &[Placed], slot: usize, bytes: u64, span: Span) -> Place {
+    let mut taken: Vec<Place> = placed
+        .iter()
+        .filter(|other| other.place.slot == slot && other.span.meets(&span))
+        .map(|other| other.place)
+        .collect();
+    taken.sort_by_key(|place| place.offset);
+    let mut place = Place { slot, offset: 0, bytes };
+    for other in taken.iter().filter(|other| other.bytes > 0) {
+        if place.meets(other) {
+            place.offset = other.end();
+        }
+    }
+    place
 }
 
 #[cfg(test)]
@@ -395,14 +308,14 @@ mod tests {
     #[test]
     fn a_layout_that_was_tampered_with_is_refused() {
         let plan = example(0);
-        let memory = plan.memory().unwrap();
-        assert_eq!(memory.check(&plan), Ok(()));
-        let spans = plan.spans();
+        let memory = Memory::of(&plan, u64::MAX, &[]).unwrap();
+        assert_eq!(memory.check(&plan, &[]), Ok(()));
+        let spans = spans(&plan);
         let placed: Vec<usize> = (0..spans.len()).filter(|&value| spans[value].is_some()).collect();
         assert_eq!(placed.len(), 4);
         for &value in &placed {
-            let name = &plan.values[value].name;
-            let told = |memory: Memory| memory.check(&plan).unwrap_err();
+            let name = &plan.values()[value].name;
+            let told = |memory: Memory| memory.check(&plan, &[]).unwrap_err();
 
             let mut nowhere = memory.clone();
             nowhere.places[value] = None;
@@ -427,7 +340,7 @@ mod tests {
             for &other in placed.iter().filter(|&&other| other != value) {
                 let shared = moved(memory.places[other].unwrap());
                 let meet = spans[value].unwrap().meets(&spans[other].unwrap());
-                let answer = shared.check(&plan);
+                let answer = shared.check(&plan, &[]);
                 assert!(!meet || answer.is_err(), "{name}: {answer:?}");
                 if meet {
                     assert!(answer.unwrap_err().contains("share slot"));
@@ -440,25 +353,22 @@ mod tests {
     #[test]
     fn a_step_that_reads_and_writes_a_slot_is_refused() {
         let plan = example(0);
-        let mut memory = plan.memory().unwrap();
-        let [a, b] = [2, 3].map(|value| plan.memory().unwrap().places[value].unwrap());
+        let mut memory = Memory::of(&plan, u64::MAX, &[]).unwrap();
+        let [a, b] =
+            [2, 3].map(|value| Memory::of(&plan, u64::MAX, &[]).unwrap().places[value].unwrap());
         assert_ne!(a.slot, b.slot);
         memory.slots[a.slot] = 1024;
         memory.places[3] = Some(Place { slot: a.slot, offset: 512, ..b });
-        assert_eq!(memory.check(&plan), Err(format!("b reads and writes slot {}", a.slot)));
+        assert_eq!(memory.check(&plan, &[]), Err(format!("b reads and writes slot {}", a.slot)));
     }
 
     #[test]
     fn scratch_that_was_tampered_with_is_refused() {
         let plan = example(3);
-        // Of the three buffers of `b`, beside packed weights, two find room: where c and the last result will be.
-        let ways = |op: &Operator, _: &[&Shape]| {
-            let scratch = if *op == SIGMOID.into() { vec![999, 64, 65, 129] } else { Vec::new() };
-            let candidate = Candidate::of_calls(Vec::new(), 0, "");
-            Ok(vec![Candidate { scratch, prepack: 1, ..candidate }])
-        };
-        let memory = plan.memory_by(u64::MAX, &ways).unwrap();
-        assert_eq!(memory.check_by(&plan, &ways), Ok(()));
+        // Of the three buffers of `b` two find room: where c and the last result will be.
+        let scratch = [vec![], vec![], vec![64, 65, 129], vec![], vec![], vec![], vec![]];
+        let memory = Memory::of(&plan, u64::MAX, &scratch).unwrap();
+        assert_eq!(memory.check(&plan, &scratch), Ok(()));
         let [one, other] = memory.scratch_places(2)[..] else { panic!("{memory:?}") };
         assert_eq!((one.bytes, other.bytes, memory.scratch), (256, 512, 768));
         let [x, a, b] = [0, 2, 3].map(|value| memory.places[value].unwrap().slot);
@@ -479,13 +389,13 @@ mod tests {
             (other.slot, 512, 256, "b reads and writes slot"),
         ] {
             wrong.scratch_places[2][0] = Place { slot, offset, bytes };
-            let answer = wrong.check_by(&plan, &ways).unwrap_err();
+            let answer = wrong.check(&plan, &scratch).unwrap_err();
             assert!(answer.starts_with(told), "{answer}, not {told}");
         }
         for (step, told) in [(3, "there is no scratch 0 of c"), (2, "768 bytes of scratch are")] {
             let mut wrong = Memory { scratch: 0, ..memory.clone() };
             wrong.scratch_places[step].resize(2, one);
-            assert!(wrong.check_by(&plan, &ways).unwrap_err().starts_with(told));
+            assert!(wrong.check(&plan, &scratch).unwrap_err().starts_with(told));
         }
     }
 

@@ -1,11 +1,11 @@
 //! A plan as a table: a row for each step.
 
-use std::fmt;
-
-use super::graph::{Action, Plan};
+use super::lower::Schedule;
 use super::memory::Memory;
-use crate::error::{Error, Result, count};
+use super::slices::Lowered;
+use crate::error::{Error, Result};
 use crate::ops::{Activation, Op, Operator};
+use crate::plan::{Action, Plan};
 
 /// One step in words and numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,10 @@ pub struct TableRow {
     pub bytes: u64,
     /// Multiply-adds.
     pub macs: u64,
+    /// The candidate that carries it out; nothing where it moves nothing.
+    pub candidate: Option<String>,
+    /// Why it was chosen.
+    pub reason: Option<String>,
 }
 
 /// The rows of a plan, with its memory.
@@ -43,37 +47,39 @@ pub struct Table {
     pub macs: u64,
 }
 
-impl Plan {
-    /// The plan as a table.
-    pub fn table(&self) -> Result<Table> {
-        let memory = self.memory()?;
+impl Table {
+    /// A plan with how it is carried out.
+    pub fn of(plan: &Plan, schedule: &Schedule) -> Result<Table> {
         let mut rows = Vec::new();
-        for (index, step) in self.steps().iter().enumerate() {
-            let shapes = self.input_shapes(step);
+        for (index, (step, lowered)) in plan.steps().iter().zip(&schedule.steps).enumerate() {
+            let shapes = plan.input_shapes(step);
             let (op, bytes, slot) = match &step.action {
                 Action::Apply(op) => {
                     let cost = op.cost(&shapes).map_err(Error::at(op.name()))?;
-                    (describe(op), cost.bytes, memory.slot(step.output))
+                    (describe(op), cost.bytes, schedule.memory.slot(step.output))
                 }
                 Action::Reshape => ("reshape".to_owned(), 0, None),
             };
+            let call = lowered.call.as_ref();
             rows.push(TableRow {
                 step: index + 1,
                 layer: step.name.clone(),
                 op,
                 input: shapes.first().map(ToString::to_string).unwrap_or_default(),
-                output: self.shape(step.output).to_string(),
+                output: plan.shape(step.output).to_string(),
                 slot,
                 bytes,
-                macs: self.step_macs(step)?,
+                macs: plan.step_macs(step)?,
+                candidate: call.and_then(Lowered::candidate).map(|c| c.name.clone()),
+                reason: call.map(|call| call.why.to_string()),
             });
         }
         Ok(Table {
-            name: self.name().to_owned(),
+            name: plan.name().to_owned(),
             rows,
-            memory,
-            parameters: self.parameters(),
-            macs: self.macs()?,
+            memory: schedule.memory.clone(),
+            parameters: plan.parameters(),
+            macs: plan.macs()?,
         })
     }
 }
@@ -104,48 +110,4 @@ fn describe(op: &Operator) -> String {
             .map_or(String::new(), |(name, _)| format!(" + {name}"));
     }
     text
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |of: &dyn Fn(&TableRow) -> usize| self.rows.iter().map(of).max().unwrap_or(0);
-        let layer = width(&|row| row.layer.len());
-        let op = width(&|row| row.op.len());
-        let shape = width(&|row| row.output.len());
-        writeln!(
-            f,
-            "{:>4}  {:layer$}  {:op$}  {:shape$}  slot  {:>10}  {:>10}",
-            "step", "layer", "op", "output", "MiB moved", "M MACs"
-        )?;
-        for row in &self.rows {
-            let slot = row.slot.map_or("-".to_owned(), |slot| slot.to_string());
-            writeln!(
-                f,
-                "{:>4}  {:layer$}  {:op$}  {:shape$}  {:>4}  {:>10.2}  {:>10.2}",
-                row.step,
-                row.layer,
-                row.op,
-                row.output,
-                slot,
-                mib(row.bytes),
-                row.macs as f64 / 1e6
-            )?;
-        }
-        let memory = &self.memory;
-        writeln!(f, "parameters {}, {:.3} G MACs", self.parameters, self.macs as f64 / 1e9)?;
-        write!(
-            f,
-            "device memory {:.2} MiB at the peak: {} {:.2} (least possible {:.2}), weights {:.2}, scratch {:.2}",
-            mib(memory.peak()),
-            count(memory.slots().len(), "slot"),
-            mib(memory.activations()),
-            mib(memory.live),
-            mib(memory.constants),
-            mib(memory.scratch),
-        )
-    }
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -2,8 +2,6 @@
 //!
 //! Needs no device: tests load, validate and translate every shader of the crate through here.
 
-use wgpu::naga;
-
 use crate::error::{Error, Result};
 use crate::kernels::Params;
 use crate::shaders::text::{self, Text};
@@ -64,7 +62,7 @@ pub fn expand(kernel: &Kernel, variant: Variant, device: &[&str]) -> Result<Text
 }
 
 /// Parses and reflects an expanded kernel.
-pub(super) fn parse(kernel: &Kernel, text: Text) -> Result<(Shader, naga::Module)> {
+pub(crate) fn parse(kernel: &Kernel, text: Text) -> Result<(Shader, naga::Module)> {
     let module = naga::front::wgsl::parse_str(&text.wgsl).map_err(|error| {
         let at = |(span, note): (naga::Span, &str)| (range(&span), note.to_owned());
         let at: Vec<_> = error.labels().map(at).collect();
@@ -75,7 +73,7 @@ pub(super) fn parse(kernel: &Kernel, text: Text) -> Result<(Shader, naga::Module
 }
 
 /// Why a module is not valid, if it is not: devices say so without the place.
-pub(super) fn explain_invalid(text: &Text) -> Option<String> {
+pub(crate) fn explain_invalid(text: &Text) -> Option<String> {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
     let module = naga::front::wgsl::parse_str(&text.wgsl).ok()?;
     let invalid =
