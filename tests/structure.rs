@@ -12,8 +12,13 @@ fn root() -> PathBuf {
     directory().parent().unwrap().to_owned()
 }
 
-/// The folders of sources in the workspace that are free of circles.
-const CRATES: &[&str] = &["crates/involution-check/src", "crates/involution-cli/src"];
+/// The folders of sources in the workspace.
+const CRATES: &[&str] = &[
+    "src",
+    "crates/involution-check/src",
+    "crates/involution-bench/src",
+    "crates/involution-cli/src",
+];
 
 /// The modules of the library, each with those that it may import from besides itself: only such as stand above it here.
 const LAYERS: &[(&str, &[&str])] = &[

@@ -1,37 +1,15 @@
 //! `involution bench`: how long kernels, layers and networks take, and that what was timed is right.
 
-mod adapters;
-mod compile;
-mod diff;
-mod fault;
-mod findings;
-mod layers;
-mod limits;
-mod machine;
-mod ops;
-mod page;
-mod peers;
-mod record;
-mod row;
-mod rows;
-mod sampling;
-mod selection;
-mod stats;
-mod subject;
-mod sweep;
-mod transfer;
-mod workload;
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::ValueEnum;
-use clap::builder::PossibleValuesParser;
-use involution::ops::NAMES;
 
 use crate::adapter::{Flags, Runner};
+use crate::forms::Forms;
+use crate::record::Run;
+use crate::request::{Request, Suite};
 use crate::{Outcome, bad_use, files, output};
-use record::Run;
+use crate::{adapters, compile, diff, layers, ops, page, peers, sampling, sweep, transfer};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,64 +38,10 @@ as well.";
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// What to time
-    #[arg(long, value_enum, default_value_t)]
-    suite: Suite,
-    /// Rows of these operators
-    #[arg(long, value_name = "OPS", value_delimiter = ',', value_parser = PossibleValuesParser::new(NAMES), hide_possible_values = true)]
-    ops: Vec<String>,
-    /// Rows whose first input ends in one of these shapes: 14x14, 64x56x56 or 8x64x56x56
-    #[arg(long, value_name = "SHAPES", value_delimiter = ',', value_parser = selection::Ending::parse)]
-    shapes: Vec<selection::Ending>,
-    /// Batches of each row, instead of its own
-    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = positive)]
-    batch: Vec<usize>,
-    /// Rows whose name contains one of these texts
-    #[arg(long, value_name = "TEXTS", value_delimiter = ',')]
-    filter: Vec<String>,
-    /// Some calls of each operator, and fewer samples
-    #[arg(long)]
-    quick: bool,
-    /// Time every kernel that fits, not just the preferred one
-    #[arg(long)]
-    candidates: bool,
-    /// Samples of each row [default: 15, 5 if --quick, fewer where they take too long]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    repeat: Option<u32>,
+    #[command(flatten)]
+    request: Request,
     #[command(flatten)]
     forms: Forms,
-    /// What the suite `sweep` is asked for, which has a command of its own.
-    #[arg(skip)]
-    sweep: sweep::Options,
-}
-
-/// How the rows are given beside the table, or instead of it.
-#[derive(Debug, Clone, Default, clap::Args)]
-struct Forms {
-    /// Write the rows as JSON to a file, beside the table, or to stdout instead of it (-, the default)
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    json: Option<PathBuf>,
-    /// Write the rows as a table of Markdown, in that way
-    #[arg(long, value_name = "FILE")]
-    md: Option<PathBuf>,
-    /// Write a page with drawings of the rows, in one file that needs no other
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
-}
-
-/// Makes a form that rows are written in.
-type Form = fn(&[Run]) -> Result<String>;
-
-impl Forms {
-    /// The files that are asked for, that of JSON first.
-    fn files(&self) -> Vec<(&Path, Form)> {
-        let forms: [(&Option<PathBuf>, Form); 3] = [
-            (&self.json, record::json),
-            (&self.md, |runs| Ok(findings::markdown(runs))),
-            (&self.html, |runs| Ok(page::several(runs))),
-        ];
-        forms.into_iter().filter_map(|(file, form)| Some((file.as_deref()?, form))).collect()
-    }
 }
 
 /// What is done with the files of runs.
@@ -141,38 +65,13 @@ enum Command {
     Diff(diff::Args),
 }
 
-/// A set of things to time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Suite {
-    /// Single calls on the shapes of RedNet-50 and others
-    #[default]
-    Ops,
-    /// Layers from host to host, as they are fused and as they are defined
-    Layers,
-    /// Networks in the same way
-    Nets,
-    /// Operators, layers and networks from host to host, under the names that other libraries are timed by
-    Peers,
-    /// Copies to the device and back, and what a submission and a dispatch cost
-    Transfer,
-    /// The first use of kernels and networks, with an empty and a filled cache of the driver's
-    Compile,
-    /// The command of this name
-    #[value(skip)]
-    Sweep,
-}
-
-impl Suite {
-    /// As it is named on the command line.
-    fn name(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(|| "sweep".to_owned(), |value| value.get_name().to_owned())
-    }
-}
-
 /// `involution` without a command.
 pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
-    let outcome = run(flags, &Args { quick: true, ..Args::default() }, json)?;
+    let outcome = run(
+        flags,
+        &Args { request: Request { quick: true, ..Request::default() }, ..Args::default() },
+        json,
+    )?;
     if !json {
         output::print(
             "\nNext:\n  \
@@ -194,13 +93,21 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
             output::write(html, page::several(&[Run::read(file)?]).as_bytes())?;
             Ok(Outcome::Passed)
         }
-        Some(Command::Sweep(args)) => measure(flags, &args.to_suite(), json),
-        None => measure(flags, args, json),
+        Some(Command::Sweep(sweep)) => {
+            measure(flags, &sweep.request(), Some(&sweep.options), &sweep.forms, json)
+        }
+        None => measure(flags, &args.request, None, &args.forms, json),
     }
 }
 
-fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
-    let mut forms = args.forms.clone();
+fn measure(
+    flags: &Flags,
+    request: &Request,
+    swept: Option<&sweep::Options>,
+    forms: &Forms,
+    json: bool,
+) -> Result<Outcome> {
+    let mut forms = forms.clone();
     if json {
         forms.json.get_or_insert_with(|| PathBuf::from("-"));
     }
@@ -214,17 +121,17 @@ fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     }
     let stdout_is_file = to_stdout == 1;
     // Whatever is wrong with the call is said before a device is opened.
-    let mut suite = Some(prepare(args)?);
+    let mut suite = Some(prepare(request, swept)?);
     let runners = flags.open_each()?;
-    if args.suite != Suite::Ops {
-        runners.iter().try_for_each(|runner| device(runner, args).map(|_| ()))?;
+    if request.suite != Suite::Ops {
+        runners.iter().try_for_each(|runner| device(runner, request).map(|_| ()))?;
     }
     let mut runs: Vec<Run> = Vec::new();
     for (runner, place) in runners.iter().zip(0..) {
         if !stdout_is_file {
             output::print(&format!("{}{runner}\n", adapters::heading(runners.len(), place)))?;
         }
-        let suite = suite.take().map_or_else(|| prepare(args), Ok)?;
+        let suite = suite.take().map_or_else(|| prepare(request, swept), Ok)?;
         runs.push(suite(runner)?);
         if sampling::interrupted() {
             break;
@@ -246,69 +153,69 @@ fn measure(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 /// A suite that is ready to be measured on what there is to run on.
 type Ready<'a> = Box<dyn FnOnce(&Runner) -> Result<Run> + 'a>;
 
-fn prepare(args: &Args) -> Result<Ready<'_>> {
-    check_flags(args)?;
-    Ok(match args.suite {
+fn prepare<'a>(request: &'a Request, swept: Option<&sweep::Options>) -> Result<Ready<'a>> {
+    check_flags(request)?;
+    Ok(match request.suite {
         Suite::Ops => {
-            let workloads = ops::select(args)?;
-            Box::new(move |runner| ops::measure(runner, workloads, args))
+            let workloads = ops::select(request)?;
+            Box::new(move |runner| ops::measure(runner, workloads, request))
         }
         Suite::Layers | Suite::Nets | Suite::Peers => {
-            let workloads = match args.suite {
-                Suite::Layers => layers::select(args)?,
-                Suite::Nets => layers::select_networks(args)?,
-                _ => peers::select(args)?,
+            let workloads = match request.suite {
+                Suite::Layers => layers::select(request)?,
+                Suite::Nets => layers::select_networks(request)?,
+                _ => peers::select(request)?,
             };
-            Box::new(move |runner| peers::measure(runner, device(runner, args)?, &workloads, args))
+            Box::new(move |runner| {
+                peers::measure(runner, device(runner, request)?, &workloads, request)
+            })
         }
         Suite::Transfer => {
-            let wanted = transfer::select(args)?;
-            Box::new(move |runner| transfer::measure(runner, device(runner, args)?, wanted, args))
+            let wanted = transfer::select(request)?;
+            Box::new(move |runner| {
+                transfer::measure(runner, device(runner, request)?, wanted, request)
+            })
         }
         Suite::Compile => {
-            let subjects = compile::select(args)?;
-            Box::new(move |runner| compile::measure(runner, device(runner, args)?, subjects, args))
+            let subjects = compile::select(request)?;
+            Box::new(move |runner| {
+                compile::measure(runner, device(runner, request)?, subjects, request)
+            })
         }
         Suite::Sweep => {
-            let workloads = sweep::select(&args.sweep)?;
-            Box::new(move |runner| sweep::measure(runner, device(runner, args)?, workloads, args))
+            let workloads = sweep::select(swept.unwrap_or(&sweep::Options::default()))?;
+            Box::new(move |runner| {
+                sweep::measure(runner, device(runner, request)?, workloads, request)
+            })
         }
     })
 }
 
 /// Refuses what has no meaning for a suite.
-fn check_flags(args: &Args) -> Result<()> {
-    let (suite, name) = (args.suite, args.suite.name());
-    if suite != Suite::Ops && !args.ops.is_empty() {
+fn check_flags(request: &Request) -> Result<()> {
+    let (suite, name) = (request.suite, request.suite.name());
+    if suite != Suite::Ops && !request.ops.is_empty() {
         return Err(bad_use(format!("--ops is for --suite ops; --filter selects rows of {name}")));
     }
-    if suite != Suite::Ops && args.candidates {
+    if suite != Suite::Ops && request.candidates {
         return Err(bad_use(format!("--candidates is for --suite ops, not for {name}")));
     }
-    let selects = !args.shapes.is_empty() || !args.batch.is_empty();
+    let selects = !request.shapes.is_empty() || !request.batch.is_empty();
     if selects && matches!(suite, Suite::Transfer | Suite::Compile) {
         return Err(bad_use(format!("--shapes and --batch are not for --suite {name}")));
     }
-    if suite == Suite::Peers && !args.batch.is_empty() {
+    if suite == Suite::Peers && !request.batch.is_empty() {
         return Err(bad_use("--batch is not for --suite peers, whose names have their batch"));
     }
     Ok(())
 }
 
-/// A number above 0.
-fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("must be a number above 0".to_owned()),
-    }
-}
-
 /// The device, for suites that are pointless on the reference.
-fn device<'a>(runner: &'a Runner, args: &Args) -> Result<&'a involution::Gpu> {
+fn device<'a>(runner: &'a Runner, request: &Request) -> Result<&'a involution::Gpu> {
     runner.gpu().ok_or_else(|| {
         bad_use(format!(
             "--suite {} needs a GPU: the CPU reference is a definition, its speed says nothing",
-            args.suite.name()
+            request.suite.name()
         ))
     })
 }

@@ -1,10 +1,10 @@
 //! A run for the tests of what is made from runs.
 
 use super::{Row, Run};
-use crate::bench::limits::Limits;
-use crate::bench::machine::Noise;
-use crate::bench::row::{Peer, Step};
-use crate::bench::stats::Stats;
+use crate::limits::Limits;
+use crate::machine::Noise;
+use crate::row::{Peer, Step};
+use crate::stats::Stats;
 
 /// A run with all that can be told of one, and a row that failed.
 pub fn run() -> Run {

@@ -64,12 +64,13 @@ pub fn words(case: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Args, layers, peers};
+    use super::super::super::request::Request;
+    use super::super::super::{layers, peers};
     use super::*;
 
     #[test]
     fn every_row_of_layers_networks_and_peers_has_words() -> anyhow::Result<()> {
-        let args = Args::default();
+        let args = Request::default();
         let rows = [layers::select(&args)?, layers::select_networks(&args)?, peers::select(&args)?];
         for row in rows.iter().flatten() {
             let words = words(&row.name);

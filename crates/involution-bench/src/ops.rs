@@ -8,11 +8,12 @@ use involution::{Gpu, reference};
 use involution_check::verify::{Settings, verify};
 
 use super::record::{Answers, Run};
+use super::request::Request;
 use super::row::Row;
 use super::sampling::{self, Effort, by_wall, in_turns, interrupted};
 use super::selection::selected;
 use super::workload::{LAYER, Trusted, Work, Workload};
-use super::{Args, rows, subject};
+use super::{rows, subject};
 use crate::adapter::Runner;
 use crate::workloads::{self, Workload as Call};
 
@@ -21,7 +22,7 @@ const LEAST_SAMPLES: usize = 3;
 const ENOUGH: Duration = Duration::from_millis(300);
 
 /// The calls that the arguments ask for.
-pub fn select(args: &Args) -> Result<Vec<Call>> {
+pub fn select(args: &Request) -> Result<Vec<Call>> {
     let wanted = |call: &Call| {
         let name = call.case.operator.name();
         (args.ops.is_empty() || args.ops.iter().any(|wanted| wanted == name))
@@ -38,7 +39,7 @@ pub fn select(args: &Args) -> Result<Vec<Call>> {
 }
 
 /// Times these calls; on the reference only those that it is not too slow for.
-pub fn measure(runner: &Runner, calls: Vec<Call>, args: &Args) -> Result<Run> {
+pub fn measure(runner: &Runner, calls: Vec<Call>, args: &Request) -> Result<Run> {
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
     let Some(gpu) = runner.gpu() else {
         let start = Instant::now();

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::bench::limits;
-use crate::bench::record::Run;
-use crate::bench::row::Row;
+use crate::limits;
+use crate::record::Run;
+use crate::row::Row;
 
 /// Units across: a phone shows each as a pixel, so that text is as large as it says.
 const WIDTH: f64 = 360.0;

@@ -11,8 +11,9 @@ use involution::gpu;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
+use super::request::Request;
 use super::row::Row;
-use super::{Args, sampling};
+use super::sampling;
 use crate::adapter::Runner;
 use crate::{bad_use, files, output};
 
@@ -65,7 +66,7 @@ impl Run {
     pub fn new(
         runner: &Runner,
         limits: Option<&gpu::Limits>,
-        args: &Args,
+        args: &Request,
         start: Instant,
         rows: Vec<Row>,
     ) -> Self {

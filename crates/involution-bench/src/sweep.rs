@@ -11,13 +11,14 @@ use involution::models::{self, MODELS, Model};
 use involution::ops::{NAMES, Op};
 use involution::{Error, Gpu, Shape};
 
+use super::forms::Forms;
 use super::record::Run;
+use super::request::{Request, Suite};
 use super::row::Row;
 use super::rows::{self, is_too_large};
 use super::sampling::Effort;
 use super::subject;
 use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
-use super::{Forms, Suite};
 use crate::adapter::Runner;
 use crate::bad_use;
 use crate::output::mib;
@@ -46,12 +47,12 @@ Every row is checked, and what there is no room for is left out with the reason.
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
-    options: Options,
+    pub options: Options,
     /// Samples of each row [default: 15, fewer where they take too long]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
     #[command(flatten)]
-    forms: Forms,
+    pub forms: Forms,
 }
 
 /// What is swept.
@@ -74,15 +75,9 @@ enum Name {
 }
 
 impl Args {
-    /// The same as a suite.
-    pub fn to_suite(&self) -> super::Args {
-        super::Args {
-            suite: Suite::Sweep,
-            sweep: self.options.clone(),
-            repeat: self.repeat,
-            forms: self.forms.clone(),
-            ..super::Args::default()
-        }
+    /// What the suite is asked for.
+    pub fn request(&self) -> Request {
+        Request { suite: Suite::Sweep, repeat: self.repeat, ..Request::default() }
     }
 }
 
@@ -192,7 +187,7 @@ pub fn measure(
     runner: &Runner,
     gpu: &Gpu,
     workloads: Vec<Workload>,
-    args: &super::Args,
+    args: &Request,
 ) -> Result<Run> {
     let mut points = Vec::new();
     let mut fitting = Vec::new();

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use involution::{Error, Gpu, Result, ShapeError, StateDict, Tensor};
 
-use super::Args;
 use super::record::Run;
+use super::request::Request;
 use super::row::Row;
 use super::sampling::{self, Effort, in_turns, interrupted};
 use super::subject::{self, Subject};
@@ -33,7 +33,7 @@ pub fn run(
     runner: &Runner,
     gpu: &Gpu,
     all: &[Workload],
-    args: &Args,
+    args: &Request,
     effort: impl Fn(&Workload) -> Effort,
 ) -> anyhow::Result<Run> {
     let start = Instant::now();

@@ -9,8 +9,8 @@ use involution::ops::{Activation, Add};
 use involution::plan::{Builder, Value};
 use involution::{Layer, Shape};
 
-use super::Args;
 use super::peers::NormRelu;
+use super::request::Request;
 use super::selection::selected;
 use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
 
@@ -21,7 +21,7 @@ const NETWORKS: &str =
     "rednet26 rednet38 rednet50 rednet101 rednet152 resnet50 mobilenet_v2 rednet_digits";
 
 /// The layers that the arguments select.
-pub fn select(args: &Args) -> Result<Vec<Workload>> {
+pub fn select(args: &Request) -> Result<Vec<Workload>> {
     let mut list = List { batches: &args.batch, tolerance: LAYER, rows: Vec::new() };
     for (channels, size) in STAGES {
         let layer = Involution2d::paper(channels, [7, 7]);
@@ -46,7 +46,7 @@ pub fn select(args: &Args) -> Result<Vec<Workload>> {
 }
 
 /// The networks that the arguments select.
-pub fn select_networks(args: &Args) -> Result<Vec<Workload>> {
+pub fn select_networks(args: &Request) -> Result<Vec<Workload>> {
     let mut list = List { batches: &args.batch, tolerance: NETWORK, rows: Vec::new() };
     for name in NETWORKS.split(' ') {
         let model: Arc<dyn Model> = models::by_name(name, None)?.into();
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_row_is_legal_and_stands_beside_what_it_is_unfused() -> Result<()> {
-        let args = Args { batch: vec![1, 3], ..Args::default() };
+        let args = Request { batch: vec![1, 3], ..Request::default() };
         let rows = [select(&args)?, select_networks(&args)?].concat();
         let mut names = HashSet::new();
         for pair in rows.chunks(2) {

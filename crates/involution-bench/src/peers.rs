@@ -14,10 +14,11 @@ use involution::plan::{Builder, Value};
 use involution::{Gpu, Layer, Operator, Result, Shape, Window};
 
 use super::record::Run;
+use super::request::Request;
+use super::rows;
 use super::sampling::Effort;
 use super::selection::selected;
 use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
-use super::{Args, rows};
 use crate::adapter::Runner;
 
 /// Samples that will do after so much time, as where the others are timed.
@@ -28,7 +29,7 @@ const ENOUGH: Duration = Duration::from_secs(6);
 const BATCHES: [usize; 2] = [1, 8];
 
 /// The rows that the arguments select.
-pub fn select(args: &Args) -> anyhow::Result<Vec<Workload>> {
+pub fn select(args: &Request) -> anyhow::Result<Vec<Workload>> {
     selected(all()?, args, |workload| &workload.name, |workload| &workload.shapes[0])
 }
 
@@ -37,7 +38,7 @@ pub fn measure(
     runner: &Runner,
     gpu: &Gpu,
     workloads: &[Workload],
-    args: &Args,
+    args: &Request,
 ) -> anyhow::Result<Run> {
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
     rows::run(runner, gpu, workloads, args, |_| effort)
@@ -223,7 +224,7 @@ mod tests {
     /// The rows that `benches/peers/run.py` selects where nobody says which.
     #[test]
     fn the_usual_rows_beside_others_are_rows() -> Result<()> {
-        let script = include_str!("../../../../benches/peers/run.py");
+        let script = include_str!("../../../benches/peers/run.py");
         let names: Vec<&str> = script
             .lines()
             .filter_map(|line| line.strip_prefix("    \"W")?.strip_suffix("\","))
@@ -242,8 +243,8 @@ mod tests {
     #[test]
     fn the_packages_of_the_others_are_pinned() {
         let lists = [
-            include_str!("../../../../benches/peers/requirements.txt"),
-            include_str!("../../../../benches/peers/requirements-webgpu.txt"),
+            include_str!("../../../benches/peers/requirements.txt"),
+            include_str!("../../../benches/peers/requirements-webgpu.txt"),
         ];
         for list in lists {
             let packages: Vec<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();

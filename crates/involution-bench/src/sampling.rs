@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use involution::gpu::Timing;
 
-use super::Args;
 use super::machine::{Watch, cpu_time};
+use super::request::Request;
 use super::stats::Stats;
 use crate::output;
 
@@ -50,7 +50,7 @@ pub struct Effort {
 
 impl Effort {
     /// As many as the arguments ask for; where they do not say how many, `least` will do after `enough`.
-    pub fn new(args: &Args, least: usize, enough: Duration) -> Self {
+    pub fn new(args: &Request, least: usize, enough: Duration) -> Self {
         let usual = if args.quick { QUICK_SAMPLES } else { SAMPLES };
         let most = args.repeat.map_or(usual, |count| count as usize);
         Effort { most, least: if args.repeat.is_some() { most } else { least }, enough }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn samples_are_enough_by_their_number_or_their_time() {
         let effort = |repeat| {
-            let args = Args { repeat, ..Args::default() };
+            let args = Request { repeat, ..Request::default() };
             Effort::new(&args, 3, Duration::from_secs(6))
         };
         let enough =
@@ -179,7 +179,7 @@ mod tests {
                 }
             })
         };
-        let args = Args { repeat: Some(3), ..Args::default() };
+        let args = Request { repeat: Some(3), ..Request::default() };
         let mut runs = [run('a', false), run('b', true), run('c', false)];
         let samples = in_turns(&mut runs, Effort::new(&args, 1, Duration::ZERO));
         let counts: Vec<Option<usize>> =

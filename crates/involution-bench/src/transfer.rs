@@ -7,8 +7,8 @@ use involution::gpu::{Choice, Prepared, Timing};
 use involution::ops::{Activate, Activation, Operator};
 use involution::{Gpu, Shape, Tensor, reference};
 
-use super::Args;
 use super::record::Run;
+use super::request::Request;
 use super::row::Row;
 use super::sampling::{self, Effort, Sampled, by_wall, in_turns};
 use super::selection::named;
@@ -63,14 +63,14 @@ impl What {
 }
 
 /// The rows that the arguments select.
-pub fn select(args: &Args) -> Result<Vec<What>> {
+pub fn select(args: &Request) -> Result<Vec<What>> {
     let copies = [What::Upload, What::Download].into_iter().flat_map(|copy| SIZES.map(copy));
     let all = copies.chain([What::Submission, What::Dispatch]);
     named(all.collect(), args, |what| what.name())
 }
 
 /// Times these rows.
-pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Args) -> Result<Run> {
+pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Request) -> Result<Run> {
     let start = Instant::now();
     sampling::listen()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);

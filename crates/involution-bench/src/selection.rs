@@ -3,39 +3,13 @@
 use anyhow::Result;
 use involution::Shape;
 
-use super::Args;
+use super::request::{Request, text};
 use crate::bad_use;
-
-/// The last sizes of a shape: `14x14` of any images that are so large, `64x56x56` of so many channels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending(Vec<usize>);
-
-impl Ending {
-    /// Sizes with an `x` between them.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let sizes = text.split('x').map(str::parse).collect::<Result<_, _>>();
-        sizes.map(Ending).map_err(|_| "must be sizes such as 14x14 or 64x56x56".to_owned())
-    }
-
-    fn ends(&self, shape: &Shape) -> bool {
-        shape.dims().ends_with(&self.0)
-    }
-}
-
-impl std::fmt::Display for Ending {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&text(&self.0))
-    }
-}
-
-fn text(sizes: &[usize]) -> String {
-    sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
-}
 
 /// Keeps what the arguments select by shape and by name. What selects nothing is an error that lists what there is.
 pub fn selected<T>(
     all: Vec<T>,
-    args: &Args,
+    args: &Request,
     name: impl Fn(&T) -> &str,
     shape: impl Fn(&T) -> &Shape,
 ) -> Result<Vec<T>> {
@@ -44,8 +18,8 @@ pub fn selected<T>(
     named(all, args, |item| name(item).to_owned())
 }
 
-/// The same by name alone.
-pub fn named<T>(all: Vec<T>, args: &Args, name: impl Fn(&T) -> String) -> Result<Vec<T>> {
+/// Keeps what the arguments select by name alone.
+pub fn named<T>(all: Vec<T>, args: &Request, name: impl Fn(&T) -> String) -> Result<Vec<T>> {
     let names = |all: &[T]| all.iter().map(&name).collect();
     kept(all, "--filter", &args.filter, |text, item| name(item).contains(text.as_str()), names)
 }
@@ -70,6 +44,7 @@ fn kept<T, S: std::fmt::Display>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::Ending;
     use super::*;
 
     #[test]
@@ -84,7 +59,7 @@ mod tests {
         let names = |shapes: &[&str], filter: &[&str]| {
             let shapes = shapes.iter().filter_map(|text| Ending::parse(text).ok()).collect();
             let filter = filter.iter().map(|text| (*text).to_owned()).collect();
-            let args = Args { shapes, filter, ..Args::default() };
+            let args = Request { shapes, filter, ..Request::default() };
             let rows = selected(rows(), &args, |row| row.0, |row| &row.1);
             rows.map(|rows| rows.into_iter().map(|row| row.0).collect::<Vec<_>>())
         };

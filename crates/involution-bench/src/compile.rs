@@ -13,8 +13,8 @@ use involution::models::{self, Model};
 use involution::{Error, Gpu, StateDict, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::Args;
 use super::record::Run;
+use super::request::Request;
 use super::row::Row;
 use super::sampling::{self, Effort, Sampled, interrupted};
 use super::selection::named;
@@ -47,7 +47,7 @@ struct Firsts {
 }
 
 /// What the arguments select: one call of each kind, the kernels of a network at once.
-pub fn select(args: &Args) -> Result<Vec<Subject>> {
+pub fn select(args: &Request) -> Result<Vec<Subject>> {
     let calls = workloads::all()?.into_iter().filter(|workload| workload.quick);
     let names = calls.map(|call| call.name).chain(NETWORKS.map(str::to_owned));
     let selected = named(names.collect(), args, String::clone)?;
@@ -58,7 +58,7 @@ pub fn select(args: &Args) -> Result<Vec<Subject>> {
 }
 
 /// Times what was selected.
-pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Args) -> Result<Run> {
+pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Request) -> Result<Run> {
     let start = Instant::now();
     sampling::listen()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
