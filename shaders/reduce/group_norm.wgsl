@@ -1,6 +1,7 @@
 // Group normalisation. A workgroup handles one group of one sample: its 64 invocations sum the values, then the squares of
-// their distances from the mean, in trees of two levels of 8, and write the normalised values.
+// their distances from the mean, and write the normalised values.
 #import common/grid
+#import reduce/sum
 
 struct Params {
     rows: u32,      // groups of all samples
@@ -16,28 +17,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<f32>;    // [groups, channels]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;      // [groups, channels]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // like x
-
-var<workgroup> sums: array<f32, 64>;
-
-// The sum of the values of all lanes, in each local_index.
-fn sum_of(local_index: u32, value: f32) -> f32 {
-    sums[local_index] = value;
-    workgroupBarrier();
-    var sum = value;
-    if local_index < 8u {
-        for (var i = 1u; i < 8u; i++) {
-            sum += sums[local_index + 8u * i];
-        }
-        sums[local_index] = sum;
-    }
-    workgroupBarrier();
-    sum = sums[0];
-    for (var i = 1u; i < 8u; i++) {
-        sum += sums[i];
-    }
-    workgroupBarrier();
-    return sum;
-}
 
 @compute @workgroup_size(64)
 fn main(thread: Invocation) {

@@ -18,9 +18,9 @@ struct Params {
 #ifdef WORKGROUP
 const STEP: u32 = 64u; // from one value of an invocation to its next
 
-// One array for each tree: with a single one, all invocations would have to wait between the two.
+#import reduce/sum
+
 var<workgroup> maxima: array<f32, 64>;
-var<workgroup> sums: array<f32, 64>;
 
 // The largest of the values of all invocations, in each.
 fn largest_of(local_index: u32, value: f32) -> f32 {
@@ -39,25 +39,6 @@ fn largest_of(local_index: u32, value: f32) -> f32 {
         largest = max(largest, maxima[i]);
     }
     return largest;
-}
-
-// The sum of the values of all invocations, in each.
-fn sum_of(local_index: u32, value: f32) -> f32 {
-    sums[local_index] = value;
-    workgroupBarrier();
-    var sum = value;
-    if local_index < 8u {
-        for (var i = 1u; i < 8u; i++) {
-            sum += sums[local_index + 8u * i];
-        }
-        sums[local_index] = sum;
-    }
-    workgroupBarrier();
-    sum = sums[0];
-    for (var i = 1u; i < 8u; i++) {
-        sum += sums[i];
-    }
-    return sum;
 }
 #else
 const STEP: u32 = 1u;

@@ -70,23 +70,3 @@ pub(super) fn rounding(op: &GroupNorm, inputs: &[Array], _: &Array) -> Rounding 
     }
     Rounding::Own(bound)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ops::BatchNorm;
-    use crate::reference;
-
-    /// With a group for every channel, one sample is normalised as a batch with its own statistics is.
-    #[test]
-    fn a_group_for_each_channel_is_a_batch_norm_of_one_sample() {
-        let x = Array::from_fn([1, 3, 4], |[_, c, i]| (c * 7 + i * i) as f64 / 3.0);
-        let of = |value: &dyn Fn(usize) -> f64| Array::from_fn([3], |[c]| value(c));
-        let op = GroupNorm { affine: false, ..GroupNorm::new(3) };
-        let statistics: Vec<Group> = groups(&op, &x).collect();
-        let [mean, variance] = [of(&|c| statistics[c].mean), of(&|c| statistics[c].variance)];
-        let norm = BatchNorm { eps: op.eps, affine: false, ..BatchNorm::default() };
-        let want = reference::evaluate(&norm.into(), &[x.clone(), mean, variance]);
-        assert_eq!(Ok(evaluate(&op, &[x])), want);
-    }
-}

@@ -1,15 +1,14 @@
 //! The command `sweep`: what an operator or a network costs against the size of its input, from one image to a large
 //! batch and from small images to large ones.
 
-mod operator;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use involution::models::{self, MODELS, Model};
-use involution::ops::{NAMES, Op};
+use involution::ops::{Activate, NAMES, Op};
 use involution::{Error, Gpu, Shape};
+use involution_check::usual;
 
 use super::forms::Forms;
 use super::record::Run;
@@ -22,8 +21,8 @@ use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
 use crate::adapter::Runner;
 use crate::bad_use;
 use crate::output::mib;
-#[cfg(test)]
-pub use operator::call;
+/// The height and width that others are compared with.
+const USUAL_SIZE: usize = 56;
 
 /// Samples that will do after so much time; a single one where there are many more pixels than in the base.
 const LEAST_SAMPLES: usize = 3;
@@ -151,7 +150,7 @@ impl<'a> Subject<'a> {
 
     fn usual_size(&self) -> usize {
         match self {
-            Subject::Operator(_) => operator::USUAL_SIZE,
+            Subject::Operator(_) => USUAL_SIZE,
             Subject::Network(_, model) => model.preprocessing().input(1).dims()[2],
         }
     }
@@ -160,7 +159,9 @@ impl<'a> Subject<'a> {
     fn workload(&self, batch: usize, size: usize) -> Workload {
         let (name, work, shapes, tolerance) = match self {
             Subject::Operator(name) => {
-                let (op, shapes) = operator::call(name, batch, size);
+                // The name was looked up when the subject was made.
+                let (op, shapes) = usual(name, batch, size)
+                    .unwrap_or_else(|| (Activate::default().into(), vec![[batch, size].into()]));
                 (name, Work::Operator(op), shapes, LAYER)
             }
             Subject::Network(name, model) => {
@@ -332,7 +333,7 @@ mod tests {
         use involution::ops::Op;
         for name in NAMES {
             for (batch, size) in [(1, 56), (3, 14)] {
-                let (op, shapes) = operator::call(name, batch, size);
+                let (op, shapes) = usual(name, batch, size).ok_or_else(|| bad_use(*name))?;
                 assert_eq!(op.name(), *name);
                 let output = op.output_shape(&shapes.iter().collect::<Vec<_>>());
                 assert!(output.is_ok_and(|shape| shape.dims()[0] == batch), "{name}");

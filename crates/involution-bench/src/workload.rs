@@ -320,7 +320,9 @@ mod tests {
         let data = (0..12).map(|value| value as f32).collect();
         let batch = Tensor::new([3, 2, 2], data).map_err(Error::at("test"))?;
         assert_eq!(sample(&batch, 1)?.data(), [4.0, 5.0, 6.0, 7.0]);
-        let (op, shapes) = super::super::sweep::call("conv2d", 3, 14);
+        let (op, shapes) = involution_check::usual("conv2d", 3, 14).ok_or_else(|| {
+            Error::UnknownAdapter { wanted: "conv2d".to_owned(), found: Vec::new() }
+        })?;
         let workload = Workload {
             name: String::new(),
             base: String::new(),

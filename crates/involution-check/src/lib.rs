@@ -18,4 +18,4 @@ pub use faults::SeededFault;
 pub use involution::tolerance::{
     Comparison, Evaluate, Expected, check_candidate, compare, expected, expected_by,
 };
-pub use operators::{batched, fixed, generate, known_answers, seeded_faults};
+pub use operators::{batched, fixed, generate, known_answers, seeded_faults, usual};

@@ -40,6 +40,11 @@ pub fn batched() -> Case {
     Case::new("cut along the batch", Activate::default(), &[&[130, 1024]])
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (Activate { activation: Activation::Relu }.into(), vec![vec![batch, 64, size, size]])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] =
     &[("elementwise/activation", "sigmoid forgets the sign", "exp(-abs(v))", "exp(-v)")];

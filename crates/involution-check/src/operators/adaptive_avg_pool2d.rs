@@ -70,6 +70,11 @@ pub fn batched() -> Case {
     Case::new("cut along the batch", AdaptiveAvgPool2d { output_size: [4, 8] }, &[&[9, 64, 16, 8]])
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (AdaptiveAvgPool2d { output_size: [7, 7] }.into(), vec![vec![batch, 64, size, size]])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[(
     "reduce/adaptive_avg_pool2d",

@@ -74,6 +74,11 @@ pub fn batched() -> Case {
     Case::new("cut along the batch", Add::default(), &[&[9, 64, 64], &[9, 64, 64]])
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (Add::default().into(), vec![vec![batch, 64, size, size]; 2])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
     ("elementwise/add", "the second operand is taken away", "+ y[at.y]", "- y[at.y]"),

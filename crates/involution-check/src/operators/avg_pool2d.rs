@@ -68,6 +68,11 @@ pub fn batched() -> Case {
     )
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (AvgPool2d::new(Window::new([2, 2]).stride([2, 2])).into(), vec![vec![batch, 64, size, size]])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] =
     &[("reduce/avg_pool2d", "the divisor is off by one row", "f32(y1 - y0)", "f32(y1 - y0 + 1u)")];

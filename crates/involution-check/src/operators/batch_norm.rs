@@ -72,6 +72,11 @@ pub fn batched() -> Case {
     )
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (BatchNorm::default().into(), [vec![vec![batch, 64, size, size]], vec![vec![64]; 4]].concat())
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
     (

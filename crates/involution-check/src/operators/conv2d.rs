@@ -50,10 +50,10 @@ pub fn draw(draw: &mut Draw<'_>) -> Drawn {
 
 /// The fixed cases.
 pub fn fixed() -> Vec<Case> {
-    [usual(), uneven_convolutions(), channels(), long()].concat()
+    [told(), uneven_convolutions(), channels(), long()].concat()
 }
 
-fn usual() -> Vec<Case> {
+fn told() -> Vec<Case> {
     let conv = Conv2d::default();
     [
         conv_rows(),
@@ -418,6 +418,14 @@ pub fn batched() -> Case {
         "cut along the batch",
         Conv2d { bias: true, ..conv },
         &[&[7, 8, 16, 32], &[8, 8, 3, 3], &[8]],
+    )
+}
+
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (
+        Conv2d { padding: 1.into(), ..Conv2d::default() }.into(),
+        vec![vec![batch, 64, size, size], vec![64, 64, 3, 3]],
     )
 }
 

@@ -20,10 +20,10 @@ pub fn draw(draw: &mut Draw<'_>) -> Drawn {
 
 /// The fixed cases.
 pub fn fixed() -> Vec<Case> {
-    [usual(), dynamic(), long()].concat()
+    [told(), dynamic(), long()].concat()
 }
 
-fn usual() -> Vec<Case> {
+fn told() -> Vec<Case> {
     let conv = Conv2d::default();
     vec![
         Case::new(
@@ -136,6 +136,14 @@ pub fn batched() -> Case {
         "cut along the batch",
         DynamicConv2d { conv: Conv2d { bias: true, ..conv } },
         &[&[6, 8, 16, 32], &[6, 64], &[64, 8, 8, 1, 1], &[64, 8]],
+    )
+}
+
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (
+        DynamicConv2d { conv: Conv2d { padding: 1.into(), ..Conv2d::default() } }.into(),
+        vec![vec![batch, 64, size, size], vec![batch, 4], vec![4, 64, 64, 3, 3]],
     )
 }
 

@@ -50,6 +50,14 @@ pub fn batched() -> Case {
     )
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (
+        Fold { window: Window::new([7, 7]).padding(3), output_size: [size; 2] }.into(),
+        vec![vec![batch, 49 * 64, size * size]],
+    )
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] =
     &[("conv/fold", "the dilation is dropped", "- ky * params.window.dilation_y", "- ky")];

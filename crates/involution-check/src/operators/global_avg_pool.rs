@@ -42,6 +42,11 @@ pub fn batched() -> Case {
     Case::new("cut along the batch", GlobalAvgPool, &[&[9, 64, 16, 8]])
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (GlobalAvgPool.into(), vec![vec![batch, 64, size, size]])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
     (

@@ -50,6 +50,11 @@ pub fn batched() -> Case {
     Case::new("cut along the batch", GroupNorm::new(4), &[&[9, 8, 16, 32], &[8], &[8]])
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (GroupNorm::new(32).into(), vec![vec![batch, 64, size, size], vec![64], vec![64]])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
     (

@@ -34,10 +34,10 @@ pub fn draw(draw: &mut Draw<'_>) -> Drawn {
 
 /// The fixed cases.
 pub fn fixed() -> Vec<Case> {
-    [usual(), involutions()].concat()
+    [told(), involutions()].concat()
 }
 
-fn usual() -> Vec<Case> {
+fn told() -> Vec<Case> {
     let k7 = Window::new([7, 7]).padding(3);
     [
         rows(),
@@ -174,6 +174,14 @@ pub fn batched() -> Case {
         "cut along the batch",
         Involution::new(Window::new([3, 3]).padding(1), 2),
         &[&[5, 8, 16, 32], &[5, 18, 16, 32]],
+    )
+}
+
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (
+        Involution::new(Window::new([7, 7]).padding(3), 4).into(),
+        vec![vec![batch, 64, size, size], vec![batch, 4 * 49, size, size]],
     )
 }
 

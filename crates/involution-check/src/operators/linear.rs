@@ -79,6 +79,11 @@ pub fn batched() -> Case {
     )
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (Linear::default().into(), vec![vec![batch, size], vec![64, size]])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
     (

@@ -53,6 +53,14 @@ pub fn batched() -> Case {
     Case::new("cut along the batch", MaxPool2d::new(Window::new([3, 1])), &[&[9, 8, 18, 32]])
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (
+        MaxPool2d::new(Window::new([3, 3]).padding(1).stride([2, 2])).into(),
+        vec![vec![batch, 64, size, size]],
+    )
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[(
     "reduce/max_pool2d",

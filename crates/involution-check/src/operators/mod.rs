@@ -5,6 +5,7 @@ use crate::draw::{Choices, Draw};
 use crate::faults::SeededFault;
 use crate::known::Known;
 use ::involution::error::{Error, Result};
+use ::involution::ops::Operator;
 use ::involution::shape::Shape;
 
 macro_rules! declare {
@@ -45,6 +46,16 @@ macro_rules! declare {
         /// A call of each operator that is cut along the batch where its tensors are too large to be bound whole.
         pub fn batched() -> Vec<Case> {
             vec![$($module::batched()),+]
+        }
+
+        /// The call of the operator of this name that is mostly made: 64 channels, images of `size` x `size`; of what has no
+        /// height and width, `size` is the number of values. Nothing where there is no such operator.
+        pub fn usual(operator: &str, batch: usize, size: usize) -> Option<(Operator, Vec<Shape>)> {
+            let (operator, shapes) = match operator {
+                $(stringify!($module) => $module::usual(batch, size),)+
+                _ => return None,
+            };
+            Some((operator, shapes.into_iter().map(Shape::new).collect()))
         }
 
         /// Calls of the operator of this name whose answers follow by hand from the definition.

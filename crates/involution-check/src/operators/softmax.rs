@@ -81,6 +81,11 @@ pub fn batched() -> Case {
     Case::new("cut along the batch", Softmax { axis: 1, temperature: 1.0 }, &[&[9, 128, 32]])
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (Softmax::default().into(), vec![vec![batch, size]])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
     (

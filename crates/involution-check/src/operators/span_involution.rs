@@ -24,12 +24,12 @@ pub fn draw(draw: &mut Draw<'_>) -> Drawn {
 
 /// The fixed cases.
 pub fn fixed() -> Vec<Case> {
-    [usual(), spans()].concat()
+    [told(), spans()].concat()
 }
 
 /// The windows of the involution with kernels made of an even number of channels, of which two rows of taps are
 /// packed with zeros; and what has no kernel of eight lanes.
-fn usual() -> Vec<Case> {
+fn told() -> Vec<Case> {
     let of = |involution: Involution, bias| SpanInvolution { involution, bias };
     let held = |([taps, stride, columns], missing): ([usize; 3], usize)| {
         let window = Window::new([taps; 2]).stride([stride; 2]).padding(taps / 2);
@@ -122,6 +122,23 @@ pub fn batched() -> Case {
             bias: true,
         },
         &[&[5, 8, 16, 32], &[5, 4, 16, 32], &[18, 4, 1, 1], &[18]],
+    )
+}
+
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (
+        SpanInvolution {
+            involution: Involution::new(Window::new([7, 7]).padding(3), 4),
+            bias: true,
+        }
+        .into(),
+        vec![
+            vec![batch, 64, size, size],
+            vec![batch, 16, size, size],
+            vec![4 * 49, 16, 1, 1],
+            vec![4 * 49],
+        ],
     )
 }
 

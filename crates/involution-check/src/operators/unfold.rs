@@ -46,6 +46,11 @@ pub fn batched() -> Case {
     )
 }
 
+/// The call that is mostly made, in any batch and size.
+pub fn usual(batch: usize, size: usize) -> Drawn {
+    (Unfold { window: Window::new([7, 7]).padding(3) }.into(), vec![vec![batch, 64, size, size]])
+}
+
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[(
     "conv/unfold",
