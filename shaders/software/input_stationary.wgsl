@@ -1,5 +1,5 @@
 // Convolution that holds its inputs: a lane reads 64 inputs of its four pixels, and goes through the output channels
-// with them. A product then takes two instructions of a processor, one of which reads what is held; where sums are held
+// with them. A product then takes two instructions of a processor, one of which reads a register; where sums stay in registers
 // and inputs go by, it takes more than three, for each sum is read, masked and written again in every trip. The price is
 // one trip of each sum through the output for every 64 inputs.
 //
@@ -23,7 +23,7 @@ fn block_channels() -> u32 {
     return params.block_channels;
 }
 
-// Inputs that are held for each pixel.
+// Inputs of each pixel that stay in registers.
 const BLOCK: u32 = 64u;
 
 alias Inputs = array<vec4<f32>, 64>;

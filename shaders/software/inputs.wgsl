@@ -78,7 +78,7 @@ fn next(source: ptr<function, Source>, vec4s: u32) -> vec4<f32> {
     return value;
 }
 
-// Fetches so many inputs where it pays.
+// Fetches so many inputs where it is profitable.
 fn fetch_profitable(source: Source, lane: u32, vec4s: u32, k: u32) -> f32 {
     if vec4s < FAR {
         return 0.0;

@@ -13,5 +13,5 @@ fn linear_workgroup(thread: Lane) -> u32 {
 // neighbouring planes are far apart, and the processor that plays the GPU does not see by itself what comes next; one
 // load after the other would wait for memory each time, where eight lanes that read of eight planes at once wait once.
 
-// Vec4s in a plane from which on this pays: neighbouring planes are pages apart.
+// Vec4s in a plane from which on this is profitable: neighbouring planes are pages apart.
 const FAR: u32 = 256u;

@@ -16,7 +16,7 @@ pub enum WeightsLimit {
     HeaderValues,
     /// Tensors and other named values.
     Tensors,
-    /// Bytes of all tensors together, as they are held in memory.
+    /// Bytes of all tensors together, as they are in memory.
     TensorBytes,
     /// Bytes of all tensors for each byte of the file: tensors may share values, but not without end.
     Growth,

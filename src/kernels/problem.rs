@@ -96,7 +96,7 @@ impl Problem {
         self.sizes.window.kernel_size == [1, 1] && unpadded
     }
 
-    /// The variant of a kernel whose lanes share rows of x, where one suits: what holds for rows has to hold for columns.
+    /// The variant of a kernel whose lanes share rows of x, where one supports them: what holds for rows has to hold for columns.
     pub fn square_variant(&self, kernel: &'static Kernel) -> Option<(&'static Kernel, Variant)> {
         let window = &self.sizes.window;
         let [[rows, taps], [down, along]] = [window.kernel_size, window.stride];

@@ -17,7 +17,7 @@ pub struct Limits {
     pub header_bytes: u64,
     /// Tensors and other named values.
     pub tensors: u64,
-    /// Bytes of all tensors together, as they are held in memory.
+    /// Bytes of all tensors together, as they are in memory.
     pub tensor_bytes: u64,
     /// Bytes of tensors for each byte of the file. Half precision grows to twice its size, and tensors
     /// that share their values are each given their own; the first mebibyte is free.

@@ -9,14 +9,14 @@ pub const EDGES: &[Row] = &[
     (
         "conv2d",
         "software/input_stationary",
-        "a channel more than a block of held pixels",
+        "a channel more than a block of kept pixels",
         "block_channels() - 1u",
         "block_channels() - 2u",
     ),
     (
         "conv2d",
         "software/input_stationary",
-        "a channel more than a block of held windows, and a pixel more than fours",
+        "a channel more than a block of kept windows, and a pixel more than fours",
         "block_channels() - 1u",
         "block_channels() - 2u",
     ),

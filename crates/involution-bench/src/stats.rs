@@ -32,7 +32,7 @@ impl Stats {
         Some(Stats { min, median, p95, spread, times })
     }
 
-    /// The same of durations.
+    /// Statistics of durations.
     pub fn of_durations(times: impl IntoIterator<Item = Duration>) -> Option<Self> {
         Stats::of(times.into_iter().map(milliseconds).collect())
     }

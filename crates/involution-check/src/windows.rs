@@ -34,7 +34,7 @@ pub fn dilated() -> [(Window, [usize; 2]); 2] {
     [(window, [7, 72]), (window, [7, 70])]
 }
 
-/// The involution of this window, the shape of its input and that of its kernel. A window that no image suits does not
+/// The involution of this window, the shape of its input and that of its kernel. A window that fits no image does not
 /// stand in this file.
 pub fn of_window(
     window: Window,

@@ -229,7 +229,7 @@ fn fits_in_place(context: &Context, offset: u64, bytes: u64) -> bool {
 }
 
 /// Fills part of a buffer where it lies. False where that cannot be done, or not without waiting: the device may
-/// still be at work on what the buffer held before.
+/// still be at work on what the buffer had before.
 fn write_in_place(
     context: &Context,
     buffer: &wgpu::Buffer,

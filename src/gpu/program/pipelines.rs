@@ -85,8 +85,8 @@ fn compile(
         let holds = |variant: &Variant| {
             Ok::<_, Error>(shader::expand(kernel, *variant, names)?.wgsl.contains(&fault.from))
         };
-        let held: Vec<bool> = kernel.variants.iter().map(holds).collect::<Result<_>>()?;
-        if !held.contains(&true) {
+        let found: Vec<bool> = kernel.variants.iter().map(holds).collect::<Result<_>>()?;
+        if !found.contains(&true) {
             let message = format!("has no text '{}' to put a fault in", fault.from);
             return Err(Error::Kernel { kernel: kernel.name.to_owned(), message });
         }

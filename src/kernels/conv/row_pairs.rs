@@ -12,7 +12,7 @@ use crate::shape::product;
 /// Output channels of the tile.
 const CHANNELS: usize = 8;
 
-/// The candidate, where the window suits.
+/// The candidate, where it supports the window.
 pub fn candidate(problem: &Problem) -> Result<Option<Candidate>, ShapeError> {
     let sizes = &problem.sizes;
     let kernel = problem.square_variant(&ROW_PAIRS).filter(|_| sizes.group_in() > 1);

@@ -19,7 +19,7 @@ const POINTWISE: Planes = [INPUT_STATIONARY.variant("aligned"), INPUT_STATIONARY
 pub const WINDOWS: Planes =
     [INPUT_STATIONARY.variant("window,aligned"), INPUT_STATIONARY.variant("window")];
 
-/// Inputs that are held for each pixel (`TERMS` in the shader).
+/// Inputs of each pixel that stay in registers (`TERMS` in the shader).
 const BLOCK: usize = 64;
 
 /// Output channels that one invocation goes through with them: fewer, or more where there are workgroups enough without.

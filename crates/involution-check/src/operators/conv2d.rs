@@ -188,7 +188,7 @@ fn told() -> Vec<Case> {
                 &[&[2, 128, 5, 6], &[64, 128, 1, 1]],
             ),
             Case::new(
-                "Winograd: terms of a block that is held and some more, channels that are held for",
+                "Winograd: terms of a block that is kept and some more, channels that are kept for",
                 Conv2d {
                     padding: 1.into(),
                     bias: true,
@@ -325,22 +325,22 @@ fn channels() -> Vec<Case> {
     let windows = Conv2d { padding: 1.into(), ..pairs };
     vec![
         Case::new(
-            "a channel more than a block of held pixels",
+            "a channel more than a block of kept pixels",
             conv,
             &[&[1, 8, 4, 4], &[129, 8, 1, 1]],
         ),
         Case::new(
-            "a channel more than a block of held pixels, and a pixel more than fours",
+            "a channel more than a block of kept pixels, and a pixel more than fours",
             conv,
             &[&[1, 8, 3, 3], &[129, 8, 1, 1]],
         ),
         Case::new(
-            "a channel more than a block of held windows",
+            "a channel more than a block of kept windows",
             Conv2d { padding: 1.into(), ..conv },
             &[&[1, 8, 4, 4], &[129, 8, 3, 3]],
         ),
         Case::new(
-            "a channel more than a block of held windows, and a pixel more than fours",
+            "a channel more than a block of kept windows, and a pixel more than fours",
             Conv2d { padding: 1.into(), ..conv },
             &[&[1, 8, 3, 3], &[129, 8, 3, 3]],
         ),

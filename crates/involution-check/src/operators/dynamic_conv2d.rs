@@ -52,7 +52,7 @@ fn told() -> Vec<Case> {
             &[&[3, 80, 5, 5], &[3, 2], &[2, 66, 80, 1, 1]],
         ),
         Case::new(
-            "Winograd with channels that are held for, a sample each its own",
+            "Winograd with channels that are kept for, a sample each its own",
             DynamicConv2d { conv: Conv2d { padding: 1.into(), bias: true, ..conv } },
             &[&[2, 48, 28, 28], &[2, 2], &[2, 64, 48, 3, 3], &[2, 64]],
         ),

@@ -116,7 +116,7 @@ fn rows() -> Vec<Case> {
     ROWS.map(case).to_vec()
 }
 
-/// Square windows whose kernel is held for all channels of a tile and those that overhang it, over rows that are
+/// Square windows whose kernel is kept for all channels of a tile and those that overhang it, over rows that are
 /// whole fours and others.
 fn input_stationary() -> Vec<Case> {
     let case = |([taps, stride, columns], missing): ([usize; 3], usize)| {
@@ -130,7 +130,7 @@ fn input_stationary() -> Vec<Case> {
         let kernel = [2, 2 * taps * taps, 5, width.div_ceil(stride)];
         let shapes: [&[usize]; 4] = [&[2, 34, height, width], &kernel, &[34], &[34]];
         let tensors = if affine { 4 } else { 2 };
-        Case::new("a kernel held for its channels", operator, &shapes[..tensors])
+        Case::new("a kernel kept for its channels", operator, &shapes[..tensors])
     };
     let missing = |missing| ROWS.map(|row| case((row, missing)));
     [missing(0), missing(1), missing(2)].concat()

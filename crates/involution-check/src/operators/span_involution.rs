@@ -31,7 +31,7 @@ pub fn fixed() -> Vec<Case> {
 /// packed with zeros; and what has no kernel of eight lanes.
 fn told() -> Vec<Case> {
     let of = |involution: Involution, bias| SpanInvolution { involution, bias };
-    let held = |([taps, stride, columns], missing): ([usize; 3], usize)| {
+    let kept = |([taps, stride, columns], missing): ([usize; 3], usize)| {
         let window = Window::new([taps; 2]).stride([stride; 2]).padding(taps / 2);
         let affine = missing != 1;
         let operator =
@@ -47,7 +47,7 @@ fn told() -> Vec<Case> {
             &[14],
         ];
         let tensors = if affine { 6 } else { 4 };
-        Case::new("a kernel made and held", of(operator, true), &shapes[..tensors])
+        Case::new("a kernel made and kept", of(operator, true), &shapes[..tensors])
     };
     let k3 = Window::new([3, 3]).padding(1);
     let interleaved =
@@ -74,7 +74,7 @@ fn told() -> Vec<Case> {
             &[&[1, 4, 8, 9], &[1, 2, 4, 5], &[12, 2, 1, 1], &[12]],
         ),
     ];
-    let missing = |missing| ROWS.map(|row| held((row, missing)));
+    let missing = |missing| ROWS.map(|row| kept((row, missing)));
     [missing(0).to_vec(), missing(1).to_vec(), missing(2).to_vec(), others].concat()
 }
 
