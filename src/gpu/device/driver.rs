@@ -204,7 +204,10 @@ impl Driver {
 
 /// What a callback of the driver says, once it is called.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Answer(Arc<Mutex<(Option<Result<(), String>>, Option<Waker>)>>);
+pub(crate) struct Answer(Arc<Mutex<State>>);
+
+/// The answer, and whom to wake for it.
+type State = (Option<Result<(), String>>, Option<Waker>);
 
 impl Answer {
     /// A callback for `map_async` that gives this answer.
