@@ -193,7 +193,7 @@ impl Slicing<'_> {
         if let Some(call) = longest.filter(|call| call.trips > profile.max_trips) {
             return Ok(Some(Error::Limit {
                 op,
-                what: format!("the kernel {}", call.kernel.name),
+                what: format!("the kernel {}", call.name()),
                 limit: Limit::Trips,
                 needed: call.trips as u64,
                 allowed: profile.max_trips as u64,
