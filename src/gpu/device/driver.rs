@@ -204,7 +204,9 @@ impl Driver {
 
 /// What a callback of the driver says, once it is called.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Answer(Arc<Mutex<(Option<Result<(), String>>, Option<Waker>)>>);
+pub(crate) struct Answer(Arc<Mutex<(Option<Given>, Option<Waker>)>>);
+
+type Given = Result<(), String>;
 
 impl Answer {
     /// A callback for `map_async` that gives this answer.
@@ -220,7 +222,7 @@ impl Answer {
     }
 
     /// The answer; the task is woken when there is one.
-    fn given(&self, task: &TaskContext<'_>) -> Option<Result<(), String>> {
+    fn given(&self, task: &TaskContext<'_>) -> Option<Given> {
         let mut state = lock(&self.0);
         if state.0.is_none() {
             state.1 = Some(task.waker().clone());
@@ -229,7 +231,7 @@ impl Answer {
     }
 
     /// The answer, where there is one by now.
-    pub fn now(&self) -> Option<Result<(), String>> {
+    pub fn now(&self) -> Option<Given> {
         lock(&self.0).0.clone()
     }
 }
