@@ -1,46 +1,43 @@
-//! Neural networks of involutions and convolutions on the GPU: operators as WGSL kernels on wgpu, each tested
-//! against a CPU reference within a derived bound, and layers and networks that take PyTorch's weights.
+//! Involutions and convolutions on any GPU: operators as WGSL kernels on wgpu, each tested against a CPU reference
+//! within a derived bound, and layers and networks that load PyTorch weights.
 //!
 //! # Modules
 //!
-//! Data flows one way, and each module knows only those before it:
+//! Data flows one way, and each module imports only from those before it:
 //!
 //! ```text
-//! Layer -> Plan -> Operator -> KernelCall -> pipelines, buffers, device
+//! Layer -> Plan -> Operator -> candidate -> Schedule -> pipelines, buffers, device
 //! ```
 //!
-//! * [`shape`] and [`tensor`] hold sizes and values. Every size is checked once, up front, by name.
-//! * [`ops`] describes: an [`Operator`] answers, from shapes alone, what comes out and what it costs.
-//! * [`kernels`] says which candidates a device of some profile has for an operator, each as a list of kernel calls.
-//!   Nothing in either needs a device.
-//! * [`plan`] writes a network down: values and steps, which are counted, fused and laid out in memory before
-//!   there is a device, or any weights.
-//! * [`nn`] has layers, [`models`] whole networks; each is a [`Layer`] that puts its steps into a plan.
-//! * [`reference`](mod@reference) defines: naive loops in double precision over the paper's indices, of operators and of
-//!   whole plans. It shares no code with the kernels and is what runs where there is no adapter.
-//! * [`gpu`] runs, and alone names wgpu: compiles, binds, submits, times, and turns what a driver does wrong
-//!   into an [`Error`]. [`Gpu::load`] brings a layer or a network to the device.
-//! * [`tolerance`] holds one against the other, within the error that the arithmetic allows.
-//! * [`autotune`] holds which kernels were measured to be the fastest, by adapter and call; `autotune::measure` measures
-//!   them, with the feature `tune`.
-//! * [`StateDict`] holds weights by name; `weights` reads them from files, and `image` makes inputs of
-//!   photographs, each with the feature of its name.
+//! * [`shape`] and [`tensor`] have sizes and values. Every size is checked once, up front, by name.
+//! * [`ops`] defines operators: what comes out and what it costs, from shapes alone.
+//! * [`plan`] describes a network as steps, which are counted and fused without a device and without weights.
+//! * [`nn`] has layers, [`models`] networks; each is a [`Layer`] that adds its steps to a plan.
+//! * [`reference`](mod@reference) is the definition of each operator: loops in double precision. It shares no code with the
+//!   kernels, and needs no adapter.
+//! * [`kernels`] lists the candidates of a device for an operator, each with its requirements, its rank and the reason.
+//! * [`schedule`] decides how a device runs a plan: candidates, batch slices, prepacked weights, memory.
+//! * [`gpu`] runs a schedule, and is the only module that names wgpu. [`Gpu::load`] brings a layer or network to the device.
+//! * [`tolerance`] compares results with the reference, within the error that the arithmetic allows.
+//! * [`autotune`] keeps which kernels were measured to be the fastest; `autotune::measure` measures them (feature `tune`).
+//! * [`StateDict`] has weights by name; `weights` reads them from files, `image` makes inputs from pictures (features of
+//!   the same names).
 //!
 //! # Promises
 //!
-//! * A failure is an [`Error`] that names the operator or layer, both shapes or the limit, and what to do. The
-//!   library does not panic and does not print; it emits `tracing` events.
-//! * Nothing is allocated before everything that can be refused has been.
-//! * A kernel's result lies within a bound that follows from the arithmetic; see [`tolerance::expected`].
-//! * Pipelines do not depend on sizes: another batch compiles nothing, and another image size at most the
-//!   kernels for planes that are, or are not, a multiple of four pixels.
-//! * Weights are exactly those of the network, or an error that lists all that differs.
-//! * Reading a file of weights runs nothing that it contains.
-//! * [`Gpu`] and everything else here is `Send + Sync`.
+//! * A failure is an [`Error`] that names the operator or layer, the shapes or the limit, and a remedy. The library does
+//!   not panic and does not print; it emits `tracing` events.
+//! * What cannot run is refused before anything is allocated.
+//! * A kernel's result lies within a bound derived from the arithmetic: see [`tolerance::expected`].
+//! * Sizes are run-time numbers: another batch compiles nothing, another image size at most the kernels for planes that
+//!   are, or are not, a multiple of four pixels.
+//! * Weights that are not exactly those of the network are an error that lists every difference.
+//! * Reading a file of weights executes nothing in it.
+//! * [`Gpu`] and all other types are `Send + Sync`.
 //!
 //! # A network
 //!
-//! The small one whose weights come with the crate, on one of its test images:
+//! The small network whose weights ship with the crate, on one of its test images:
 //!
 //! ```
 //! # #[cfg(all(feature = "weights", feature = "image"))]
@@ -69,7 +66,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! # A layer of one's own
+//! # Your own layer
 //!
 //! ```
 //! use involution::nn::ConvBnAct;
@@ -111,13 +108,13 @@
 //!
 //! # Several inputs and outputs
 //!
-//! Both have names, by which a plan knows them:
+//! A plan knows both by name:
 //!
 //! ```
 //! # use involution::ops::{Activate, Activation, Add};
 //! # use involution::plan::{Builder, Value};
 //! # use involution::{Layer, Result, Shape, StateDict, Tensor, reference};
-//! /// A sum, and what of it is above zero.
+//! /// A sum, and its positive part.
 //! #[derive(Debug)]
 //! struct Sum;
 //!
@@ -158,7 +155,7 @@
 //! use involution::{Error, Gpu, Operator, Tensor, Window, reference};
 //!
 //! # fn main() -> involution::Result<()> {
-//! // Two groups of two channels; every pixel brings its own 3x3 kernel for each group.
+//! // Two groups of two channels; every pixel has its own 3x3 kernel for each group.
 //! let x = Tensor::filled([1, 4, 8, 8], 1.0)?;
 //! let kernel = Tensor::filled([1, 2 * 9, 8, 8], 0.5)?;
 //! let op: Operator = Involution::new(Window::new([3, 3]).padding(1), 2).into();
@@ -206,7 +203,7 @@ pub use tensor::{StateDict, Tensor, TensorView};
 /// The wgpu that this crate is built with, so that users can match its version.
 pub use wgpu;
 
-/// The README's example is compiled and run with the tests.
+/// The README's examples are compiled and run with the tests.
 #[cfg(all(doctest, feature = "weights", feature = "image"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

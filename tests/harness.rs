@@ -1,5 +1,5 @@
 //! One suite for every runtime: a case is run on the reference and, guarded, with every candidate kernel on
-//! every adapter, and each result is held against the reference within the bound that its arithmetic allows.
+//! every adapter, and each result is compared with the reference within the bound that its arithmetic allows.
 
 use involution::kernels::{Candidate, DeviceProfile};
 use involution::ops::{Attributes, Op, Operator};

@@ -1,4 +1,4 @@
-"""The rows of `involution bench --suite peers` in PyTorch, and their models for other libraries.
+"""The workloads of `involution bench --suite peers` in PyTorch, and their models for other libraries.
 
     python models.py FOLDER NAME...
 
@@ -21,14 +21,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
-# Importing from that folder leaves no cache.
+# Do not leave a __pycache__ in that folder.
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 import twins
 
 
 class Involve(nn.Module):
-    """The involution of 7x7 by itself: x and its kernels are both inputs."""
+    """The 7x7 involution on its own: both x and the kernels are inputs."""
 
     def __init__(self, channels, stride):
         super().__init__()
@@ -39,7 +39,7 @@ class Involve(nn.Module):
 
 
 class Dynamic(twins.DynamicConv2d):
-    """All samples in one convolution, a group for each: faster than one after the other, and what people do."""
+    """All samples in one grouped convolution: the usual formulation, and faster than one by one."""
 
     def forward(self, x):
         n, channels, height, width = x.shape
@@ -65,7 +65,7 @@ def convolution(inputs, outputs, kernel, stride=1, groups=1):
 
 
 def module(name):
-    """What a row runs, by the name of its files."""
+    """The module of a workload, by the name of its files."""
     family, *words = name.split("_")[:-1]
     # c256 is 256, s2 is 2, 3x3 is no number.
     numbers = [int(word.lstrip("cs")) for word in words if word.lstrip("cs").isdigit()]
@@ -102,7 +102,7 @@ def module(name):
 
 
 def load(files):
-    """The module of a row with its weights, and its inputs."""
+    """The module of a workload with its weights, and its inputs."""
     tensors = load_file(f"{files}.safetensors")
     net = module(Path(files).name)
     state = {name.removeprefix("weight."): tensor for name, tensor in tensors.items() if name.startswith("weight.")}
@@ -119,13 +119,13 @@ def to_onnx(files):
     net, inputs = load(files)
     names = [f"input{index}" for index in range(len(inputs))]
     with warnings.catch_warnings(), torch.no_grad():
-        # The older of torch's two exporters: the newer one needs another package.
+        # torch's legacy exporter: the new one needs another package.
         warnings.simplefilter("ignore")
         torch.onnx.export(net, tuple(inputs), f"{files}.onnx", input_names=names, opset_version=18, dynamo=False)
 
 
 def to_ncnn(files):
-    """Of one sample: ncnn has no batches."""
+    """Exports one sample: ncnn has no batches."""
     net, inputs = load(files)
     inputs = [tensor[:1] for tensor in inputs]
     shapes = ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in inputs)
@@ -144,7 +144,7 @@ def to_ncnn(files):
 
 
 def export(files, form, write):
-    """Writes a model that is not there yet for these inputs and weights, or why there is none."""
+    """Writes the model for these inputs and weights unless it exists, or the reason why there is none."""
     digest = hashlib.sha256(Path(f"{files}.safetensors").read_bytes()).hexdigest()
     made_of, reason = Path(f"{files}.{form}.of"), Path(f"{files}.{form}.error")
     if made_of.exists() and made_of.read_text() == digest:

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Times this library beside PyTorch, ONNX Runtime and ncnn: the same inputs and weights, in turns, answers compared.
+"""Times this library beside PyTorch, ONNX Runtime and ncnn: same inputs and weights, in turns, results compared.
 
     python3 benches/peers/run.py                            the usual rows and every peer, from a fresh clone
     python3 benches/peers/run.py --peers torch,ncnn         some peers
     python3 benches/peers/run.py --workloads W1,W7/resnet   rows whose names contain one of these texts
     python3 benches/peers/run.py --full                     every row, batches of 8 too; takes an hour or more
 
-Makes what it needs below target/peers: environments of the packages in requirements*.txt (6 GB: the usual package of
-PyTorch for Linux brings CUDA), the models, and peers.json, peers.md and peers.html of the run. What is there is used
-again. Needs Rust, Python 3.11 or later, and a Vulkan driver, if one in software; VK_DRIVER_FILES is left as it is.
-
-Standard library only.
+Writes everything below target/peers: environments with the packages of requirements*.txt (6 GB, because the default
+PyTorch package for Linux contains CUDA), the models, and peers.json, peers.md and peers.html. Existing environments and
+models are reused. Needs Rust, Python 3.11 or later, and a Vulkan driver (software is fine). Uses only the standard
+library.
 """
 
 import argparse
@@ -23,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# Importing leaves no cache in the folder.
+# Do not leave a __pycache__ in this folder.
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import turns
@@ -32,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 WORK = ROOT / "target" / "peers"
 
-# Enough of each family to see where each library stands.
+# A selection from each family of workloads.
 USUAL = [
     "W1/inv_op_c256_56_s1_b1",
     "W1/inv_op_c64_56_s1_b1",
@@ -51,12 +50,12 @@ USUAL = [
     "W7/mobilenetv2_b1",
 ]
 
-# Idle threads that spin take the processors from whoever has its turn; and those of a library whose kernels run on a
-# software adapter take them from its driver.
+# Idle threads must not spin: they would take the processors from the library whose turn it is, and those of a GPU library
+# from the driver of a software adapter.
 CPU = {"KMP_BLOCKTIME": "10"}
 GPU = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"}
 
-# The environment of packages that each peer is in, and its variables.
+# The Python environment of each peer, and its variables.
 PEERS = {
     "torch": ("venv", CPU),
     "torch-compile": ("venv", CPU | {"TORCHINDUCTOR_CACHE_DIR": str(WORK / "inductor"), "TORCHINDUCTOR_COMPILE_THREADS": "1"}),
@@ -65,7 +64,7 @@ PEERS = {
     "ncnn": ("venv", CPU),
     "ncnn-vulkan": ("venv", GPU),
 }
-# What takes minutes to compile and wants a compiler of C++ is timed where it is asked for.
+# Timed only on request: it compiles for minutes and needs a C++ compiler.
 ASKED_FOR = {"torch-compile"}
 PATIENCE_S = {"torch-compile": 900}
 REQUIREMENTS = {"venv": "requirements.txt", "venv-webgpu": "requirements-webgpu.txt"}
@@ -76,13 +75,13 @@ def python_of(environment):
 
 
 def environments_of(peers):
-    """What has to be there: the first one makes the models, too."""
+    """The environments that are needed; the first one also makes the models."""
     needed = {"venv", *(PEERS[peer][0] for peer in peers)}
     return [name for name in REQUIREMENTS if name in needed]
 
 
 def make_environment(name):
-    """An environment of exactly these packages; nothing to do where it is there."""
+    """Creates an environment of exactly these packages, unless it exists."""
     requirements = (HERE / REQUIREMENTS[name]).read_text()
     made_of = WORK / name / "made-of.txt"
     if made_of.exists() and made_of.read_text() == requirements:
@@ -94,7 +93,7 @@ def make_environment(name):
 
 
 def executable_in(messages):
-    """The command that cargo says it built."""
+    """The path of the command in cargo's messages."""
     for line in messages.splitlines():
         message = json.loads(line)
         if message.get("executable") and message["target"]["name"] == "involution":
@@ -113,7 +112,7 @@ def stage(start, text):
 
 
 def prepared(start, peers):
-    """The command and the environments, which wait for the network and the compiler at the same time."""
+    """Builds the command, and meanwhile the environments."""
     with tempfile.TemporaryFile("w+") as messages:
         stage(start, "building involution")
         build = ["cargo", "build", "--release", "--locked", "--message-format=json-render-diagnostics"]
@@ -132,7 +131,7 @@ def prepared(start, peers):
 
 
 def rows_of(involution, *arguments):
-    """What `involution bench` says of rows that it times and checks; it fails where one is wrong, which the row says."""
+    """The JSON of `involution bench`, which also has the rows that failed their check."""
     ran = subprocess.run([involution, "bench", *arguments, "--json", "-"], stdout=subprocess.PIPE)
     if not ran.stdout:
         raise SystemExit(ran.returncode)
@@ -168,7 +167,7 @@ def run(arguments):
     finally:
         for peer in (ours, *peers):
             peer.end()
-    # Ratios outlast a machine that became slower meanwhile; times do not, so that it is told.
+    # A machine that became slower meanwhile affects times but not ratios: record its limits again.
     after = rows_of(involution, "--suite", "transfer", "--filter", "submission", "--repeat", "1")["limits"]
     result |= {"rows": rows, "limits_after": after, "seconds": time.monotonic() - start}
     results = {form: arguments.out / f"peers.{form}" for form in ("json", "md", "html")}
@@ -204,7 +203,7 @@ def arguments_of(arguments):
 
 
 if __name__ == "__main__":
-    # What was measured is kept, as after Ctrl-C.
+    # Keep what was measured, as after Ctrl-C.
     signal.signal(signal.SIGTERM, interrupt)
     try:
         sys.exit(run(arguments_of(sys.argv[1:])))

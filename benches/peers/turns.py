@@ -1,7 +1,7 @@
-"""Libraries in turns, a sample of each and then again: their answers compared with ours, and ratios of their times.
+"""Times libraries in turns, one sample of each at a time, and compares their results with ours.
 
-A library is a program that is asked by a line of JSON and answers with one; worker.py is one for each of the others, and
-`involution bench peer` is ours. Standard library only.
+A library is a program that answers one line of JSON with another: worker.py for the other libraries, `involution bench
+peer` for ours. Uses only the standard library.
 """
 
 import contextlib
@@ -34,11 +34,11 @@ ERROR = (
 
 
 class Failed(Exception):
-    """Why a library gave no answer."""
+    """A library gave no answer, for this reason."""
 
 
 class Peer:
-    """A library in a process of its own, which is started by the first question, and again after it failed."""
+    """A library in its own process, which starts at the first request, and again after a failure."""
 
     def __init__(self, name, command, folder, environment=(), patience_s=LOAD_S):
         self.name, self.command, self.environment, self.patience_s = name, command, dict(environment), patience_s
@@ -166,7 +166,7 @@ def failed(row, ours):
 
 
 def against(other, ours, tolerance, wall):
-    """What another library made of a row, held against our answer and our times; those are none where ours is wrong."""
+    """The result and times of another library compared with ours; no times if ours is wrong."""
     found = {
         "peer": other.peer.name,
         "version": other.peer.version,

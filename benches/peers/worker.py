@@ -30,7 +30,7 @@ def inputs_of(files):
 
 
 def existing(files, form, end):
-    """The file of a model; the reason where there is none."""
+    """The file of a model, or the reason why there is none."""
     path, reason = Path(f"{files}.{end}"), Path(f"{files}.{form}.error")
     if reason.exists():
         raise RuntimeError(reason.read_text().strip())
@@ -40,7 +40,7 @@ def existing(files, form, end):
 
 
 class Torch:
-    """The involution by unfolding; eager, or compiled into C++ with the weights as constants."""
+    """PyTorch, with the involution by unfolding: eager, or compiled to C++ with the weights as constants."""
 
     def __init__(self, compiled=False):
         import models
@@ -85,7 +85,7 @@ class OnnxRuntime:
 
 
 class Ncnn:
-    """The samples of a batch one after the other: ncnn has no batches."""
+    """ncnn, which gets the samples of a batch one by one because it has no batches."""
 
     def __init__(self, vulkan):
         import ncnn
@@ -135,7 +135,7 @@ LIBRARIES = {
 
 
 class Model:
-    """What is loaded, warm, and how often it runs in a sample."""
+    """A loaded and warm model, and the number of runs in a sample."""
 
     def __init__(self, library, files, answer):
         start = time.perf_counter()
@@ -168,7 +168,7 @@ class Model:
 
 
 def answered(library, model, request):
-    """The model there is afterwards, and what to say."""
+    """Answers a request: the model that is loaded now, and the reply."""
     if request["ask"] == "load":
         model = Model(library, request["files"], request["answer"])
         return model, {"shape": model.shape, "first_ms": model.first_ms}

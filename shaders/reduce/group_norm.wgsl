@@ -40,15 +40,12 @@ fn sum_of(local_index: u32, value: f32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) count: vec3<u32>,
-    @builtin(local_invocation_index) local_index: u32,
-) {
-    let row = linear_workgroup(id, count);
+fn main(thread: Invocation) {
+    let row = linear_workgroup(thread);
     if row >= params.rows {
         return;
     }
+    let local_index = thread.local_index;
     let length = params.channels * params.positions;
     let first = row * length;
 

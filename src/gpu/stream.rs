@@ -47,7 +47,7 @@ impl Network {
         results.map(move |outputs| network.main_result(outputs?))
     }
 
-    /// The same with the results of these names for each input.
+    /// Like [`Network::stream`], with the results of these names for each input.
     pub fn stream_for<I>(&self, inputs: I, outputs: &[&str]) -> Stream<I::IntoIter>
     where
         I: IntoIterator,

@@ -22,7 +22,7 @@ pub fn candidates(
     Ok(candidates)
 }
 
-/// The general candidate, which takes any shape and is what the others are held against.
+/// Returns the general candidate, which takes any shape and which the others are compared with.
 pub fn general(op: &Operator, inputs: &[&Shape]) -> Result<Option<Candidate>> {
     Ok(described(op, inputs)?.into_iter().find(|candidate| candidate.rank == GENERAL))
 }

@@ -1,4 +1,4 @@
-//! Whole networks: RedNet, ResNet and MobileNetV2, each a [`Layer`] from images to logits.
+//! Whole networks: RedNet, ResNet and MobileNetV2, each a [`Layer`](crate::Layer) from images to logits.
 //!
 //! A network takes any batch and any image size that its strides allow. Beside `logits` it gives the
 //! feature maps `c2` to `c5`, those of strides 4 to 32, as detectors and segmenters take them. Weights may

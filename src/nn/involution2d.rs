@@ -132,9 +132,9 @@ impl Involution2d {
         Involution2d { window, rank: Rank::One, ..layer }
     }
 
-    /// The layer whose weights these are, of either family. What weights do not tell is as in
-    /// [`Involution2d::paper`], with groups of `group_channels` channels, and as in
-    /// [`Involution2d::with_projection`], with a square kernel and one group; set it afterwards where it differs.
+    /// Builds the layer that these weights belong to, of either family. Settings that are not in the weights are those of
+    /// [`Involution2d::paper`], with groups of `group_channels` channels, or of [`Involution2d::with_projection`], with a
+    /// square kernel and one group. Change them with the setters.
     pub fn from_weights(weights: &StateDict, group_channels: usize) -> Result<Self> {
         if weights.has_prefix("conv1.conv.") {
             Self::from_paper(weights, group_channels)

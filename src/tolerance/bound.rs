@@ -28,9 +28,9 @@ pub fn expected(op: &Operator, inputs: &[&Tensor]) -> Result<Expected> {
     expected_by(op, inputs, &reference::evaluate)
 }
 
-/// The same by another way to evaluate operators: with a kernel of a device, results are held against that
-/// kernel. Sums over absolute values are nearly exact in single precision, too, and the bound of a sum is
-/// twice what one evaluation can be off, so that it holds between two of them.
+/// Evaluates by other means than the reference, such as a kernel of a device, and bounds the error against that. Sums of
+/// absolute values are nearly exact in single precision too, and the bound of a sum is twice the error of one evaluation,
+/// so it also bounds the difference of two.
 pub fn expected_by(op: &Operator, inputs: &[&Tensor], evaluate: Evaluate<'_>) -> Result<Expected> {
     let inputs: Vec<Array> = inputs.iter().map(|&input| Array::from(input)).collect();
     let value = evaluate(op, &inputs)?;

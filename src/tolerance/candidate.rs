@@ -1,4 +1,4 @@
-//! One candidate of an operator held against what is expected of it.
+//! Checks one candidate of an operator against the expected result.
 
 use super::bound::Expected;
 use super::compare::{Comparison, compare};

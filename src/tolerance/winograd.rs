@@ -53,7 +53,7 @@ const LARGEST: f64 = f32::MAX as f64;
 /// The largest sum of a row of `SUMS` squared, and more: what flushed numbers may grow to.
 const GROWTH: f64 = 100.0;
 
-/// The same comparison as [`compare`] for a kernel that walks this way.
+/// Compares as [`compare`] does, with the bound of a Winograd kernel.
 pub(super) fn compare_transformed(
     op: &Operator,
     inputs: &[&Tensor],

@@ -40,7 +40,7 @@ pub struct Skipped {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Loaded {
-    /// The tensors under the names that the file has for them; see [`strip_wrappers`].
+    /// The tensors under the names that the file has for them; see [`strip_wrappers`](super::strip_wrappers).
     pub tensors: StateDict,
     /// What was left out, and why.
     pub skipped: Vec<Skipped>,

@@ -245,7 +245,7 @@ fn layers_from_weights() {
     ] {
         same(&Involution2d::from_weights(&told(&layer, &x), 16).unwrap(), &layer, &x);
     }
-    // What weights do not tell is set afterwards.
+    // Setters provide what weights do not contain.
     let grouped = square.clone().groups(2).kernel_size([3, 5]).padding(sides(1, 2));
     let weights = told(&grouped, &x);
     let error = refusal(Involution2d::from_weights(&weights, 16).unwrap_err());

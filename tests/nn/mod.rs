@@ -95,7 +95,7 @@ fn activate(activation: Activation, x: &Array) -> Array {
     evaluate(Activate { activation }, &[x])
 }
 
-/// The same values in another shape.
+/// Reshapes an array.
 fn in_shape(array: Array, shape: &[usize]) -> Array {
     assert_eq!(array.data.len(), shape.iter().product::<usize>());
     Array { shape: shape.to_vec(), ..array }

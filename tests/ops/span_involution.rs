@@ -108,7 +108,7 @@ fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_alway
             "involution/span_involution[C=4]",
             "software/involution[K=3,S=1,R=2,aligned,made]",
         ),
-        // More channels share a kernel than are gone through with the taps held.
+        // More channels share a kernel than one invocation handles.
         (
             2,
             40,

@@ -146,7 +146,7 @@ impl Crate {
         let mut rest = path.to_vec();
         // Every step takes a segment or a re-export; a circle of these leads nowhere.
         for _ in 0..64 {
-            let Some(first) = rest.first().cloned() else { return None };
+            let first = rest.first().cloned()?;
             match first.as_str() {
                 "crate" => here.clear(),
                 "super" => drop(here.pop()),

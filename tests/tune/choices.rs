@@ -11,7 +11,7 @@ use super::{entry, folder, names, pointwise, views};
 use crate::adapters;
 use crate::networks::{assert_close, input, state_of};
 
-/// The same adapter with this one choice.
+/// Opens the adapter again with this one choice.
 fn with_choice(gpu: &Gpu, name: &str, op: &Operator, shapes: &[Shape], kernel: &str) -> Gpu {
     let path = folder(name).join("tuned.json");
     let mut cache = Cache::new(gpu.adapter().identity());

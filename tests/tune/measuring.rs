@@ -136,7 +136,7 @@ fn a_call_with_one_kernel_is_left_alone() {
     });
 }
 
-/// The whole way: measured, stored, read by another device, run, and held against the definition.
+/// From end to end: measured, stored, read by another device, run, and compared with the definition.
 #[test]
 fn what_was_tuned_stays_within_the_bound() {
     adapters::each(|gpu| {

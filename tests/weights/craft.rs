@@ -15,7 +15,7 @@ impl Pickle {
         self
     }
 
-    /// The same opcodes so many times.
+    /// Repeats these opcodes.
     pub fn times(mut self, count: usize, bytes: impl AsRef<[u8]>) -> Self {
         self.0.extend(bytes.as_ref().repeat(count));
         self

@@ -1,10 +1,10 @@
-//! How a command ends: what it checked held or did not, or the caller used it wrongly.
+//! How a command ends: its checks passed or failed, or it was used wrongly.
 
 use std::fmt;
 
 use involution::{Error, ShapeError};
 
-/// Whether what was to be checked held.
+/// Whether the checks passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Passed,

@@ -85,7 +85,7 @@ fn operators(settings: &Settings) -> Result<Vec<&'static str>> {
 }
 
 /// Runs every case through every candidate of its operator and calls `progress` with done and total.
-/// Without a device, the reference itself is held against the answers known by hand.
+/// Without a device, compares the reference itself with the answers known by hand.
 pub fn verify(
     gpu: Option<&Gpu>,
     settings: &Settings,
@@ -146,7 +146,7 @@ impl Report {
         Ok(())
     }
 
-    /// A miss where nothing was held against this operator: what was not checked is not right.
+    /// Records a failure if no case of this operator ran.
     fn has_some(&mut self, operator: &'static str) {
         if !self.rows.iter().any(|row| row.op == operator) {
             let missing =

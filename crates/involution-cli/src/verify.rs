@@ -18,8 +18,8 @@ Examples:
   involution verify --json | jq .failures
 
 Every case runs through every kernel that fits it, with poisoned memory around its tensors, and \
-each element must lie within a bound that follows from the arithmetic. On the CPU reference, the \
-reference itself is held against answers known by hand. Exits with 1 on any miss.";
+each element must lie within a bound derived from the arithmetic. On the CPU reference, the \
+reference itself is compared with answers known by hand. Exits with 1 on any miss.";
 
 /// Failed cases that are printed.
 const PRINTED: usize = 20;

@@ -204,9 +204,10 @@ impl Driver {
 
 /// What a callback of the driver says, once it is called.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Answer(Arc<Mutex<(Option<Given>, Option<Waker>)>>);
+pub(crate) struct Answer(Arc<Mutex<State>>);
 
-type Given = Result<(), String>;
+/// The answer, and whom to wake for it.
+type State = (Option<Result<(), String>>, Option<Waker>);
 
 impl Answer {
     /// A callback for `map_async` that gives this answer.
@@ -222,7 +223,7 @@ impl Answer {
     }
 
     /// The answer; the task is woken when there is one.
-    fn given(&self, task: &TaskContext<'_>) -> Option<Given> {
+    fn given(&self, task: &TaskContext<'_>) -> Option<Result<(), String>> {
         let mut state = lock(&self.0);
         if state.0.is_none() {
             state.1 = Some(task.waker().clone());
@@ -231,7 +232,7 @@ impl Answer {
     }
 
     /// The answer, where there is one by now.
-    pub fn now(&self) -> Option<Given> {
+    pub fn now(&self) -> Option<Result<(), String>> {
         lock(&self.0).0.clone()
     }
 }

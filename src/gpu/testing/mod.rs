@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::handle::Gpu;
 
 impl Gpu {
-    /// Destroys the device, as a driver reset would: whatever is done with it afterwards is
+    /// Destroys the device, as a driver reset would: every later call is an
     /// [`Error::DeviceLost`](crate::Error::DeviceLost).
     pub fn destroy(&self) {
         self.0.context.driver.destroy();

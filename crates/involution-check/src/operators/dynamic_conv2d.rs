@@ -109,7 +109,7 @@ fn long() -> Vec<Case> {
     let conv = Conv2d { bias: true, ..Conv2d::default() };
     let cases = vec![Case::new(
         "7x7 over 600 channels, kernels of their own",
-        DynamicConv2d { conv: conv },
+        DynamicConv2d { conv },
         &[&[2, 600, 7, 7], &[2, 2], &[2, 3, 600, 7, 7], &[2, 3]],
     )];
     cases.into_iter().map(Case::positive).collect()
