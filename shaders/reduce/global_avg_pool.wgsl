@@ -1,6 +1,5 @@
 // Global average pooling. One invocation sums one plane, in four parts, so that the additions do not wait for each other and
-// the rounding of a large plane stays small. With WORKGROUP, where lanes are many, a workgroup sums one plane: each lane every
-// 64th pixel, then a tree over the lanes.
+// the rounding of a large plane stays small. With WORKGROUP a workgroup sums one plane: each invocation every 64th pixel.
 #variant WORKGROUP?
 #import common/grid
 
@@ -14,11 +13,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, 1, 1]
 
 #ifdef WORKGROUP
-var<workgroup> partial: array<f32, 64u>;
+#import reduce/sum
 
 @compute @workgroup_size(64u)
 fn main(thread: Invocation) {
-    // The folded grid may hold more workgroups than there are planes; they leave as a whole.
     let plane = linear_workgroup(thread);
     let local_index = thread.local_index;
     if plane >= params.planes {
@@ -29,16 +27,9 @@ fn main(thread: Invocation) {
     for (var pixel = local_index; pixel < params.pixels; pixel += 64u) {
         sum += x[plane * params.pixels + pixel];
     }
-    partial[local_index] = sum;
-
-    for (var width = 32u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if local_index < width {
-            partial[local_index] += partial[local_index + width];
-        }
-    }
+    sum = sum_of(local_index, sum);
     if local_index == 0u {
-        out[plane] = partial[0] / f32(params.pixels);
+        out[plane] = sum / f32(params.pixels);
     }
 }
 #else

@@ -1,7 +1,6 @@
 // Depthwise convolution with a small square window that moves by one or two pixels: eight lanes hold
 // neighbouring vec4s of rows, hear from each other what lies beside them, and go down a strip of rows. Each
 // row is read once, and added at once to all output rows that it lies under.
-//
 // With ALIGNED rows are whole vec4s, else of any width.
 #requires subgroups
 #variant K=3,5,7 S=1,2 ALIGNED?

@@ -1,11 +1,8 @@
-// Convolution that holds its inputs: a lane reads 64 inputs of its four pixels, and goes through the output channels
-// with them. A product then takes two instructions of a processor, one of which reads a register; where sums stay in registers
-// and inputs go by, it takes more than three, for each sum is read, masked and written again in every trip. The price is
-// one trip of each sum through the output for every 64 inputs.
-//
-// Lane l reads the weights of the inputs 8 l to 8 l + 7 of a channel as they lie in the tensor, and all lanes hear them.
-// Inputs are a multiple of eight: those of a window of one pixel, or with WINDOW of any (inputs.wgsl). With ALIGNED planes of the
-// output are a multiple of four pixels (sums.wgsl).
+// Input-stationary convolution: a lane reads 64 inputs of its four pixels and goes through the output channels with them, so
+// that a product takes two instructions of a processor. Sums in registers would take more than three, for each is read,
+// masked and written in every trip; here each sum takes one trip through the output for every 64 inputs. Lane l reads the
+// weights of the inputs 8 l to 8 l + 7 of a channel, and broadcasts them. Inputs are a multiple of eight: of one pixel, or
+// with WINDOW of a window (inputs.wgsl). With ALIGNED planes of the output are whole vec4s (sums.wgsl).
 #requires subgroups
 #define INPUT_STATIONARY
 #variant WINDOW? ALIGNED?

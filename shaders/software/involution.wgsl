@@ -1,9 +1,6 @@
 // Involution with a small square window that keeps the width, or halves it: eight lanes hold neighbouring
 // vec4s of rows, and hear from each other what lies beside them. A lane has the kernel of its four pixels, and goes
-// through the channels that share it.
-//
-// With R = 2 it computes two rows of the output, of which most rows of x are read once for both.
-//
+// through the channels that share it. With R = 2 it computes two rows of the output, and reads most rows of x once for both.
 // With MADE the taps are made here (taps_made.wgsl), else read (taps_read.wgsl). With ALIGNED rows are whole vec4s.
 #requires subgroups
 #variant K=7 S=1 R=1,2 ALIGNED MADE?

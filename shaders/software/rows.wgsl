@@ -1,10 +1,7 @@
-// Convolution with a small window that keeps the width, or halves it, over rows that are whole vec4s. Neighbouring lanes hold
-// neighbouring pixels of a row: each reads its own four (eight, where the window moves by two), and hears from its neighbours
-// what the window needs beside them. A kernel row of three taps costs one load instead of three times four.
-//
-// Each of eight lanes has a register tile of 32 output channels by four pixels. The lanes hold different pixels and the same
-// channels: each loads an eighth of the weights, as prepack.wgsl has laid them out, and hears the rest by broadcast. On a
-// software adapter a broadcast is one instruction, where the load of the same word is a dozen.
+// Convolution with a small window that keeps the width, or halves it, over rows of whole vec4s. Each of eight lanes holds
+// neighbouring pixels of a row, takes what the window needs beside them from the next lanes, and has a register tile of 32
+// output channels by four pixels. The lanes have the same channels: each loads an eighth of the weights (prepack.wgsl) and
+// broadcasts them. On a software adapter a broadcast is one instruction, where the load of the same word is a dozen.
 #requires subgroups
 #variant K=5 S=1 ALIGNED
 #variant K=7 S=1,2 ALIGNED

@@ -55,5 +55,10 @@ pub const FAULTS: &[SeededFault] = &[
         "pixel < params.pixels",
         "pixel + 1u < params.pixels",
     ),
-    ("reduce/global_avg_pool", "the last two lanes are not added up", "width > 0u", "width > 1u"),
+    (
+        "reduce/global_avg_pool",
+        "the last eight invocations are not added up",
+        "i < 8u; i++) {\n            sum += sums[local_index",
+        "i < 7u; i++) {\n            sum += sums[local_index",
+    ),
 ];
