@@ -1,5 +1,6 @@
 // Group normalisation. A workgroup handles one group of one sample: its 64 invocations sum the values, then the squares of
 // their distances from the mean, and write the normalised values.
+#define AGAIN
 #import common/grid
 #import reduce/sum
 

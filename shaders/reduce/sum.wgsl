@@ -1,8 +1,6 @@
-// A sum over the 64 invocations of a workgroup, in a tree of two levels of 8.
-
+// The sum of the values of all 64 invocations, in each, by a tree of two levels of 8. With AGAIN for more than one sum.
 var<workgroup> sums: array<f32, 64>;
 
-// The sum of the values of all invocations, in each. May be asked for again.
 fn sum_of(local_index: u32, value: f32) -> f32 {
     sums[local_index] = value;
     workgroupBarrier();
@@ -18,6 +16,8 @@ fn sum_of(local_index: u32, value: f32) -> f32 {
     for (var i = 1u; i < 8u; i++) {
         sum += sums[i];
     }
+#ifdef AGAIN
     workgroupBarrier();
+#endif
     return sum;
 }

@@ -158,7 +158,6 @@ fn a_barrier_that_is_missing_is_found() {
         for (from, to) in [
             ("workgroupBarrier();", ""),
             ("if local_index < 8u {", "if local_index < 9u {"),
-            ("if local_index < width {", "if local_index <= width {"),
         ] {
             for (place, _) in code.match_indices(from) {
                 let faulty = [&code[..place], to, &code[place + from.len()..]].concat();
