@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use involution::models::{self, MODELS, Model};
-use involution::ops::{Activate, NAMES, Op};
+use involution::ops::{NAMES, Op};
 use involution::{Error, Gpu, Shape};
 use involution_check::usual;
 
@@ -124,7 +124,7 @@ pub fn select(options: &Options) -> Result<Vec<Workload>> {
     let points = batches.into_iter().map(|batch| (batch, usual));
     let mut points: Vec<(usize, usize)> = points.chain(sizes.map(|size| (1, size))).collect();
     points.dedup();
-    Ok(points.into_iter().map(|(batch, size)| subject.workload(batch, size)).collect())
+    points.into_iter().map(|(batch, size)| subject.workload(batch, size)).collect()
 }
 
 /// What is swept, by its name.
@@ -156,12 +156,11 @@ impl<'a> Subject<'a> {
     }
 
     /// The row of this batch and size.
-    fn workload(&self, batch: usize, size: usize) -> Workload {
+    fn workload(&self, batch: usize, size: usize) -> Result<Workload> {
         let (name, work, shapes, tolerance) = match self {
             Subject::Operator(name) => {
-                // The name was looked up when the subject was made.
-                let (op, shapes) = usual(name, batch, size)
-                    .unwrap_or_else(|| (Activate::default().into(), vec![[batch, size].into()]));
+                let missing = || bad_use(format!("'{name}' has no usual call"));
+                let (op, shapes) = usual(name, batch, size).ok_or_else(missing)?;
                 (name, Work::Operator(op), shapes, LAYER)
             }
             Subject::Network(name, model) => {
@@ -179,7 +178,7 @@ impl<'a> Subject<'a> {
             // The inputs of an operator are its own in each batch.
             base.clone_from(&name);
         }
-        Workload { name, base, group, work, shapes, trusted, tolerance }
+        Ok(Workload { name, base, group, work, shapes, trusted, tolerance })
     }
 }
 
@@ -323,8 +322,8 @@ mod tests {
     #[test]
     fn what_is_larger_than_usual_is_not_left_to_the_reference() -> Result<()> {
         let subject = Subject::named("rednet26")?;
-        assert_eq!(subject.workload(1, 96).trusted, Trusted::Reference);
-        assert_eq!(subject.workload(1, 256).trusted, Trusted::GeneralKernels);
+        assert_eq!(subject.workload(1, 96)?.trusted, Trusted::Reference);
+        assert_eq!(subject.workload(1, 256)?.trusted, Trusted::GeneralKernels);
         Ok(())
     }
 

@@ -321,7 +321,10 @@ mod tests {
         let batch = Tensor::new([3, 2, 2], data).map_err(Error::at("test"))?;
         assert_eq!(sample(&batch, 1)?.data(), [4.0, 5.0, 6.0, 7.0]);
         let (op, shapes) = involution_check::usual("conv2d", 3, 14).ok_or_else(|| {
-            Error::UnknownAdapter { wanted: "conv2d".to_owned(), found: Vec::new() }
+            Error::at("conv2d")(involution::ShapeError::UnknownOperator {
+                name: "conv2d".to_owned(),
+                known: String::new(),
+            })
         })?;
         let workload = Workload {
             name: String::new(),
