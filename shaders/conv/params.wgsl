@@ -20,6 +20,9 @@ struct Params {
     first_in: u32, // input channels of a group that are summed: all, but where a long sum is split over dispatches
     last_in: u32,
 #endif
+#ifdef GEMM
+    steps: u32, // of the reduction
+#endif
 #ifdef INPUT_STATIONARY
     block_channels: u32, // output channels of an invocation
 #endif

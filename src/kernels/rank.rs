@@ -22,3 +22,9 @@ pub const ROW_PAIRS: i32 = 9;
 pub const INPUT_STATIONARY_WINDOWS: i32 = 10;
 /// Winograd's algorithm.
 pub const WINOGRAD: i32 = 11;
+/// GEMM of GPUs whose tile would stay empty for the most part; smaller tiles have lower ranks.
+pub const GEMM_WASTEFUL: i32 = -1;
+/// GEMM of GPUs, of another tile than the preferred one.
+pub const GEMM_OTHER: i32 = 24;
+/// GEMM of GPUs.
+pub const GEMM: i32 = 34;

@@ -11,6 +11,8 @@ use super::{code_of, shaders};
 struct Touch {
     array: String,
     index: String,
+    /// Which of the two sides of an array that are read and filled in turn, where the index is that of a side.
+    side: Option<bool>,
     writes: bool,
     /// The heads of the conditions and loops around it.
     within: Vec<String>,
@@ -40,14 +42,25 @@ impl Touch {
 
     /// Whether two lanes may touch one element, which one of them writes.
     fn races(&self, other: &Touch) -> bool {
-        let apart =
-            (self.is_own() && other.is_own()) || self.is_before(other) || other.is_before(self);
+        let other_side = self.side.is_some() && self.side == other.side.map(|side| !side);
+        let apart = other_side
+            || (self.is_own() && other.is_own())
+            || self.is_before(other)
+            || other.is_before(self);
         self.array == other.array && (self.writes || other.writes) && !apart
     }
 }
 
-/// What lanes do in turn; `None` is a barrier.
-type Course = Vec<Option<Touch>>;
+/// What lanes do in turn.
+#[derive(Clone, Debug)]
+enum Step {
+    Touch(Touch),
+    /// The side that was filled is the one that is read from here on.
+    Turn,
+    Barrier,
+}
+
+type Course = Vec<Step>;
 
 /// The text up to the bracket that closes the one before it.
 fn up_to_closing(text: &str, [opens, closes]: [char; 2]) -> &str {
@@ -76,7 +89,7 @@ fn courses(code: &str, text: &str, within: &[String]) -> Result<Vec<Course>, Str
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         let word;
         (word, rest) = rest.split_at(end);
-        let add = |found: &mut Vec<Course>, step: Option<Touch>| {
+        let add = |found: &mut Vec<Course>, step: Step| {
             found.iter_mut().for_each(|course| course.push(step.clone()));
         };
         let follow = |found: &[Course], next: &[Course]| -> Vec<Course> {
@@ -88,7 +101,7 @@ fn courses(code: &str, text: &str, within: &[String]) -> Result<Vec<Course>, Str
             let body = up_to_closing(&rest[head.len() + 2..], ['{', '}']);
             let within = [within, &[format!("{word}{head}")]].concat();
             let inner = courses(code, body, &within)?;
-            let meets = inner.iter().flatten().any(Option::is_none);
+            let meets = inner.iter().flatten().any(|step| !matches!(step, Step::Touch(_)));
             if meets && word == "if" {
                 return Err(format!("a barrier under a condition:{head}"));
             }
@@ -98,7 +111,9 @@ fn courses(code: &str, text: &str, within: &[String]) -> Result<Vec<Course>, Str
             found = [follow(&found, &around), skipped].concat();
             rest = &rest[head.len() + 2 + body.len()..];
         } else if word == "workgroupBarrier" {
-            add(&mut found, None);
+            add(&mut found, Step::Barrier);
+        } else if word == "side" && rest.starts_with(" = 1u - side;") {
+            add(&mut found, Step::Turn);
         } else if code.contains(&format!("fn {word}(")) && rest.starts_with('(') {
             let body = block(code, &format!("fn {word}(")).unwrap();
             found = follow(&found, &courses(code, body, within)?);
@@ -114,7 +129,9 @@ fn courses(code: &str, text: &str, within: &[String]) -> Result<Vec<Course>, Str
             let sign = after.trim_start().split(' ').next().unwrap();
             let writes = sign.ends_with('=') && !["==", "!=", "<=", ">="].contains(&sign);
             let [array, index] = [word, index].map(str::to_owned);
-            add(&mut found, Some(Touch { array, index, writes, within: within.to_vec() }));
+            let side = ["side", "other"].iter().position(|side| index == *side).map(|at| at == 1);
+            let within = within.to_vec();
+            add(&mut found, Step::Touch(Touch { array, index, side, writes, within }));
         }
     }
     Ok(found)
@@ -123,11 +140,18 @@ fn courses(code: &str, text: &str, within: &[String]) -> Result<Vec<Course>, Str
 /// Two touches between which a barrier is missing, if there are any.
 fn race(code: &str) -> Result<(), String> {
     for course in courses(code, block(code, "fn main(").unwrap(), &[])? {
-        for part in course.split(Option::is_none) {
-            let touches: Vec<&Touch> = part.iter().flatten().collect();
-            for (place, touch) in touches.iter().enumerate() {
-                if let Some(other) = touches[..place].iter().find(|other| touch.races(other)) {
-                    return Err(format!("{other:?}\n{touch:?}"));
+        let mut turned = false;
+        let mut touches: Vec<Touch> = Vec::new();
+        for step in course {
+            match step {
+                Step::Barrier => touches.clear(),
+                Step::Turn => turned = !turned,
+                Step::Touch(mut touch) => {
+                    touch.side = touch.side.map(|side| side != turned);
+                    if let Some(other) = touches.iter().find(|other| touch.races(other)) {
+                        return Err(format!("{other:?}\n{touch:?}"));
+                    }
+                    touches.push(touch);
                 }
             }
         }
@@ -155,9 +179,11 @@ fn lanes_meet_before_they_touch_what_others_write() {
 fn a_barrier_that_is_missing_is_found() {
     for (name, code) in sharing() {
         let mut planted = 0;
-        for (from, to) in
-            [("workgroupBarrier();", ""), ("if local_index < 8u {", "if local_index < 9u {")]
-        {
+        for (from, to) in [
+            ("workgroupBarrier();", ""),
+            ("if local_index < 8u {", "if local_index < 9u {"),
+            ("        side = 1u - side;", ""),
+        ] {
             for (place, _) in code.match_indices(from) {
                 let faulty = [&code[..place], to, &code[place + from.len()..]].concat();
                 assert!(race(&faulty).is_err(), "{name}: {from} at {place}");

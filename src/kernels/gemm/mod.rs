@@ -4,6 +4,7 @@ pub mod gather;
 pub mod input_stationary;
 pub mod pointwise;
 pub mod prepack;
+pub mod tiles;
 
 use crate::error::ShapeError;
 use crate::kernels::candidate::Candidate;

@@ -431,6 +431,37 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
 
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
+    ("gemm/gemm", "every step has the weights of the first", "at += K * M4;", "at += 0u;"),
+    (
+        "gemm/gemm",
+        "columns of the next sample are written to the first",
+        "(first_sample + own / pixels) * params.out_channels",
+        "first_sample * params.out_channels",
+    ),
+    (
+        "gemm/gemm",
+        "vec4s of the next sample are written to the first",
+        "(first_sample + column / pixels) * params.out_channels",
+        "first_sample * params.out_channels",
+    ),
+    (
+        "gemm/gemm",
+        "the second slice of a sum is left out",
+        "for (var i = 1u; i < S; i++)",
+        "for (var i = 2u; i < S; i++)",
+    ),
+    (
+        "gemm/gemm",
+        "taps of a row lie together where they are dilated",
+        "(*source).kx * params.window.dilation_x",
+        "(*source).kx",
+    ),
+    (
+        "gemm/prepack",
+        "the taps are those of the window turned round",
+        "* params.taps + tap]",
+        "* params.taps + params.taps - 1u - tap]",
+    ),
     (
         "conv/conv2d",
         "one row past the border is inside",

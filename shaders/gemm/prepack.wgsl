@@ -1,0 +1,43 @@
+// Weights in the order in which gemm.wgsl reads them: for each tile of channels a row for each input channel of each tap,
+// the taps one after another, in which the channels of the tile lie side by side. There are zeros past the last channel,
+// and past the last input channel of a tap. An invocation lays out four channels of a row.
+#import common/grid
+
+struct Params {
+    matrices: u32, // samples * groups
+    channels: u32, // of a matrix
+    k: u32,        // input channels
+    taps: u32,
+    tile: u32,     // channels of a tile
+    rows: u32,     // of a tap
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;          // [matrices, channels, k, taps]
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [matrices, tiles, taps, rows, tile]
+
+@compute @workgroup_size(64)
+fn main(thread: Invocation) {
+    let index = linear_workgroup(thread) * 64u + thread.local_index;
+    let tile_vec4s = params.tile / 4u;
+    let tiles = (params.channels + params.tile - 1u) / params.tile;
+
+    // index = (((matrix * tiles + tile) * taps + tap) * rows + row) * tile_vec4s + vec4 of the tile
+    var item = index / tile_vec4s;
+    let row = item % params.rows;
+    item /= params.rows;
+    let tap = item % params.taps;
+    item /= params.taps;
+    let first = item % tiles * params.tile + index % tile_vec4s * 4u;
+    let matrix = item / tiles;
+    if matrix >= params.matrices {
+        return;
+    }
+    var value = vec4<f32>();
+    for (var j = 0u; j < 4u; j++) {
+        if first + j < params.channels && row < params.k {
+            value[j] = weight[((matrix * params.channels + first + j) * params.k + row) * params.taps + tap];
+        }
+    }
+    out[index] = value;
+}
