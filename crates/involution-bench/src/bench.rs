@@ -9,7 +9,9 @@ use crate::forms::Forms;
 use crate::record::Run;
 use crate::request::{Request, Suite};
 use crate::{Outcome, bad_use, files, output};
-use crate::{adapters, compile, diff, layers, ops, page, peers, sampling, sweep, transfer};
+use crate::{
+    adapters, compile, diff, layers, ops, page, peers, registers, sampling, sweep, transfer,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +27,8 @@ Examples:
   involution bench --suite peers --filter W1,W7/rednet50_b1 --json ours.json
   involution bench sweep rednet50 --var batch=1..8 --var size=128..512
   involution bench diff before.json after.json
+  involution bench registers --family navi31
+                                            compiled for a GPU that is not here
   involution bench --html page.html --md rows.md
   involution bench --adapter 0 --adapter cpu
                                             two adapters side by side
@@ -63,6 +67,8 @@ enum Command {
     },
     /// Compare the files of two builds: what is slower, what is faster, and what nobody can tell
     Diff(diff::Args),
+    /// Show what the driver's compiler makes of every kernel: registers, spills, the share of multiply-adds
+    Registers(registers::Args),
 }
 
 /// `involution` without a command.
@@ -87,6 +93,7 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     match &args.command {
         Some(Command::Diff(args)) => diff::run(args, json),
+        Some(Command::Registers(args)) => registers::run(flags.name(), args, json),
         Some(Command::FirstUse(args)) => compile::first_use(flags, args),
         Some(Command::Peer) => peers::peer::run(flags),
         Some(Command::Page { file, html }) => {

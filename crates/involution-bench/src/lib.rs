@@ -24,6 +24,7 @@ mod page;
 mod peers;
 pub mod program;
 mod record;
+mod registers;
 mod request;
 mod row;
 mod rows;
