@@ -1,4 +1,4 @@
-// A sliding window, as `Params::window` in src/kernel.rs fills it in. Pairs are rows, columns.
+// A sliding window, as `Params::window` in src/kernels/call.rs fills it in. Pairs are rows, columns.
 
 struct Window {
     kernel_height: u32,

@@ -3,11 +3,15 @@
 use crate::error::ShapeError;
 use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, VEC4};
 use crate::kernels::candidate::{Candidate, GENERAL, Requires};
+use crate::kernels::gemm::tiles;
+use crate::kernels::problem::Problem;
+use crate::kernels::rank;
 use crate::ops::Linear;
+use crate::ops::conv2d::Geometry;
 use crate::ops::linear::Sizes;
 use crate::shaders::Variant;
 use crate::shaders::gemm::LINEAR;
-use crate::shape::{Shape, product};
+use crate::shape::{Shape, Window, product};
 
 /// Lanes that share a sum in `linear[workgroup]`.
 const LANES: usize = 64;
@@ -45,7 +49,7 @@ pub fn candidates(op: &Linear, inputs: &[&Shape]) -> Result<Vec<Candidate>, Shap
     let [wide, narrow] = const { [LINEAR.variant("T=8"), LINEAR.variant("T=2")] };
     let mut candidates = Vec::new();
     for (variant, rank, reason) in
-        [(narrow, GENERAL, "general"), (wide, GENERAL + 1, "a wider tile")]
+        [(narrow, GENERAL, "general"), (wide, rank::DIRECT, "a wider tile")]
     {
         let call = call(variant, Grid::Invocations(blocks(&sizes, variant)?), 1);
         candidates.push(Candidate::new(call, rank, reason));
@@ -56,8 +60,21 @@ pub fn candidates(op: &Linear, inputs: &[&Shape]) -> Result<Vec<Candidate>, Shap
     if few || sizes.in_features > MOST_TRIPS {
         let variant = const { LINEAR.variant("T=4,workgroup") };
         let call = call(variant, Grid::Workgroups(blocks(&sizes, variant)?), LANES);
-        let candidate = Candidate::new(call, GENERAL + 2, "64 lanes share a sum");
+        let candidate = Candidate::new(call, rank::LINEAR_SHARED, "64 lanes share a sum");
         candidates.push(candidate.requiring(Requires::GPU));
     }
+    // A row of x is a sample of one pixel.
+    let pixel = Geometry {
+        batch: sizes.rows,
+        in_channels: sizes.in_features,
+        input: [1, 1],
+        out_channels: sizes.out_features,
+        output: [1, 1],
+        window: Window::new([1, 1]),
+        groups: 1,
+        activation: op.activation,
+    };
+    candidates
+        .extend(tiles::candidates(&Problem { bias, ..Problem::new(pixel, Operand::Input(1)) })?);
     Ok(candidates)
 }

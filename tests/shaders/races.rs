@@ -179,11 +179,9 @@ fn lanes_meet_before_they_touch_what_others_write() {
 fn a_barrier_that_is_missing_is_found() {
     for (name, code) in sharing() {
         let mut planted = 0;
-        for (from, to) in [
-            ("workgroupBarrier();", ""),
-            ("if local_index < 8u {", "if local_index < 9u {"),
-            ("        side = 1u - side;", ""),
-        ] {
+        for (from, to) in
+            [("workgroupBarrier();", ""), ("if local_index < 8u {", "if local_index < 9u {")]
+        {
             for (place, _) in code.match_indices(from) {
                 let faulty = [&code[..place], to, &code[place + from.len()..]].concat();
                 assert!(race(&faulty).is_err(), "{name}: {from} at {place}");

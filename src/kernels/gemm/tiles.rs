@@ -79,11 +79,12 @@ impl Tile {
         product("the grid", &[problem.matrices()?, channels, columns])
     }
 
-    /// Whether so few channels or inputs would leave much of the tile empty.
-    fn is_wasteful(&self, problem: &Problem) -> bool {
+    /// Whether so few channels, columns or inputs would leave much of the tile empty.
+    fn is_wasteful(&self, problem: &Problem) -> Result<bool> {
         let sizes = &problem.sizes;
-        sizes.group_out() * 4 < sizes.group_out().next_multiple_of(self.channels) * 3
-            || sizes.group_in() * 4 < self.rows_of_tap(problem) * 3
+        Ok(sizes.group_out() * 4 < sizes.group_out().next_multiple_of(self.channels) * 3
+            || columns(problem)? * 2 < self.columns
+            || sizes.group_in() * 4 < self.rows_of_tap(problem) * 3)
     }
 
     fn candidate(&self, problem: &Problem, rank: i32, reason: &'static str) -> Result<Candidate> {
@@ -128,11 +129,12 @@ impl Tile {
 pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>> {
     let mut preferred = TILES.len() - 1;
     for (index, tile) in TILES.iter().enumerate().rev() {
-        if tile.workgroups(problem)? >= ENOUGH && !tile.is_wasteful(problem) {
+        if tile.workgroups(problem)? >= ENOUGH && !tile.is_wasteful(problem)? {
             preferred = index;
         }
     }
-    let few = problem.sizes.group_out() < LEAST_CHANNELS || TILES[preferred].is_wasteful(problem);
+    let few =
+        problem.sizes.group_out() < LEAST_CHANNELS || TILES[preferred].is_wasteful(problem)?;
     let candidate = |(index, tile): (usize, &Tile)| {
         let (rank, reason) = match index == preferred {
             _ if few => (rank::GEMM_WASTEFUL, "GEMM whose tile stays empty for the most part"),
