@@ -13,14 +13,13 @@ use involution::models::{self, Model};
 use involution::{Error, Gpu, StateDict, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::record::Run;
-use super::request::Request;
-use super::row::Row;
-use super::sampling::{self, Effort, Sampled, interrupted};
-use super::selection::named;
-use super::stats::milliseconds;
-use crate::adapter::{Flags, Runner};
-use crate::{Outcome, bad_use, output, workloads};
+use crate::adapter::{Flags, Open};
+use crate::request::Request;
+use crate::row::Row;
+use crate::run::Run;
+use crate::sampling::{Effort, Sampled, interrupted};
+use crate::stats::milliseconds;
+use crate::{Outcome, calls, output};
 
 /// Samples that will do after so much time.
 const LEAST_SAMPLES: usize = 1;
@@ -35,7 +34,7 @@ const BIAS: f32 = 0.75;
 const CACHES: [&str; 2] = ["MESA_SHADER_CACHE_DIR", "__GL_SHADER_DISK_CACHE_PATH"];
 
 /// What a process uses for the first time: calls one after the other, or a network.
-pub enum Subject {
+enum Subject {
     Calls(Vec<String>),
     Network(String),
 }
@@ -46,21 +45,19 @@ struct Firsts {
     rows: Vec<Row>,
 }
 
-/// What the arguments select: one call of each kind, the kernels of a network at once.
-pub fn select(args: &Request) -> Result<Vec<Subject>> {
-    let calls = workloads::all()?.into_iter().filter(|workload| workload.quick);
-    let names = calls.map(|call| call.name).chain(NETWORKS.map(str::to_owned));
-    let selected = named(names.collect(), args, String::clone)?;
+/// Times what the arguments select: one call of each kind, and the kernels of a network at once.
+pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
+    let calls = calls::all()?.into_iter().filter(|call| call.quick).map(|call| call.name);
+    let selected =
+        args.selected(calls.chain(NETWORKS.map(str::to_owned)).collect(), String::clone)?;
     let is_network = |name: &String| NETWORKS.contains(&name.as_str());
     let (networks, calls): (Vec<_>, Vec<_>) = selected.into_iter().partition(is_network);
-    let calls = (!calls.is_empty()).then_some(Subject::Calls(calls));
-    Ok(calls.into_iter().chain(networks.into_iter().map(Subject::Network)).collect())
-}
-
-/// Times what was selected.
-pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Request) -> Result<Run> {
-    let start = Instant::now();
-    sampling::listen()?;
+    let mut subjects: Vec<Subject> = networks.into_iter().map(Subject::Network).collect();
+    if !calls.is_empty() {
+        subjects.insert(0, Subject::Calls(calls));
+    }
+    let runner = open()?;
+    let gpu = runner.device()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
     let bar = output::progress("compiling");
     bar.set_length(subjects.len() as u64);
@@ -82,7 +79,7 @@ pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Reques
     }
     bar.finish_and_clear();
     let legend = legend(runner.driver().as_deref().unwrap_or_default());
-    Ok(Run { legend, ..Run::new(runner, None, args, start, rows) })
+    Ok(Run { legend, ..Run::new(&runner, None, args, rows) })
 }
 
 fn legend(driver: &str) -> String {
@@ -149,21 +146,16 @@ fn rows_of(pairs: &[[Vec<Row>; 2]]) -> Vec<Row> {
         };
         let wrong = || first.note.clone().unwrap_or_default();
         let right = first.checked.then_some(()).ok_or_else(wrong);
-        row.timed_by_host(Sampled { runs, cpu_ms: None, waited: None }, right)
+        row.timed_by_host(Sampled { runs, cpu_ms: None }, right)
     });
     rows.collect()
 }
 
-#[derive(Debug, clap::Args)]
-pub struct FirstUse {
-    name: String,
-}
-
 /// What a process does for a network: its first run, from its weights. With zeros for all but the bias of its head, that
 /// is its answer.
-pub fn first_use(flags: &Flags, FirstUse { name }: &FirstUse) -> Result<Outcome> {
+pub fn first_use(flags: &Flags, name: &str) -> Result<Outcome> {
     let runner = flags.open()?;
-    let gpu = runner.gpu().ok_or_else(|| bad_use("first-use needs a GPU"))?;
+    let gpu = runner.device()?;
     let model: Arc<dyn Model> = models::by_name(name, None)?.into();
     let x = model.preprocessing().input(1);
     let plan = model.plan(&x)?;
@@ -185,8 +177,16 @@ pub fn first_use(flags: &Flags, FirstUse { name }: &FirstUse) -> Result<Outcome>
     let dispatches = network.dispatches(&x, &[network.layer().output()])?.len();
     let kernel = Some(output::count(dispatches, "dispatch"));
     let (op, group) = (network.layer().name(), "networks".to_owned());
-    let row =
-        Row { op, group, case: name.clone(), kernel, compile_ms, checked, note, ..Row::default() };
+    let row = Row {
+        op,
+        group,
+        case: name.to_owned(),
+        kernel,
+        compile_ms,
+        checked,
+        note,
+        ..Row::default()
+    };
     output::print(&output::json(&Firsts { rows: vec![row] })?)?;
     Ok(Outcome::Passed)
 }

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use involution::gpu::Timing;
 
-use super::machine::{Watch, cpu_time};
-use super::request::Request;
-use super::stats::Stats;
 use crate::output;
+use crate::request::Request;
+use crate::stats::Stats;
 
 /// Samples of a row, and of one of a quick run.
 const SAMPLES: usize = 15;
@@ -70,8 +69,19 @@ pub struct Sampled {
     pub runs: Vec<Timing>,
     /// Processor time of each run, of all threads; `None` where the system does not tell it.
     pub cpu_ms: Option<Stats>,
-    /// The part of the time for which threads waited for a processor.
-    pub waited: Option<f64>,
+}
+
+/// The processor time of all threads so far, where the system tells it. That of a software adapter is its work: other
+/// programs make it wait, not work.
+fn cpu_time() -> Option<Duration> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    None
 }
 
 /// The samples of one so far.
@@ -79,7 +89,6 @@ pub struct Sampled {
 struct Series {
     runs: Vec<Timing>,
     cpu: Vec<Duration>,
-    watched: Option<Watch>,
     spent: Duration,
     failure: Option<involution::Error>,
 }
@@ -115,29 +124,18 @@ pub fn by_wall<'a, T: 'a>(
 
 impl Series {
     fn sample(&mut self, run: &mut Run<'_>) {
-        let (watch, before, start) = (Watch::start(), cpu_time(), Instant::now());
+        let (before, start) = (cpu_time(), Instant::now());
         match run() {
             Ok(timing) => self.runs.push(timing),
             Err(error) => self.failure = Some(error),
         }
         self.spent += start.elapsed();
         self.cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
-        let watched = watch.and_then(Watch::since);
-        self.watched = match (self.watched, watched) {
-            (Some(before), Some(now)) => Some(before + now),
-            (before, now) => before.or(now),
-        };
     }
 
     fn finish(self) -> involution::Result<Sampled> {
-        match self.failure {
-            Some(error) => Err(error),
-            None => Ok(Sampled {
-                runs: self.runs,
-                cpu_ms: Stats::of_durations(self.cpu),
-                waited: self.watched.and_then(Watch::waited),
-            }),
-        }
+        let sampled = Sampled { runs: self.runs, cpu_ms: Stats::of_durations(self.cpu) };
+        self.failure.map_or(Ok(sampled), Err)
     }
 }
 

@@ -32,6 +32,13 @@ impl Stats {
         Some(Stats { min, median, p95, spread, times })
     }
 
+    /// The numbers of times that are longer by this factor.
+    pub fn scaled(&self, by: f64) -> Self {
+        let [min, median, p95] = [self.min, self.median, self.p95].map(|time| time * by);
+        let times = self.times.iter().map(|time| time * by).collect();
+        Stats { min, median, p95, spread: self.spread, times }
+    }
+
     /// Statistics of durations.
     pub fn of_durations(times: impl IntoIterator<Item = Duration>) -> Option<Self> {
         Stats::of(times.into_iter().map(milliseconds).collect())

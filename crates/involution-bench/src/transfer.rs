@@ -7,14 +7,13 @@ use involution::gpu::{Choice, Prepared, Timing};
 use involution::ops::{Activate, Activation, Operator};
 use involution::{Gpu, Shape, Tensor, reference};
 
-use super::record::Run;
-use super::request::Request;
-use super::row::Row;
-use super::sampling::{self, Effort, Sampled, by_wall, in_turns};
-use super::selection::named;
-use super::workload::uniform;
-use crate::adapter::Runner;
+use crate::adapter::Open;
 use crate::output;
+use crate::request::Request;
+use crate::row::Row;
+use crate::run::Run;
+use crate::sampling::{self, Effort, Sampled, by_wall, in_turns};
+use crate::workload::uniform;
 
 /// From 4 KiB to 64 MiB.
 const SIZES: [usize; 8] =
@@ -31,9 +30,9 @@ const LEGEND: &str = "upload: until the device has it, with a tiny submission th
                       submission: of a tiny dispatch until the host knows of its end; dispatch: each one more in a\n\
                       submission. GB/s by the medians.";
 
-/// What a row of the suite times.
+/// What a row of the suite times, with the bytes that are copied.
 #[derive(Debug, Clone, Copy)]
-pub enum What {
+enum What {
     Upload(usize),
     Download(usize),
     Submission,
@@ -41,47 +40,41 @@ pub enum What {
 }
 
 impl What {
-    fn name(self) -> String {
-        let size = |bytes: usize| match bytes >> 20 {
-            0 => format!("{} KiB", bytes >> 10),
-            mib => format!("{mib} MiB"),
-        };
-        match self {
-            What::Upload(bytes) => format!("upload {}", size(bytes)),
-            What::Download(bytes) => format!("download {}", size(bytes)),
-            What::Submission => "submission".to_owned(),
-            What::Dispatch => "dispatch".to_owned(),
-        }
-    }
-
     fn bytes(self) -> usize {
         match self {
             What::Upload(bytes) | What::Download(bytes) => bytes,
             What::Submission | What::Dispatch => 0,
         }
     }
+
+    /// The kind in words, and the name of the row.
+    fn name(self) -> (String, String) {
+        let kind = format!("{self:?}").to_lowercase();
+        let kind = kind.split('(').next().unwrap_or_default().to_owned();
+        let case = match (self.bytes() >> 10, self.bytes() >> 20) {
+            (0, _) => kind.clone(),
+            (kib, 0) => format!("{kind} {kib} KiB"),
+            (_, mib) => format!("{kind} {mib} MiB"),
+        };
+        (kind, case)
+    }
 }
 
-/// The rows that the arguments select.
-pub fn select(args: &Request) -> Result<Vec<What>> {
+/// Times the rows that the arguments select.
+pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
     let copies = [What::Upload, What::Download].into_iter().flat_map(|copy| SIZES.map(copy));
-    let all = copies.chain([What::Submission, What::Dispatch]);
-    named(all.collect(), args, |what| what.name())
-}
-
-/// Times these rows.
-pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Request) -> Result<Run> {
-    let start = Instant::now();
-    sampling::listen()?;
+    let all = copies.chain([What::Submission, What::Dispatch]).collect();
+    let wanted = args.selected(all, |what: &What| what.name().1)?;
+    let runner = open()?;
+    let gpu = runner.device()?;
     let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
     let limits = gpu.limits()?;
     let bar = output::progress("timing");
     bar.set_length(wanted.len() as u64);
     let mut rows = Vec::new();
     for what in wanted {
-        bar.set_message(what.name());
-        let (case, bytes) = (what.name(), what.bytes() as u64);
-        let op = case.split(' ').next().unwrap_or_default().to_owned();
+        let ((op, case), bytes) = (what.name(), what.bytes() as u64);
+        bar.set_message(case.clone());
         let row = Row { op, kernel: Some("-".to_owned()), case, bytes, ..Row::default() };
         match time(what, gpu, effort) {
             Ok((samples, _)) if samples.runs.is_empty() => break,
@@ -91,8 +84,7 @@ pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Request) ->
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let legend = LEGEND.to_owned();
-    Ok(Run { legend, ..Run::new(runner, Some(&limits), args, start, rows) })
+    Ok(Run { legend: LEGEND.to_owned(), ..Run::new(&runner, Some(&limits), args, rows) })
 }
 
 /// The samples, and whether what came of the last one is right.
