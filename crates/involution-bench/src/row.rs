@@ -41,9 +41,6 @@ pub struct Row {
     pub note: Option<String>,
     /// Why it was not run: there is no room for it.
     pub refused: Option<String>,
-    /// Whether `note` is that the device has no room for it.
-    #[serde(skip)]
-    pub too_large: bool,
     /// On tensors of the device by its own clock, where it has one: the sum of the dispatches.
     pub gpu_ms: Option<Stats>,
     /// By the host's clock: a call from its submission until the host knows of its end, all else from tensors of the
@@ -142,13 +139,17 @@ impl Row {
     }
 
     /// Adds times by the host's clock alone, if what was timed is right.
-    pub fn timed_by_host(mut self, samples: Sampled, right: Result<(), String>) -> Self {
-        self.samples = samples.runs.len();
+    pub fn timed_by_host(
+        mut self,
+        times: Vec<f64>,
+        cpu_ms: Option<Stats>,
+        right: Result<(), String>,
+    ) -> Self {
+        self.samples = times.len();
         self.checked = right.is_ok();
         self.note = right.err();
         if self.checked {
-            self.wall_ms = Stats::of_durations(samples.runs.iter().map(|run| run.wall));
-            self.cpu_ms = samples.cpu_ms;
+            (self.wall_ms, self.cpu_ms) = (Stats::of(times), cpu_ms);
             let rate = self.wall_ms.as_ref().and_then(|wall| stats::rate(self.bytes, wall.median));
             self.gbps = rate.filter(|_| self.bytes > 0);
         }

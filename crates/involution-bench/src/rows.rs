@@ -83,8 +83,12 @@ fn measure(gpu: &Gpu, all: &[Workload], effort: Effort) -> Vec<Row> {
                 Ok(Some((row, output))) => (row, Some(output)),
                 Err(error) => {
                     lost |= matches!(cause(&error), Error::DeviceLost { .. });
-                    let (note, too_large) = (Some(error.to_string()), is_too_large(&error));
-                    (Row { note, too_large, ..subject::row(workload) }, None)
+                    let row = subject::row(workload);
+                    let text = Some(error.to_string());
+                    match is_too_large(&error) {
+                        true => (Row { refused: text, ..row }, None),
+                        false => (Row { note: text, ..row }, None),
+                    }
                 }
             };
             measured.push(Measured { workload, weights, row, output });

@@ -32,7 +32,7 @@ pub fn listen() -> Result<()> {
             if INTERRUPTED.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }
-            output::say("interrupted: checking what was measured; once more gives up");
+            output::say("interrupted: keeping what was measured; once more gives up");
         });
     });
     listening.context("Ctrl-C")

@@ -176,11 +176,8 @@ fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Row> {
     }
 }
 
-/// The row with its size and the time of a pixel. One that the device refused for its size was not run.
+/// The row with its size and the time of a pixel.
 fn per_pixel(mut row: Row) -> Row {
-    if row.too_large {
-        row.refused = row.note.take();
-    }
     let size = row.shapes.get("x").and_then(|dims| dims.last()).copied().unwrap_or_default();
     let pixels = row.batch.unwrap_or(1) as f64 * (size * size) as f64;
     row.ns_per_pixel = row.wall_ms.as_ref().map(|wall| wall.median * 1e6 / pixels);

@@ -12,7 +12,8 @@ use crate::output;
 use crate::request::Request;
 use crate::row::Row;
 use crate::run::Run;
-use crate::sampling::{self, Effort, Sampled, by_wall, in_turns};
+use crate::sampling::{Effort, Sampled, in_turns};
+use crate::stats::milliseconds;
 use crate::workload::uniform;
 
 /// From 4 KiB to 64 MiB.
@@ -78,7 +79,10 @@ pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
         let row = Row { op, kernel: Some("-".to_owned()), case, bytes, ..Row::default() };
         match time(what, gpu, effort) {
             Ok((samples, _)) if samples.runs.is_empty() => break,
-            Ok((samples, right)) => rows.push(row.timed_by_host(samples, right)),
+            Ok((Sampled { runs, cpu_ms }, right)) => {
+                let times = runs.iter().map(|run| milliseconds(run.wall)).collect();
+                rows.push(row.timed_by_host(times, cpu_ms, right));
+            }
             Err(error) => rows.push(Row { note: Some(error.to_string()), ..row }),
         }
         bar.inc(1);
@@ -99,58 +103,48 @@ fn time(
     let tiny = gpu.upload(&small)?;
     let prepared = gpu.prepare(&relu, &[&tiny], &Choice::Preferred)?;
     gpu.submit_timed(&prepared)?;
+    let more = (1..MANY).map(|_| gpu.prepare(&relu, &[&tiny], &Choice::Preferred));
+    let many = prepared.then(&more.collect::<Result<Vec<_>, _>>()?);
     let tensor = values(what.bytes())?;
     let there = gpu.upload(&tensor)?;
-    let mut last = None;
-    let keep = |given: Tensor| last = Some(given);
-    let (run, want): (involution::Result<Sampled>, &Tensor) = match what {
-        What::Upload(_) => {
-            let mut uploaded = there;
-            let run = by_wall(
-                || {
-                    uploaded = gpu.upload(&tensor)?;
-                    gpu.submit_timed(&prepared)
-                },
-                drop,
-            );
-            let samples = one(run, effort);
-            last = Some(gpu.download(&uploaded)?);
-            (samples, &tensor)
-        }
-        What::Download(_) => (one(by_wall(|| gpu.download(&there), keep), effort), &tensor),
-        What::Submission => {
-            let samples = one(Box::new(|| gpu.submit_timed(&prepared)), effort);
-            last = Some(gpu.download(prepared.output())?);
-            (samples, &positive)
-        }
-        What::Dispatch => {
-            let more = (1..MANY).map(|_| gpu.prepare(&relu, &[&tiny], &Choice::Preferred));
-            let many = prepared.then(&more.collect::<Result<Vec<_>, _>>()?);
-            let timed = |work: &Prepared| {
-                let start = Instant::now();
-                gpu.submit(work)?;
-                gpu.download(work.output()).map(|output| (start.elapsed(), output))
-            };
-            timed(&many)?;
-            // What many dispatches take longer than one, for each.
-            let run = || {
-                let (short, _) = timed(&prepared)?;
-                let (long, output) = timed(&many)?;
-                last = Some(output);
-                let wall = long.saturating_sub(short) / (MANY - 1) as u32;
-                Ok(Timing { dispatches: None, span: None, wall })
-            };
-            (one(Box::new(run), effort), &positive)
+    let downloaded = |work: &Prepared| {
+        let start = Instant::now();
+        gpu.submit(work)?;
+        gpu.download(work.output()).map(|output| (start.elapsed(), output))
+    };
+    downloaded(&many)?;
+    // How long it takes, and what comes of it.
+    let run = || -> involution::Result<(Duration, Tensor)> {
+        let start = Instant::now();
+        match what {
+            What::Upload(_) => {
+                let uploaded = gpu.upload(&tensor)?;
+                gpu.submit_timed(&prepared)?;
+                Ok((start.elapsed(), gpu.download(&uploaded)?))
+            }
+            What::Download(_) => gpu.download(&there).map(|it| (start.elapsed(), it)),
+            What::Submission => {
+                Ok((gpu.submit_timed(&prepared)?.wall, gpu.download(prepared.output())?))
+            }
+            What::Dispatch => {
+                // What many dispatches take longer than one, for each.
+                let ((short, _), (long, output)) = (downloaded(&prepared)?, downloaded(&many)?);
+                Ok((long.saturating_sub(short) / (MANY - 1) as u32, output))
+            }
         }
     };
+    let mut last = None;
+    let sample = || {
+        let (wall, given) = run()?;
+        last = Some(given);
+        Ok(Timing { dispatches: None, span: None, wall })
+    };
+    let samples = in_turns(&mut [Box::new(sample)], effort).swap_remove(0)?;
+    let want = if what.bytes() > 0 { &tensor } else { &positive };
     let bits = |tensor: &Tensor| tensor.data().iter().map(|it| it.to_bits()).collect::<Vec<_>>();
     let right = last.is_some_and(|last| bits(&last) == bits(want));
     let wrong = || "what came back is not what went there".to_owned();
-    Ok((run?, right.then_some(()).ok_or_else(wrong)))
-}
-
-fn one(run: sampling::Run<'_>, effort: Effort) -> involution::Result<Sampled> {
-    in_turns(&mut [run], effort).swap_remove(0)
+    Ok((samples, right.then_some(()).ok_or_else(wrong)))
 }
 
 fn values(bytes: usize) -> involution::Result<Tensor> {

@@ -1,5 +1,7 @@
 //! `involution doctor`: what there is to run on, whether it works, and how to install a driver.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use indicatif::BinaryBytes;
 use involution::autotune::Tuned;
@@ -9,10 +11,9 @@ use involution::store::variable;
 use involution::{Gpu, Tensor, Window};
 use involution_bench::adapter::{Flags, REFERENCE};
 use involution_bench::drivers::Manifest;
-use involution_bench::environment::{self, Change};
 use involution_bench::{Outcome, drivers, is_bad_use, output};
 use involution_check::{Case, compare, expected};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,13 +47,8 @@ pub fn run(flags: &Flags, _: &Args, json: bool) -> Result<Outcome> {
     let tested = |info: AdapterInfo| (test(info.index), info);
     let adapters: Vec<(Result<Option<usize>>, AdapterInfo)> =
         adapters()?.into_iter().map(tested).collect();
-    let changed = environment::changes();
-    let foreign = VARIABLES
-        .split(' ')
-        .filter(|name| !name.is_empty() && changed.iter().all(|change| change.variable != *name));
-    let mut environment: Vec<(&str, String)> =
-        foreign.filter_map(|name| Some((name, variable(name)?))).collect();
-    environment.sort();
+    let set = VARIABLES.split(' ').filter_map(|name| Some((name, variable(name)?)));
+    let environment: BTreeMap<&str, String> = set.collect();
     let (loader, manifests, install) =
         (drivers::loader(), drivers::manifests(), drivers::install());
     let report = json!({
@@ -64,8 +60,7 @@ pub fn run(flags: &Flags, _: &Args, json: bool) -> Result<Outcome> {
         "adapters": adapters.iter().map(document).collect::<Vec<_>>(),
         "loader": loader.as_ref().map(|path| path.display().to_string()),
         "manifests": manifests,
-        "environment": environment.iter().map(|(k, v)| (k.to_string(), json!(v))).collect::<Map<_, _>>(),
-        "changed": changed,
+        "environment": environment,
         "install": install,
     });
     output::result(json, &report, || {
@@ -89,10 +84,7 @@ pub fn run(flags: &Flags, _: &Args, json: bool) -> Result<Outcome> {
             let none = || "libvulkan.so.1 was not found".to_owned();
             let loader = loader.map_or_else(none, |path| path.display().to_string());
             text += &section("Vulkan loader", [loader]);
-            let none = match drivers::overridden() {
-                Some((name, _)) => Some(format!("none: {name} names no manifest that exists")),
-                None => manifests.is_empty().then(|| "none: no manifest was found".to_owned()),
-            };
+            let none = manifests.is_empty().then(|| "none: no manifest was found".to_owned());
             let lines = manifests.iter().map(|Manifest { path, api_version, problem, .. }| {
                 let version = api_version.as_deref().unwrap_or("?");
                 let problem = problem.as_ref().map_or_else(String::new, |it| format!(": {it}"));
@@ -103,11 +95,6 @@ pub fn run(flags: &Flags, _: &Args, json: bool) -> Result<Outcome> {
         if !environment.is_empty() {
             let lines = environment.iter().map(|(name, value)| format!("{name}={value}"));
             text += &section("environment", lines);
-        }
-        for Change { variable, before, now, why } in changed {
-            let title = if now.is_some() { "set for this command" } else { "ignored" };
-            let value = now.or(before.as_deref()).unwrap_or_default();
-            text += &section(title, [format!("{variable}={value}: {why}")]);
         }
         let lines = install.iter().map(|line| {
             let here = if line.this_system { " (this system)" } else { "" };

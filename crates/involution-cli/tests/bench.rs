@@ -175,8 +175,15 @@ fn an_operator_is_swept_like_a_network() {
 
 #[test]
 fn operators_batches_and_names_select_the_calls_that_are_timed() {
-    let arguments =
-        ["bench", "--ops", "softmax,linear", "--batch", "2,3", "--filter", "2048->1000 b3,1000 b2"];
+    let arguments = [
+        "bench",
+        "--ops",
+        "softmax,linear",
+        "--batch",
+        "2,3",
+        "--filter",
+        "2048->1000 b3,softmax 1000 b2",
+    ];
     let ran = involution(&[&arguments[..], &["--repeat", "1", "--json"]].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let json = ran.json();
