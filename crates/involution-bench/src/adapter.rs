@@ -118,28 +118,29 @@ impl Flags {
         let named = self.adapter.clone().map(|name| (FLAG, name));
         let named =
             named.or_else(|| by_variable(OURS).or_else(|| by_variable("WGPU_ADAPTER_NAME")));
-        let choice = match &named {
-            Some((FLAG, name)) => AdapterChoice::Matching(name.clone()),
-            _ => AdapterChoice::Auto,
-        };
-        match &named {
+        let cpu = |name: &str| name.eq_ignore_ascii_case("cpu");
+        let wants_cpu = matches!(&named, Some((FLAG | OURS, name)) if cpu(name));
+        let contradiction = match &named {
             _ if self.require_gpu && off => {
-                return Err(bad_use("--require-gpu contradicts INVOLUTION_GPU=off"));
+                "--require-gpu contradicts INVOLUTION_GPU=off".to_owned()
             }
-            Some((by @ (FLAG | OURS), name)) if name.eq_ignore_ascii_case("cpu") => {
-                if required {
-                    return Err(bad_use(format!("{by} cpu contradicts a required GPU")));
-                }
-                return Ok((Runner::Reference, None));
+            Some((by, _)) if wants_cpu && required => {
+                format!("{by} cpu contradicts a required GPU")
             }
-            Some((FLAG, name)) if off => {
-                return Err(bad_use(format!("--adapter {name} contradicts INVOLUTION_GPU=off")));
+            Some((FLAG, name)) if off && !wants_cpu => {
+                format!("--adapter {name} contradicts INVOLUTION_GPU=off")
             }
-            _ if off => return Ok((Runner::Reference, None)),
-            _ => {}
+            _ => String::new(),
+        };
+        match contradiction.is_empty() {
+            false => return Err(bad_use(contradiction)),
+            true if wants_cpu || off => return Ok((Runner::Reference, None)),
+            true => {}
         }
         let mut options = Options::default();
-        options.adapter = choice;
+        if let Some((FLAG, name)) = &named {
+            options.adapter = AdapterChoice::Matching(name.clone());
+        }
         options.low_memory = self.low_memory;
         options.tuned = tuned;
         // A program that is built with the feature is one that wants it.

@@ -2,10 +2,10 @@
 //! of the networks, as their fused plans make it, the calls of some examples, and the operators that none of them has.
 
 use std::collections::HashMap;
-use std::hash::Hash;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use involution::gpu::Timing;
 use involution::models;
 use involution::nn::{Involution2d, SeparableConv2d};
 use involution::ops::{
@@ -21,7 +21,7 @@ use crate::request::Request;
 use crate::row::Row;
 use crate::rows;
 use crate::run::{Answers, Run};
-use crate::sampling::{Effort, by_wall, in_turns, interrupted};
+use crate::sampling::{Effort, in_turns, interrupted};
 use crate::subject;
 use crate::workload::{Work, Workload};
 
@@ -95,8 +95,12 @@ fn by_reference(calls: &[Workload], effort: Effort) -> Result<Vec<Row>> {
     for call in calls.iter().filter(|call| call.quick && call.cost().0 <= REFERENCE_FLOPS) {
         let Work::Operator(op, _) = &call.work else { continue };
         let inputs = call.inputs()?;
-        let run = by_wall(|| reference::run(op, &inputs), drop);
-        for samples in in_turns(&mut [run], effort) {
+        let run = || {
+            let start = Instant::now();
+            reference::run(op, &inputs)?;
+            Ok(Timing { dispatches: None, span: None, wall: start.elapsed() })
+        };
+        for samples in in_turns(&mut [Box::new(run)], effort) {
             let row = Row { kernel: Some("reference".to_owned()), ..subject::row(call) };
             let note = "the reference is the definition: there is nothing to check it against";
             rows.push(Row { note: Some(note.to_owned()), ..row.timed(samples?) });
@@ -215,22 +219,21 @@ fn with_quick(mut all: Vec<Workload>) -> Vec<Workload> {
     for (place, workload) in all.iter().enumerate() {
         kinds.entry(kind(workload)).or_default().push(place);
     }
-    for places in kinds.values_mut() {
+    let middle = |mut places: Vec<usize>| {
         places.sort_by_key(|&place| all[place].cost());
-        all[places[(places.len() - 1) / 2]].quick = true;
-    }
+        places[(places.len() - 1) / 2]
+    };
+    let middles: Vec<usize> = kinds.into_values().map(middle).collect();
+    middles.into_iter().for_each(|place| all[place].quick = true);
     all
 }
 
-/// What a call has in common with those that differ in their sizes alone.
-fn kind(call: &Workload) -> impl Eq + Hash + use<> {
-    let Work::Operator(op, _) = &call.work else { return None };
-    let attributes = op.to_attributes().into_iter().filter(|(name, _)| *name != "groups");
-    let weight = op.inputs().iter().position(|input| *input == "weight");
-    let window = weight.and_then(|weight| call.shapes[weight].dims().get(2..));
-    let groups = ["depthwise", "G="].map(|text| call.name.contains(text));
-    let attributes: Vec<_> = attributes.collect();
-    Some((op.name(), op.inputs(), attributes, window.map(<[usize]>::to_vec), groups))
+/// What a call has in common with those that differ in their sizes alone: its name without channels, number of groups,
+/// size and batch.
+fn kind(call: &Workload) -> Vec<&str> {
+    let words = call.name.split(' ').map(|word| if word.starts_with("G=") { "G" } else { word });
+    let is_more = |word: &&str| word.contains(|c: char| !"0123456789->@b".contains(c));
+    words.filter(is_more).collect()
 }
 
 /// `conv2d 64->256 1x1 @56 +add+relu`: operator, channels, window, `/stride`, `@` the size of its output, and what its

@@ -39,37 +39,14 @@ impl Run {
             let note = row.note.as_deref().unwrap_or_default();
             let _ = writeln!(text, "FAILED {} by {}: {note}", row.case, row.kernel());
         }
-        text += &self.verdict();
         if let Some(limits) = self.limits.filter(|_| ops) {
             let _ = writeln!(
                 text,
                 "The adapter {limits}.\n`floor` is the least time these allow, as a part of the median."
             );
         }
-        let rows = |what: fn(&Row) -> bool| self.rows.iter().filter(|row| what(row)).count();
-        match rows(|row| row.of_floor.is_some_and(|part| part > 1.0)) {
-            0 => {}
-            beyond => {
-                let _ = writeln!(
-                    text,
-                    ">100 %: {} faster than the floor. The limits were measured too low, on a busy machine or from a \
-                     slower memory: floors are unsafe.",
-                    count(beyond, "row")
-                );
-            }
-        }
-        match rows(|row| row.warning.is_some()) {
-            0 => {}
-            doubtful => {
-                let (rows, part) = (count(doubtful, "unsafe row"), 100.0 * SPREAD);
-                let _ = writeln!(
-                    text,
-                    "~ {rows}: a spread above {part:.0} %, or clocks that disagree. JSON says which."
-                );
-            }
-        }
-        if self.interrupted {
-            text += "Interrupted: the rest was not measured.\n";
+        for remark in self.remarks() {
+            let _ = writeln!(text, "{remark}");
         }
         let _ = writeln!(text, "{}; {:.1} s in all.", self.legend(), self.seconds);
         text
@@ -104,22 +81,45 @@ impl Run {
         }
     }
 
-    /// Whether all rows are right.
-    fn verdict(&self) -> String {
-        let run = self.rows.iter().filter(|row| row.refused.is_none()).count();
+    /// Whether all rows are right, and what speaks against their times.
+    pub fn remarks(&self) -> Vec<String> {
+        let those = |what: fn(&Row) -> bool| self.rows.iter().filter(|row| what(row)).count();
+        let run = those(|row| row.refused.is_none());
         let rows = count(run, "row");
-        match (self.known_answers, self.failures().count(), run) {
+        let verdict = match (self.known_answers, self.failures().count(), run) {
             (Some(Answers { cases, failures: 0 }), ..) => {
-                format!("The reference gives all answers known by hand, {cases}; {rows}.\n")
+                format!("The reference gives all answers known by hand, {cases}; {rows}.")
             }
             (Some(Answers { cases, failures }), ..) => {
-                format!("FAILED: the reference misses {failures} of {cases} known answers.\n")
+                format!("FAILED: the reference misses {failures} of {cases} known answers.")
             }
-            (_, 0, 0) => "No row was measured.\n".to_owned(),
-            (_, 0, 1) => "The one row is right.\n".to_owned(),
-            (_, 0, _) => format!("All {run} rows are right.\n"),
-            (_, failures, _) => format!("{failures} of {rows} FAILED.\n"),
-        }
+            (_, 0, 0) => "No row was measured.".to_owned(),
+            (_, 0, 1) => "The one row is right.".to_owned(),
+            (_, 0, _) => format!("All {run} rows are right."),
+            (_, failures, _) => format!("{failures} of {rows} FAILED."),
+        };
+        let beyond = those(|row| row.of_floor.is_some_and(|part| part > 1.0));
+        let doubtful = those(|row| row.warning.is_some());
+        let (far, unsafe_rows, part) =
+            (count(beyond, "row"), count(doubtful, "unsafe row"), 100.0 * SPREAD);
+        let remarks = [
+            (true, verdict),
+            (
+                beyond > 0,
+                format!(
+                    ">100 %: {far} faster than the floor. The limits were measured too low, on a busy machine or from a \
+                     slower memory: floors are unsafe."
+                ),
+            ),
+            (
+                doubtful > 0,
+                format!(
+                    "~ {unsafe_rows}: a spread above {part:.0} %, or clocks that disagree. JSON says which."
+                ),
+            ),
+            (self.interrupted, "Interrupted: the rest was not measured.".to_owned()),
+        ];
+        remarks.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).collect()
     }
 
     /// What the times are of.

@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use crate::findings::percent;
-use crate::output::count;
 use crate::plot::{self, escape, short};
 use crate::row::{Peer, Row};
 use crate::run::Run;
@@ -17,11 +15,7 @@ const KERNELS: usize = 10;
 pub fn page(run: &Run) -> String {
     let title = escape(&format!("involution bench: {}", run.suite));
     let networks = run.rows.iter().filter(|row| row.steps.len() > 1).take(NETWORKS);
-    let floors = run
-        .rows
-        .chunk_by(|a, b| a.group == b.group)
-        .filter_map(|rows| figure(&rows[0].group, rows.iter().filter_map(floor).collect(), ""));
-    let sections: [(&str, &str, String); 6] = [
+    let sections: [(&str, &str, String); 5] = [
         (
             "Beside other libraries",
             "Medians from host to host, taken in turns, and how many times as long as ours they are. Orange: faster than ours.",
@@ -42,12 +36,6 @@ pub fn page(run: &Run) -> String {
             "Fused against unfused",
             "The bar is the time of a fused plan, the whole width that of the plan as it is defined. Orange: fused takes longer.",
             figure("", fusing(run), "").unwrap_or_default(),
-        ),
-        (
-            "Time against the floor",
-            "The least time that the limits allow as a part of the median: a full bar cannot be made faster. Blue rows are \
-             bound by memory, orange ones by arithmetic.",
-            floors.collect(),
         ),
         (
             "Where the time goes",
@@ -118,13 +106,6 @@ fn beside(row: &Row) -> Option<String> {
     if row.peers.is_empty() { None } else { figure(&row.case, bars, &notes) }
 }
 
-/// The part of its floor that a row reaches.
-fn floor(row: &Row) -> Option<Bar> {
-    let (part, times) = (row.of_floor?, row.device()?);
-    let value = format!("{:.3} ms, {}", times.median, percent(Some(part)));
-    Some((row.case.clone(), value, part, row.colour()))
-}
-
 /// What each layer or network takes when it is fused, as a part of what it takes as it is defined.
 fn fusing(run: &Run) -> Vec<Bar> {
     let bars = run.rows.iter().filter(|row| row.fused == Some(false)).filter_map(|unfused| {
@@ -158,24 +139,6 @@ fn shares(row: &Row) -> Option<String> {
 
 /// On what it ran, and what speaks against the figures.
 fn header(run: &Run) -> String {
-    let rows = count(run.rows.len(), "row");
-    let those = |what: fn(&Row) -> bool| run.rows.iter().filter(|row| what(row)).count();
-    let failed = those(|row| row.failure() == Some("FAILED"));
-    let doubtful = those(|row| row.warning.is_some());
-    let right = match (failed, those(|row| row.checked)) {
-        (0, 0) => ("plain", "No row was compared with anything.".to_owned()),
-        (0, checked) => ("good", format!("Checked and right: {checked} of {rows}.")),
-        (failed, _) => ("bad", format!("{failed} of {rows} FAILED, without times.")),
-    };
-    let software = "Software adapter: its times are those of the CPU.".to_owned();
-    let doubt = format!("~ {} unsafe: the samples spread.", count(doubtful, "row"));
-    let notes = [
-        run.software.then_some(("doubt", software)),
-        Some(right),
-        (doubtful > 0).then_some(("doubt", doubt)),
-        run.interrupted.then(|| ("bad", "Interrupted: the rest was not measured.".to_owned())),
-        run.quick.then(|| ("plain", "The quick set.".to_owned())),
-    ];
     let facts = [
         ("Adapter", Some(run.adapter.clone())),
         ("Driver", run.driver.clone()),
@@ -188,7 +151,11 @@ fn header(run: &Run) -> String {
         let _ = writeln!(text, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&fact));
     }
     text += "</dl>\n<ul class=\"notes\">\n";
-    for (class, note) in notes.into_iter().flatten() {
+    let software = "Software adapter: its times are those of the CPU.".to_owned();
+    let notes = run.remarks().into_iter().chain(run.software.then_some(software));
+    for (note, class) in
+        notes.zip([if run.passed() { "good" } else { "bad" }, "doubt", "doubt", "doubt", "doubt"])
+    {
         let _ = writeln!(text, "<li class=\"{class}\">{}</li>", escape(&note));
     }
     text + "</ul>\n"
@@ -260,7 +227,7 @@ mod tests {
         for part in ["<script", "http://", "https://", "NaN", "inf%", "<quick>", "<fast>"] {
             assert!(!page.contains(part), "{part}");
         }
-        for caption in ["Medians from host to host", "The roof is", "a full bar"] {
+        for caption in ["Medians from host to host", "The roof is"] {
             assert_eq!(page.matches(caption).count(), 1, "{caption}");
         }
         is_whole(&page);

@@ -78,7 +78,7 @@ pub struct Row {
     pub steps: Vec<Step>,
     /// Of a sweep: height and width of the images.
     pub size: Option<u64>,
-    /// Of a sweep: bytes on the device by the plan, where it can be planned.
+    /// Bytes on the device by the plan.
     pub memory: Option<u64>,
     /// Of a sweep: the median from host to host by the pixels of all images, and that as a multiple of the first row's.
     pub ns_per_pixel: Option<f64>,

@@ -172,7 +172,7 @@ fn judge(row: &mut Row, first: f64) {
 }
 
 /// Whether something cannot be done for its size alone.
-pub fn is_too_large(error: &Error) -> bool {
+fn is_too_large(error: &Error) -> bool {
     let overflow = |source: &ShapeError| matches!(source, ShapeError::Overflow { .. });
     match cause(error) {
         Error::Limit { .. } | Error::OutOfMemory { .. } => true,

@@ -108,20 +108,6 @@ pub fn in_turns(runs: &mut [Run<'_>], effort: Effort) -> Vec<involution::Result<
     all.into_iter().map(Series::finish).collect()
 }
 
-/// The samples of something by the host's clock, each with what it gave.
-pub fn by_wall<'a, T: 'a>(
-    mut run: impl FnMut() -> involution::Result<T> + 'a,
-    mut keep: impl FnMut(T) + 'a,
-) -> Run<'a> {
-    Box::new(move || {
-        let start = Instant::now();
-        let given = run()?;
-        let wall = start.elapsed();
-        keep(given);
-        Ok(Timing { dispatches: None, span: None, wall })
-    })
-}
-
 impl Series {
     fn sample(&mut self, run: &mut Run<'_>) {
         let (before, start) = (cpu_time(), Instant::now());

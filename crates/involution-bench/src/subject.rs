@@ -9,7 +9,7 @@ use involution::ops::Op;
 use involution::{Gpu, Result, StateDict, Tensor};
 
 use crate::row::{Row, Step};
-use crate::sampling::{Run, Sampled, by_wall};
+use crate::sampling::{Run, Sampled};
 use crate::stats::{Stats, milliseconds};
 use crate::workload::{Work, Workload, distance, sample};
 use crate::{fault, output};
@@ -51,6 +51,7 @@ impl<'a> Subject<'a> {
     pub fn new(gpu: &Gpu, workload: &'a Workload, weights: &StateDict) -> Result<Self> {
         // New buffers are zero: nothing can pass with what another row left in the output.
         gpu.trim();
+        let memory = workload.memory(gpu)?;
         let mut inputs = workload.inputs()?;
         let compiled = gpu.pipeline_stats().misses;
         let (ready, first) = match &workload.work {
@@ -84,7 +85,7 @@ impl<'a> Subject<'a> {
         if workload.is_resident() {
             inputs.clear();
         }
-        let mut row = row(workload);
+        let mut row = Row { memory: Some(memory), ..row(workload) };
         row.compile_ms = Some(milliseconds(first));
         row.compiled = gpu.pipeline_stats().misses - compiled;
         let (gpu, once, output) = (gpu.clone(), Duration::ZERO, RefCell::default());
@@ -121,17 +122,14 @@ impl<'a> Subject<'a> {
     /// A sample from host to host: the mean of as many runs as make it long enough.
     pub fn host_to_host(&self) -> Result<Timing> {
         let times = (LEAST_SAMPLE.as_nanos() / self.once.as_nanos().max(1)).max(1) as u32;
-        let runs = || {
-            let mut last = self.run(&self.inputs)?;
-            for _ in 1..times {
-                last = self.run(&self.inputs)?;
-            }
-            Ok(last)
-        };
-        let keep = |output| {
-            self.output.replace(Some(output));
-        };
-        Ok(mean(by_wall(runs, keep)()?, times))
+        let start = Instant::now();
+        for _ in 1..times {
+            self.run(&self.inputs)?;
+        }
+        let output = self.run(&self.inputs)?;
+        let wall = start.elapsed() / times;
+        self.output.replace(Some(output));
+        Ok(Timing { dispatches: None, span: None, wall })
     }
 
     /// What the last run gave.
@@ -143,7 +141,9 @@ impl<'a> Subject<'a> {
     fn on_device(&self) -> Result<Timing> {
         match &self.ready {
             Ready::Operator(_, repeated, times) => {
-                Ok(mean(self.gpu.submit_timed(repeated)?, *times))
+                let Timing { dispatches, span, wall } = self.gpu.submit_timed(repeated)?;
+                let dispatches = dispatches.map(|all| vec![all.iter().sum::<Duration>() / *times]);
+                Ok(Timing { dispatches, span: span.map(|it| it / *times), wall: wall / *times })
             }
             Ready::Network(network) => {
                 network.time(self.inputs[0].shape(), &[network.layer().output()])
@@ -229,16 +229,6 @@ impl<'a> Subject<'a> {
             }
         }
         Ok((kernels, dispatches.len(), steps))
-    }
-}
-
-/// One of so many equal runs that were timed as one.
-fn mean(Timing { dispatches, span, wall }: Timing, times: u32) -> Timing {
-    let mean = |all: Vec<Duration>| vec![all.iter().sum::<Duration>() / times];
-    Timing {
-        dispatches: dispatches.map(mean),
-        span: span.map(|span| span / times),
-        wall: wall / times,
     }
 }
 

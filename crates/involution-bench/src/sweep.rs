@@ -5,20 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use involution::Shape;
 use involution::models::{self, MODELS, Model};
-use involution::ops::{NAMES, Op};
-use involution::{Error, Gpu, Shape};
+use involution::ops::NAMES;
 use involution_check::usual;
 
 use crate::adapter::Open;
-use crate::output::mib;
 use crate::request::{Forms, Request, Suite, positive};
-use crate::row::Row;
-use crate::rows::{self, is_too_large};
 use crate::run::Run;
 use crate::sampling::Effort;
 use crate::workload::{NETWORK, Work, Workload};
-use crate::{bad_use, subject};
+use crate::{bad_use, rows};
 
 /// The height and width that others are compared with.
 const USUAL_SIZE: usize = 56;
@@ -138,89 +135,18 @@ fn select(what: &str, variables: &[Variable]) -> Result<Vec<Workload>> {
 pub fn measure(open: Open<'_>, args: &Args) -> Result<Run> {
     let workloads = select(&args.what, &args.variables)?;
     let (runner, request) = (open()?, args.request());
-    let gpu = runner.device()?;
-    let (mut points, mut fitting) = (Vec::new(), Vec::new());
-    for workload in workloads {
-        let point = unmeasured(gpu, &workload)?;
-        if point.refused.is_none() {
-            fitting.push(workload);
-        }
-        points.push(point);
-    }
     let effort = Effort::new(&request, LEAST_SAMPLES, ENOUGH);
-    let run = rows::run(&runner, gpu, &fitting, &request, effort)?;
-    let mut rows = run.rows.into_iter();
-    let measured = points.into_iter().filter_map(|point| match point.refused {
-        Some(_) => Some(point),
-        // What Ctrl-C left out is missing at the end.
-        None => rows.next().map(|row| per_pixel(Row { memory: point.memory, ..row })),
-    });
-    let mut rows: Vec<Row> = measured.collect();
-    let first = rows.first().and_then(|row| row.ns_per_pixel);
-    for row in &mut rows {
+    let mut run = rows::run(&runner, runner.device()?, &workloads, &request, effort)?;
+    let mut first = None;
+    for row in &mut run.rows {
+        let size = row.shapes.get("x").and_then(|dims| dims.last()).copied().unwrap_or_default();
+        let pixels = row.batch.unwrap_or(1) as f64 * (size * size) as f64;
+        row.size = Some(size as u64);
+        row.ns_per_pixel = row.wall_ms.as_ref().map(|wall| wall.median * 1e6 / pixels);
+        first = first.or(row.ns_per_pixel);
         row.ratio = row.ns_per_pixel.zip(first).map(|(each, first)| each / first);
     }
-    Ok(Run { rows, ..run })
-}
-
-/// A row before it is run, with the reason where there is no room for it.
-fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Row> {
-    let row = per_pixel(subject::row(workload));
-    match needed(gpu, workload) {
-        Ok(needed) => {
-            let refused = refusal(gpu, workload, needed);
-            Ok(Row { memory: Some(needed), refused, ..row })
-        }
-        Err(error) if is_too_large(&error) => Ok(Row { refused: Some(error.to_string()), ..row }),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The row with its size and the time of a pixel.
-fn per_pixel(mut row: Row) -> Row {
-    let size = row.shapes.get("x").and_then(|dims| dims.last()).copied().unwrap_or_default();
-    let pixels = row.batch.unwrap_or(1) as f64 * (size * size) as f64;
-    row.ns_per_pixel = row.wall_ms.as_ref().map(|wall| wall.median * 1e6 / pixels);
-    Row { size: Some(size as u64), ..row }
-}
-
-/// Bytes on the device of a row: of an operator its tensors, of a network by its plan values in their slots, weights and scratch.
-fn needed(gpu: &Gpu, workload: &Workload) -> involution::Result<u64> {
-    match &workload.work {
-        Work::Operator(op, _) => {
-            let shapes: Vec<&Shape> = workload.shapes.iter().collect();
-            Ok(op.cost(&shapes).map_err(Error::at(op.name()))?.bytes)
-        }
-        Work::Layer(layer, _) => {
-            let plan = layer.plan(&workload.shapes[0])?.keep(&[layer.output()])?.fuse();
-            Ok(gpu.lower(&plan)?.memory.peak())
-        }
-    }
-}
-
-/// Why there is no room for a row that needs so many bytes on the device, where that can be known: a software
-/// adapter has the memory of the machine, and other devices refuse by themselves what is too large for them, but
-/// the input has to be made first.
-fn refusal(gpu: &Gpu, workload: &Workload, on_device: u64) -> Option<String> {
-    let elements = |shape: &Shape| shape.elements().map_or(u64::MAX, |count| count as u64);
-    let on_host = workload.shapes.iter().map(elements).fold(0u64, u64::saturating_add);
-    let on_host = on_host.saturating_mul(size_of::<f32>() as u64);
-    let needed = if gpu.adapter().software { on_host.saturating_add(on_device) } else { on_host };
-    let free = free()?;
-    // A tenth stays free.
-    (needed > free / 10 * 9)
-        .then(|| format!("needs {:.0} MiB of memory, {:.0} MiB are free", mib(needed), mib(free)))
-}
-
-/// Bytes that programs could still have, where the system says so.
-fn free() -> Option<u64> {
-    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
-}
-
-fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
+    Ok(run)
 }
 
 #[cfg(test)]
@@ -289,12 +215,5 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn free_memory_is_read_in_bytes() {
-        let meminfo = "MemTotal:       24681512 kB\nMemAvailable:   24035020 kB\nBuffers: 1 kB\n";
-        assert_eq!(available(meminfo), Some(24_035_020 * 1024));
-        assert_eq!(available("MemTotal: 1 kB"), None);
     }
 }

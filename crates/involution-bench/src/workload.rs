@@ -8,6 +8,8 @@ use involution::plan::{Action, Constant, Plan, Source, Step, Weight};
 use involution::tolerance::{Distribution, Expected, compare, expected, inputs};
 use involution::{Error, Gpu, Layer, Result, Shape, StateDict, Tensor, kernels, reference};
 
+use crate::output::mib;
+
 /// What is run.
 #[derive(Debug, Clone)]
 pub enum Work {
@@ -72,6 +74,34 @@ impl Workload {
             Work::Layer(layer, _) => {
                 layer_cost(layer.as_ref(), &self.shapes[0]).unwrap_or_default()
             }
+        }
+    }
+
+    /// Bytes on the device: of an operator its tensors, of a layer by its plan values in their slots, weights and scratch.
+    /// An error if there is no room for them and for the inputs on the host, where that can be known: a software adapter
+    /// has the memory of the machine, and other devices refuse by themselves what is too large for them.
+    pub fn memory(&self, gpu: &Gpu) -> Result<u64> {
+        let bytes = match &self.work {
+            Work::Operator(op, _) => {
+                let shapes: Vec<&Shape> = self.shapes.iter().collect();
+                op.cost(&shapes).map_err(Error::at(op.name()))?.bytes
+            }
+            Work::Layer(layer, _) => {
+                let plan = layer.plan(&self.shapes[0])?.keep(&[layer.output()])?.fuse();
+                gpu.lower(&plan)?.memory.peak()
+            }
+        };
+        let size = |shape: &Shape| shape.elements().map_or(u64::MAX, |count| 4 * count as u64);
+        let on_host = self.shapes.iter().map(size).fold(0u64, u64::saturating_add);
+        let needed = on_host.saturating_add(if gpu.adapter().software { bytes } else { 0 });
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        match available(&meminfo) {
+            // A tenth stays free.
+            Some(free) if needed > free / 10 * 9 => {
+                let what = format!("{}, for which {:.0} MiB are free", self.name, mib(free));
+                Err(Error::OutOfMemory { what, bytes: needed })
+            }
+            _ => Ok(bytes),
         }
     }
 
@@ -162,6 +192,13 @@ impl Answer {
             Answer::Close(want, tolerance) => distance(found, want) / tolerance,
         }
     }
+}
+
+/// Bytes that programs could still have, where the system says so.
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
 }
 
 /// The largest distance of two results, in parts of the largest value.
@@ -327,6 +364,13 @@ mod tests {
         assert_eq!(one[0].shape().dims(), [1, 64, 14, 14]);
         assert_eq!(one[1].shape(), &shapes[1]);
         Ok(())
+    }
+
+    #[test]
+    fn free_memory_is_read_in_bytes() {
+        let meminfo = "MemTotal:       24681512 kB\nMemAvailable:   24035020 kB\nBuffers: 1 kB\n";
+        assert_eq!(available(meminfo), Some(24_035_020 * 1024));
+        assert_eq!(available("MemTotal: 1 kB"), None);
     }
 
     /// Two images give two answers, which are of the size of one.
