@@ -25,10 +25,6 @@ use crate::sampling::{Effort, in_turns, interrupted};
 use crate::subject;
 use crate::workload::{Work, Workload};
 
-/// Samples that will do after so much time.
-const LEAST_SAMPLES: usize = 3;
-const ENOUGH: Duration = Duration::from_millis(300);
-
 /// The most floating-point operations of a call on the CPU reference, which is slow.
 const REFERENCE_FLOPS: u64 = 60_000_000;
 
@@ -43,7 +39,7 @@ const NETWORKS: [(&str, &[&str]); 3] = [
 pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
     let calls = select(args)?;
     let runner = open()?;
-    let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
+    let effort = Effort::new(args, 3, Duration::from_millis(300));
     let Some(gpu) = runner.gpu() else {
         let settings = Settings { operators: args.ops.clone(), ..Settings::default() };
         let report = verify(None, &settings, &mut |_, _| {})?;

@@ -18,10 +18,6 @@ use crate::sampling::{Effort, interrupted};
 use crate::stats::milliseconds;
 use crate::{Outcome, calls, output};
 
-/// Samples that will do after so much time.
-const LEAST_SAMPLES: usize = 1;
-const ENOUGH: Duration = Duration::from_secs(10);
-
 const NETWORKS: [&str; 3] = ["rednet50", "resnet50", "mobilenet_v2"];
 
 /// What a network's head gives for an input of zeros and weights of zeros, but for its bias: that.
@@ -50,9 +46,8 @@ pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
     let processes: Vec<Vec<String>> = processes.chain(networks).collect();
     let runner = open()?;
     let gpu = runner.device()?;
-    let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
-    let bar = output::progress("compiling");
-    bar.set_length(processes.len() as u64);
+    let effort = Effort::new(args, 1, Duration::from_secs(10));
+    let bar = output::progress("compiling", processes.len());
     let mut rows = Vec::new();
     for arguments in &processes {
         let (mut pairs, begin) = (Vec::new(), Instant::now());
@@ -99,7 +94,7 @@ fn rows_of(pairs: &[[Vec<Row>; 2]]) -> Vec<Row> {
         let times = runs.iter().filter_map(|row| row.compile_ms).collect();
         let Row { op, group, case, kernel, .. } = (*runs.first()?).clone();
         let row = Row { op, group, case: format!("{case} {name}"), kernel, ..Row::default() };
-        Some(row.timed_by_host(times, None, wrong))
+        Some(row.timed_by_host(times, wrong))
     });
     rows.collect()
 }

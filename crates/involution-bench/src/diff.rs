@@ -310,12 +310,8 @@ impl Report {
                 let _ = writeln!(notes, "cannot tell {case}: {reason}");
             }
         }
-        let clock = match self.clock {
-            Clock::Gpu => "GPU timestamps",
-            Clock::Wall => "wall clock",
-            Clock::Cpu => "processor time",
-        };
-        let _ = write!(notes, "Medians in ms by {clock}");
+        let clock = format!("{:?}", self.clock).to_lowercase();
+        let _ = write!(notes, "Medians in ms by the clock `{clock}`");
         if let Some((drift, scatter)) = self.drift.zip(self.scatter) {
             let _ = write!(
                 notes,
@@ -373,7 +369,8 @@ mod tests {
     }
 
     fn slow(stats: &mut Option<Stats>, factor: f64) {
-        *stats = stats.take().map(|stats| stats.scaled(factor));
+        let times = stats.take().map(|stats| stats.times).unwrap_or_default();
+        *stats = Stats::of(times.into_iter().map(|time| time * factor).collect());
     }
 
     fn compared(before: &[Run], after: &[Run]) -> Result<Report> {

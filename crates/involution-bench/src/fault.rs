@@ -5,6 +5,7 @@
 use involution::Tensor;
 
 use crate::row::Row;
+use crate::stats::Stats;
 
 /// What a slow kernel takes longer.
 const SLOWER: f64 = 1.2;
@@ -15,9 +16,10 @@ pub fn planted(mut row: Row, mut output: Tensor, kernel: &str) -> (Row, Tensor) 
     match fault(&wanted, &row.case, kernel) {
         Some("wrong") => output.data_mut().last_mut().into_iter().for_each(|last| *last += 1.0),
         Some("slow") => {
-            for stats in [&mut row.gpu_ms, &mut row.wall_ms, &mut row.cpu_ms].into_iter().flatten()
-            {
-                *stats = stats.scaled(SLOWER);
+            for stats in [&mut row.gpu_ms, &mut row.wall_ms, &mut row.cpu_ms] {
+                let times =
+                    stats.take().map(|it| it.times.iter().map(|time| time * SLOWER).collect());
+                *stats = times.and_then(Stats::of);
             }
         }
         _ => {}

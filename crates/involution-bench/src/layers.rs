@@ -18,10 +18,6 @@ use crate::run::Run;
 use crate::sampling::Effort;
 use crate::workload::{LAYER, NETWORK, Work, Workload};
 
-/// Samples that will do after so much time, as where the others are timed.
-const LEAST_SAMPLES: usize = 5;
-const ENOUGH: Duration = Duration::from_secs(6);
-
 /// Channels and size of the four stages of a RedNet.
 const STAGES: [(usize, usize); 4] = [(64, 56), (128, 28), (256, 14), (512, 7)];
 
@@ -32,7 +28,7 @@ const NETWORKS: &str =
 pub fn measure(open: Open<'_>, args: &Request) -> anyhow::Result<Run> {
     let rows = args.selected(all(args)?, |row| row.name.clone())?;
     let runner = open()?;
-    rows::run(&runner, runner.device()?, &rows, args, Effort::new(args, LEAST_SAMPLES, ENOUGH))
+    rows::run(&runner, runner.device()?, &rows, args, Effort::new(args, 5, Duration::from_secs(6)))
 }
 
 /// All rows of the suite, those of each layer side by side.

@@ -24,7 +24,7 @@ mod row;
 mod rows;
 mod run;
 pub mod sampling;
-mod stats;
+pub mod stats;
 mod subject;
 mod sweep;
 pub mod tensors;

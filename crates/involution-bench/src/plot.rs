@@ -120,7 +120,8 @@ fn rate(row: &Row) -> Option<Point> {
     let rate = row.gflops.filter(|rate| *rate > 0.0 && intensity > 0.0)?;
     let part = percent(row.of_floor);
     let title = format!("{} by {}: {rate:.2} GFLOP/s, {part} of its floor", row.case, row.kernel());
-    intensity.is_finite().then_some((intensity, rate, row.colour(), title))
+    let class = if row.bound.as_deref() == Some("arithmetic") { "arithmetic" } else { "memory" };
+    intensity.is_finite().then_some((intensity, rate, class, title))
 }
 
 /// What a pixel takes by batch, and by size of image; nothing but in a sweep.

@@ -8,7 +8,6 @@ use involution::gpu::{self, Bound, Timer, Timing};
 use involution::ops::Cost;
 use serde::{Deserialize, Serialize};
 
-use crate::output;
 use crate::sampling::Sampled;
 use crate::stats::{self, Stats, milliseconds};
 
@@ -25,10 +24,9 @@ pub struct Row {
     /// The operator, layer or network.
     pub op: String,
     pub group: String,
-    /// The name; unique but for several kernels of one call. Older files call it `workload` in some suites.
-    #[serde(alias = "workload")]
+    /// The name; unique but for several kernels of one call.
     pub case: String,
-    /// The one kernel, or how many dispatches there are of several; nothing in some older files.
+    /// The one kernel, or how many dispatches there are of several.
     pub kernel: Option<String>,
     /// Of a network: each once, in the order in which they run first.
     pub kernels: Vec<String>,
@@ -134,22 +132,17 @@ impl Row {
         self.timer = Some(timer.to_string());
         let rate = |count| stats::rate(count, self.device()?.median);
         (self.gflops, self.gbps) = (rate(self.flops), rate(self.bytes));
-        self.cpu_ms = samples.cpu_ms;
+        self.cpu_ms = Stats::of(samples.cpu_ms);
         self.spread_of(|row| row.device())
     }
 
     /// Adds times by the host's clock alone, if what was timed is right.
-    pub fn timed_by_host(
-        mut self,
-        times: Vec<f64>,
-        cpu_ms: Option<Stats>,
-        right: Result<(), String>,
-    ) -> Self {
+    pub fn timed_by_host(mut self, times: Vec<f64>, right: Result<(), String>) -> Self {
         self.samples = times.len();
         self.checked = right.is_ok();
         self.note = right.err();
         if self.checked {
-            (self.wall_ms, self.cpu_ms) = (Stats::of(times), cpu_ms);
+            self.wall_ms = Stats::of(times);
             let rate = self.wall_ms.as_ref().and_then(|wall| stats::rate(self.bytes, wall.median));
             self.gbps = rate.filter(|_| self.bytes > 0);
         }
@@ -220,18 +213,9 @@ impl Row {
         }
     }
 
-    /// The class of its colour in drawings: by what bounds it.
-    pub fn colour(&self) -> &'static str {
-        if self.bound.as_deref() == Some("arithmetic") { "arithmetic" } else { "memory" }
-    }
-
     /// The kernel, or how many dispatches there are of several.
     pub fn kernel(&self) -> String {
-        match (&self.kernel, self.kernels.as_slice()) {
-            (Some(one), _) | (None, [one]) => one.clone(),
-            (None, []) => "-".to_owned(),
-            (None, _) => output::count(self.dispatches, "dispatch"),
-        }
+        self.kernel.clone().unwrap_or_else(|| "-".to_owned())
     }
 }
 

@@ -43,8 +43,7 @@ pub fn run(
 /// A row for each workload, up to where it was interrupted or the device was lost. Rows of one base stand side by side:
 /// they share weights and the reference's answer.
 fn measure(gpu: &Gpu, all: &[Workload], effort: Effort) -> Vec<Row> {
-    let bar = output::progress("timing");
-    bar.set_length(all.len() as u64);
+    let bar = output::progress("timing", all.len());
     let mut measured = Vec::new();
     let mut weights: Option<(&str, Result<Arc<StateDict>>)> = None;
     let mut rest = all;
@@ -120,8 +119,7 @@ fn check(gpu: &Gpu, measured: &mut [Measured<'_>]) {
         measured.chunk_by_mut(|a, b| a.workload.base == b.workload.base).collect();
     // The longest is taken first, so that no core is left with one at the end.
     groups.sort_by_key(|group| group[0].row.flops / group[0].row.batch.unwrap_or(1).max(1));
-    let bar = output::progress("checking");
-    bar.set_length(groups.len() as u64);
+    let bar = output::progress("checking", groups.len());
     let groups = Mutex::new(groups);
     let next = || groups.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let worker = || {

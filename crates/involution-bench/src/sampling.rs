@@ -9,7 +9,7 @@ use involution::gpu::Timing;
 
 use crate::output;
 use crate::request::Request;
-use crate::stats::Stats;
+use crate::stats::milliseconds;
 
 /// Samples of a row, and of one of a quick run.
 const SAMPLES: usize = 15;
@@ -63,12 +63,24 @@ impl Effort {
 /// Runs something once.
 pub type Run<'a> = Box<dyn FnMut() -> involution::Result<Timing> + 'a>;
 
-/// What each run gave, and what the process had of the machine meanwhile.
-#[derive(Debug)]
+/// What the runs of one gave so far.
+#[derive(Debug, Default)]
 pub struct Sampled {
     pub runs: Vec<Timing>,
-    /// Processor time of each run, of all threads; `None` where the system does not tell it.
-    pub cpu_ms: Option<Stats>,
+    /// Processor time of each run, of all threads; none where the system does not tell it.
+    pub cpu_ms: Vec<f64>,
+    spent: Duration,
+}
+
+impl Sampled {
+    fn sample(mut self, run: &mut Run<'_>) -> involution::Result<Self> {
+        let (before, start) = (cpu_time(), Instant::now());
+        self.runs.push(run()?);
+        self.spent += start.elapsed();
+        let cpu = cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+        self.cpu_ms.extend(cpu.map(milliseconds));
+        Ok(self)
+    }
 }
 
 /// The processor time of all threads so far, where the system tells it. That of a software adapter is its work: other
@@ -84,45 +96,21 @@ fn cpu_time() -> Option<Duration> {
     None
 }
 
-/// The samples of one so far.
-#[derive(Default)]
-struct Series {
-    runs: Vec<Timing>,
-    cpu: Vec<Duration>,
-    spent: Duration,
-    failure: Option<involution::Error>,
-}
-
 /// One sample of each in turn until each has enough: what the machine does for some seconds it does to all, and each
 /// finds the caches as the others left them. After a signal each has what it has by then; one that fails has no more.
 pub fn in_turns(runs: &mut [Run<'_>], effort: Effort) -> Vec<involution::Result<Sampled>> {
-    let mut all: Vec<Series> = runs.iter().map(|_| Series::default()).collect();
-    let wants = |of: &Series| of.failure.is_none() && !effort.is_enough(of.runs.len(), of.spent);
+    let mut all: Vec<_> = runs.iter().map(|_| Ok(Sampled::default())).collect();
+    let enough = |of: &Sampled| effort.is_enough(of.runs.len(), of.spent);
+    let wants = |of: &involution::Result<Sampled>| of.as_ref().is_ok_and(|of| !enough(of));
     while !interrupted() && all.iter().any(wants) {
-        for (series, run) in all.iter_mut().zip(&mut *runs) {
-            if wants(series) && !interrupted() {
-                series.sample(run);
+        for (samples, run) in all.iter_mut().zip(&mut *runs) {
+            if wants(samples) && !interrupted() {
+                let before = std::mem::replace(samples, Ok(Sampled::default()));
+                *samples = before.and_then(|before| before.sample(run));
             }
         }
     }
-    all.into_iter().map(Series::finish).collect()
-}
-
-impl Series {
-    fn sample(&mut self, run: &mut Run<'_>) {
-        let (before, start) = (cpu_time(), Instant::now());
-        match run() {
-            Ok(timing) => self.runs.push(timing),
-            Err(error) => self.failure = Some(error),
-        }
-        self.spent += start.elapsed();
-        self.cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
-    }
-
-    fn finish(self) -> involution::Result<Sampled> {
-        let sampled = Sampled { runs: self.runs, cpu_ms: Stats::of_durations(self.cpu) };
-        self.failure.map_or(Ok(sampled), Err)
-    }
+    all
 }
 
 #[cfg(test)]

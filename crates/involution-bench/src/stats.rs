@@ -32,13 +32,6 @@ impl Stats {
         Some(Stats { min, median, p95, spread, times })
     }
 
-    /// The numbers of times that are longer by this factor.
-    pub fn scaled(&self, by: f64) -> Self {
-        let [min, median, p95] = [self.min, self.median, self.p95].map(|time| time * by);
-        let times = self.times.iter().map(|time| time * by).collect();
-        Stats { min, median, p95, spread: self.spread, times }
-    }
-
     /// Statistics of durations.
     pub fn of_durations(times: impl IntoIterator<Item = Duration>) -> Option<Self> {
         Stats::of(times.into_iter().map(milliseconds).collect())
@@ -46,7 +39,7 @@ impl Stats {
 }
 
 /// The value below which this part of some sorted values lies, on a line between two neighbours; 0 of none.
-pub fn quantile(sorted: &[f64], part: f64) -> f64 {
+fn quantile(sorted: &[f64], part: f64) -> f64 {
     let place = part * sorted.len().saturating_sub(1) as f64;
     let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
     let (low, rest) = (at(place as usize), place.fract());

@@ -168,8 +168,7 @@ impl<'a> Subject<'a> {
         let Some(mut device) = samples.pop() else { return Ok((self.row.clone(), self.output()?)) };
         let output = self.output()?;
         if let Ready::Operator(prepared, _, times) = &self.ready {
-            let each = 1.0 / f64::from(*times);
-            device.cpu_ms = device.cpu_ms.map(|cpu| cpu.scaled(each));
+            device.cpu_ms.iter_mut().for_each(|time| *time /= f64::from(*times));
             if self.workload.is_resident() {
                 return Ok(fault::planted(self.row.timed(device), output, prepared.candidate()));
             }

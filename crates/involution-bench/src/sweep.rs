@@ -20,10 +20,6 @@ use crate::{bad_use, rows};
 /// The height and width that others are compared with.
 const USUAL_SIZE: usize = 56;
 
-/// Samples that will do after so much time.
-const LEAST_SAMPLES: usize = 1;
-const ENOUGH: Duration = Duration::from_secs(6);
-
 const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 const SIZES: [usize; 10] = [128, 160, 192, 256, 320, 384, 512, 640, 768, 1024];
 
@@ -135,7 +131,7 @@ fn select(what: &str, variables: &[Variable]) -> Result<Vec<Workload>> {
 pub fn measure(open: Open<'_>, args: &Args) -> Result<Run> {
     let workloads = select(&args.what, &args.variables)?;
     let (runner, request) = (open()?, args.request());
-    let effort = Effort::new(&request, LEAST_SAMPLES, ENOUGH);
+    let effort = Effort::new(&request, 1, Duration::from_secs(6));
     let mut run = rows::run(&runner, runner.device()?, &workloads, &request, effort)?;
     let mut first = None;
     for row in &mut run.rows {

@@ -13,16 +13,12 @@ use crate::request::Request;
 use crate::row::Row;
 use crate::run::Run;
 use crate::sampling::{Effort, Sampled, in_turns};
-use crate::stats::milliseconds;
+use crate::stats::{Stats, milliseconds};
 use crate::workload::uniform;
 
 /// From 4 KiB to 64 MiB.
 const SIZES: [usize; 8] =
     [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20];
-
-/// Samples that will do after so much time.
-const LEAST_SAMPLES: usize = 5;
-const ENOUGH: Duration = Duration::from_millis(500);
 
 /// Dispatches of the submission that is held against one of a single dispatch.
 const MANY: usize = 257;
@@ -31,57 +27,38 @@ const LEGEND: &str = "upload: until the device has it, with a tiny submission th
                       submission: of a tiny dispatch until the host knows of its end; dispatch: each one more in a\n\
                       submission. GB/s by the medians.";
 
-/// What a row of the suite times, with the bytes that are copied.
-#[derive(Debug, Clone, Copy)]
-enum What {
-    Upload(usize),
-    Download(usize),
-    Submission,
-    Dispatch,
-}
+/// What a row of the suite times, and the bytes that are copied.
+type What = (&'static str, usize);
 
-impl What {
-    fn bytes(self) -> usize {
-        match self {
-            What::Upload(bytes) | What::Download(bytes) => bytes,
-            What::Submission | What::Dispatch => 0,
-        }
-    }
-
-    /// The kind in words, and the name of the row.
-    fn name(self) -> (String, String) {
-        let kind = format!("{self:?}").to_lowercase();
-        let kind = kind.split('(').next().unwrap_or_default().to_owned();
-        let case = match (self.bytes() >> 10, self.bytes() >> 20) {
-            (0, _) => kind.clone(),
-            (kib, 0) => format!("{kind} {kib} KiB"),
-            (_, mib) => format!("{kind} {mib} MiB"),
-        };
-        (kind, case)
+fn name(&(what, bytes): &What) -> String {
+    match (bytes >> 10, bytes >> 20) {
+        (0, _) => what.to_owned(),
+        (kib, 0) => format!("{what} {kib} KiB"),
+        (_, mib) => format!("{what} {mib} MiB"),
     }
 }
 
 /// Times the rows that the arguments select.
 pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
-    let copies = [What::Upload, What::Download].into_iter().flat_map(|copy| SIZES.map(copy));
-    let all = copies.chain([What::Submission, What::Dispatch]).collect();
-    let wanted = args.selected(all, |what: &What| what.name().1)?;
+    let copies = ["upload", "download"].into_iter().flat_map(|it| SIZES.map(|bytes| (it, bytes)));
+    let all = copies.chain([("submission", 0), ("dispatch", 0)]).collect();
+    let wanted = args.selected(all, name)?;
     let runner = open()?;
     let gpu = runner.device()?;
-    let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
+    let effort = Effort::new(args, 5, Duration::from_millis(500));
     let limits = gpu.limits()?;
-    let bar = output::progress("timing");
-    bar.set_length(wanted.len() as u64);
+    let bar = output::progress("timing", wanted.len());
     let mut rows = Vec::new();
     for what in wanted {
-        let ((op, case), bytes) = (what.name(), what.bytes() as u64);
+        let (op, case, bytes) = (what.0.to_owned(), name(&what), what.1 as u64);
         bar.set_message(case.clone());
         let row = Row { op, kernel: Some("-".to_owned()), case, bytes, ..Row::default() };
         match time(what, gpu, effort) {
             Ok((samples, _)) if samples.runs.is_empty() => break,
-            Ok((Sampled { runs, cpu_ms }, right)) => {
+            Ok((Sampled { runs, cpu_ms, .. }, right)) => {
                 let times = runs.iter().map(|run| milliseconds(run.wall)).collect();
-                rows.push(row.timed_by_host(times, cpu_ms, right));
+                let cpu_ms = Stats::of(cpu_ms).filter(|_| right.is_ok());
+                rows.push(Row { cpu_ms, ..row.timed_by_host(times, right) });
             }
             Err(error) => rows.push(Row { note: Some(error.to_string()), ..row }),
         }
@@ -93,7 +70,7 @@ pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
 
 /// The samples, and whether what came of the last one is right.
 fn time(
-    what: What,
+    (what, bytes): What,
     gpu: &Gpu,
     effort: Effort,
 ) -> involution::Result<(Sampled, Result<(), String>)> {
@@ -105,7 +82,7 @@ fn time(
     gpu.submit_timed(&prepared)?;
     let more = (1..MANY).map(|_| gpu.prepare(&relu, &[&tiny], &Choice::Preferred));
     let many = prepared.then(&more.collect::<Result<Vec<_>, _>>()?);
-    let tensor = values(what.bytes())?;
+    let tensor = values(bytes)?;
     let there = gpu.upload(&tensor)?;
     let downloaded = |work: &Prepared| {
         let start = Instant::now();
@@ -117,16 +94,16 @@ fn time(
     let run = || -> involution::Result<(Duration, Tensor)> {
         let start = Instant::now();
         match what {
-            What::Upload(_) => {
+            "upload" => {
                 let uploaded = gpu.upload(&tensor)?;
                 gpu.submit_timed(&prepared)?;
                 Ok((start.elapsed(), gpu.download(&uploaded)?))
             }
-            What::Download(_) => gpu.download(&there).map(|it| (start.elapsed(), it)),
-            What::Submission => {
+            "download" => gpu.download(&there).map(|it| (start.elapsed(), it)),
+            "submission" => {
                 Ok((gpu.submit_timed(&prepared)?.wall, gpu.download(prepared.output())?))
             }
-            What::Dispatch => {
+            _ => {
                 // What many dispatches take longer than one, for each.
                 let ((short, _), (long, output)) = (downloaded(&prepared)?, downloaded(&many)?);
                 Ok((long.saturating_sub(short) / (MANY - 1) as u32, output))
@@ -140,7 +117,7 @@ fn time(
         Ok(Timing { dispatches: None, span: None, wall })
     };
     let samples = in_turns(&mut [Box::new(sample)], effort).swap_remove(0)?;
-    let want = if what.bytes() > 0 { &tensor } else { &positive };
+    let want = if bytes > 0 { &tensor } else { &positive };
     let bits = |tensor: &Tensor| tensor.data().iter().map(|it| it.to_bits()).collect::<Vec<_>>();
     let right = last.is_some_and(|last| bits(&last) == bits(want));
     let wrong = || "what came back is not what went there".to_owned();

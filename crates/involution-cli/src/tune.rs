@@ -148,8 +148,7 @@ fn measure_all<'a>(
     earlier: &Cache,
     cache: &mut Cache,
 ) -> Result<Vec<Found<'a>>> {
-    let bar = output::progress("tuning");
-    bar.set_length(calls.len() as u64);
+    let bar = output::progress("tuning", calls.len());
     let mut all = Vec::new();
     for call in calls {
         bar.set_message(format!("{} {}", call.step, call.key.op));
