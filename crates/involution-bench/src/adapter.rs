@@ -86,6 +86,11 @@ impl std::fmt::Display for Runner {
 }
 
 impl Flags {
+    /// The adapter that was named, or an empty text.
+    pub fn name(&self) -> &str {
+        self.adapter.as_deref().unwrap_or_default()
+    }
+
     /// Opens what was asked for, with a line on stderr where that is the reference for want of a GPU.
     pub fn open(&self) -> Result<Runner> {
         self.open_with(Tuned::FromEnv)

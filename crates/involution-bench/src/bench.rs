@@ -9,7 +9,7 @@ use crate::adapter::{Flags, Open};
 use crate::request::{Forms, Request, Suite};
 use crate::run::Run;
 use crate::{Outcome, bad_use, files, output, sampling};
-use crate::{calls, compile, diff, layers, page, peer, sweep, transfer};
+use crate::{calls, compile, diff, layers, page, peer, registers, sweep, transfer};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +25,8 @@ Examples:
   involution bench --suite peers --filter W1,W7/rednet50_b1 --json ours.json
   involution bench sweep rednet50 --var batch=1..8 --var size=128..512
   involution bench diff before.json after.json
+  involution bench registers --family navi31
+                                            compiled for a GPU that is not here
   involution bench --html page.html
 
 The output that was timed is compared with the reference: a row that misses has no time, and the \
@@ -61,6 +63,8 @@ enum Command {
     },
     /// Compare the files of two builds: what is slower, what is faster, and what nobody can tell
     Diff(diff::Args),
+    /// Show what the driver's compiler makes of every kernel: registers, spills, the share of multiply-adds
+    Registers(registers::Args),
 }
 
 /// `involution` without a command.
@@ -82,6 +86,7 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     match &args.command {
         Some(Command::Diff(args)) => diff::run(args, json),
+        Some(Command::Registers(args)) => registers::run(flags.name(), args, json),
         Some(Command::FirstUse { name }) => compile::first_use(flags, name),
         Some(Command::Peer) => peer::run(flags),
         Some(Command::Page { file, html }) => {

@@ -19,6 +19,7 @@ mod page;
 mod peer;
 mod plot;
 pub mod program;
+mod registers;
 mod request;
 mod row;
 mod rows;

@@ -17,6 +17,7 @@ mod images;
 mod networks;
 #[cfg(feature = "pipeline-cache")]
 mod pipeline_cache;
+mod registers;
 mod sizes;
 mod streams;
 mod tune;
