@@ -57,10 +57,11 @@ enum Command {
     FirstUse(compile::FirstUse),
     #[command(hide = true)]
     Peer,
-    /// Draw the page of a file of --json
+    /// Draw the page of files of --json
     Page {
         /// What `--json` or benches/peers/run.py wrote
-        file: PathBuf,
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
         /// The page
         #[arg(long, value_name = "FILE")]
         html: PathBuf,
@@ -96,8 +97,9 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         Some(Command::Registers(args)) => registers::run(flags.name(), args, json),
         Some(Command::FirstUse(args)) => compile::first_use(flags, args),
         Some(Command::Peer) => peers::peer::run(flags),
-        Some(Command::Page { file, html }) => {
-            output::write(html, page::several(&[Run::read(file)?]).as_bytes())?;
+        Some(Command::Page { files, html }) => {
+            let runs = files.iter().map(|file| Run::read(file)).collect::<Result<Vec<_>>>()?;
+            output::write(html, page::several(&runs).as_bytes())?;
             Ok(Outcome::Passed)
         }
         Some(Command::Sweep(sweep)) => {

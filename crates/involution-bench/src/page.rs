@@ -20,11 +20,20 @@ const NETWORKS: usize = 4;
 const KERNELS: usize = 10;
 
 pub fn several(runs: &[Run]) -> String {
-    let suite = runs.first().map_or("", |run| &run.suite);
+    let suite = runs.first().map_or("", |run| &run.suite[..]);
     let title = escape(&format!("involution bench: {suite}"));
     let mut content = format!("<h1>{title}</h1>\n");
     if let [run] = runs {
         content += &body(run);
+    } else if runs.iter().any(|run| run.suite != suite) {
+        for run in runs {
+            let _ = write!(
+                content,
+                "<section>\n<h1>{}</h1>\n{}</section>\n",
+                escape(&run.suite),
+                body(run)
+            );
+        }
     } else {
         content += "<ul>\n";
         for line in adapters::legend(runs) {
@@ -349,6 +358,15 @@ mod tests {
                 + page.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
         }
+    }
+
+    #[test]
+    fn runs_of_different_suites_stand_below_each_other() {
+        let nets = Run { suite: "nets".to_owned(), ..run() };
+        let page = several(&[run(), nets]);
+        is_whole(&page);
+        assert!(page.contains("<h1>nets</h1>") && !page.contains("B: "), "{page}");
+        assert!(several(&[run(), run()]).contains("B: "));
     }
 
     #[test]
