@@ -78,7 +78,7 @@ step transfer "$INVOLUTION" bench --suite transfer --json ${small:+--quick}
 # Not every driver says it.
 may_fail=yes step registers "$INVOLUTION" bench registers --json
 if "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    step torch "$python" benches/peers/cuda.py --batches "$batches" ${small:+--networks resnet50}
+    step torch "$python" benches/peers/on_cuda.py --batches "$batches" ${small:+--networks resnet50}
 else
     say "torch: skipped, there is no PyTorch with CUDA for $python"
 fi
@@ -94,19 +94,25 @@ fi
     printf '}\n'
 } >"$folder/report.json"
 
-# One page: the drawings of the benchmarks, and below them the other parts as they are.
-runs=()
+# One page: those of the benchmarks one after the other, and below them the other parts as they are.
+pages=()
 for name in ops "${networks[@]}" transfer; do
-    [ "$(head -c 4 "$folder/parts/$name.json")" = null ] || runs+=("$folder/parts/$name.json")
+    "$INVOLUTION" bench page "$folder/parts/$name.json" --html "$folder/parts/$name.html" &&
+        pages+=("$folder/parts/$name.html") || failed+=("page of $name")
 done
-[ ${#runs[@]} -eq 0 ] || "$INVOLUTION" bench page "${runs[@]}" --html "$folder/report.html" || failed+=(page)
-for name in doctor verify registers torch; do
-    [ -e "$folder/parts/$name.json" ] || continue
-    printf '<h1>%s</h1>\n<pre>' "$name"
-    sed 's/&/\&amp;/g; s/</\&lt;/g' "$folder/parts/$name.log" "$folder/parts/$name.json"
-    printf '</pre>\n'
-done >"$folder/parts/rest.html"
-sed -i "/<\/main>/r $folder/parts/rest.html" "$folder/report.html" || failed+=(page)
+{
+    [ ${#pages[@]} -eq 0 ] || sed '/<main>/q' "${pages[0]}"
+    for page in "${pages[@]}"; do
+        sed '1,/<main>/d; /<\/main>/,$d' "$page"
+    done
+    for name in doctor verify registers torch; do
+        [ -e "$folder/parts/$name.json" ] || continue
+        printf '<h1>%s</h1>\n<pre>' "$name"
+        sed 's/&/\&amp;/g; s/</\&lt;/g' "$folder/parts/$name.log" "$folder/parts/$name.json"
+        printf '</pre>\n'
+    done
+    printf '</main>\n</body>\n</html>\n'
+} >"$folder/report.html"
 
 say "$folder/report.json, report.html${failed[*]:+; FAILED: ${failed[*]}}"
 [ ${#failed[@]} -eq 0 ]

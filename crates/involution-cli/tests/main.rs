@@ -6,7 +6,6 @@
 #[allow(dead_code)]
 mod adapters;
 mod bench;
-mod bench_adapters;
 mod bench_files;
 mod bench_peers;
 #[path = "../../../tests/tune/calls.rs"]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times the networks of this library in PyTorch on its device, for scripts/on_a_gpu.sh.
 
-    python3 benches/peers/cuda.py [--device cuda] [--batches 1,8,32,128] [--networks rednet50,resnet50,mobilenet_v2]
+    python3 benches/peers/on_cuda.py [--device cuda] [--batches 1,8,32,128] [--networks rednet50,resnet50,mobilenet_v2]
 
 Prints JSON: the device, and for each network and batch the median, the minimum and the time of the first run in
 milliseconds, with single precision (TF32 off and on) and half precision where the device is CUDA. Needs torch.
