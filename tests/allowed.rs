@@ -100,7 +100,7 @@ fn sigmoid_and_silu() {
             }
         };
         let inputs = [tensor([x.len()], x.clone())];
-        assert_bounded("activation", [used(Activate { activation }, &inputs, got)], 0.4);
+        assert_bounded("activation", [used(Activate { activation }, &inputs, got)], 0.2);
     }
 }
 
