@@ -24,7 +24,7 @@ const OURS: &str = "INVOLUTION_ADAPTER";
 pub struct Flags {
     /// Adapter: its index, part of its name, or `cpu` for the reference; goes before INVOLUTION_ADAPTER
     #[arg(long, global = true, value_name = "A", help_heading = GLOBAL)]
-    adapter: Vec<String>,
+    adapter: Option<String>,
     /// Fail where there is no GPU, instead of running on the CPU reference (also: INVOLUTION_GPU=require)
     #[arg(long, global = true, help_heading = GLOBAL)]
     require_gpu: bool,
@@ -41,6 +41,9 @@ pub enum Runner {
     Reference,
 }
 
+/// Opens what there is to run on. Whatever is wrong with a call is said before that.
+pub type Open<'a> = &'a dyn Fn() -> Result<Runner>;
+
 impl Runner {
     /// The device, where it is one.
     pub fn gpu(&self) -> Option<&Gpu> {
@@ -48,6 +51,12 @@ impl Runner {
             Runner::Gpu(gpu) => Some(gpu),
             Runner::Reference => None,
         }
+    }
+
+    /// The device, for what is pointless on the reference.
+    pub fn device(&self) -> Result<&Gpu> {
+        let needed = "this needs a GPU: the CPU reference is a definition, its speed says nothing";
+        self.gpu().ok_or_else(|| bad_use(needed))
     }
 
     /// The adapter's name.
@@ -77,6 +86,11 @@ impl std::fmt::Display for Runner {
 }
 
 impl Flags {
+    /// The adapter that was named, or an empty text.
+    pub fn name(&self) -> &str {
+        self.adapter.as_deref().unwrap_or_default()
+    }
+
     /// Opens what was asked for, with a line on stderr where that is the reference for want of a GPU.
     pub fn open(&self) -> Result<Runner> {
         self.open_with(Tuned::FromEnv)
@@ -90,21 +104,6 @@ impl Flags {
             output::say(format!("warning: {reason}; running on the {REFERENCE}. {cure}"));
         }
         Ok(runner)
-    }
-
-    /// Opens everything that was asked for, in the order of the flags.
-    pub fn open_each(&self) -> Result<Vec<Runner>> {
-        let mut runners: Vec<Runner> = Vec::new();
-        for name in &self.adapter {
-            let runner = Flags { adapter: vec![name.clone()], ..self.clone() }.open()?;
-            let index = |runner: &Runner| runner.gpu().map(|gpu| gpu.adapter().index);
-            if runners.iter().any(|other| index(other) == index(&runner)) {
-                let there = format!("--adapter {name} is {runner}, which is there already");
-                return Err(bad_use(there));
-            }
-            runners.push(runner);
-        }
-        Ok(if runners.is_empty() { vec![self.open()?] } else { runners })
     }
 
     /// Opens what was asked for, and tells why that is the reference where a GPU was wanted.
@@ -121,33 +120,32 @@ impl Flags {
         switched_off()?;
         // The adapter's name, and who names it. Where no flag does, the library reads the variables.
         let by_variable = |name| Some((name, variable(name)?));
-        let named = match self.adapter.as_slice() {
-            [] => by_variable(OURS).or_else(|| by_variable("WGPU_ADAPTER_NAME")),
-            [name] => Some((FLAG, name.clone())),
-            _ => return Err(bad_use("several adapters are for `involution bench` alone")),
-        };
-        let choice = match &named {
-            Some((FLAG, name)) => AdapterChoice::Matching(name.clone()),
-            _ => AdapterChoice::Auto,
-        };
-        match &named {
+        let named = self.adapter.clone().map(|name| (FLAG, name));
+        let named =
+            named.or_else(|| by_variable(OURS).or_else(|| by_variable("WGPU_ADAPTER_NAME")));
+        let cpu = |name: &str| name.eq_ignore_ascii_case("cpu");
+        let wants_cpu = matches!(&named, Some((FLAG | OURS, name)) if cpu(name));
+        let contradiction = match &named {
             _ if self.require_gpu && off => {
-                return Err(bad_use("--require-gpu contradicts INVOLUTION_GPU=off"));
+                "--require-gpu contradicts INVOLUTION_GPU=off".to_owned()
             }
-            Some((by @ (FLAG | OURS), name)) if name.eq_ignore_ascii_case("cpu") => {
-                if required {
-                    return Err(bad_use(format!("{by} cpu contradicts a required GPU")));
-                }
-                return Ok((Runner::Reference, None));
+            Some((by, _)) if wants_cpu && required => {
+                format!("{by} cpu contradicts a required GPU")
             }
-            Some((FLAG, name)) if off => {
-                return Err(bad_use(format!("--adapter {name} contradicts INVOLUTION_GPU=off")));
+            Some((FLAG, name)) if off && !wants_cpu => {
+                format!("--adapter {name} contradicts INVOLUTION_GPU=off")
             }
-            _ if off => return Ok((Runner::Reference, None)),
-            _ => {}
+            _ => String::new(),
+        };
+        match contradiction.is_empty() {
+            false => return Err(bad_use(contradiction)),
+            true if wants_cpu || off => return Ok((Runner::Reference, None)),
+            true => {}
         }
         let mut options = Options::default();
-        options.adapter = choice;
+        if let Some((FLAG, name)) = &named {
+            options.adapter = AdapterChoice::Matching(name.clone());
+        }
         options.low_memory = self.low_memory;
         options.tuned = tuned;
         // A program that is built with the feature is one that wants it.

@@ -1,30 +1,22 @@
 //! The suite `compile`: how long the first use of each kernel takes, with an empty cache of the driver's and with what it
 //! kept. A process has its driver's cache for as long as it lives, so each sample is a process of its own.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use involution::gpu::Timing;
 use involution::models::{self, Model};
 use involution::{Error, Gpu, StateDict, Tensor};
-use serde::{Deserialize, Serialize};
 
-use super::record::Run;
-use super::request::Request;
-use super::row::Row;
-use super::sampling::{self, Effort, Sampled, interrupted};
-use super::selection::named;
-use super::stats::milliseconds;
-use crate::adapter::{Flags, Runner};
-use crate::{Outcome, bad_use, output, workloads};
-
-/// Samples that will do after so much time.
-const LEAST_SAMPLES: usize = 1;
-const ENOUGH: Duration = Duration::from_secs(10);
+use crate::adapter::{Flags, Open};
+use crate::request::Request;
+use crate::row::Row;
+use crate::run::Run;
+use crate::sampling::{Effort, interrupted};
+use crate::stats::milliseconds;
+use crate::{Outcome, calls, output};
 
 const NETWORKS: [&str; 3] = ["rednet50", "resnet50", "mobilenet_v2"];
 
@@ -34,42 +26,34 @@ const BIAS: f32 = 0.75;
 /// Where drivers are told to keep what they compiled: those of Mesa, and that of NVIDIA on Linux.
 const CACHES: [&str; 2] = ["MESA_SHADER_CACHE_DIR", "__GL_SHADER_DISK_CACHE_PATH"];
 
-/// What a process uses for the first time: calls one after the other, or a network.
-pub enum Subject {
-    Calls(Vec<String>),
-    Network(String),
-}
+const LEGEND: &str = "\
+cold: with an empty cache of the driver's (Mesa's, NVIDIA's on Linux; another may be warm); warm: with what
+the cold process left there. First use: preparing, compiling and one run, of a network also loading zeros as weights.";
 
-/// What a process found.
-#[derive(Serialize, Deserialize)]
-struct Firsts {
-    rows: Vec<Row>,
-}
-
-/// What the arguments select: one call of each kind, the kernels of a network at once.
-pub fn select(args: &Request) -> Result<Vec<Subject>> {
-    let calls = workloads::all()?.into_iter().filter(|workload| workload.quick);
-    let names = calls.map(|call| call.name).chain(NETWORKS.map(str::to_owned));
-    let selected = named(names.collect(), args, String::clone)?;
-    let is_network = |name: &String| NETWORKS.contains(&name.as_str());
-    let (networks, calls): (Vec<_>, Vec<_>) = selected.into_iter().partition(is_network);
-    let calls = (!calls.is_empty()).then_some(Subject::Calls(calls));
-    Ok(calls.into_iter().chain(networks.into_iter().map(Subject::Network)).collect())
-}
-
-/// Times what was selected.
-pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Request) -> Result<Run> {
-    let start = Instant::now();
-    sampling::listen()?;
-    let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
-    let bar = output::progress("compiling");
-    bar.set_length(subjects.len() as u64);
+/// Times what the arguments select: one call of each kind, and the kernels of a network at once.
+pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
+    let calls = calls::all()?.into_iter().filter(|call| call.quick).map(|call| call.name);
+    let all = calls.chain(NETWORKS.map(str::to_owned)).collect();
+    let selected = args.selected(all, String::clone)?;
+    let is_network = |name: &&String| NETWORKS.contains(&name.as_str());
+    let (networks, calls): (Vec<_>, Vec<_>) =
+        selected.iter().cloned().partition(|it| is_network(&it));
+    // The calls run one after the other in a process, each network in its own.
+    let calls = Some(calls.join(",")).filter(|calls| !calls.is_empty());
+    let quick = ["--quick", "--repeat", "1", "--json", "-", "--filter"].map(str::to_owned);
+    let processes = calls.map(|calls| [&quick[..], &[calls]].concat()).into_iter();
+    let networks = networks.into_iter().map(|name| vec!["first-use".to_owned(), name]);
+    let processes: Vec<Vec<String>> = processes.chain(networks).collect();
+    let runner = open()?;
+    let gpu = runner.device()?;
+    let effort = Effort::new(args, 1, Duration::from_secs(10));
+    let bar = output::progress("compiling", processes.len());
     let mut rows = Vec::new();
-    for subject in &subjects {
+    for arguments in &processes {
         let (mut pairs, begin) = (Vec::new(), Instant::now());
         while !interrupted() && !effort.is_enough(pairs.len(), begin.elapsed()) {
             let cache = tempfile::tempdir().context("a folder for the driver's cache")?;
-            let process = || process(gpu, subject, cache.path());
+            let process = || process(gpu, arguments, &selected, cache.path());
             match process().and_then(|cold| Ok([cold, process()?])) {
                 Ok(pair) => pairs.push(pair),
                 // A process that a signal ended has failed, too.
@@ -81,89 +65,45 @@ pub fn measure(runner: &Runner, gpu: &Gpu, subjects: Vec<Subject>, args: &Reques
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let legend = legend(runner.driver().as_deref().unwrap_or_default());
-    Ok(Run { legend, ..Run::new(runner, None, args, start, rows) })
-}
-
-fn legend(driver: &str) -> String {
-    let known = ["mesa", "nvidia"].iter().any(|name| driver.to_lowercase().contains(name));
-    let cold = match known {
-        true => {
-            "cold: with an empty cache of the driver's; warm: with what the cold process left there."
-        }
-        false => {
-            "This driver's cache cannot be emptied from here: what is called cold may be warm."
-        }
-    };
-    format!(
-        "{cold}\nFirst use: preparing, compiling and one run, of a network also loading zeros as weights."
-    )
+    Ok(Run { legend: LEGEND.to_owned(), ..Run::new(&runner, None, args, rows) })
 }
 
 /// The first uses of a process that keeps what it compiles in this folder.
-fn process(gpu: &Gpu, subject: &Subject, cache: &Path) -> Result<Vec<Row>> {
+fn process(gpu: &Gpu, args: &[String], selected: &[String], cache: &Path) -> Result<Vec<Row>> {
     let mut command = Command::new(std::env::current_exe().context("this program")?);
-    command.args(["bench", "--adapter", &gpu.adapter().index.to_string()]);
-    match subject {
-        Subject::Network(name) => command.args(["first-use", name]),
-        Subject::Calls(names) => {
-            let filter = names.join(",");
-            command.args(["--quick", "--repeat", "1", "--json", "-", "--filter", &filter])
-        }
-    };
+    command.args(["bench", "--adapter", &gpu.adapter().index.to_string()]).args(args);
     command.envs(CACHES.map(|name| (name, cache))).env_remove("MESA_SHADER_CACHE_DISABLE");
     let ran = command.output().context("a process of its own")?;
     let said = || String::from_utf8_lossy(&ran.stderr).trim().to_owned();
-    let firsts: Firsts = serde_json::from_slice(&ran.stdout)
+    let mut run: Run = serde_json::from_slice(&ran.stdout)
         .map_err(|_| anyhow!("a process of its own ended with {}: {}", ran.status, said()))?;
-    let mut rows = firsts.rows;
     // What an earlier call compiled is not used for the first time, and a text may select more than one call.
-    rows.retain(|row| match subject {
-        Subject::Calls(names) => !row.checked || (row.compiled > 0 && names.contains(&row.case)),
-        Subject::Network(_) => true,
-    });
-    Ok(rows)
+    run.rows.retain(|row| !row.checked || (row.compiled > 0 && selected.contains(&row.case)));
+    Ok(run.rows)
 }
 
 /// Two rows for each first use, that of empty caches first.
 fn rows_of(pairs: &[[Vec<Row>; 2]]) -> Vec<Row> {
-    let mut times: BTreeMap<(usize, usize), (&Row, Vec<Timing>)> = BTreeMap::new();
-    for (state, firsts) in pairs.iter().flat_map(|pair| pair.iter().enumerate()) {
-        for (place, first) in firsts.iter().enumerate() {
-            let entry = times.entry((place, state)).or_insert((first, Vec::new()));
-            let wall = Duration::from_secs_f64(first.compile_ms.unwrap_or_default() / 1e3);
-            entry.1.push(Timing { dispatches: None, span: None, wall });
-            // One that was wrong once is wrong.
-            if !first.checked {
-                entry.0 = first;
-            }
-        }
-    }
-    let rows = times.into_iter().map(|((_, state), (first, runs))| {
-        let row = Row {
-            op: first.op.clone(),
-            case: format!("{} {}", first.case, ["cold", "warm"][state]),
-            group: first.group.clone(),
-            kernel: first.kernel.clone(),
-            ..Row::default()
-        };
-        let wrong = || first.note.clone().unwrap_or_default();
-        let right = first.checked.then_some(()).ok_or_else(wrong);
-        row.timed_by_host(Sampled { runs, cpu_ms: None, waited: None }, right)
+    let places = 0..pairs.first().map_or(0, |[cold, _]| cold.len());
+    let both = places.flat_map(|place| [(place, 0, "cold"), (place, 1, "warm")]);
+    let rows = both.filter_map(|(place, state, name)| {
+        let runs: Vec<&Row> = pairs.iter().filter_map(|pair| pair[state].get(place)).collect();
+        // One that was wrong once is wrong.
+        let wrong = runs.iter().find(|row| !row.checked);
+        let wrong = wrong.map_or(Ok(()), |row| Err(row.note.clone().unwrap_or_default()));
+        let times = runs.iter().filter_map(|row| row.compile_ms).collect();
+        let Row { op, group, case, kernel, .. } = (*runs.first()?).clone();
+        let row = Row { op, group, case: format!("{case} {name}"), kernel, ..Row::default() };
+        Some(row.timed_by_host(times, wrong))
     });
     rows.collect()
 }
 
-#[derive(Debug, clap::Args)]
-pub struct FirstUse {
-    name: String,
-}
-
 /// What a process does for a network: its first run, from its weights. With zeros for all but the bias of its head, that
 /// is its answer.
-pub fn first_use(flags: &Flags, FirstUse { name }: &FirstUse) -> Result<Outcome> {
+pub fn first_use(flags: &Flags, name: &str) -> Result<Outcome> {
     let runner = flags.open()?;
-    let gpu = runner.gpu().ok_or_else(|| bad_use("first-use needs a GPU"))?;
+    let gpu = runner.device()?;
     let model: Arc<dyn Model> = models::by_name(name, None)?.into();
     let x = model.preprocessing().input(1);
     let plan = model.plan(&x)?;
@@ -185,9 +125,18 @@ pub fn first_use(flags: &Flags, FirstUse { name }: &FirstUse) -> Result<Outcome>
     let dispatches = network.dispatches(&x, &[network.layer().output()])?.len();
     let kernel = Some(output::count(dispatches, "dispatch"));
     let (op, group) = (network.layer().name(), "networks".to_owned());
-    let row =
-        Row { op, group, case: name.clone(), kernel, compile_ms, checked, note, ..Row::default() };
-    output::print(&output::json(&Firsts { rows: vec![row] })?)?;
+    let row = Row {
+        op,
+        group,
+        case: name.to_owned(),
+        kernel,
+        compile_ms,
+        checked,
+        note,
+        ..Row::default()
+    };
+    let run = Run::new(&runner, None, &Request::default(), vec![row]);
+    output::print(&output::json(&run)?)?;
     Ok(Outcome::Passed)
 }
 
@@ -228,12 +177,5 @@ mod tests {
                 ("b warm", true, Some(2.0))
             ]
         );
-    }
-
-    #[test]
-    fn what_cannot_be_emptied_is_said() {
-        assert!(legend("llvmpipe Mesa 25.0.7").contains("with an empty cache"));
-        assert!(legend("radv Mesa 24").contains("with an empty cache"));
-        assert!(legend("some driver").contains("may be warm"));
     }
 }

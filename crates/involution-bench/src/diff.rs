@@ -9,10 +9,10 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::findings::number;
-use super::record::Run;
-use super::row::Row;
-use super::stats::{Stats, median};
+use crate::findings::number;
+use crate::row::Row;
+use crate::run::Run;
+use crate::stats::{Stats, median};
 use crate::{Outcome, bad_use, output};
 
 /// The normal quantile of 1 %: how sure a verdict is in either direction.
@@ -24,9 +24,6 @@ const OUTLIER: f64 = 4.0 * 1.4826;
 
 /// Fewer rows do not tell what the machine did to all of them.
 const LEAST_ROWS: usize = 5;
-
-/// A row whose threads waited for a processor for longer than this part of their time is not judged by the clock.
-const BUSY: f64 = 0.2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -161,12 +158,6 @@ fn rank_test(pairs: &[Pair<'_>], scale: f64) -> f64 {
     if variance > 0.0 { above / variance.sqrt() } else { 0.0 }
 }
 
-/// The median over the pairs of what the median sample takes longer.
-fn ratio(pairs: &[Pair<'_>]) -> Option<f64> {
-    let ratio = |(before, after): &Pair<'_>| median(after.to_vec()) / median(before.to_vec());
-    (!pairs.is_empty()).then(|| median(pairs.iter().map(ratio).collect()))
-}
-
 /// Judges the rows that both sides have.
 fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) -> Result<Report> {
     let (first, last) = (&before[0], &after[0]);
@@ -181,26 +172,47 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
         software.into_iter().chain([Clock::Gpu]).find(both).unwrap_or(Clock::Wall)
     };
     let clock = clock.unwrap_or_else(usual);
-    let rows: Vec<Matched<'_>> = first
-        .rows
-        .iter()
-        .map(|row| {
-            let files = before.iter().zip(after);
-            let both = files.filter_map(|(a, b)| Some((a.find(row, first)?, b.find(row, first)?)));
-            let rows: Vec<(&Row, &Row)> = both.collect();
-            let times = |row| clock.of(row).map(|stats| stats.times.as_slice());
-            let pairs = rows.iter().filter_map(|&(a, b)| Some((times(a)?, times(b)?)));
-            let pairs = pairs.filter(|(a, b)| !a.is_empty() && !b.is_empty()).collect();
-            Matched { rows, pairs }
-        })
-        .filter(|matched| !matched.rows.is_empty())
-        .collect();
-    let ratios: Vec<f64> = rows.iter().filter_map(|matched| ratio(&matched.pairs)).collect();
+    let files = || before.iter().zip(after);
+    let times = |row| clock.of(row).map(|it| it.times.as_slice()).filter(|it| !it.is_empty());
+    let mut lines = Vec::new();
+    for row in &first.rows {
+        let both = files().filter_map(|(a, b)| Some((a.find(row, first)?, b.find(row, first)?)));
+        let rows: Vec<(&Row, &Row)> = both.collect();
+        let Some((was, is)) = rows.first() else { continue };
+        let pairs = rows.iter().filter_map(|(a, b)| Some((times(a)?, times(b)?)));
+        let pairs: Vec<Pair<'_>> = pairs.collect();
+        // The median over the pairs of what the median sample takes longer.
+        let longer = |(a, b): &Pair<'_>| median(b.to_vec()) / median(a.to_vec());
+        let all = |side: fn(&Pair<'_>) -> Vec<f64>| median(pairs.iter().flat_map(side).collect());
+        let known = !pairs.is_empty();
+        let failed = was.failure().is_none()
+            && rows.iter().any(|(_, after)| after.failure() == Some("FAILED"));
+        let line = Line {
+            case: was.case.clone(),
+            kernel: is.kernel(),
+            kernel_before: Some(was.kernel()).filter(|kernel| *kernel != is.kernel()),
+            before_ms: known.then(|| all(|pair| pair.0.to_vec())),
+            after_ms: known.then(|| all(|pair| pair.1.to_vec())),
+            ratio: known.then(|| median(pairs.iter().map(longer).collect())),
+            verdict: if failed { FAILED } else { CANNOT_TELL },
+            reason: None,
+        };
+        lines.push((line, pairs));
+    }
+    let ratios: Vec<f64> = lines.iter().filter_map(|(line, _)| line.ratio).collect();
     let drift = (ratios.len() >= LEAST_ROWS).then(|| median(ratios.clone()));
-    let scatter =
-        drift.map(|drift| median(ratios.iter().map(|r| (r / drift - 1.0).abs()).collect()));
-    let moved = Moved { drift: drift.unwrap_or(1.0), scatter: scatter.unwrap_or(0.0), threshold };
-    let lines = rows.iter().map(|matched| line(matched, clock, &moved));
+    let apart = |drift: f64| ratios.iter().map(|ratio| (ratio / drift - 1.0).abs()).collect();
+    let scatter = drift.map(|drift| median(apart(drift)));
+    let judged = lines.into_iter().map(|(mut line, pairs)| {
+        let by = drift.unwrap_or(1.0);
+        line.ratio = line.ratio.map(|ratio| ratio / by);
+        if line.verdict != FAILED {
+            let above = |part: f64| rank_test(&pairs, by * part);
+            (line.verdict, line.reason) =
+                verdict(line.ratio, above, scatter.unwrap_or(0.0), threshold);
+        }
+        line
+    });
     let missing = |run: &Run, other: &Run| {
         let rows = run.rows.iter().filter(|row| other.find(row, run).is_none());
         rows.map(|row| row.case.clone()).collect()
@@ -212,77 +224,44 @@ fn compare(before: &[Run], after: &[Run], threshold: f64, clock: Option<Clock>) 
         drift,
         scatter,
         differences: differences(first, last),
-        rows: lines.collect(),
+        rows: judged.collect(),
         only_before: missing(first, last),
         only_after: missing(last, first),
     })
 }
 
-/// A row in the files that have it on both sides, and its samples by the clock.
-struct Matched<'a> {
-    rows: Vec<(&'a Row, &'a Row)>,
-    pairs: Vec<Pair<'a>>,
-}
-
-/// What happened to all rows, and the change that counts.
-struct Moved {
-    drift: f64,
+/// What a ratio and the rank test for changes by a part tell of a row, and why nothing if that is so.
+fn verdict(
+    ratio: Option<f64>,
+    above: impl Fn(f64) -> f64,
     scatter: f64,
     threshold: f64,
-}
-
-fn line(Matched { rows, pairs }: &Matched<'_>, clock: Clock, moved: &Moved) -> Line {
-    let busy = |row: &Row| row.noise.waited.is_some_and(|waited| waited > BUSY);
-    let &Moved { drift, scatter, threshold } = moved;
-    let ratio = ratio(pairs).map(|ratio| ratio / drift);
-    let above = |part: f64| rank_test(pairs, drift * part);
-    let (before, after) = rows[0];
-    let failed = before.failure().is_none()
-        && rows.iter().any(|(_, after)| after.failure() == Some("FAILED"));
-    let (verdict, reason) = match ratio {
-        _ if failed => (FAILED, None),
-        None => (CANNOT_TELL, Some("one of the two has no times by this clock")),
-        _ if clock != Clock::Cpu && rows.iter().any(|(a, b)| busy(a) || busy(b)) => {
-            (CANNOT_TELL, Some("the machine was busy"))
-        }
-        Some(_) if above(1.0 + threshold) < -SURE && above(1.0 / (1.0 + threshold)) > SURE => {
-            (SAME, None)
-        }
-        Some(ratio) => {
-            let changed = ratio.max(1.0 / ratio) > 1.0 + threshold;
-            let verdict = if ratio > 1.0 { SLOWER } else { FASTER };
-            match (changed, above(1.0).abs() > SURE, ratio.ln().abs() > OUTLIER * scatter) {
-                (true, true, true) => (verdict, None),
-                (true, true, false) => (CANNOT_TELL, Some("the rows differ by as much anyway")),
-                _ => (CANNOT_TELL, Some("the samples are too few, or scatter too much")),
-            }
-        }
+) -> (&'static str, Option<&'static str>) {
+    let Some(ratio) = ratio else {
+        return (CANNOT_TELL, Some("one of the two has no times by this clock"));
     };
-    let all = |samples: fn(&Pair<'_>) -> Vec<f64>| {
-        (!pairs.is_empty()).then(|| median(pairs.iter().flat_map(samples).collect()))
-    };
-    Line {
-        case: before.case.clone(),
-        kernel: after.kernel(),
-        kernel_before: Some(before.kernel()).filter(|kernel| *kernel != after.kernel()),
-        before_ms: all(|pair| pair.0.to_vec()),
-        after_ms: all(|pair| pair.1.to_vec()),
-        ratio,
-        verdict,
-        reason,
+    if above(1.0 + threshold) < -SURE && above(1.0 / (1.0 + threshold)) > SURE {
+        return (SAME, None);
+    }
+    let changed = ratio.max(1.0 / ratio) > 1.0 + threshold && above(1.0).abs() > SURE;
+    match (changed, ratio.ln().abs() > OUTLIER * scatter) {
+        (true, true) => (if ratio > 1.0 { SLOWER } else { FASTER }, None),
+        (true, false) => (CANNOT_TELL, Some("the rows differ by as much anyway")),
+        _ => (CANNOT_TELL, Some("the samples are too few, or scatter too much")),
     }
 }
 
 /// What is different between the runs as a whole.
 fn differences(before: &Run, after: &Run) -> Vec<String> {
     let about = |run: &Run| {
-        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-        let of =
-            [run.involution.clone(), run.adapter.clone(), text(&run.backend), text(&run.driver)];
-        ["version", "adapter", "backend", "driver"].into_iter().zip(of)
+        let [backend, driver] =
+            [&run.backend, &run.driver].map(|it| it.clone().unwrap_or_default());
+        [run.involution.clone(), run.adapter.clone(), backend, driver]
     };
-    let both = about(before).zip(about(after)).filter(|(before, after)| before != after);
-    both.map(|((what, before), (_, after))| format!("{what}: {before}, then {after}")).collect()
+    let names = ["version", "adapter", "backend", "driver"].into_iter();
+    let both = names.zip(about(before).into_iter().zip(about(after)));
+    let differ = both.filter(|(_, (before, after))| before != after);
+    differ.map(|(what, (before, after))| format!("{what}: {before}, then {after}")).collect()
 }
 
 impl Report {
@@ -296,23 +275,18 @@ impl Report {
     }
 
     fn summary(&self) -> String {
-        let wrong = match self.count(FAILED) {
-            0 => String::new(),
-            wrong => format!("{wrong} wrong now, "),
-        };
+        let [wrong, slower, faster, same, unknown] =
+            [FAILED, SLOWER, FASTER, SAME, CANNOT_TELL].map(|verdict| self.count(verdict));
         format!(
-            "{wrong}{} slower, {} faster, {} the same within {:.0} %, {} of which nobody can tell.",
-            self.count(SLOWER),
-            self.count(FASTER),
-            self.count(SAME),
-            100.0 * self.threshold,
-            self.count(CANNOT_TELL)
+            "{wrong} wrong now, {slower} slower, {faster} faster, {same} the same within {:.0} %, \
+             {unknown} of which nobody can tell.",
+            100.0 * self.threshold
         )
     }
 
     fn text(&self) -> String {
-        let header = ["call", "kernel", "before", "after", "ratio", "verdict"];
-        let mut table = output::table(&header, 2);
+        let mut table =
+            output::table(&["call", "kernel", "before", "after", "ratio", "verdict"], 2);
         let mut notes = String::new();
         for difference in &self.differences {
             let _ = writeln!(notes, "different {difference}");
@@ -323,39 +297,27 @@ impl Report {
             }
         }
         for line in &self.rows {
+            let Line { case, kernel, verdict, .. } = line;
             let [before, after] = [line.before_ms, line.after_ms].map(|ms| number(ms, 3));
-            let (case, kernel) = (line.case.clone(), line.kernel.clone());
-            table.add_row([
-                case,
-                kernel,
-                before,
-                after,
-                number(line.ratio, 2),
-                line.verdict.to_owned(),
-            ]);
-            if let Some(kernel) = &line.kernel_before {
-                let _ = writeln!(notes, "{}: was {kernel}, is {}", line.case, line.kernel);
+            table.add_row([case, kernel, &before, &after, &number(line.ratio, 2), *verdict]);
+            if let Some(was) = &line.kernel_before {
+                let _ = writeln!(notes, "{case}: was {was}, is {kernel}");
             }
-            if line.verdict == FAILED {
-                let _ = writeln!(notes, "FAILED {}: was right, and has no time now", line.case);
+            if *verdict == FAILED {
+                let _ = writeln!(notes, "FAILED {case}: was right, and has no time now");
             }
             if let Some(reason) = line.reason {
-                let _ = writeln!(notes, "cannot tell {}: {reason}", line.case);
+                let _ = writeln!(notes, "cannot tell {case}: {reason}");
             }
         }
-        let clock = match self.clock {
-            Clock::Gpu => "GPU timestamps",
-            Clock::Wall => "wall clock",
-            Clock::Cpu => "processor time",
-        };
-        let _ = write!(notes, "Medians in ms by {clock}");
-        let percent = |ratio: f64| (1000.0 * (ratio - 1.0)).round() / 10.0 + 0.0;
+        let clock = format!("{:?}", self.clock).to_lowercase();
+        let _ = write!(notes, "Medians in ms by the clock `{clock}`");
         if let Some((drift, scatter)) = self.drift.zip(self.scatter) {
             let _ = write!(
                 notes,
                 "; `ratio` is without the {:+.1} % of the median row, from which half of the rows\n\
                  differ by more than {:.1} %",
-                percent(drift),
+                100.0 * (drift - 1.0),
                 100.0 * scatter
             );
             if drift.max(1.0 / drift) > 1.0 + self.threshold {
@@ -370,7 +332,6 @@ impl Report {
 mod tests {
     use std::slice::from_ref;
 
-    use super::super::machine::Noise;
     use super::*;
 
     #[test]
@@ -436,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_tell_from_few_samples_from_rows_that_differ_or_on_a_busy_machine() -> Result<()> {
+    fn nobody_can_tell_from_few_samples_or_from_rows_that_differ() -> Result<()> {
         let reasons = |before: &Run, after: &Run, clock| -> Result<Vec<_>> {
             let report = compare(from_ref(before), from_ref(after), 0.05, Some(clock))?;
             Ok(report.rows.iter().map(|line| line.reason.unwrap_or_default()).collect())
@@ -454,8 +415,6 @@ mod tests {
         assert!(
             reasons(&before, &wild, Clock::Cpu)?.contains(&"the rows differ by as much anyway")
         );
-        after.rows[0].noise = Noise { waited: Some(0.5), warning: None };
-        assert!(reasons(&before, &after, Clock::Gpu)?[0].contains("busy"));
         assert_eq!(reasons(&before, &after, Clock::Cpu)?[0], "");
         Ok(())
     }

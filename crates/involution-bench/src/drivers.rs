@@ -58,29 +58,12 @@ fn place(system: &str, release: &str) -> Option<usize> {
 
 /// What to do where there is no adapter, in a few words.
 pub fn cure() -> String {
-    let backend =
-        || Some(("WGPU_BACKEND", variable("WGPU_BACKEND")?, "rules out the other interfaces"));
-    let overridden = overridden().map(|(name, value)| (name, value, "names no driver"));
-    let unset = overridden.or_else(backend).map_or_else(String::new, |(name, value, why)| {
-        format!("{name}={value} {why}: unset it, or ")
-    });
     match install().first() {
         Some(line) if line.this_system => {
-            format!("To have one: {unset}{}; `involution doctor` says more", line.how)
+            format!("To have one: {}; `involution doctor` says more", line.how)
         }
-        _ => format!("To have one: {unset}see `involution doctor`"),
+        _ => "To have one: see `involution doctor`".to_owned(),
     }
-}
-
-/// The variable that replaces the installed drivers by the files that it lists.
-fn overriding() -> Option<(&'static str, String)> {
-    let mut names = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].into_iter();
-    names.find_map(|name| Some((name, variable(name)?)))
-}
-
-/// A variable that replaces the installed drivers by files none of which exists.
-pub fn overridden() -> Option<(&'static str, String)> {
-    overriding().filter(|(_, value)| split_paths(value).all(|path| listed(&path).is_empty()))
 }
 
 /// A file that tells the Vulkan loader of a driver, with what the file says and what is wrong with it.
@@ -92,46 +75,37 @@ pub struct Manifest {
     pub problem: Option<String>,
 }
 
-/// The manifests that the Vulkan loader would see: those of an overriding variable, else those of the
+/// The manifests that the Vulkan loader would see: those of a variable that replaces the installed ones, else those of the
 /// standard folders. None on systems that keep them elsewhere.
 pub fn manifests() -> Vec<Manifest> {
     if cfg!(any(windows, target_os = "macos")) {
         return Vec::new();
     }
-    let mut places = match overriding() {
-        Some((_, value)) => split_paths(&value).collect(),
-        None => standard_folders(),
-    };
-    places.extend(paths("VK_ADD_DRIVER_FILES", ""));
+    let mut names = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].into_iter();
+    let mut places = names.find_map(|name| Some(paths(&variable(name)?))).unwrap_or_else(folders);
+    places.extend(paths(&variable("VK_ADD_DRIVER_FILES").unwrap_or_default()));
     let mut files: Vec<PathBuf> = places.iter().flat_map(|place| listed(place)).collect();
     files.dedup();
     files.into_iter().map(read).collect()
 }
 
-/// The paths in a variable, or in the default where it is not set.
-fn paths(name: &str, default: &str) -> Vec<PathBuf> {
-    let value = variable(name).unwrap_or_else(|| default.to_owned());
-    split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect()
+/// The paths in a variable.
+fn paths(value: &str) -> Vec<PathBuf> {
+    split_paths(value).filter(|path| !path.as_os_str().is_empty()).collect()
 }
 
 /// The folders that the loader searches, in its order.
-fn standard_folders() -> Vec<PathBuf> {
+fn folders() -> Vec<PathBuf> {
     let home = variable("HOME").unwrap_or_default();
+    let or = |name: &str, usual: String| paths(&variable(name).unwrap_or(usual));
     let places = [
-        paths("XDG_CONFIG_HOME", &format!("{home}/.config")),
-        paths("XDG_CONFIG_DIRS", "/etc/xdg"),
+        or("XDG_CONFIG_HOME", format!("{home}/.config")),
+        or("XDG_CONFIG_DIRS", "/etc/xdg".to_owned()),
         vec!["/etc".into()],
-        paths("XDG_DATA_HOME", &format!("{home}/.local/share")),
-        paths("XDG_DATA_DIRS", "/usr/local/share:/usr/share"),
+        or("XDG_DATA_HOME", format!("{home}/.local/share")),
+        or("XDG_DATA_DIRS", "/usr/local/share:/usr/share".to_owned()),
     ];
-    let mut folders = Vec::new();
-    let places = places.into_iter().flatten().filter(|place| place.is_absolute());
-    for folder in places.map(|place| place.join("vulkan/icd.d")) {
-        if !folders.contains(&folder) {
-            folders.push(folder);
-        }
-    }
-    folders
+    places.into_iter().flatten().map(|place| place.join("vulkan/icd.d")).collect()
 }
 
 /// The JSON files of a folder, or the file itself.
@@ -147,19 +121,16 @@ fn listed(place: &Path) -> Vec<PathBuf> {
 
 fn read(path: PathBuf) -> Manifest {
     let text = std::fs::read_to_string(&path).map_err(|error| error.to_string());
-    let json = text
-        .and_then(|text| serde_json::from_str::<Value>(&text).map_err(|error| error.to_string()));
-    let key = |key: &str| Some(json.as_ref().ok()?.pointer(key)?.as_str()?.to_owned());
+    let json = text.and_then(|it| serde_json::from_str(&it).map_err(|error| error.to_string()));
+    let (json, wrong): (Value, _) = json.map_or_else(|it| (Value::Null, Some(it)), |it| (it, None));
+    let key = |key: &str| Some(json.pointer(key)?.as_str()?.to_owned());
     let (library, api_version) = (key("/ICD/library_path"), key("/ICD/api_version"));
-    let problem = match (&json, &library) {
-        (Err(problem), _) => Some(problem.clone()),
-        (_, None) => Some("it names no library".to_owned()),
-        // A bare name is searched for by the system's own rules.
-        (_, Some(library)) => {
-            let missing = library.contains('/') && !path.with_file_name("").join(library).is_file();
-            missing.then(|| "its library does not exist".to_owned())
-        }
-    };
+    // A bare name is searched for by the system's own rules.
+    let missing = |it: &str| it.contains('/') && !path.with_file_name("").join(it).is_file();
+    let problem = wrong.or_else(|| match &library {
+        None => Some("it names no library".to_owned()),
+        Some(library) => missing(library).then(|| "its library does not exist".to_owned()),
+    });
     Manifest { path, library, api_version, problem }
 }
 
@@ -169,7 +140,8 @@ pub fn loader() -> Option<PathBuf> {
         "/usr/lib/{}-linux-gnu:/usr/lib64:/usr/lib:/usr/local/lib:/lib64:/lib",
         std::env::consts::ARCH
     );
-    let folders = paths("LD_LIBRARY_PATH", "").into_iter().chain(split_paths(&usual));
+    let first = variable("LD_LIBRARY_PATH").unwrap_or_default();
+    let folders = paths(&first).into_iter().chain(paths(&usual));
     folders.map(|folder| folder.join("libvulkan.so.1")).find(|path| path.exists())
 }
 

@@ -4,62 +4,33 @@
 
 use involution::Tensor;
 
-use super::sampling::Sampled;
-use super::stats::Stats;
+use crate::row::Row;
+use crate::stats::Stats;
 
 /// What a slow kernel takes longer.
 const SLOWER: f64 = 1.2;
 
-/// What is wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    None,
-    Wrong,
-    Slow,
+/// What a call by a kernel gives: as it was, but for the fault that the variable plants there.
+pub fn planted(mut row: Row, mut output: Tensor, kernel: &str) -> (Row, Tensor) {
+    let wanted = std::env::var("INVOLUTION_BENCH_FAULT").unwrap_or_default();
+    match fault(&wanted, &row.case, kernel) {
+        Some("wrong") => output.data_mut().last_mut().into_iter().for_each(|last| *last += 1.0),
+        Some("slow") => {
+            for stats in [&mut row.gpu_ms, &mut row.wall_ms, &mut row.cpu_ms] {
+                let times =
+                    stats.take().map(|it| it.times.iter().map(|time| time * SLOWER).collect());
+                *stats = times.and_then(Stats::of);
+            }
+        }
+        _ => {}
+    }
+    (row, output)
 }
 
-impl Fault {
-    /// Of the call of this name by this kernel.
-    pub fn of(call: &str, kernel: &str) -> Self {
-        match std::env::var("INVOLUTION_BENCH_FAULT") {
-            Ok(wanted) if cfg!(debug_assertions) => Fault::parse(&wanted, call, kernel),
-            _ => Fault::None,
-        }
-    }
-
-    fn parse(wanted: &str, call: &str, kernel: &str) -> Self {
-        let named = |text: &str| call.contains(text) || kernel.contains(text);
-        match wanted.split_once(':') {
-            Some(("wrong", text)) if named(text) => Fault::Wrong,
-            Some(("slow", text)) if named(text) => Fault::Slow,
-            _ => Fault::None,
-        }
-    }
-
-    /// What a kernel with this fault would have written.
-    pub fn output(self, mut output: Tensor) -> Tensor {
-        if let (Fault::Wrong, Some(last)) = (self, output.data_mut().last_mut()) {
-            *last += 1.0;
-        }
-        output
-    }
-
-    /// What it would have taken.
-    pub fn samples(self, mut samples: Sampled) -> Sampled {
-        if self == Fault::Slow {
-            for run in &mut samples.runs {
-                run.wall = run.wall.mul_f64(SLOWER);
-                run.span = run.span.map(|span| span.mul_f64(SLOWER));
-                for dispatch in run.dispatches.iter_mut().flatten() {
-                    *dispatch = dispatch.mul_f64(SLOWER);
-                }
-            }
-            let cpu =
-                samples.cpu_ms.map(|cpu| cpu.times.iter().map(|time| time * SLOWER).collect());
-            samples.cpu_ms = cpu.and_then(Stats::of);
-        }
-        samples
-    }
+/// The fault of this call, if it is wanted there.
+fn fault<'a>(wanted: &'a str, call: &str, kernel: &str) -> Option<&'a str> {
+    let (fault, text) = wanted.split_once(':').filter(|_| cfg!(debug_assertions))?;
+    (call.contains(text) || kernel.contains(text)).then_some(fault)
 }
 
 #[cfg(test)]
@@ -68,11 +39,9 @@ mod tests {
 
     #[test]
     fn a_fault_is_that_of_the_calls_it_names() {
-        let parse = |wanted| Fault::parse(wanted, "1.1 conv3 64->256 @56", "software/row_pairs");
-        assert_eq!(parse("wrong:64->256"), Fault::Wrong);
-        assert_eq!((parse("slow:1.1 conv3"), parse("slow:pairs")), (Fault::Slow, Fault::Slow));
-        for wanted in ["wrong:linear", "conv3", "other:conv3"] {
-            assert_eq!(parse(wanted), Fault::None);
-        }
+        let fault = |wanted| fault(wanted, "1.1 conv3 64->256 @56", "software/row_pairs");
+        assert_eq!(fault("wrong:64->256"), Some("wrong"));
+        assert_eq!((fault("slow:1.1 conv3"), fault("slow:pairs")), (Some("slow"), Some("slow")));
+        assert_eq!([fault("wrong:linear"), fault("conv3")], [None, None]);
     }
 }

@@ -60,9 +60,8 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// The text of a file or of stdin.
 pub fn text(path: &Path) -> Result<String> {
-    let read = read(path, MOST_TEXT).and_then(|bytes| match bytes.len() as u64 > MOST_TEXT {
-        true => Err(io::Error::other("it is too large for a text")),
-        false => String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text in UTF-8")),
+    let read = read(path, MOST_TEXT).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text in UTF-8"))
     });
     read.map_err(|error| unread(path, &error))
 }

@@ -1,18 +1,22 @@
 //! The suites `layers` and `nets`: layers and whole networks from host to host, each as it is fused and as it is defined.
+//! And `peers`: operators, layers and networks under the names that other libraries are timed by:
+//! `W1/inv_op_c256_56_s1_b1` is the family, what it is with channels, size and stride, and the batch.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Result;
-use involution::models::{self, Model};
+use involution::models::{self, MobileNetV2, Model, RedNet, ResNet};
 use involution::nn::{ConvBnAct, DynamicConv2d, Involution2d, SeparableConv2d};
-use involution::ops::{Activation, Add};
+use involution::ops::{Activation, BatchNorm, Involution, Unfold};
 use involution::plan::{Builder, Value};
-use involution::{Layer, Shape};
+use involution::{Layer, Operator, Result, Shape, Window};
 
-use super::peers::NormRelu;
-use super::request::Request;
-use super::selection::selected;
-use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
+use crate::adapter::Open;
+use crate::request::{Request, Suite};
+use crate::rows;
+use crate::run::Run;
+use crate::sampling::Effort;
+use crate::workload::{LAYER, NETWORK, Work, Workload};
 
 /// Channels and size of the four stages of a RedNet.
 const STAGES: [(usize, usize); 4] = [(64, 56), (128, 28), (256, 14), (512, 7)];
@@ -20,105 +24,165 @@ const STAGES: [(usize, usize); 4] = [(64, 56), (128, 28), (256, 14), (512, 7)];
 const NETWORKS: &str =
     "rednet26 rednet38 rednet50 rednet101 rednet152 resnet50 mobilenet_v2 rednet_digits";
 
-/// The layers that the arguments select.
-pub fn select(args: &Request) -> Result<Vec<Workload>> {
-    let mut list = List { batches: &args.batch, tolerance: LAYER, rows: Vec::new() };
-    for (channels, size) in STAGES {
-        let layer = Involution2d::paper(channels, [7, 7]);
-        list.add(format!("involution2d/{channels}_{size}"), layer, [channels, size, size]);
-    }
-    for (channels, size) in STAGES {
-        let involution: Box<dyn Layer> = Box::new(Involution2d::paper(channels, [7, 7]));
-        let conv = Box::new(ConvBnAct::new(channels, channels, [3, 3]));
-        for (name, middle, norm) in [("involution", involution, true), ("conv", conv, false)] {
-            let name = format!("bottleneck/{name}_{}_{size}", 4 * channels);
-            list.add(name, Bottleneck { channels, middle, norm }, [4 * channels, size, size]);
+/// Times the rows that the arguments select, and checks what they computed.
+pub fn measure(open: Open<'_>, args: &Request) -> anyhow::Result<Run> {
+    let rows = args.selected(all(args)?, |row| row.name.clone())?;
+    let runner = open()?;
+    rows::run(&runner, runner.device()?, &rows, args, Effort::new(args, 5, Duration::from_secs(6)))
+}
+
+/// All rows of the suite, those of each layer side by side.
+fn all(args: &Request) -> Result<Vec<Workload>> {
+    let batches = if args.batch.is_empty() { vec![1] } else { args.batch.clone() };
+    let mut list = List { batches, unfused: true, rows: Vec::new() };
+    match args.suite {
+        Suite::Layers => list.layers(),
+        Suite::Nets => {
+            for name in NETWORKS.split(' ') {
+                let model: Arc<dyn Model> = models::by_name(name, None)?.into();
+                let x = model.preprocessing().input(1);
+                list.add(name, Work::Layer(model, true), &[&x.dims()[1..]]);
+            }
         }
+        _ => return peers(),
     }
-    let x = [64, 56, 56];
-    list.add("conv_bn_relu/1x1_256_64_56", ConvBnAct::new(256, 64, [1, 1]), [256, 56, 56]);
-    list.add("conv_bn_relu/3x3_64_56", ConvBnAct::new(64, 64, [3, 3]), x);
-    list.add("conv_bn_relu/depthwise_64_56", ConvBnAct::new(64, 64, [3, 3]).groups(64), x);
-    let separable = SeparableConv2d::new(64, 128, [3, 3]).padding(1).norm(Activation::Relu);
-    list.add("separable_conv2d/64_128_56", separable, x);
-    list.add("dynamic_conv2d/64_56", DynamicConv2d::new(64, 64, [3, 3]).padding(1), x);
-    selected(list.rows, args, |row| &row.name, |row| &row.shapes[0])
+    Ok(list.rows)
 }
 
-/// The networks that the arguments select.
-pub fn select_networks(args: &Request) -> Result<Vec<Workload>> {
-    let mut list = List { batches: &args.batch, tolerance: NETWORK, rows: Vec::new() };
-    for name in NETWORKS.split(' ') {
-        let model: Arc<dyn Model> = models::by_name(name, None)?.into();
-        let x = model.preprocessing().input(1);
-        list.add_shared(name.to_owned(), model, &x.dims()[1..]);
-    }
-    selected(list.rows, args, |row| &row.name, |row| &row.shapes[0])
+/// The rows of the suite `peers`, most of them in two batches.
+pub fn peers() -> Result<Vec<Workload>> {
+    let mut list = List { batches: vec![1, 8], unfused: false, rows: Vec::new() };
+    list.peers()?;
+    Ok(list.rows)
 }
 
-struct List<'a> {
-    batches: &'a [usize],
-    tolerance: f64,
+struct List {
+    batches: Vec<usize>,
+    /// Whether each layer is there as it is defined, too.
+    unfused: bool,
     rows: Vec<Workload>,
 }
 
-impl List<'_> {
-    fn add(&mut self, base: impl Into<String>, layer: impl Layer + 'static, x: [usize; 3]) {
-        self.add_shared(base.into(), Arc::new(layer), &x);
-    }
-
-    /// Adds two rows for each batch; the shape is that of one sample.
-    fn add_shared(&mut self, base: String, layer: Arc<dyn Layer>, x: &[usize]) {
-        let batches = if self.batches.is_empty() { &[1] } else { self.batches };
-        for &batch in batches {
-            for (plans, mark) in [(Plans::Fused, ""), (Plans::Unfused, "_unfused")] {
-                self.rows.push(Workload {
-                    name: format!("{base}_b{batch}{mark}"),
-                    base: base.clone(),
-                    group: base.split_once('/').map_or("networks", |(kind, _)| kind).to_owned(),
-                    work: Work::Layer(layer.clone(), plans),
-                    shapes: vec![Shape::new([&[batch], x].concat())],
-                    trusted: Trusted::Reference,
-                    tolerance: self.tolerance,
-                });
+impl List {
+    /// Adds a row or two for each batch; the shapes are those of one sample.
+    fn add(&mut self, base: &str, work: Work, shapes: &[&[usize]]) {
+        let group = base.split_once('/').map_or("networks", |(group, _)| group);
+        let network = ["networks", "W7"].contains(&group);
+        for batch in &self.batches {
+            let shapes = shapes.iter().map(|shape| Shape::new([&[*batch], *shape].concat()));
+            let shapes: Vec<Shape> = shapes.collect();
+            let mut row = Workload::new(format!("{base}_b{batch}"), group, work.clone(), shapes);
+            row.tolerance = if network { NETWORK } else { LAYER };
+            if let Work::Layer(layer, _) = &work {
+                // The inputs of an operator are its own in each batch.
+                row.base = base.to_owned();
+                self.rows.push(row.clone());
+                row.name += "_unfused";
+                row.work = Work::Layer(layer.clone(), false);
+                self.rows.extend(self.unfused.then_some(row));
+            } else {
+                self.rows.push(row);
             }
         }
     }
+
+    fn operator(&mut self, base: &str, op: impl Into<Operator>, shapes: &[&[usize]]) {
+        self.add(base, Work::Operator(op.into(), None), shapes);
+    }
+
+    fn layer(&mut self, base: &str, layer: impl Layer + 'static, x: [usize; 3]) {
+        self.add(base, Work::Layer(Arc::new(layer), true), &[&x]);
+    }
+
+    fn layers(&mut self) {
+        for (channels, size) in STAGES {
+            let layer = Involution2d::paper(channels, [7, 7]);
+            self.layer(&format!("involution2d/{channels}_{size}"), layer, [channels, size, size]);
+        }
+        let x = [64, 56, 56];
+        self.layer("conv_bn_relu/1x1_256_64_56", ConvBnAct::new(256, 64, [1, 1]), [256, 56, 56]);
+        self.layer("conv_bn_relu/3x3_64_56", ConvBnAct::new(64, 64, [3, 3]), x);
+        self.layer("conv_bn_relu/depthwise_64_56", ConvBnAct::new(64, 64, [3, 3]).groups(64), x);
+        let separable = SeparableConv2d::new(64, 128, [3, 3]).padding(1).norm(Activation::Relu);
+        self.layer("separable_conv2d/64_128_56", separable, x);
+        self.layer("dynamic_conv2d/64_56", DynamicConv2d::new(64, 64, [3, 3]).padding(1), x);
+    }
+
+    fn peers(&mut self) -> Result<()> {
+        // The involution of 7x7 by itself, and as a layer that makes its kernels.
+        for (channels, size, stride) in [(256, 56, 1), (64, 56, 1), (512, 56, 2)] {
+            let (groups, small) = (channels / 16, size / stride);
+            let window = Window::new([7, 7]).stride([stride; 2]).padding(3);
+            let base = format!("W1/inv_op_c{channels}_{size}_s{stride}");
+            let kernel = [groups * 49, small, small];
+            let op = Involution::new(window, groups);
+            self.operator(&base, op, &[&[channels, size, size], &kernel]);
+        }
+        for (channels, size) in STAGES {
+            let base = format!("W2/inv_layer_c{channels}_{size}");
+            self.layer(&base, Involution2d::paper(channels, [7, 7]), [channels, size, size]);
+        }
+        // Convolutions of 1x1 and 3x3, depthwise, in groups, and the first of a ResNet.
+        for (from, to, size) in [(256, 64, 56), (64, 256, 56), (1024, 512, 14), (2048, 512, 7)] {
+            let base = format!("W3/conv1x1_{from}_{to}_{size}");
+            self.layer(&base, bare(from, to, 1), [from, size, size]);
+        }
+        for (channels, size) in STAGES {
+            let base = format!("W4/conv3x3_{channels}_{size}");
+            self.layer(&base, bare(channels, channels, 3), [channels, size, size]);
+        }
+        let x = [256, 56, 56];
+        self.layer("W4/dw3x3_256_56", bare(256, 256, 3).groups(256), x);
+        self.layer("W4/grp32_3x3_256_56", bare(256, 256, 3).groups(32), x);
+        let stem = bare(3, 64, 7).stride([2, 2]).padding(3);
+        self.layer("W4/stem7x7s2_3_64_224", stem, [3, 224, 224]);
+        let dynamic = DynamicConv2d::new(64, 64, [3, 3]).padding(1).bias(false).temperature(30.0);
+        // A quarter of the channels, without the one more that the layer's ratio adds.
+        let dynamic = dynamic.hidden(16);
+        self.layer("W5/dynconv3x3_64_56", dynamic, [64, 56, 56]);
+        self.layer("W6/bnrelu_256_56", NormRelu { channels: 256 }, [256, 56, 56]);
+        let unfold = Unfold { window: Window::new([7, 7]).padding(3) };
+        self.operator("W6/unfold7_64_56", unfold, &[&[64, 56, 56]]);
+        // Whole networks on images of 224x224, RedNet with the stem of 3x3.
+        let x = [3, 224, 224];
+        self.layer("W7/resnet50", ResNet::new(50)?, x);
+        self.layer("W7/rednet26", RedNet::new(26)?.stem_kernel(3), x);
+        self.layer("W7/rednet50", RedNet::new(50)?.stem_kernel(3), x);
+        self.layer("W7/mobilenetv2", MobileNetV2::new(1000), x);
+        Ok(())
+    }
 }
 
-/// A residual block on four times so many channels, with an involution in it, which is normalised, or, as in a ResNet, a
-/// convolution.
+/// A convolution with nothing after it, padded to keep the size.
+fn bare(from: usize, to: usize, kernel: usize) -> ConvBnAct {
+    let conv = ConvBnAct::new(from, to, [kernel; 2]).activation(Activation::None);
+    conv.norm(None)
+}
+
+/// Batch normalisation and ReLU in one step, with nothing before it to be folded into.
 #[derive(Debug)]
-struct Bottleneck {
+struct NormRelu {
     channels: usize,
-    middle: Box<dyn Layer>,
-    norm: bool,
 }
 
-impl Layer for Bottleneck {
+impl Layer for NormRelu {
     fn name(&self) -> String {
-        "bottleneck".to_owned()
+        "batch_norm_relu".to_owned()
     }
 
     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
-        vec![("x", Shape::from([1, 4 * self.channels, 7, 7]))]
+        vec![("x", Shape::from([1, self.channels, 1, 1]))]
     }
 
-    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> involution::Result<Vec<Value>> {
+    fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
         let [x] = plan.take(inputs, ["x"])?;
-        let (narrow, wide) = (self.channels, 4 * self.channels);
-        let reduce = ConvBnAct::new(wide, narrow, [1, 1]);
-        let y = plan.scope("conv1", |plan| reduce.build_one(plan, x))?;
-        let y = plan.scope("conv2", |plan| {
-            let y = self.middle.build_one(plan, y)?;
-            match self.norm {
-                true => plan.scope("bn", |plan| NormRelu { channels: narrow }.build_one(plan, y)),
-                false => Ok(y),
-            }
-        })?;
-        let widen = ConvBnAct::new(narrow, wide, [1, 1]).activation(Activation::None);
-        let y = plan.scope("conv3", |plan| widen.build_one(plan, y))?;
-        Ok(vec![plan.apply("add", Add { activation: Activation::Relu }, &[y, x])?])
+        let channels = self.channels;
+        let weight = plan.weight("weight", [channels]);
+        let bias = plan.weight("bias", [channels]);
+        let mean = plan.statistic("running_mean", [channels]);
+        let variance = plan.statistic("running_var", [channels]);
+        let op = BatchNorm { activation: Activation::Relu, ..BatchNorm::default() };
+        Ok(vec![plan.apply("", op, &[x, mean, variance, weight, bias])?])
     }
 }
 
@@ -126,31 +190,95 @@ impl Layer for Bottleneck {
 mod tests {
     use std::collections::HashSet;
 
+    use involution::ops::Op;
+
     use super::*;
 
     #[test]
-    fn every_row_is_legal_and_stands_beside_what_it_is_unfused() -> Result<()> {
-        let args = Request { batch: vec![1, 3], ..Request::default() };
-        let rows = [select(&args)?, select_networks(&args)?].concat();
+    fn every_row_is_legal_and_named_once() -> Result<()> {
+        let all = peers()?;
+        let mut names = HashSet::new();
+        for workload in &all {
+            assert!(names.insert(&workload.name), "{} twice", workload.name);
+            let shapes: Vec<&Shape> = workload.shapes.iter().collect();
+            match &workload.work {
+                Work::Operator(op, _) => {
+                    let output = op.output_shape(&shapes);
+                    assert!(output.is_ok(), "{}: {output:?}", workload.name);
+                }
+                Work::Layer(layer, _) => {
+                    layer.plan(shapes[0])?;
+                }
+            }
+        }
+        for name in [
+            "W1/inv_op_c512_56_s2_b8",
+            "W2/inv_layer_c512_7_b1",
+            "W3/conv1x1_2048_512_7_b8",
+            "W4/stem7x7s2_3_64_224_b1",
+            "W5/dynconv3x3_64_56_b8",
+            "W6/unfold7_64_56_b1",
+            "W7/rednet50_b8",
+        ] {
+            assert!(names.contains(&name.to_owned()), "{name}");
+        }
+        assert_eq!(all.len(), 2 * 25);
+        Ok(())
+    }
+
+    /// The rows that `benches/peers/run.py` selects where nobody says which.
+    #[test]
+    fn the_usual_rows_beside_others_are_rows() -> Result<()> {
+        let script = include_str!("../../../benches/peers/run.py");
+        let names: Vec<&str> = script
+            .lines()
+            .filter_map(|line| line.strip_prefix("    \"W")?.strip_suffix("\","))
+            .collect();
+        let all: HashSet<String> = peers()?.into_iter().map(|workload| workload.name).collect();
+        for name in &names {
+            assert!(all.contains(&format!("W{name}")), "W{name}");
+        }
+        for family in 1..=7 {
+            assert!(names.iter().any(|name| name.starts_with(&format!("{family}/"))), "W{family}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn every_layer_stands_beside_what_it_is_unfused() -> Result<()> {
+        let rows = |suite| all(&Request { suite, batch: vec![1, 3], ..Request::default() });
+        let rows = [rows(Suite::Layers)?, rows(Suite::Nets)?].concat();
         let mut names = HashSet::new();
         for pair in rows.chunks(2) {
-            let [fused, unfused] = pair else { return Err(anyhow::anyhow!("{pair:?}")) };
-            assert_eq!(format!("{}_unfused", fused.name), unfused.name);
-            assert_eq!(fused.base, unfused.base);
-            for row in pair {
+            assert_eq!(format!("{}_unfused", pair[0].name), pair[1].name);
+            assert_eq!(pair[0].base, pair[1].base);
+            for (row, fused) in pair.iter().zip([true, false]) {
                 assert!(names.insert(row.name.clone()), "{} twice", row.name);
-                let Work::Layer(layer, plans) = &row.work else {
-                    return Err(anyhow::anyhow!("{row:?}"));
-                };
-                assert_eq!(*plans == Plans::Unfused, row.name.ends_with("_unfused"));
+                let Work::Layer(layer, is) = &row.work else { unreachable!("{row:?}") };
+                assert_eq!(*is, fused);
                 let plan = layer.plan(&row.shapes[0])?;
                 assert!(plan.clone().fuse().steps().len() <= plan.steps().len());
             }
         }
-        for name in ["bottleneck/involution_256_56_b3", "rednet152_b1", "rednet_digits_b3_unfused"]
-        {
+        for name in ["involution2d/256_14_b3", "rednet152_b1", "rednet_digits_b3_unfused"] {
             assert!(names.contains(name), "{name}");
         }
         Ok(())
+    }
+
+    /// What is timed tomorrow is what was timed today.
+    #[test]
+    fn the_packages_of_the_others_are_pinned() {
+        let lists = [
+            include_str!("../../../benches/peers/requirements.txt"),
+            include_str!("../../../benches/peers/requirements-webgpu.txt"),
+        ];
+        for list in lists {
+            let packages: Vec<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();
+            assert!(
+                packages.len() >= 3 && packages.iter().all(|line| line.contains("==")),
+                "{list}"
+            );
+        }
     }
 }

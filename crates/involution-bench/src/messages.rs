@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
-use involution::{Error, ShapeError, WeightsError, store};
+use involution::{Error, ShapeError, store};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -39,14 +39,12 @@ fn advice(cause: &(dyn std::error::Error + 'static), command: &str) -> Option<&'
             _ => None,
         };
     }
-    if let Some(WeightsError::Limit { .. }) = cause.downcast_ref() {
-        return Some("The command has no flag for that: a file that is whole has no need of it");
-    }
     match (cause.downcast_ref()?, command) {
         (Error::DeviceLost { .. }, _) => Some("Running the command again does that"),
-        (Error::OutOfMemory { .. }, "plan" | "inspect" | "layer" | "op") => None,
         (Error::OutOfMemory { .. }, "forward") => Some("--low-memory takes less, too"),
-        (Error::OutOfMemory { .. }, _) => Some("A smaller --batch or --low-memory takes less"),
+        (Error::OutOfMemory { .. }, "run" | "bench" | "tune" | "verify") => {
+            Some("A smaller --batch or --low-memory takes less")
+        }
         _ => None,
     }
 }

@@ -1,7 +1,5 @@
 //! How a command ends: its checks passed or failed, or it was used wrongly.
 
-use std::fmt;
-
 use involution::{Error, ShapeError};
 
 /// Whether the checks passed.
@@ -18,16 +16,9 @@ impl Outcome {
 }
 
 /// An error in how the command is used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct BadUse(String);
-
-impl fmt::Display for BadUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for BadUse {}
 
 pub fn bad_use(message: impl Into<String>) -> anyhow::Error {
     BadUse(message.into()).into()

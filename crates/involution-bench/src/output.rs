@@ -94,8 +94,8 @@ pub fn render(table: &Table) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// A progress bar on stderr with the time that is left, where that is a terminal.
-pub fn progress(what: &str) -> ProgressBar {
+/// A progress bar on stderr with the time that is left, where that is a terminal. Without a length, 0, it is not drawn.
+pub fn progress(what: &str, length: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len}{left} {wide_msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ");
     // Before the first is done nobody knows.
@@ -104,8 +104,7 @@ pub fn progress(what: &str) -> ProgressBar {
             let _ = write!(text, ", {:#} left", HumanDuration(state.eta()));
         }
     });
-    // Not drawn until it has a length: without one it would be full.
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::stderr());
     bar.with_style(style).with_prefix(what.to_owned())
 }
 

@@ -5,13 +5,26 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use involution::store::variable;
 
 use crate::outcome::{Outcome, is_bad_use};
-use crate::{environment, messages, output};
+use crate::{messages, output};
+
+/// Switches off the layer of Mesa that chooses a device where it would complain of a display that is not there, and
+/// nobody says what it should do.
+#[allow(unsafe_code)]
+fn quieten_mesa() {
+    let names =
+        ["XDG_RUNTIME_DIR", "NODEVICE_SELECT", "MESA_VK_DEVICE_SELECT", "VK_LOADER_LAYERS_ENABLE"];
+    if cfg!(unix) && names.into_iter().all(|name| variable(name).is_none()) {
+        // SAFETY: this is the first call of `main`, which has started no thread.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
 
 /// The whole of `main`: reads the arguments, runs, and gives the exit code. Has to be called before a thread is started.
 pub fn main<C: Parser>(run: impl FnOnce(C) -> Result<Outcome>) -> ExitCode {
-    environment::settle();
+    quieten_mesa();
     let parsed = C::command().try_get_matches().and_then(|matches| {
         let command = matches.subcommand_name().unwrap_or("bench").to_owned();
         Ok((C::from_arg_matches(&matches)?, command))

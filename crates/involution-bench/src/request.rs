@@ -1,9 +1,13 @@
 //! What to time, and how: the flags that every suite reads.
 
+use std::path::PathBuf;
+
+use anyhow::Result;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use involution::Shape;
 use involution::ops::NAMES;
+
+use crate::bad_use;
 
 /// A set of things to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -29,8 +33,7 @@ pub enum Suite {
 impl Suite {
     /// As it is named on the command line.
     pub fn name(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(|| "sweep".to_owned(), |value| value.get_name().to_owned())
+        format!("{self:?}").to_lowercase()
     }
 }
 
@@ -43,9 +46,6 @@ pub struct Request {
     /// Rows of these operators
     #[arg(long, value_name = "OPS", value_delimiter = ',', value_parser = PossibleValuesParser::new(NAMES), hide_possible_values = true)]
     pub ops: Vec<String>,
-    /// Rows whose first input ends in one of these shapes: 14x14, 64x56x56 or 8x64x56x56
-    #[arg(long, value_name = "SHAPES", value_delimiter = ',', value_parser = Ending::parse)]
-    pub shapes: Vec<Ending>,
     /// Batches of each row, instead of its own
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = positive)]
     pub batch: Vec<usize>,
@@ -63,37 +63,55 @@ pub struct Request {
     pub repeat: Option<u32>,
 }
 
-/// The last sizes of a shape: `14x14` of any images that are so large, `64x56x56` of so many channels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending(Vec<usize>);
-
-impl Ending {
-    /// Sizes with an `x` between them.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let sizes = text.split('x').map(str::parse).collect::<Result<_, _>>();
-        sizes.map(Ending).map_err(|_| "must be sizes such as 14x14 or 64x56x56".to_owned())
-    }
-
-    pub fn ends(&self, shape: &Shape) -> bool {
-        shape.dims().ends_with(&self.0)
+impl Request {
+    /// Keeps what `--filter` selects by name. A text that selects nothing is an error that lists what there is.
+    pub fn selected<T>(&self, all: Vec<T>, name: impl Fn(&T) -> String) -> Result<Vec<T>> {
+        let is = |item: &T, text: &String| name(item).contains(text);
+        if let Some(text) = self.filter.iter().find(|text| !all.iter().any(|item| is(item, text))) {
+            let known = all.iter().map(&name).collect::<Vec<_>>().join("\n  ");
+            return Err(bad_use(format!("--filter {text} selects nothing; there are:\n  {known}")));
+        }
+        let wanted = |item: &T| self.filter.is_empty() || self.filter.iter().any(|it| is(item, it));
+        Ok(all.into_iter().filter(wanted).collect())
     }
 }
 
-impl std::fmt::Display for Ending {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&text(&self.0))
-    }
-}
-
-/// Sizes with an `x` between them.
-pub fn text(sizes: &[usize]) -> String {
-    sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+/// How the rows are given beside the table, or instead of it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Forms {
+    /// Write the rows as JSON to a file, beside the table, or to stdout instead of it (-, the default)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+    /// Write a page with drawings of the rows, in one file that needs no other
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// A number above 0.
-fn positive(text: &str) -> Result<usize, String> {
+pub fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err("must be a number above 0".to_owned()),
+        _ => Err(format!("'{text}' must be a number above 0")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_selected_by_parts_of_their_names() {
+        let names = |filter: &[&str]| {
+            let filter = filter.iter().map(|text| (*text).to_owned()).collect();
+            let args = Request { filter, ..Request::default() };
+            args.selected(vec!["one", "two", "three"], |name| (*name).to_owned())
+        };
+        assert_eq!(names(&[]).ok(), Some(vec!["one", "two", "three"]));
+        assert_eq!(names(&["o"]).ok(), Some(vec!["one", "two"]));
+        assert_eq!(names(&["thr", "tw"]).ok(), Some(vec!["two", "three"]));
+        // One that selects something does not hide one that does not.
+        let refused = names(&["one", "four"]).map_err(|error| error.to_string());
+        let message = "--filter four selects nothing; there are:\n  one\n  two";
+        assert!(refused.is_err_and(|error| error.starts_with(message)));
     }
 }

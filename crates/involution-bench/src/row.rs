@@ -8,13 +8,14 @@ use involution::gpu::{self, Bound, Timer, Timing};
 use involution::ops::Cost;
 use serde::{Deserialize, Serialize};
 
-use super::machine::Noise;
-use super::sampling::Sampled;
-use super::stats::{self, Stats, milliseconds};
-use crate::output;
+use crate::sampling::Sampled;
+use crate::stats::{self, Stats, milliseconds};
 
 /// Timestamps and the host's clock that are further apart than this part disagree.
 const APART: f64 = 0.15;
+
+/// A row whose middle half is longer than this part of its median is unsafe.
+pub const SPREAD: f64 = 0.10;
 
 /// A workload by a kernel, or a network by all of its kernels. `docs/cli.md` describes the keys.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -23,10 +24,9 @@ pub struct Row {
     /// The operator, layer or network.
     pub op: String,
     pub group: String,
-    /// The name; unique but for several kernels of one call. Older files call it `workload` in some suites.
-    #[serde(alias = "workload")]
+    /// The name; unique but for several kernels of one call.
     pub case: String,
-    /// The one kernel, or how many dispatches there are of several; nothing in some older files.
+    /// The one kernel, or how many dispatches there are of several.
     pub kernel: Option<String>,
     /// Of a network: each once, in the order in which they run first.
     pub kernels: Vec<String>,
@@ -39,9 +39,6 @@ pub struct Row {
     pub note: Option<String>,
     /// Why it was not run: there is no room for it.
     pub refused: Option<String>,
-    /// Whether `note` is that the device has no room for it.
-    #[serde(skip)]
-    pub too_large: bool,
     /// On tensors of the device by its own clock, where it has one: the sum of the dispatches.
     pub gpu_ms: Option<Stats>,
     /// By the host's clock: a call from its submission until the host knows of its end, all else from tensors of the
@@ -67,8 +64,8 @@ pub struct Row {
     pub floor_ms: Option<f64>,
     pub bound: Option<String>,
     pub of_floor: Option<f64>,
-    #[serde(flatten)]
-    pub noise: Noise,
+    /// Why the times are unsafe.
+    pub warning: Option<String>,
     /// Which clock is behind the rates.
     pub timer: Option<String>,
     /// The largest error as a multiple of what is allowed.
@@ -79,7 +76,7 @@ pub struct Row {
     pub steps: Vec<Step>,
     /// Of a sweep: height and width of the images.
     pub size: Option<u64>,
-    /// Of a sweep: bytes on the device by the plan, where it can be planned.
+    /// Bytes on the device by the plan.
     pub memory: Option<u64>,
     /// Of a sweep: the median from host to host by the pixels of all images, and that as a multiple of the first row's.
     pub ns_per_pixel: Option<f64>,
@@ -135,24 +132,35 @@ impl Row {
         self.timer = Some(timer.to_string());
         let rate = |count| stats::rate(count, self.device()?.median);
         (self.gflops, self.gbps) = (rate(self.flops), rate(self.bytes));
-        self.noise = Noise::of(self.device(), samples.waited);
-        self.cpu_ms = samples.cpu_ms;
-        self
+        self.cpu_ms = Stats::of(samples.cpu_ms);
+        self.spread_of(|row| row.device())
     }
 
     /// Adds times by the host's clock alone, if what was timed is right.
-    pub fn timed_by_host(mut self, samples: Sampled, right: Result<(), String>) -> Self {
-        self.samples = samples.runs.len();
+    pub fn timed_by_host(mut self, times: Vec<f64>, right: Result<(), String>) -> Self {
+        self.samples = times.len();
         self.checked = right.is_ok();
         self.note = right.err();
         if self.checked {
-            self.wall_ms = Stats::of_durations(samples.runs.iter().map(|run| run.wall));
-            self.cpu_ms = samples.cpu_ms;
-            self.noise = Noise::of(self.wall_ms.as_ref(), samples.waited);
+            self.wall_ms = Stats::of(times);
             let rate = self.wall_ms.as_ref().and_then(|wall| stats::rate(self.bytes, wall.median));
             self.gbps = rate.filter(|_| self.bytes > 0);
         }
+        self.spread_of(|row| row.wall_ms.as_ref())
+    }
+
+    /// Warns of these times if they spread too much.
+    pub fn spread_of(mut self, times: impl Fn(&Self) -> Option<&Stats>) -> Self {
+        let spread = times(&self).map(|times| times.spread).filter(|&spread| spread > SPREAD);
+        let text =
+            |part| format!("the middle half of the samples spreads over {:.0} %", 100.0 * part);
+        self.warning = spread.map(text);
         self
+    }
+
+    /// Stands behind a time that is unsafe.
+    pub fn mark(&self) -> &'static str {
+        if self.warning.is_some() { "~" } else { "" }
     }
 
     /// Adds the floor that these limits put under the time, and holds the clocks against each other.
@@ -171,8 +179,10 @@ impl Row {
         if let (Some(span), Some(wall)) = (&self.span_ms, wall) {
             let ratio = span.median / (wall.median - submission);
             if wall.median > 2.0 * submission && (ratio - 1.0).abs() > APART {
-                let part = 100.0 * ratio;
-                self.noise.warn(format!("timestamps tell {part:.0} % of what the host waited"));
+                let text =
+                    format!("timestamps tell {:.0} % of what the host waited", 100.0 * ratio);
+                self.warning =
+                    Some(self.warning.map_or(text.clone(), |it| format!("{it}; {text}")));
             }
         }
         self
@@ -184,9 +194,8 @@ impl Row {
         self.checked = false;
         (self.gpu_ms, self.wall_ms, self.resident_ms, self.span_ms, self.cpu_ms) =
             Default::default();
-        (self.compile_ms, self.compiled, self.timer) = Default::default();
+        (self.compile_ms, self.compiled, self.timer, self.warning) = Default::default();
         (self.gflops, self.gbps, self.of_floor) = Default::default();
-        self.noise = Noise::default();
         self.steps.clear();
     }
 
@@ -206,11 +215,7 @@ impl Row {
 
     /// The kernel, or how many dispatches there are of several.
     pub fn kernel(&self) -> String {
-        match (&self.kernel, self.kernels.as_slice()) {
-            (Some(one), _) | (None, [one]) => one.clone(),
-            (None, []) => "-".to_owned(),
-            (None, _) => output::count(self.dispatches, "dispatch"),
-        }
+        self.kernel.clone().unwrap_or_else(|| "-".to_owned())
     }
 }
 
@@ -228,10 +233,19 @@ mod tests {
                 submission: Duration::from_millis(submission),
             };
             let [span_ms, wall_ms] = [span, wall].map(|ms| Stats::of(vec![ms]));
-            Row { span_ms, wall_ms, ..Row::default() }.above(&limits).noise.warning
+            Row { span_ms, wall_ms, ..Row::default() }.above(&limits).warning
         };
         assert_eq!(warned(11.0, 13.0, 2), None);
         assert!(warned(5.0, 12.0, 2).is_some_and(|text| text.contains("50 %")));
         assert_eq!(warned(5.0, 12.0, 6), None);
+    }
+
+    #[test]
+    fn a_wide_spread_makes_a_time_unsafe() {
+        let mark = |times: &[f64]| {
+            let row = Row { wall_ms: Stats::of(times.to_vec()), ..Row::default() };
+            row.spread_of(|row| row.wall_ms.as_ref()).mark()
+        };
+        assert_eq!((mark(&[1.0, 1.01, 1.02, 1.03]), mark(&[1.0, 1.5, 2.0, 2.5])), ("", "~"));
     }
 }

@@ -3,18 +3,17 @@
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{available_parallelism, scope};
-use std::time::Instant;
 
 use involution::{Error, Gpu, Result, ShapeError, StateDict, Tensor};
 
-use super::record::Run;
-use super::request::Request;
-use super::row::Row;
-use super::sampling::{self, Effort, in_turns, interrupted};
-use super::subject::{self, Subject};
-use super::workload::{Work, Workload};
 use crate::adapter::Runner;
 use crate::output;
+use crate::request::Request;
+use crate::row::Row;
+use crate::run::Run;
+use crate::sampling::{Effort, in_turns, interrupted};
+use crate::subject::{self, Subject};
+use crate::workload::Workload;
 
 /// Bytes of the tensors of single calls that are sampled in turns with each other. More than fits into most caches, so
 /// that a call finds its tensors in memory.
@@ -34,24 +33,21 @@ pub fn run(
     gpu: &Gpu,
     all: &[Workload],
     args: &Request,
-    effort: impl Fn(&Workload) -> Effort,
+    effort: Effort,
 ) -> anyhow::Result<Run> {
-    let start = Instant::now();
-    sampling::listen()?;
     let limits = gpu.limits()?;
     let rows = measure(gpu, all, effort).into_iter().map(|row| row.above(&limits));
-    Ok(Run::new(runner, Some(&limits), args, start, rows.collect()))
+    Ok(Run::new(runner, Some(&limits), args, rows.collect()))
 }
 
 /// A row for each workload, up to where it was interrupted or the device was lost. Rows of one base stand side by side:
 /// they share weights and the reference's answer.
-fn measure(gpu: &Gpu, all: &[Workload], effort: impl Fn(&Workload) -> Effort) -> Vec<Row> {
-    let bar = output::progress("timing");
-    bar.set_length(all.len() as u64);
+fn measure(gpu: &Gpu, all: &[Workload], effort: Effort) -> Vec<Row> {
+    let bar = output::progress("timing", all.len());
     let mut measured = Vec::new();
     let mut weights: Option<(&str, Result<Arc<StateDict>>)> = None;
     let mut rest = all;
-    while let (false, [first, ..]) = (interrupted(), rest) {
+    while !interrupted() && !rest.is_empty() {
         let (block, after) = rest.split_at(block(rest));
         rest = after;
         let mut subjects = Vec::new();
@@ -70,7 +66,7 @@ fn measure(gpu: &Gpu, all: &[Workload], effort: impl Fn(&Workload) -> Effort) ->
         }
         let ready = subjects.iter().filter_map(|(_, _, subject)| subject.as_ref().ok());
         let mut runs: Vec<_> = ready.flat_map(Subject::runs).collect();
-        let mut samples = in_turns(&mut runs, effort(first)).into_iter();
+        let mut samples = in_turns(&mut runs, effort).into_iter();
         drop(runs);
         let mut lost = false;
         for (workload, weights, subject) in subjects {
@@ -86,8 +82,12 @@ fn measure(gpu: &Gpu, all: &[Workload], effort: impl Fn(&Workload) -> Effort) ->
                 Ok(Some((row, output))) => (row, Some(output)),
                 Err(error) => {
                     lost |= matches!(cause(&error), Error::DeviceLost { .. });
-                    let (note, too_large) = (Some(error.to_string()), is_too_large(&error));
-                    (Row { note, too_large, ..subject::row(workload) }, None)
+                    let row = subject::row(workload);
+                    let text = Some(error.to_string());
+                    match is_too_large(&error) {
+                        true => (Row { refused: text, ..row }, None),
+                        false => (Row { note: text, ..row }, None),
+                    }
                 }
             };
             measured.push(Measured { workload, weights, row, output });
@@ -107,7 +107,7 @@ fn block(workloads: &[Workload]) -> usize {
     let fits = |workload: &&Workload| {
         let cost = workload.cost();
         bytes += u64::from(subject::times(cost)) * cost.1;
-        bytes <= BLOCK && matches!(workload.work, Work::Resident(..))
+        bytes <= BLOCK && workload.is_resident()
     };
     workloads.iter().take_while(fits).count().max(1)
 }
@@ -119,8 +119,7 @@ fn check(gpu: &Gpu, measured: &mut [Measured<'_>]) {
         measured.chunk_by_mut(|a, b| a.workload.base == b.workload.base).collect();
     // The longest is taken first, so that no core is left with one at the end.
     groups.sort_by_key(|group| group[0].row.flops / group[0].row.batch.unwrap_or(1).max(1));
-    let bar = output::progress("checking");
-    bar.set_length(groups.len() as u64);
+    let bar = output::progress("checking", groups.len());
     let groups = Mutex::new(groups);
     let next = || groups.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let worker = || {
@@ -143,9 +142,9 @@ fn check_group(gpu: &Gpu, group: &mut [Measured<'_>]) {
         let Some(output) = output.take() else { continue };
         let answer = answer.get_or_insert_with(|| {
             let inputs = workload.inputs()?;
-            match &workload.work {
-                Work::Resident(..) => workload.answer(gpu, weights, &inputs),
-                _ => workload.answer(gpu, weights, &workload.sample(&inputs, 0)?),
+            match workload.is_resident() {
+                true => workload.answer(gpu, weights, &inputs),
+                false => workload.answer(gpu, weights, &workload.sample(&inputs, 0)?),
             }
         });
         match answer {
@@ -171,7 +170,7 @@ fn judge(row: &mut Row, first: f64) {
 }
 
 /// Whether something cannot be done for its size alone.
-pub fn is_too_large(error: &Error) -> bool {
+fn is_too_large(error: &Error) -> bool {
     let overflow = |source: &ShapeError| matches!(source, ShapeError::Overflow { .. });
     match cause(error) {
         Error::Limit { .. } | Error::OutOfMemory { .. } => true,

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use involution::gpu::Timing;
 
-use super::machine::{Watch, cpu_time};
-use super::request::Request;
-use super::stats::Stats;
 use crate::output;
+use crate::request::Request;
+use crate::stats::milliseconds;
 
 /// Samples of a row, and of one of a quick run.
 const SAMPLES: usize = 15;
@@ -33,7 +32,7 @@ pub fn listen() -> Result<()> {
             if INTERRUPTED.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }
-            output::say("interrupted: checking what was measured; once more gives up");
+            output::say("interrupted: keeping what was measured; once more gives up");
         });
     });
     listening.context("Ctrl-C")
@@ -64,81 +63,54 @@ impl Effort {
 /// Runs something once.
 pub type Run<'a> = Box<dyn FnMut() -> involution::Result<Timing> + 'a>;
 
-/// What each run gave, and what the process had of the machine meanwhile.
-#[derive(Debug)]
+/// What the runs of one gave so far.
+#[derive(Debug, Default)]
 pub struct Sampled {
     pub runs: Vec<Timing>,
-    /// Processor time of each run, of all threads; `None` where the system does not tell it.
-    pub cpu_ms: Option<Stats>,
-    /// The part of the time for which threads waited for a processor.
-    pub waited: Option<f64>,
+    /// Processor time of each run, of all threads; none where the system does not tell it.
+    pub cpu_ms: Vec<f64>,
+    spent: Duration,
 }
 
-/// The samples of one so far.
-#[derive(Default)]
-struct Series {
-    runs: Vec<Timing>,
-    cpu: Vec<Duration>,
-    watched: Option<Watch>,
-    spent: Duration,
-    failure: Option<involution::Error>,
+impl Sampled {
+    fn sample(mut self, run: &mut Run<'_>) -> involution::Result<Self> {
+        let (before, start) = (cpu_time(), Instant::now());
+        self.runs.push(run()?);
+        self.spent += start.elapsed();
+        let cpu = cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+        self.cpu_ms.extend(cpu.map(milliseconds));
+        Ok(self)
+    }
+}
+
+/// The processor time of all threads so far, where the system tells it. That of a software adapter is its work: other
+/// programs make it wait, not work.
+fn cpu_time() -> Option<Duration> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    None
 }
 
 /// One sample of each in turn until each has enough: what the machine does for some seconds it does to all, and each
 /// finds the caches as the others left them. After a signal each has what it has by then; one that fails has no more.
 pub fn in_turns(runs: &mut [Run<'_>], effort: Effort) -> Vec<involution::Result<Sampled>> {
-    let mut all: Vec<Series> = runs.iter().map(|_| Series::default()).collect();
-    let wants = |of: &Series| of.failure.is_none() && !effort.is_enough(of.runs.len(), of.spent);
+    let mut all: Vec<_> = runs.iter().map(|_| Ok(Sampled::default())).collect();
+    let enough = |of: &Sampled| effort.is_enough(of.runs.len(), of.spent);
+    let wants = |of: &involution::Result<Sampled>| of.as_ref().is_ok_and(|of| !enough(of));
     while !interrupted() && all.iter().any(wants) {
-        for (series, run) in all.iter_mut().zip(&mut *runs) {
-            if wants(series) && !interrupted() {
-                series.sample(run);
+        for (samples, run) in all.iter_mut().zip(&mut *runs) {
+            if wants(samples) && !interrupted() {
+                let before = std::mem::replace(samples, Ok(Sampled::default()));
+                *samples = before.and_then(|before| before.sample(run));
             }
         }
     }
-    all.into_iter().map(Series::finish).collect()
-}
-
-/// The samples of something by the host's clock, each with what it gave.
-pub fn by_wall<'a, T: 'a>(
-    mut run: impl FnMut() -> involution::Result<T> + 'a,
-    mut keep: impl FnMut(T) + 'a,
-) -> Run<'a> {
-    Box::new(move || {
-        let start = Instant::now();
-        let given = run()?;
-        let wall = start.elapsed();
-        keep(given);
-        Ok(Timing { dispatches: None, span: None, wall })
-    })
-}
-
-impl Series {
-    fn sample(&mut self, run: &mut Run<'_>) {
-        let (watch, before, start) = (Watch::start(), cpu_time(), Instant::now());
-        match run() {
-            Ok(timing) => self.runs.push(timing),
-            Err(error) => self.failure = Some(error),
-        }
-        self.spent += start.elapsed();
-        self.cpu.extend(cpu_time().zip(before).map(|(after, before)| after.saturating_sub(before)));
-        let watched = watch.and_then(Watch::since);
-        self.watched = match (self.watched, watched) {
-            (Some(before), Some(now)) => Some(before + now),
-            (before, now) => before.or(now),
-        };
-    }
-
-    fn finish(self) -> involution::Result<Sampled> {
-        match self.failure {
-            Some(error) => Err(error),
-            None => Ok(Sampled {
-                runs: self.runs,
-                cpu_ms: Stats::of_durations(self.cpu),
-                waited: self.watched.and_then(Watch::waited),
-            }),
-        }
-    }
+    all
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ impl Stats {
 }
 
 /// The value below which this part of some sorted values lies, on a line between two neighbours; 0 of none.
-pub fn quantile(sorted: &[f64], part: f64) -> f64 {
+fn quantile(sorted: &[f64], part: f64) -> f64 {
     let place = part * sorted.len().saturating_sub(1) as f64;
     let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
     let (low, rest) = (at(place as usize), place.fract());

@@ -5,16 +5,14 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use involution::gpu::{Choice, GpuTensor, Network, Prepared, Timing};
-use involution::ops::{Op, Operator};
+use involution::ops::Op;
 use involution::{Gpu, Result, StateDict, Tensor};
 
-use super::fault::Fault;
-use super::machine::Noise;
-use super::row::{Row, Step};
-use super::sampling::{Run, Sampled, by_wall};
-use super::stats::{Stats, milliseconds};
-use super::workload::{Plans, Work, Workload, distance, sample};
-use crate::output;
+use crate::row::{Row, Step};
+use crate::sampling::{Run, Sampled};
+use crate::stats::{Stats, milliseconds};
+use crate::workload::{Work, Workload, distance, sample};
+use crate::{fault, output};
 
 /// What is run before anything is timed from host to host, and a run that is too long to be repeated for that.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -44,9 +42,8 @@ pub struct Subject<'a> {
 
 /// What is bound to tensors of the device.
 enum Ready {
-    /// A single call; the second one is it so often, each time on tensors of its own.
-    Call(Prepared, Prepared, u32),
-    Operator(Operator, Prepared),
+    /// An operator; the second one is it so often, each time on tensors of its own.
+    Operator(Box<[Prepared; 2]>, u32),
     Network(Network),
 }
 
@@ -54,64 +51,57 @@ impl<'a> Subject<'a> {
     pub fn new(gpu: &Gpu, workload: &'a Workload, weights: &StateDict) -> Result<Self> {
         // New buffers are zero: nothing can pass with what another row left in the output.
         gpu.trim();
+        let memory = workload.memory(gpu)?;
         let mut inputs = workload.inputs()?;
-        let upload =
-            || -> Result<Vec<GpuTensor>> { inputs.iter().map(|input| gpu.upload(input)).collect() };
-        let prepare = |op: &Operator, tensors: &[GpuTensor], choice: &Choice| {
-            gpu.prepare(op, &tensors.iter().collect::<Vec<_>>(), choice)
-        };
         let compiled = gpu.pipeline_stats().misses;
-        let start = Instant::now();
         let (ready, first) = match &workload.work {
-            Work::Resident(op, kernel) => {
-                let (uploaded, choice) = (upload()?, Choice::Named(kernel.clone()));
+            Work::Operator(op, kernel) => {
+                let choice = kernel.clone().map_or(Choice::Preferred, Choice::Named);
+                let upload = || inputs.iter().map(|it| gpu.upload(it)).collect::<Result<Vec<_>>>();
+                let prepare = |tensors: Vec<GpuTensor>| {
+                    gpu.prepare(op, &tensors.iter().collect::<Vec<_>>(), &choice)
+                };
+                let uploaded = upload()?;
                 let start = Instant::now();
-                let prepared = prepare(op, &uploaded, &choice)?;
+                let prepared = prepare(uploaded)?;
                 gpu.submit_timed(&prepared)?;
                 let first = start.elapsed();
-                let times = times(workload.cost());
-                let copies = (1..times).map(|_| prepare(op, &upload()?, &choice));
+                let times = if kernel.is_some() { times(workload.cost()) } else { 1 };
+                let copies = (1..times).map(|_| prepare(upload()?));
                 let repeated = prepared.then(&copies.collect::<Result<Vec<_>>>()?);
                 gpu.submit_timed(&repeated)?;
-                inputs.clear();
-                (Ready::Call(prepared, repeated, times), first)
+                (Ready::Operator(Box::new([prepared, repeated]), times), first)
             }
-            Work::Operator(op) => {
-                gpu.run(op.clone(), &inputs)?;
-                let first = start.elapsed();
-                let prepared = prepare(op, &upload()?, &Choice::Preferred)?;
-                (Ready::Operator(op.clone(), prepared), first)
-            }
-            Work::Layer(layer, plans) => {
-                let network = match plans {
-                    Plans::Fused => gpu.load_shared(layer.clone(), weights.clone())?,
-                    Plans::Unfused => gpu.load_unfused(layer.clone(), weights.clone())?,
+            Work::Layer(layer, fused) => {
+                let start = Instant::now();
+                let network = match fused {
+                    true => gpu.load_shared(layer.clone(), weights.clone())?,
+                    false => gpu.load_unfused(layer.clone(), weights.clone())?,
                 };
                 network.run(&inputs[0])?;
                 (Ready::Network(network), start.elapsed())
             }
         };
-        let mut row = row(workload);
+        if workload.is_resident() {
+            inputs.clear();
+        }
+        let mut row = Row { memory: Some(memory), ..row(workload) };
         row.compile_ms = Some(milliseconds(first));
         row.compiled = gpu.pipeline_stats().misses - compiled;
         let (gpu, once, output) = (gpu.clone(), Duration::ZERO, RefCell::default());
         let mut subject = Subject { workload, gpu, row, inputs, ready, once, output };
-        if !subject.is_call() {
+        if !workload.is_resident() {
             subject.once = subject.warm_up()?;
         }
         Ok(subject)
     }
 
-    fn is_call(&self) -> bool {
-        matches!(self.ready, Ready::Call(..))
-    }
-
-    /// From host to host.
+    /// From host to host; of what stays on the device, what is there.
     fn run(&self, inputs: &[Tensor]) -> Result<Tensor> {
-        match &self.ready {
-            Ready::Network(network) => network.run(&inputs[0]),
-            Ready::Operator(op, _) => self.gpu.run(op.clone(), inputs),
-            Ready::Call(prepared, ..) => self.gpu.download(prepared.output()),
+        match (&self.ready, &self.workload.work) {
+            (Ready::Network(network), _) => network.run(&inputs[0]),
+            (_, Work::Operator(op, None)) => self.gpu.run(op.clone(), inputs),
+            (Ready::Operator(prepared, _), _) => self.gpu.download(prepared[0].output()),
         }
     }
 
@@ -132,17 +122,14 @@ impl<'a> Subject<'a> {
     /// A sample from host to host: the mean of as many runs as make it long enough.
     pub fn host_to_host(&self) -> Result<Timing> {
         let times = (LEAST_SAMPLE.as_nanos() / self.once.as_nanos().max(1)).max(1) as u32;
-        let runs = || {
-            let mut last = self.run(&self.inputs)?;
-            for _ in 1..times {
-                last = self.run(&self.inputs)?;
-            }
-            Ok(last)
-        };
-        let keep = |output| {
-            self.output.replace(Some(output));
-        };
-        Ok(mean(by_wall(runs, keep)()?, times))
+        let start = Instant::now();
+        for _ in 1..times {
+            self.run(&self.inputs)?;
+        }
+        let output = self.run(&self.inputs)?;
+        let wall = start.elapsed() / times;
+        self.output.replace(Some(output));
+        Ok(Timing { dispatches: None, span: None, wall })
     }
 
     /// What the last run gave.
@@ -153,8 +140,11 @@ impl<'a> Subject<'a> {
     /// A sample on tensors of the device.
     fn on_device(&self) -> Result<Timing> {
         match &self.ready {
-            Ready::Call(_, repeated, times) => Ok(mean(self.gpu.submit_timed(repeated)?, *times)),
-            Ready::Operator(_, prepared) => self.gpu.submit_timed(prepared),
+            Ready::Operator(prepared, times) => {
+                let Timing { dispatches, span, wall } = self.gpu.submit_timed(&prepared[1])?;
+                let dispatches = dispatches.map(|all| vec![all.iter().sum::<Duration>() / *times]);
+                Ok(Timing { dispatches, span: span.map(|it| it / *times), wall: wall / *times })
+            }
             Ready::Network(network) => {
                 network.time(self.inputs[0].shape(), &[network.layer().output()])
             }
@@ -164,7 +154,7 @@ impl<'a> Subject<'a> {
     /// What is to be sampled: on the device and, but for single calls, from host to host.
     pub fn runs(&self) -> Vec<Run<'_>> {
         let mut runs: Vec<Run<'_>> = vec![Box::new(|| self.on_device())];
-        if !self.is_call() {
+        if !self.workload.is_resident() {
             runs.push(Box::new(|| self.host_to_host()));
         }
         runs
@@ -174,15 +164,14 @@ impl<'a> Subject<'a> {
     /// other samples of a batch are held against a run of each by itself, which shares neither memory nor grid with
     /// the batch.
     pub fn finish(self, mut samples: Vec<Sampled>) -> Result<(Row, Tensor)> {
-        let host = if self.is_call() { None } else { samples.pop() };
+        let host = if self.workload.is_resident() { None } else { samples.pop() };
         let Some(mut device) = samples.pop() else { return Ok((self.row.clone(), self.output()?)) };
         let output = self.output()?;
-        if let Ready::Call(prepared, _, times) = &self.ready {
-            let each = f64::from(*times);
-            let cpu = device.cpu_ms.map(|cpu| cpu.times.iter().map(|time| time / each).collect());
-            device.cpu_ms = cpu.and_then(Stats::of);
-            let fault = Fault::of(&self.workload.name, prepared.candidate());
-            return Ok((self.row.timed(fault.samples(device)), fault.output(output)));
+        if let Ready::Operator(prepared, times) = &self.ready {
+            device.cpu_ms.iter_mut().for_each(|time| *time /= f64::from(*times));
+            if self.workload.is_resident() {
+                return Ok(fault::planted(self.row.timed(device), output, prepared[0].candidate()));
+            }
         }
         let mut apart = 0f64;
         for index in 1..output.shape().dims().first().copied().unwrap_or(1) {
@@ -190,14 +179,12 @@ impl<'a> Subject<'a> {
             apart = apart.max(distance(&sample(&output, index)?, &alone) / self.workload.tolerance);
         }
         let (kernels, dispatches, steps) = self.dispatched(&device.runs)?;
-        let waited = device.waited;
         let mut row = self.row.timed(device);
         row.resident_ms = row.wall_ms.take();
         if let Some(host) = host {
             row.samples = host.runs.len();
             row.wall_ms = Stats::of_durations(host.runs.iter().map(|run| run.wall));
-            let waited = waited.zip(host.waited).map(|(device, host)| device.max(host));
-            row.noise = Noise::of(row.wall_ms.as_ref(), waited);
+            row = row.spread_of(|row| row.wall_ms.as_ref());
         }
         let kernel = match kernels.as_slice() {
             [one] => Some(one.clone()),
@@ -215,12 +202,9 @@ impl<'a> Subject<'a> {
     fn dispatched(&self, samples: &[Timing]) -> Result<(Vec<String>, usize, Vec<Step>)> {
         let network = match &self.ready {
             Ready::Network(network) => network,
-            Ready::Operator(_, prepared) | Ready::Call(prepared, ..) => {
-                return Ok((
-                    vec![prepared.candidate().to_owned()],
-                    prepared.dispatches(),
-                    Vec::new(),
-                ));
+            Ready::Operator(prepared, _) => {
+                let kernels = vec![prepared[0].candidate().to_owned()];
+                return Ok((kernels, prepared[0].dispatches(), Vec::new()));
             }
         };
         let (x, output) = (self.inputs[0].shape(), network.layer().output());
@@ -247,20 +231,6 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// One of so many equal runs that were timed as one.
-fn mean(Timing { dispatches, span, wall }: Timing, times: u32) -> Timing {
-    let mean = |all: Vec<Duration>| {
-        let each = all.len() / times as usize;
-        let of = |place| all.iter().skip(place).step_by(each).sum::<Duration>() / times;
-        (0..each).map(of).collect()
-    };
-    Timing {
-        dispatches: dispatches.map(mean),
-        span: span.map(|span| span / times),
-        wall: wall / times,
-    }
-}
-
 /// How often a call of so many operations and bytes is run in a sample: a short one so often that what a submission costs is
 /// little of it. By the work alone, so that it is the same for every build on every machine.
 pub fn times((flops, bytes): (u64, u64)) -> u32 {
@@ -270,14 +240,9 @@ pub fn times((flops, bytes): (u64, u64)) -> u32 {
 
 /// A row without its times.
 pub fn row(workload: &Workload) -> Row {
-    let (inputs, attributes) = match &workload.work {
-        Work::Resident(op, _) | Work::Operator(op) => (op.inputs(), op.to_attributes()),
-        Work::Layer(..) => (vec!["x"], Vec::new()),
-    };
-    let (kernel, fused) = match &workload.work {
-        Work::Resident(_, kernel) => (Some(kernel.clone()), None),
-        Work::Operator(_) => (None, None),
-        Work::Layer(_, plans) => (None, Some(*plans == Plans::Fused)),
+    let (inputs, attributes, kernel, fused) = match &workload.work {
+        Work::Operator(op, kernel) => (op.inputs(), op.to_attributes(), kernel.clone(), None),
+        Work::Layer(_, fused) => (vec!["x"], Vec::new(), None, Some(*fused)),
     };
     let (flops, bytes) = workload.cost();
     let shapes = inputs.into_iter().zip(&workload.shapes);

@@ -5,29 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use involution::Shape;
 use involution::models::{self, MODELS, Model};
-use involution::ops::{NAMES, Op};
-use involution::{Error, Gpu, Shape};
+use involution::ops::NAMES;
 use involution_check::usual;
 
-use super::forms::Forms;
-use super::record::Run;
-use super::request::{Request, Suite};
-use super::row::Row;
-use super::rows::{self, is_too_large};
-use super::sampling::Effort;
-use super::subject;
-use super::workload::{LAYER, NETWORK, Plans, Trusted, Work, Workload};
-use crate::adapter::Runner;
-use crate::bad_use;
-use crate::output::mib;
+use crate::adapter::Open;
+use crate::request::{Forms, Request, Suite, positive};
+use crate::run::Run;
+use crate::sampling::Effort;
+use crate::workload::{NETWORK, Work, Workload};
+use crate::{bad_use, rows};
+
 /// The height and width that others are compared with.
 const USUAL_SIZE: usize = 56;
-
-/// Samples that will do after so much time; a single one where there are many more pixels than in the base.
-const LEAST_SAMPLES: usize = 3;
-const ENOUGH: Duration = Duration::from_secs(6);
-const MANY: usize = 8;
 
 const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 const SIZES: [usize; 10] = [128, 160, 192, 256, 320, 384, 512, 640, 768, 1024];
@@ -45,8 +36,11 @@ Every row is checked, and what there is no room for is left out with the reason.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    #[command(flatten)]
-    pub options: Options,
+    /// An operator or a network
+    what: String,
+    /// What varies: batch or size, as 1..64 (doubled at each step) or 1,3,5 [default: both]
+    #[arg(long = "var", value_name = "NAME=VALUES", value_parser = parse)]
+    variables: Vec<Variable>,
     /// Samples of each row [default: 15, fewer where they take too long]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
@@ -54,24 +48,8 @@ pub struct Args {
     pub forms: Forms,
 }
 
-/// What is swept.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct Options {
-    /// An operator or a network
-    what: String,
-    /// What varies: batch or size, as 1..64 (doubled at each step) or 1,3,5 [default: both]
-    #[arg(long = "var", value_name = "NAME=VALUES", value_parser = parse)]
-    variables: Vec<Variable>,
-}
-
-/// A name and its values.
-type Variable = (Name, Vec<usize>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Name {
-    Batch,
-    Size,
-}
+/// What varies, `batch` or `size`, and its values.
+type Variable = (&'static str, Vec<usize>);
 
 impl Args {
     /// What the suite is asked for.
@@ -83,22 +61,18 @@ impl Args {
 /// A variable as it is written: `batch=1..64` or `size=56,224`.
 fn parse(text: &str) -> Result<Variable, String> {
     match text.split_once('=') {
-        Some(("batch", values)) => Ok((Name::Batch, parse_values(values)?)),
-        Some(("size", values)) => Ok((Name::Size, parse_values(values)?)),
+        Some(("batch", values)) => Ok(("batch", parse_values(values)?)),
+        Some(("size", values)) => Ok(("size", parse_values(values)?)),
         _ => Err("must be batch=1..64 or size=56..512".to_owned()),
     }
 }
 
 /// Numbers one by one, or doubled from the first to the last, which is always among them.
 fn parse_values(text: &str) -> Result<Vec<usize>, String> {
-    let number = |text: &str| match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("'{text}' must be a number above 0, as in 1..64 or 1,3,5")),
-    };
     let Some((first, last)) = text.split_once("..") else {
-        return text.split(',').map(number).collect();
+        return text.split(',').map(positive).collect();
     };
-    let (first, last): (usize, usize) = (number(first)?, number(last)?);
+    let (first, last) = (positive(first)?, positive(last)?);
     if first > last {
         return Err(format!("the range runs backwards: write {last}..{first}"));
     }
@@ -107,182 +81,68 @@ fn parse_values(text: &str) -> Result<Vec<usize>, String> {
 }
 
 /// The rows: one image of the usual size, against which all is measured; batches of it; other sizes.
-pub fn select(options: &Options) -> Result<Vec<Workload>> {
-    let subject = Subject::named(&options.what)?;
-    let usual = subject.usual_size();
+fn select(what: &str, variables: &[Variable]) -> Result<Vec<Workload>> {
+    let model: Option<Arc<dyn Model>> = match models::by_name(what, None) {
+        _ if NAMES.contains(&what) => None,
+        Ok(model) => Some(model.any_size().into()),
+        Err(_) => {
+            let (operators, networks) = (NAMES.join(", "), MODELS.join(", "));
+            return Err(bad_use(format!(
+                "'{what}' is neither an operator nor a network; there are:\n  {operators}\n  {networks}"
+            )));
+        }
+    };
+    let x = model.as_ref().map(|model| model.preprocessing().input(1));
+    let usual_size = x.as_ref().map_or(USUAL_SIZE, |x| x.dims()[2]);
     let values = |name, usual: &[usize]| {
-        let given = options.variables.iter().filter(|(given, _)| *given == name);
-        let mut values = match options.variables.is_empty() {
+        let given = variables.iter().filter(|(given, _)| *given == name);
+        let mut values = match variables.is_empty() {
             true => usual.to_vec(),
             false => given.flat_map(|(_, values)| values.iter().copied()).collect(),
         };
         values.sort_unstable();
         values
     };
-    let batches = [vec![1], values(Name::Batch, &BATCHES)].concat();
-    let sizes = values(Name::Size, &SIZES).into_iter().filter(|&size| size != usual);
-    let points = batches.into_iter().map(|batch| (batch, usual));
+    let batches = [vec![1], values("batch", &BATCHES)].concat();
+    let sizes = values("size", &SIZES).into_iter().filter(|&size| size != usual_size);
+    let points = batches.into_iter().map(|batch| (batch, usual_size));
     let mut points: Vec<(usize, usize)> = points.chain(sizes.map(|size| (1, size))).collect();
     points.dedup();
-    points.into_iter().map(|(batch, size)| subject.workload(batch, size)).collect()
-}
-
-/// What is swept, by its name.
-enum Subject<'a> {
-    Operator(&'a str),
-    Network(&'a str, Arc<dyn Model>),
-}
-
-impl<'a> Subject<'a> {
-    fn named(name: &'a str) -> Result<Self> {
-        if NAMES.contains(&name) {
-            return Ok(Subject::Operator(name));
-        }
-        match models::by_name(name, None) {
-            Ok(model) => Ok(Subject::Network(name, model.any_size().into())),
-            Err(_) => Err(bad_use(format!(
-                "'{name}' is neither an operator nor a network; there are:\n  {}\n  {}",
-                NAMES.join(", "),
-                MODELS.join(", ")
-            ))),
-        }
-    }
-
-    fn usual_size(&self) -> usize {
-        match self {
-            Subject::Operator(_) => USUAL_SIZE,
-            Subject::Network(_, model) => model.preprocessing().input(1).dims()[2],
-        }
-    }
-
-    /// The row of this batch and size.
-    fn workload(&self, batch: usize, size: usize) -> Result<Workload> {
-        let (name, work, shapes, tolerance) = match self {
-            Subject::Operator(name) => {
-                let missing = || bad_use(format!("'{name}' has no usual call"));
-                let (op, shapes) = usual(name, batch, size).ok_or_else(missing)?;
-                (name, Work::Operator(op), shapes, LAYER)
+    let row = |(batch, size)| {
+        let base = format!("{what}/{size}");
+        let name = format!("{base}_b{batch}");
+        match (&model, &x) {
+            (Some(model), Some(x)) => {
+                let shapes = vec![Shape::from([batch, x.dims()[1], size, size])];
+                let row = Workload::new(name, what, Work::Layer(model.clone(), true), shapes);
+                Ok(Workload { base, large: size > usual_size, tolerance: NETWORK, ..row })
             }
-            Subject::Network(name, model) => {
-                let channels = model.preprocessing().input(1).dims()[1];
-                let x = Shape::from([batch, channels, size, size]);
-                (name, Work::Layer(model.clone(), Plans::Fused), vec![x], NETWORK)
+            _ => {
+                let missing = || bad_use(format!("'{what}' has no usual call"));
+                let (op, shapes) = usual(what, batch, size).ok_or_else(missing)?;
+                Ok(Workload::new(name, what, Work::Operator(op, None), shapes))
             }
-        };
-        let mut base = format!("{name}/{size}");
-        // Of a large network the reference would take minutes.
-        let trusted =
-            if size > self.usual_size() { Trusted::GeneralKernels } else { Trusted::Reference };
-        let (group, name) = ((*name).to_owned(), format!("{base}_b{batch}"));
-        if matches!(work, Work::Operator(_)) {
-            // The inputs of an operator are its own in each batch.
-            base.clone_from(&name);
         }
-        Ok(Workload { name, base, group, work, shapes, trusted, tolerance })
-    }
+    };
+    points.into_iter().map(row).collect()
 }
 
 /// Times the rows that there is room for.
-pub fn measure(
-    runner: &Runner,
-    gpu: &Gpu,
-    workloads: Vec<Workload>,
-    args: &Request,
-) -> Result<Run> {
-    let mut points = Vec::new();
-    let mut fitting = Vec::new();
-    for workload in workloads {
-        let point = unmeasured(gpu, &workload)?;
-        if point.refused.is_none() {
-            fitting.push(workload);
-        }
-        points.push(point);
-    }
-    let usual = fitting.first().map_or(1, |workload| pixels(workload).max(1));
-    let many = |workload: &Workload| pixels(workload) > MANY * usual;
-    let run = rows::run(runner, gpu, &fitting, args, |workload| {
-        Effort::new(args, if many(workload) { 1 } else { LEAST_SAMPLES }, ENOUGH)
-    })?;
-    let mut rows = run.rows.into_iter();
-    let measured = points.into_iter().filter_map(|point| match point.refused {
-        Some(_) => Some(point),
-        // What Ctrl-C left out is missing at the end.
-        None => rows.next().map(|row| per_pixel(Row { memory: point.memory, ..row })),
-    });
-    let mut rows: Vec<Row> = measured.collect();
-    let first = rows.first().and_then(|row| row.ns_per_pixel);
-    for row in &mut rows {
+pub fn measure(open: Open<'_>, args: &Args) -> Result<Run> {
+    let workloads = select(&args.what, &args.variables)?;
+    let (runner, request) = (open()?, args.request());
+    let effort = Effort::new(&request, 1, Duration::from_secs(6));
+    let mut run = rows::run(&runner, runner.device()?, &workloads, &request, effort)?;
+    let mut first = None;
+    for row in &mut run.rows {
+        let size = row.shapes.get("x").and_then(|dims| dims.last()).copied().unwrap_or_default();
+        let pixels = row.batch.unwrap_or(1) as f64 * (size * size) as f64;
+        row.size = Some(size as u64);
+        row.ns_per_pixel = row.wall_ms.as_ref().map(|wall| wall.median * 1e6 / pixels);
+        first = first.or(row.ns_per_pixel);
         row.ratio = row.ns_per_pixel.zip(first).map(|(each, first)| each / first);
     }
-    Ok(Run { rows, ..run })
-}
-
-/// A row before it is run, with the reason where there is no room for it.
-fn unmeasured(gpu: &Gpu, workload: &Workload) -> Result<Row> {
-    let row = per_pixel(subject::row(workload));
-    match needed(gpu, workload) {
-        Ok(needed) => {
-            let refused = refusal(gpu, workload, needed);
-            Ok(Row { memory: Some(needed), refused, ..row })
-        }
-        Err(error) if is_too_large(&error) => Ok(Row { refused: Some(error.to_string()), ..row }),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The row with its size and the time of a pixel. One that the device refused for its size was not run.
-fn per_pixel(mut row: Row) -> Row {
-    if row.too_large {
-        row.refused = row.note.take();
-    }
-    let size = row.shapes.get("x").and_then(|dims| dims.last()).copied().unwrap_or_default();
-    let pixels = row.batch.unwrap_or(1) as f64 * (size * size) as f64;
-    row.ns_per_pixel = row.wall_ms.as_ref().map(|wall| wall.median * 1e6 / pixels);
-    Row { size: Some(size as u64), ..row }
-}
-
-fn pixels(workload: &Workload) -> usize {
-    let dims = workload.shapes[0].dims();
-    dims[0] * dims[2..].iter().product::<usize>()
-}
-
-/// Bytes on the device of a row: of an operator its tensors, of a network by its plan values in their slots, weights and scratch.
-fn needed(gpu: &Gpu, workload: &Workload) -> involution::Result<u64> {
-    match &workload.work {
-        Work::Resident(op, _) | Work::Operator(op) => {
-            let shapes: Vec<&Shape> = workload.shapes.iter().collect();
-            Ok(op.cost(&shapes).map_err(Error::at(op.name()))?.bytes)
-        }
-        Work::Layer(layer, _) => {
-            let plan = layer.plan(&workload.shapes[0])?.keep(&[layer.output()])?.fuse();
-            Ok(gpu.lower(&plan)?.memory.peak())
-        }
-    }
-}
-
-/// Why there is no room for a row that needs so many bytes on the device, where that can be known: a software
-/// adapter has the memory of the machine, and other devices refuse by themselves what is too large for them, but
-/// the input has to be made first.
-fn refusal(gpu: &Gpu, workload: &Workload, on_device: u64) -> Option<String> {
-    let elements = |shape: &Shape| shape.elements().map_or(u64::MAX, |count| count as u64);
-    let on_host = workload.shapes.iter().map(elements).fold(0u64, u64::saturating_add);
-    let on_host = on_host.saturating_mul(size_of::<f32>() as u64);
-    let needed = if gpu.adapter().software { on_host.saturating_add(on_device) } else { on_host };
-    let free = free()?;
-    // A tenth stays free.
-    (needed > free / 10 * 9)
-        .then(|| format!("needs {:.0} MiB of memory, {:.0} MiB are free", mib(needed), mib(free)))
-}
-
-/// Bytes that programs could still have, where the system says so.
-fn free() -> Option<u64> {
-    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
-}
-
-fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
+    Ok(run)
 }
 
 #[cfg(test)]
@@ -290,9 +150,8 @@ mod tests {
     use super::*;
 
     fn names(what: &str, variables: &[&str]) -> Result<Vec<String>> {
-        let variables = variables.iter().filter_map(|text| parse(text).ok()).collect();
-        let options = Options { what: what.to_owned(), variables };
-        Ok(select(&options)?.into_iter().map(|workload| workload.name).collect())
+        let variables: Vec<_> = variables.iter().filter_map(|text| parse(text).ok()).collect();
+        Ok(select(what, &variables)?.into_iter().map(|workload| workload.name).collect())
     }
 
     #[test]
@@ -321,9 +180,8 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_usual_is_not_left_to_the_reference() -> Result<()> {
-        let subject = Subject::named("rednet26")?;
-        assert_eq!(subject.workload(1, 96)?.trusted, Trusted::Reference);
-        assert_eq!(subject.workload(1, 256)?.trusted, Trusted::GeneralKernels);
+        let rows = select("rednet26", &[("size", vec![96, 256])])?;
+        assert_eq!(rows.iter().map(|row| row.large).collect::<Vec<_>>(), [false, false, true]);
         Ok(())
     }
 
@@ -353,12 +211,5 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn free_memory_is_read_in_bytes() {
-        let meminfo = "MemTotal:       24681512 kB\nMemAvailable:   24035020 kB\nBuffers: 1 kB\n";
-        assert_eq!(available(meminfo), Some(24_035_020 * 1024));
-        assert_eq!(available("MemTotal: 1 kB"), None);
     }
 }

@@ -7,22 +7,18 @@ use involution::gpu::{Choice, Prepared, Timing};
 use involution::ops::{Activate, Activation, Operator};
 use involution::{Gpu, Shape, Tensor, reference};
 
-use super::record::Run;
-use super::request::Request;
-use super::row::Row;
-use super::sampling::{self, Effort, Sampled, by_wall, in_turns};
-use super::selection::named;
-use super::workload::uniform;
-use crate::adapter::Runner;
+use crate::adapter::Open;
 use crate::output;
+use crate::request::Request;
+use crate::row::Row;
+use crate::run::Run;
+use crate::sampling::{Effort, Sampled, in_turns};
+use crate::stats::{Stats, milliseconds};
+use crate::workload::uniform;
 
 /// From 4 KiB to 64 MiB.
 const SIZES: [usize; 8] =
     [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20];
-
-/// Samples that will do after so much time.
-const LEAST_SAMPLES: usize = 5;
-const ENOUGH: Duration = Duration::from_millis(500);
 
 /// Dispatches of the submission that is held against one of a single dispatch.
 const MANY: usize = 257;
@@ -31,73 +27,50 @@ const LEGEND: &str = "upload: until the device has it, with a tiny submission th
                       submission: of a tiny dispatch until the host knows of its end; dispatch: each one more in a\n\
                       submission. GB/s by the medians.";
 
-/// What a row of the suite times.
-#[derive(Debug, Clone, Copy)]
-pub enum What {
-    Upload(usize),
-    Download(usize),
-    Submission,
-    Dispatch,
-}
+/// What a row of the suite times, and the bytes that are copied.
+type What = (&'static str, usize);
 
-impl What {
-    fn name(self) -> String {
-        let size = |bytes: usize| match bytes >> 20 {
-            0 => format!("{} KiB", bytes >> 10),
-            mib => format!("{mib} MiB"),
-        };
-        match self {
-            What::Upload(bytes) => format!("upload {}", size(bytes)),
-            What::Download(bytes) => format!("download {}", size(bytes)),
-            What::Submission => "submission".to_owned(),
-            What::Dispatch => "dispatch".to_owned(),
-        }
-    }
-
-    fn bytes(self) -> usize {
-        match self {
-            What::Upload(bytes) | What::Download(bytes) => bytes,
-            What::Submission | What::Dispatch => 0,
-        }
+fn name(&(what, bytes): &What) -> String {
+    match (bytes >> 10, bytes >> 20) {
+        (0, _) => what.to_owned(),
+        (kib, 0) => format!("{what} {kib} KiB"),
+        (_, mib) => format!("{what} {mib} MiB"),
     }
 }
 
-/// The rows that the arguments select.
-pub fn select(args: &Request) -> Result<Vec<What>> {
-    let copies = [What::Upload, What::Download].into_iter().flat_map(|copy| SIZES.map(copy));
-    let all = copies.chain([What::Submission, What::Dispatch]);
-    named(all.collect(), args, |what| what.name())
-}
-
-/// Times these rows.
-pub fn measure(runner: &Runner, gpu: &Gpu, wanted: Vec<What>, args: &Request) -> Result<Run> {
-    let start = Instant::now();
-    sampling::listen()?;
-    let effort = Effort::new(args, LEAST_SAMPLES, ENOUGH);
+/// Times the rows that the arguments select.
+pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
+    let copies = ["upload", "download"].into_iter().flat_map(|it| SIZES.map(|bytes| (it, bytes)));
+    let all = copies.chain([("submission", 0), ("dispatch", 0)]).collect();
+    let wanted = args.selected(all, name)?;
+    let runner = open()?;
+    let gpu = runner.device()?;
+    let effort = Effort::new(args, 5, Duration::from_millis(500));
     let limits = gpu.limits()?;
-    let bar = output::progress("timing");
-    bar.set_length(wanted.len() as u64);
+    let bar = output::progress("timing", wanted.len());
     let mut rows = Vec::new();
     for what in wanted {
-        bar.set_message(what.name());
-        let (case, bytes) = (what.name(), what.bytes() as u64);
-        let op = case.split(' ').next().unwrap_or_default().to_owned();
+        let (op, case, bytes) = (what.0.to_owned(), name(&what), what.1 as u64);
+        bar.set_message(case.clone());
         let row = Row { op, kernel: Some("-".to_owned()), case, bytes, ..Row::default() };
         match time(what, gpu, effort) {
             Ok((samples, _)) if samples.runs.is_empty() => break,
-            Ok((samples, right)) => rows.push(row.timed_by_host(samples, right)),
+            Ok((Sampled { runs, cpu_ms, .. }, right)) => {
+                let times = runs.iter().map(|run| milliseconds(run.wall)).collect();
+                let cpu_ms = Stats::of(cpu_ms).filter(|_| right.is_ok());
+                rows.push(Row { cpu_ms, ..row.timed_by_host(times, right) });
+            }
             Err(error) => rows.push(Row { note: Some(error.to_string()), ..row }),
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let legend = LEGEND.to_owned();
-    Ok(Run { legend, ..Run::new(runner, Some(&limits), args, start, rows) })
+    Ok(Run { legend: LEGEND.to_owned(), ..Run::new(&runner, Some(&limits), args, rows) })
 }
 
 /// The samples, and whether what came of the last one is right.
 fn time(
-    what: What,
+    (what, bytes): What,
     gpu: &Gpu,
     effort: Effort,
 ) -> involution::Result<(Sampled, Result<(), String>)> {
@@ -107,58 +80,48 @@ fn time(
     let tiny = gpu.upload(&small)?;
     let prepared = gpu.prepare(&relu, &[&tiny], &Choice::Preferred)?;
     gpu.submit_timed(&prepared)?;
-    let tensor = values(what.bytes())?;
+    let more = (1..MANY).map(|_| gpu.prepare(&relu, &[&tiny], &Choice::Preferred));
+    let many = prepared.then(&more.collect::<Result<Vec<_>, _>>()?);
+    let tensor = values(bytes)?;
     let there = gpu.upload(&tensor)?;
-    let mut last = None;
-    let keep = |given: Tensor| last = Some(given);
-    let (run, want): (involution::Result<Sampled>, &Tensor) = match what {
-        What::Upload(_) => {
-            let mut uploaded = there;
-            let run = by_wall(
-                || {
-                    uploaded = gpu.upload(&tensor)?;
-                    gpu.submit_timed(&prepared)
-                },
-                drop,
-            );
-            let samples = one(run, effort);
-            last = Some(gpu.download(&uploaded)?);
-            (samples, &tensor)
-        }
-        What::Download(_) => (one(by_wall(|| gpu.download(&there), keep), effort), &tensor),
-        What::Submission => {
-            let samples = one(Box::new(|| gpu.submit_timed(&prepared)), effort);
-            last = Some(gpu.download(prepared.output())?);
-            (samples, &positive)
-        }
-        What::Dispatch => {
-            let more = (1..MANY).map(|_| gpu.prepare(&relu, &[&tiny], &Choice::Preferred));
-            let many = prepared.then(&more.collect::<Result<Vec<_>, _>>()?);
-            let timed = |work: &Prepared| {
-                let start = Instant::now();
-                gpu.submit(work)?;
-                gpu.download(work.output()).map(|output| (start.elapsed(), output))
-            };
-            timed(&many)?;
-            // What many dispatches take longer than one, for each.
-            let run = || {
-                let (short, _) = timed(&prepared)?;
-                let (long, output) = timed(&many)?;
-                last = Some(output);
-                let wall = long.saturating_sub(short) / (MANY - 1) as u32;
-                Ok(Timing { dispatches: None, span: None, wall })
-            };
-            (one(Box::new(run), effort), &positive)
+    let downloaded = |work: &Prepared| {
+        let start = Instant::now();
+        gpu.submit(work)?;
+        gpu.download(work.output()).map(|output| (start.elapsed(), output))
+    };
+    downloaded(&many)?;
+    // How long it takes, and what comes of it.
+    let run = || -> involution::Result<(Duration, Tensor)> {
+        let start = Instant::now();
+        match what {
+            "upload" => {
+                let uploaded = gpu.upload(&tensor)?;
+                gpu.submit_timed(&prepared)?;
+                Ok((start.elapsed(), gpu.download(&uploaded)?))
+            }
+            "download" => gpu.download(&there).map(|it| (start.elapsed(), it)),
+            "submission" => {
+                Ok((gpu.submit_timed(&prepared)?.wall, gpu.download(prepared.output())?))
+            }
+            _ => {
+                // What many dispatches take longer than one, for each.
+                let ((short, _), (long, output)) = (downloaded(&prepared)?, downloaded(&many)?);
+                Ok((long.saturating_sub(short) / (MANY - 1) as u32, output))
+            }
         }
     };
+    let mut last = None;
+    let sample = || {
+        let (wall, given) = run()?;
+        last = Some(given);
+        Ok(Timing { dispatches: None, span: None, wall })
+    };
+    let samples = in_turns(&mut [Box::new(sample)], effort).swap_remove(0)?;
+    let want = if bytes > 0 { &tensor } else { &positive };
     let bits = |tensor: &Tensor| tensor.data().iter().map(|it| it.to_bits()).collect::<Vec<_>>();
     let right = last.is_some_and(|last| bits(&last) == bits(want));
     let wrong = || "what came back is not what went there".to_owned();
-    Ok((run?, right.then_some(()).ok_or_else(wrong)))
-}
-
-fn one(run: sampling::Run<'_>, effort: Effort) -> involution::Result<Sampled> {
-    in_turns(&mut [run], effort).swap_remove(0)
+    Ok((samples, right.then_some(()).ok_or_else(wrong)))
 }
 
 fn values(bytes: usize) -> involution::Result<Tensor> {

@@ -8,32 +8,15 @@ use involution::plan::{Action, Constant, Plan, Source, Step, Weight};
 use involution::tolerance::{Distribution, Expected, compare, expected, inputs};
 use involution::{Error, Gpu, Layer, Result, Shape, StateDict, Tensor, kernels, reference};
 
+use crate::output::mib;
+
 /// What is run.
 #[derive(Debug, Clone)]
 pub enum Work {
-    /// An operator on tensors of the device, by the candidate of this name.
-    Resident(Operator, String),
-    /// An operator from host to host, by the preferred candidate.
-    Operator(Operator),
-    /// A layer or network from host to host, whose weights are brought to the device once; its plan fused or not.
-    Layer(Arc<dyn Layer>, Plans),
-}
-
-/// Whether the plan of a layer is fused, as it always is but for comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plans {
-    Fused,
-    Unfused,
-}
-
-/// What a layer is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trusted {
-    /// The definition, in double precision.
-    Reference,
-    /// The general candidates of the same device, one operator at a time, nothing fused: for what the reference would
-    /// take minutes for.
-    GeneralKernels,
+    /// An operator: on tensors of the device by the candidate of this name, or from host to host by the preferred one.
+    Operator(Operator, Option<String>),
+    /// A layer or network from host to host, whose weights are brought to the device once; whether its plan is fused.
+    Layer(Arc<dyn Layer>, bool),
 }
 
 /// What a layer may be off, in parts of the largest value, where the arithmetic gives no bound for each element; and a
@@ -51,25 +34,41 @@ pub struct Workload {
     pub work: Work,
     /// The shapes of the inputs.
     pub shapes: Vec<Shape>,
-    pub trusted: Trusted,
+    /// Whether the quick set of the suite `ops` has it.
+    pub quick: bool,
+    /// Whether the reference would take minutes for it. It is compared with the general candidates of the same device
+    /// instead, one operator at a time, nothing fused.
+    pub large: bool,
     /// What a layer, or a sample of a batch, may be off.
     pub tolerance: f64,
 }
 
 impl Workload {
+    /// A row that shares nothing with others.
+    pub fn new(name: String, group: &str, work: Work, shapes: Vec<Shape>) -> Self {
+        let (base, group) = (name.clone(), group.to_owned());
+        let (quick, large, tolerance) = (false, false, LAYER);
+        Workload { name, base, group, work, shapes, quick, large, tolerance }
+    }
+
     /// The name of the operator, layer or network.
     pub fn op(&self) -> String {
         match &self.work {
-            Work::Resident(op, _) | Work::Operator(op) => op.name().to_owned(),
+            Work::Operator(op, _) => op.name().to_owned(),
             Work::Layer(layer, _) => layer.name(),
         }
+    }
+
+    /// Whether it stays on the device: a single call whose kernel is named.
+    pub fn is_resident(&self) -> bool {
+        matches!(self.work, Work::Operator(_, Some(_)))
     }
 
     /// Floating-point operations, and bytes of inputs, output and parameters; zeros for what is refused.
     pub fn cost(&self) -> (u64, u64) {
         let shapes: Vec<&Shape> = self.shapes.iter().collect();
         match &self.work {
-            Work::Resident(op, _) | Work::Operator(op) => {
+            Work::Operator(op, _) => {
                 op.cost(&shapes).map_or((0, 0), |cost| (cost.flops, cost.bytes))
             }
             Work::Layer(layer, _) => {
@@ -78,11 +77,39 @@ impl Workload {
         }
     }
 
+    /// Bytes on the device: of an operator its tensors, of a layer by its plan values in their slots, weights and scratch.
+    /// An error if there is no room for them and for the inputs on the host, where that can be known: a software adapter
+    /// has the memory of the machine, and other devices refuse by themselves what is too large for them.
+    pub fn memory(&self, gpu: &Gpu) -> Result<u64> {
+        let bytes = match &self.work {
+            Work::Operator(op, _) => {
+                let shapes: Vec<&Shape> = self.shapes.iter().collect();
+                op.cost(&shapes).map_err(Error::at(op.name()))?.bytes
+            }
+            Work::Layer(layer, _) => {
+                let plan = layer.plan(&self.shapes[0])?.keep(&[layer.output()])?.fuse();
+                gpu.lower(&plan)?.memory.peak()
+            }
+        };
+        let size = |shape: &Shape| shape.elements().map_or(u64::MAX, |count| 4 * count as u64);
+        let on_host = self.shapes.iter().map(size).fold(0u64, u64::saturating_add);
+        let needed = on_host.saturating_add(if gpu.adapter().software { bytes } else { 0 });
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        match available(&meminfo) {
+            // A tenth stays free.
+            Some(free) if needed > free / 10 * 9 => {
+                let what = format!("{}, for which {:.0} MiB are free", self.name, mib(free));
+                Err(Error::OutOfMemory { what, bytes: needed })
+            }
+            _ => Ok(bytes),
+        }
+    }
+
     /// Inputs whose samples do not depend on how many there are.
     pub fn inputs(&self) -> Result<Vec<Tensor>> {
         let of = Distribution { seed: seed(&self.base), scale: 1.0, positive: false };
         match &self.work {
-            Work::Resident(op, _) | Work::Operator(op) => Ok(inputs(op, &self.shapes, of)),
+            Work::Operator(op, _) => Ok(inputs(op, &self.shapes, of)),
             Work::Layer(..) => Ok(vec![uniform(
                 &self.shapes[0],
                 [-1.0, 1.0],
@@ -94,9 +121,7 @@ impl Workload {
     /// The inputs of one sample of a batch.
     pub fn sample(&self, inputs: &[Tensor], index: usize) -> Result<Vec<Tensor>> {
         let batched = match &self.work {
-            Work::Resident(op, _) | Work::Operator(op) => {
-                op.batched(&self.shapes.iter().collect::<Vec<_>>())
-            }
+            Work::Operator(op, _) => op.batched(&self.shapes.iter().collect::<Vec<_>>()),
             Work::Layer(..) => vec![true],
         };
         let one = |(input, batched): (&Tensor, bool)| match batched {
@@ -123,12 +148,12 @@ impl Workload {
     /// The reference's answer to these inputs, one sample or several.
     pub fn answer(&self, gpu: &Gpu, weights: &StateDict, inputs: &[Tensor]) -> Result<Answer> {
         let layer = match &self.work {
-            Work::Resident(op, _) | Work::Operator(op) => return Answer::of(op, inputs),
+            Work::Operator(op, _) => return Answer::of(op, inputs),
             Work::Layer(layer, _) => layer,
         };
         let plan = layer.plan(inputs[0].shape())?.keep(&[layer.output()])?;
-        let output = match self.trusted {
-            Trusted::Reference => {
+        let output = match self.large {
+            false => {
                 if let ([_], Some((step, op, _))) = (plan.steps(), plan.calls().next()) {
                     let given = step.inputs.iter().map(|&input| match &plan.value(input).source {
                         Source::Constant(of) => Ok(of.evaluate(weights)?.into_owned()),
@@ -138,7 +163,7 @@ impl Workload {
                 }
                 reference::run_plan(&plan, weights, inputs)?.swap_remove(0).1
             }
-            Trusted::GeneralKernels => {
+            true => {
                 let run = |op: &Operator, inputs: &[&Tensor]| general(gpu, op, inputs);
                 walk(&plan, weights, &inputs[0], |_, op, inputs| run(op, inputs))?
             }
@@ -167,6 +192,13 @@ impl Answer {
             Answer::Close(want, tolerance) => distance(found, want) / tolerance,
         }
     }
+}
+
+/// Bytes that programs could still have, where the system says so.
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
 }
 
 /// The largest distance of two results, in parts of the largest value.
@@ -326,19 +358,19 @@ mod tests {
                 known: String::new(),
             })
         })?;
-        let workload = Workload {
-            name: String::new(),
-            base: String::new(),
-            group: String::new(),
-            work: Work::Operator(op),
-            shapes: shapes.clone(),
-            trusted: Trusted::Reference,
-            tolerance: LAYER,
-        };
+        let work = Work::Operator(op, None);
+        let workload = Workload::new(String::new(), "", work, shapes.clone());
         let one = workload.sample(&workload.inputs()?, 2)?;
         assert_eq!(one[0].shape().dims(), [1, 64, 14, 14]);
         assert_eq!(one[1].shape(), &shapes[1]);
         Ok(())
+    }
+
+    #[test]
+    fn free_memory_is_read_in_bytes() {
+        let meminfo = "MemTotal:       24681512 kB\nMemAvailable:   24035020 kB\nBuffers: 1 kB\n";
+        assert_eq!(available(meminfo), Some(24_035_020 * 1024));
+        assert_eq!(available("MemTotal: 1 kB"), None);
     }
 
     /// Two images give two answers, which are of the size of one.

@@ -1,18 +1,17 @@
 //! `involution doctor`: what there is to run on, whether it works, and how to install a driver.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
-use indicatif::BinaryBytes;
 use involution::autotune::Tuned;
 use involution::gpu::{AdapterChoice, AdapterInfo, Options, adapters, backends};
 use involution::ops::{Involution, Softmax};
 use involution::store::variable;
 use involution::{Gpu, Tensor, Window};
 use involution_bench::adapter::{Flags, REFERENCE};
-use involution_bench::drivers::Manifest;
-use involution_bench::environment::{self, Change};
 use involution_bench::{Outcome, drivers, is_bad_use, output};
 use involution_check::{Case, compare, expected};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,15 +45,7 @@ pub fn run(flags: &Flags, _: &Args, json: bool) -> Result<Outcome> {
     let tested = |info: AdapterInfo| (test(info.index), info);
     let adapters: Vec<(Result<Option<usize>>, AdapterInfo)> =
         adapters()?.into_iter().map(tested).collect();
-    let changed = environment::changes();
-    let foreign = VARIABLES
-        .split(' ')
-        .filter(|name| !name.is_empty() && changed.iter().all(|change| change.variable != *name));
-    let mut environment: Vec<(&str, String)> =
-        foreign.filter_map(|name| Some((name, variable(name)?))).collect();
-    environment.sort();
-    let (loader, manifests, install) =
-        (drivers::loader(), drivers::manifests(), drivers::install());
+    let set = VARIABLES.split(' ').filter_map(|name| Some((name, variable(name)?)));
     let report = json!({
         "involution": env!("CARGO_PKG_VERSION"),
         "wgpu": wgpu_version(),
@@ -62,65 +53,54 @@ pub fn run(flags: &Flags, _: &Args, json: bool) -> Result<Outcome> {
         "used": used,
         "error": error,
         "adapters": adapters.iter().map(document).collect::<Vec<_>>(),
-        "loader": loader.as_ref().map(|path| path.display().to_string()),
-        "manifests": manifests,
-        "environment": environment.iter().map(|(k, v)| (k.to_string(), json!(v))).collect::<Map<_, _>>(),
-        "changed": changed,
-        "install": install,
+        "loader": drivers::loader().map(|path| path.display().to_string()),
+        "manifests": drivers::manifests(),
+        "environment": set.collect::<BTreeMap<_, _>>(),
+        "install": drivers::install(),
     });
     output::result(json, &report, || {
-        let mut text = format!(
-            "involution {}, wgpu {}, searched for {} adapters\n\n",
-            env!("CARGO_PKG_VERSION"),
-            wgpu_version(),
-            backends().unwrap_or_default()
-        );
-        for (works, info) in &adapters {
-            text += &words(works, info, used == Some(info.index));
-        }
-        if let (true, _) | (_, None) = (adapters.is_empty(), used) {
-            let why = if adapters.is_empty() { "No adapter was found:" } else { "As asked for," };
-            text += &format!("{why} operators run on the {REFERENCE}.\n\n");
-        }
-        if let Some(error) = &error {
-            text += &format!("A GPU is required: {error}\n\n");
-        }
-        if cfg!(not(any(windows, target_os = "macos"))) {
-            let none = || "libvulkan.so.1 was not found".to_owned();
-            let loader = loader.map_or_else(none, |path| path.display().to_string());
-            text += &section("Vulkan loader", [loader]);
-            let none = match drivers::overridden() {
-                Some((name, _)) => Some(format!("none: {name} names no manifest that exists")),
-                None => manifests.is_empty().then(|| "none: no manifest was found".to_owned()),
-            };
-            let lines = manifests.iter().map(|Manifest { path, api_version, problem, .. }| {
-                let version = api_version.as_deref().unwrap_or("?");
-                let problem = problem.as_ref().map_or_else(String::new, |it| format!(": {it}"));
-                format!("{} (Vulkan {version}){problem}", path.display())
-            });
-            text += &section("Vulkan drivers", none.into_iter().chain(lines));
-        }
-        if !environment.is_empty() {
-            let lines = environment.iter().map(|(name, value)| format!("{name}={value}"));
-            text += &section("environment", lines);
-        }
-        for Change { variable, before, now, why } in changed {
-            let title = if now.is_some() { "set for this command" } else { "ignored" };
-            let value = now.or(before.as_deref()).unwrap_or_default();
-            text += &section(title, [format!("{variable}={value}: {why}")]);
-        }
-        let lines = install.iter().map(|line| {
-            let here = if line.this_system { " (this system)" } else { "" };
-            let note = line.note.map_or_else(String::new, |note| format!("\n{note}"));
-            let note = note.replace('\n', "\n    ");
-            format!("{:<30}{}{note}", format!("{}{here}", line.system), line.how)
-        });
-        let title =
-            if adapters.is_empty() { "install a driver" } else { "drivers for other machines" };
-        text + section(title, lines).trim_end() + "\n"
+        let summary = match (used, &error) {
+            (_, Some(error)) => format!("A GPU is required: {error}"),
+            (Some(index), _) => format!("Operators run on adapter {index}."),
+            _ if adapters.is_empty() => {
+                format!(
+                    "No adapter was found: operators run on the {REFERENCE}. {}",
+                    drivers::cure()
+                )
+            }
+            _ => format!("As asked for, operators run on the {REFERENCE}."),
+        };
+        let old =
+            adapters.iter().any(|(_, it)| it.software && it.driver_info.starts_with("Mesa 22."));
+        let slow = "\nMesa 22 is right, but slow: a newer one takes a half to a third of the time.";
+        let slow = if old { slow } else { "" };
+        format!("{}\n{summary}{slow}\n", lines(&report, 0))
     })?;
     let broken = adapters.iter().any(|(works, info)| Some(info.index) == used && works.is_err());
     Ok(Outcome::of(error.is_none() && !broken))
+}
+
+/// JSON as lines of names and values.
+fn lines(value: &Value, indent: usize) -> String {
+    let below = |value: &Value| lines(value, indent + 2);
+    match value {
+        Value::Object(entries) if !entries.is_empty() => {
+            let line = |(name, value): (&String, &Value)| {
+                let text = below(value);
+                // What is nested begins with its indent.
+                let gap = if text.starts_with(' ') { '\n' } else { ' ' };
+                format!("{:indent$}{name}:{gap}{text}", "")
+            };
+            entries.iter().map(line).collect()
+        }
+        Value::Array(items) if !items.is_empty() => {
+            let line = |item: &Value| format!("{:indent$}- {}", "", below(item).trim_start());
+            items.iter().map(line).collect()
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => "none\n".to_owned(),
+        Value::String(text) => text.replace('\n', &format!("\n{:indent$}", "")) + "\n",
+        other => format!("{other}\n"),
+    }
 }
 
 /// The version of wgpu that the lock file names.
@@ -178,53 +158,4 @@ fn document((works, info): &(Result<Option<usize>>, AdapterInfo)) -> Value {
         "works": works.is_ok(),
         "problem": works.as_ref().err().map(ToString::to_string),
     })
-}
-
-/// An adapter in words.
-fn words(works: &Result<Option<usize>>, info: &AdapterInfo, used: bool) -> String {
-    let AdapterInfo { name, backend, driver, driver_info, .. } = info;
-    let AdapterInfo { max_workgroups, max_workgroup_size, .. } = info;
-    let software = if info.software { ", software: times are those of the CPU" } else { "" };
-    let driver = format!("{driver} {driver_info}");
-    let driver = if driver.trim().is_empty() { "not named" } else { driver.trim() };
-    let slow = match info.software && driver_info.starts_with("Mesa 22.") {
-        true => "\nright, but slow: a newer Mesa is two to three times as fast, see below",
-        false => "",
-    };
-    let [buffers, bindings, memory] =
-        [info.max_buffer_size, info.max_binding_size, info.max_workgroup_memory.into()]
-            .map(BinaryBytes);
-    let trips = works.as_ref().ok().copied().flatten();
-    let trips = trips.map_or_else(String::new, |it| format!(",\nloops of {it} iterations"));
-    let timestamps = if info.timestamps { "timestamps" } else { "no timestamps" };
-    let subgroups = match info.subgroup_size {
-        0 => "no subgroups".to_owned(),
-        lanes => format!("subgroups of {lanes} lanes"),
-    };
-    let limits = format!(
-        "buffers {buffers}, bindings {bindings}, workgroup memory {memory},\n\
-         {max_workgroups} workgroups a dimension of {max_workgroup_size} invocations{trips}"
-    );
-    let test = match works {
-        Ok(_) => "ok, agrees with the reference".to_owned(),
-        Err(problem) => format!("FAILED, {problem}"),
-    };
-    let lines = [
-        ("name", name.clone()),
-        ("backend", backend.clone()),
-        ("type", format!("{}{software}", info.device_type)),
-        ("driver", format!("{driver}{slow}")),
-        ("limits", limits),
-        ("features", format!("{timestamps}, {subgroups}")),
-        ("test", test),
-    ];
-    let title = format!("adapter {}{}", info.index, if used { " (used)" } else { "" });
-    let indented = |line: String| line.replace('\n', "\n          ");
-    section(&title, lines.map(|(label, line)| format!("{label:<9} {}", indented(line))))
-}
-
-/// A title, and lines below it that are indented, as are those within them.
-fn section(title: &str, lines: impl IntoIterator<Item = String>) -> String {
-    let lines = lines.into_iter().map(|line| format!("  {}\n", line.replace('\n', "\n  ")));
-    format!("{title}\n{}\n", lines.collect::<String>())
 }

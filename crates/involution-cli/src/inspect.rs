@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use involution::kernels::DeviceProfile;
 use involution::models;
+use involution::schedule::{Choice, Policy, lower};
 use involution::weights::{Loaded, strip_wrappers};
 use involution_bench::adapter::Flags;
 use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use, tensors};
 use serde_json::{Value, json};
 
-use crate::plan::{counts, memory, usual};
+use crate::plan::{counts, memory};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -86,7 +88,9 @@ fn network(loaded: &Loaded) -> Result<(Value, String)> {
     let input = model.preprocessing().input(1);
     let plan = model.plan(&input)?;
     let (parameters, macs, flops) = (plan.parameters(), plan.macs()?, plan.mmcls_flops()?);
-    let layout = usual(&plan.keep(&[model.output()])?.fuse())?.memory;
+    let fused = plan.keep(&[model.output()])?.fuse();
+    let profile = DeviceProfile::software();
+    let layout = lower(&fused, &profile, &Policy::default(), &Choice::Preferred)?.memory;
     let value = json!({
         "name": name,
         "classes": model.classes(),

@@ -11,9 +11,6 @@ use involution::{Layer, Shape, StateDict, Tensor, reference};
 use involution_bench::adapter::{Flags, Runner};
 use involution_bench::{bad_use, output, tensors};
 
-/// Prefixes of names that are looked behind.
-const PREFIXES: usize = 8;
-
 /// The network that is used where none is named.
 pub const DEFAULT: &str = "rednet_digits";
 
@@ -71,7 +68,6 @@ fn prefix(weights: &StateDict, fits: impl Fn(&StateDict) -> bool) -> Option<Stri
     let firsts: BTreeSet<&str> = firsts.collect();
     let prefix = firsts
         .into_iter()
-        .take(PREFIXES)
         .find(|first| strip_wrappers(weights.below(first)).is_ok_and(|inner| fits(&inner)))?;
     Some(format!("; those that fit have the prefix '{prefix}': save them alone"))
 }
@@ -114,7 +110,7 @@ impl Ready {
     /// Makes everything ready for inputs of this shape, with a bar for as long as kernels compile.
     pub fn prepare(&self, x: &Shape, outputs: &[&str]) -> Result<()> {
         let Ready::Gpu(network) = self else { return Ok(()) };
-        let bar = output::progress("compiling");
+        let bar = output::progress("compiling", 0);
         let prepared = network.prepare_with(x, outputs, |Progress { done, total, kernel }| {
             bar.set_length(total as u64);
             bar.set_position(done as u64);

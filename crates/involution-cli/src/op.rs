@@ -13,22 +13,19 @@ use involution_bench::{Outcome, bad_use, output, tensors};
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = help(),
-    override_usage = "involution op [OPTIONS] NAME --input FILE --output FILE"
-)]
+#[command(after_help = help())]
 pub struct Args {
     /// The operator
-    name: Option<String>,
+    name: String,
     /// An attribute, such as stride=2; may be repeated
     #[arg(long = "attr", value_name = "KEY=VALUE")]
     attributes: Vec<String>,
     /// safetensors file with the operator's tensors, single precision, by their names; - for stdin
     #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
+    input: PathBuf,
     /// safetensors file to write, - for stdout; with one tensor named `out`
     #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    output: PathBuf,
     /// Kernel to use instead of the preferred one; a wrong name lists those there are
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
@@ -95,20 +92,11 @@ fn default(operator: &str, attribute: &str) -> Option<&'static str> {
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
-    let Some(name) = args.name.as_deref() else {
-        return Err(bad_use(format!("which operator? There are: {}", NAMES.join(", "))));
-    };
-    let tensors = Operator::tensor_names(name)?;
-    let Some(input) = args.input.as_deref() else {
-        let takes = output::count(tensors.len(), "tensor");
-        let names = tensors.join(", ");
-        return Err(bad_use(format!("--input FILE is missing; {name} takes {takes}: {names}")));
-    };
-    let Some(path) = args.output.as_deref() else {
-        return Err(bad_use("--output FILE is missing: where the result goes, as tensor 'out'"));
-    };
+    let (name, path) = (args.name.as_str(), args.output.as_path());
+    // A name that is none is told before a file that is none.
+    Operator::tensor_names(name)?;
     output::check(path)?;
-    let tensors = tensors::read(input)?;
+    let tensors = tensors::read(&args.input)?;
     let attributes = Attributes::parse(&args.attributes)?;
     let shapes: Vec<(&str, &Shape)> = tensors.iter().map(|(name, it)| (name, it.shape())).collect();
     let op = Operator::from_attributes(name, &attributes, &shapes).context(name.to_owned())?;

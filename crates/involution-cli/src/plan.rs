@@ -1,10 +1,10 @@
 //! `involution plan`: the steps of a network, where its values lie, and what it costs.
 
 use anyhow::Result;
+use involution::Shape;
 use involution::kernels::DeviceProfile;
 use involution::models::{self, MODELS, Model};
-use involution::schedule::{Choice, Memory, Policy, Schedule, Table, lower};
-use involution::{Plan, Shape};
+use involution::schedule::{Choice, Memory, Policy, Table, lower};
 use involution_bench::adapter::Flags;
 use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use};
@@ -100,11 +100,6 @@ pub fn run(_: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     });
     output::result(json, &report, || text(&args.model, &shape, &table, flops))?;
     Ok(Outcome::Passed)
-}
-
-/// How a plan is carried out on a software adapter.
-pub fn usual(plan: &Plan) -> involution::Result<Schedule> {
-    lower(plan, &DeviceProfile::software(), &Policy::default(), &Choice::Preferred)
 }
 
 /// Bytes on the device, as JSON.

@@ -2,13 +2,14 @@
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use involution::image::{self, Pixels};
 use involution::models::{Channels, Preprocessing};
 use involution::{Error, Tensor};
 use involution_bench::adapter::Flags;
+use involution_bench::stats::milliseconds;
 use involution_bench::{Outcome, bad_use, files, output};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -97,8 +98,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     }
     let ready_ms = milliseconds(started.elapsed());
 
-    let bar = output::progress("images");
-    bar.set_length(args.images.len() as u64);
+    let bar = output::progress("images", args.images.len());
     let mut rows = Vec::new();
     let knows_digits = name == network::DEFAULT;
     for paths in args.images.chunks(args.batch) {
@@ -267,10 +267,6 @@ fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
     })?;
     let lines = text.trim_start_matches('\u{feff}').split(['\n', '\r']).map(str::trim);
     Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
 
 impl Row {

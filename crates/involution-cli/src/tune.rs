@@ -1,9 +1,7 @@
 //! `involution tune`: which kernels are the fastest on this adapter, for the calls of a network.
 
-use std::ops::Add;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
@@ -13,7 +11,8 @@ use involution::models::{self, MODELS};
 use involution::ops::NAMES;
 use involution::{Error, Gpu, Shape, store};
 use involution_bench::adapter::{Flags, Runner};
-use involution_bench::{Outcome, bad_use, output};
+use involution_bench::stats::milliseconds;
+use involution_bench::{Outcome, bad_use, output, sampling};
 use serde_json::{Value, json};
 
 use crate::plan;
@@ -58,76 +57,76 @@ Examples:
     )
 }
 
-/// Set by Ctrl-C or SIGTERM; the second one ends the process.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// A call, and what was found for it.
+type Found<'a> = (&'a Call, involution::Result<Measured>);
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let start = Instant::now();
     let (calls, input) = calls_of(args)?;
     // What is known so far is read below.
     let runner = flags.open_with(Tuned::Off)?;
-    ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        output::say("interrupted: keeping what was measured; once more gives up");
-    })
-    .context("Ctrl-C")?;
+    sampling::listen()?;
     if !json {
         output::print(&format!("{runner}\n"))?;
     }
-    let mut report = json!({
+    let (found, path) = match &runner {
+        Runner::Gpu(gpu) => on_device(gpu, args, &calls)?,
+        Runner::Reference => (Vec::new(), None),
+    };
+    let interrupted = found.len() < calls.len() && runner.gpu().is_some();
+    let report = json!({
         "involution": env!("CARGO_PKG_VERSION"),
         "adapter": runner.name(),
         "backend": runner.backend(),
         "driver": runner.driver(),
         "network": args.model,
         "input": input.dims(),
-        "interrupted": false,
-        "seconds": 0.0,
-        "calls": [],
-        "file": null,
-        "written": false,
+        "interrupted": interrupted,
+        "seconds": start.elapsed().as_secs_f64(),
+        "calls": found.iter().map(document).collect::<Vec<_>>(),
+        "file": path.as_ref().map(|path| path.display().to_string()),
+        "written": path.is_some() && !args.dry_run,
     });
-    let Runner::Gpu(gpu) = &runner else {
-        let nothing = "There is nothing to tune: the reference has one way to do everything.\n";
-        output::result(json, &report, || nothing.to_owned())?;
-        return Ok(Outcome::Passed);
-    };
+    output::result(json, &report, || match runner.gpu() {
+        Some(_) => text(&report, &found),
+        None => {
+            "There is nothing to tune: the reference has one way to do everything.\n".to_owned()
+        }
+    })?;
+    Ok(Outcome::of(!interrupted && found.iter().all(|found| failures(found).is_empty())))
+}
+
+/// Measures the calls, and writes what is to run to the file, if it is to be written.
+fn on_device<'a>(
+    gpu: &Gpu,
+    args: &Args,
+    calls: &'a [Call],
+) -> Result<(Vec<Found<'a>>, Option<PathBuf>)> {
     let identity = gpu.adapter().identity();
     let path = file(&identity);
     if path.is_none() && !args.dry_run {
         return Err(bad_use("there is no home folder to write to: set INVOLUTION_CACHE_DIR"));
     }
     let writes = path.as_deref().filter(|_| !args.dry_run);
-    let failed = |path: &Path| format!("cannot write {}", path.display());
+    let failed = || format!("cannot write {}", path.clone().unwrap_or_default().display());
     if let Some(path) = writes {
         // Better known before a minute of measuring than after.
-        let tried = store::lock(path).and_then(|_lock| store::writable(path));
-        tried.with_context(|| failed(path))?;
+        store::lock(path).and_then(|_lock| store::writable(path)).with_context(failed)?;
     }
-    let mut found = Cache::new(identity);
-    let mut earlier = found.clone();
-    match path.as_deref().map(|path| (path, Cache::load(path, &found.identity))) {
+    let mut cache = Cache::new(identity);
+    let mut earlier = cache.clone();
+    match path.as_deref().map(|path| (path, Cache::load(path, &cache.identity))) {
         Some((_, Ok(cache))) => earlier = cache,
         Some((path, Err(why))) if why != Ignored::Missing => {
             output::say(format!("warning: {} is written anew: {why}", path.display()));
         }
         _ => {}
     }
-    let rows = measure_all(gpu, &calls, &earlier, &mut found)?;
+    let found = measure_all(gpu, calls, &earlier, &mut cache)?;
     if let Some(path) = writes {
-        found.save(path).with_context(|| failed(path))?;
+        cache.save(path).with_context(failed)?;
     }
-    let wrong = |row: &Value| !failures(row).is_empty();
-    let whole = rows.len() == calls.len() && !rows.iter().any(wrong);
-    report["interrupted"] = json!(rows.len() < calls.len());
-    report["calls"] = json!(rows);
-    report["file"] = json!(path.as_ref().map(|path| path.display().to_string()));
-    report["written"] = json!(writes.is_some());
-    report["seconds"] = json!(start.elapsed().as_secs_f64());
-    output::result(json, &report, || text(&report, &rows))?;
-    Ok(Outcome::of(whole))
+    Ok((found, path))
 }
 
 /// The calls that are asked for, and the input of the network.
@@ -143,16 +142,15 @@ fn calls_of(args: &Args) -> Result<(Vec<Call>, Shape)> {
     }
 }
 
-/// The rows of the calls that were measured before an interrupt.
-fn measure_all(
+/// What was found for the calls that were measured before an interrupt.
+fn measure_all<'a>(
     gpu: &Gpu,
-    calls: &[Call],
+    calls: &'a [Call],
     earlier: &Cache,
     cache: &mut Cache,
-) -> Result<Vec<Value>> {
-    let bar = output::progress("tuning");
-    bar.set_length(calls.len() as u64);
-    let mut rows = Vec::new();
+) -> Result<Vec<Found<'a>>> {
+    let bar = output::progress("tuning", calls.len());
+    let mut all = Vec::new();
     for call in calls {
         bar.set_message(format!("{} {}", call.step, call.key.op));
         let earlier = earlier.get(&call.key).map(|entry| entry.kernel.as_str());
@@ -163,40 +161,43 @@ fn measure_all(
             // A call that is too large for the device is none that a network would run there.
             Err(_) => {}
         }
-        rows.push(row(call, &found));
+        all.push((call, found));
         bar.inc(1);
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if sampling::interrupted() {
             break;
         }
     }
     bar.finish_and_clear();
-    Ok(rows)
+    Ok(all)
 }
 
-/// What was found for a call. The words of the command are made of it, too.
-fn row(Call { key, step, steps, .. }: &Call, found: &involution::Result<Measured>) -> Value {
+/// The median time of a kernel in milliseconds.
+fn median(row: Option<&Row>) -> Option<f64> {
+    Some(milliseconds(row?.time?.median))
+}
+
+/// What was found for a call, as JSON.
+fn document((call, found): &Found<'_>) -> Value {
     let measured = found.as_ref().ok();
     let rows = measured.map_or(&[][..], |measured| &measured.rows);
     let fixed = rows.last();
     // Where there is one kernel alone, it is the one that runs.
     let chosen = measured.and_then(Measured::chosen).or(fixed.filter(|_| rows.len() == 1));
-    let ms = |time: Duration| time.as_nanos() as f64 / 1e6;
-    let median = |row: Option<&Row>| Some(ms(row?.time?.median));
     let candidates = rows.iter().map(|row| {
         json!({
             "kernel": row.kernel,
             "eligible": row.refused.is_none(),
             "refused": row.refused,
-            "min_ms": row.time.map(|time| ms(time.min)),
+            "min_ms": row.time.map(|time| milliseconds(time.min)),
             "median_ms": median(Some(row)),
         })
     });
     json!({
-        "step": step,
-        "steps": steps,
-        "op": key.op,
-        "attributes": key.attributes,
-        "shapes": key.shapes,
+        "step": call.step,
+        "steps": call.steps,
+        "op": call.key.op,
+        "attributes": call.key.attributes,
+        "shapes": call.key.shapes,
         "fixed": fixed.map_or("", |row| &row.kernel),
         "fixed_ms": median(fixed),
         "kernel": chosen.map(|row| &row.kernel),
@@ -207,64 +208,50 @@ fn row(Call { key, step, steps, .. }: &Call, found: &involution::Result<Measured
     })
 }
 
-/// A text in JSON, without quotes; a dash for none.
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or("-").to_owned()
-}
-
-fn candidates(row: &Value) -> &[Value] {
-    row["candidates"].as_array().map_or(&[], Vec::as_slice)
-}
-
 /// What was wrong with a call: kernels that missed their bound, or all of it.
-fn failures(row: &Value) -> String {
-    let step = word(&row["step"]);
-    let mut text = String::new();
-    for candidate in candidates(row).iter().filter(|it| it["eligible"] == false) {
-        let call = ["op", "attributes", "shapes"].map(|key| word(&row[key])).join(" ");
-        let [kernel, why] = ["kernel", "refused"].map(|key| word(&candidate[key]));
-        text += &format!("\nFAILED {kernel}: {why}\n  {step}: {call}\n");
+fn failures((Call { step, key, .. }, found): &Found<'_>) -> String {
+    let failed = |row: &Row| {
+        let (why, (op, rest)) = (row.refused.as_ref()?, (&key.op, [&*key.attributes, &key.shapes]));
+        Some(format!("\nFAILED {}: {why}\n  {step}: {op} {}\n", row.kernel, rest.join(" ")))
+    };
+    match found {
+        Ok(measured) => measured.rows.iter().filter_map(failed).collect(),
+        Err(error) => format!("\nFAILED {step}: {error}\n"),
     }
-    row["error"].as_str().map_or(text, |error| format!("\nFAILED {step}: {error}\n"))
 }
 
 /// A row for each call with a choice, what failed, how much was gained, and where it is kept.
-fn text(report: &Value, rows: &[Value]) -> String {
-    let timed: Vec<&Value> = rows.iter().filter(|row| row["timer"].is_string()).collect();
-    let differs = |row: &Value| row["kernel"].is_string() && row["kernel"] != row["fixed"];
+fn text(report: &Value, found: &[Found<'_>]) -> String {
     let mut table = output::table(&["call", "fixed", "tuned", "fixed ms", "tuned ms", "gain"], 3);
-    for row in &timed {
+    let (mut timed, mut faster, mut single, mut before, mut after) = (0, 0, 0, 0.0, 0.0);
+    for (Call { step, steps, .. }, measured) in found {
+        let Ok(measured) = measured else { continue };
+        single += usize::from(measured.rows.len() == 1);
+        let (Some(fixed), Some(_)) = (measured.fixed(), measured.timer) else { continue };
+        let chosen = measured.chosen().filter(|_| measured.differs());
+        let (fixed_ms, tuned) = (median(Some(fixed)), median(chosen));
+        timed += 1;
+        faster += usize::from(chosen.is_some());
+        before += *steps as f64 * fixed_ms.unwrap_or_default();
+        after += *steps as f64 * median(measured.chosen()).unwrap_or_default();
+        let gain = fixed_ms.zip(tuned).map(|(fixed, tuned)| 100.0 * (fixed - tuned) / fixed);
         let number = |ms: Option<f64>| ms.map_or("-".to_owned(), |ms| format!("{ms:.3}"));
-        let (fixed, tuned) = (row["fixed_ms"].as_f64(), row["ms"].as_f64());
-        let tuned = tuned.filter(|_| differs(row));
-        let gain = fixed.zip(tuned).map(|(fixed, tuned)| 100.0 * (fixed - tuned) / fixed);
         table.add_row([
-            match row["steps"].as_u64() {
-                Some(steps) if steps > 1 => format!("{} x{steps}", word(&row["step"])),
-                _ => word(&row["step"]),
-            },
-            word(&row["fixed"]),
-            if differs(row) { word(&row["kernel"]) } else { "-".to_owned() },
-            number(fixed),
+            if *steps > 1 { format!("{step} x{steps}") } else { step.clone() },
+            fixed.kernel.clone(),
+            chosen.map_or("-".to_owned(), |row| row.kernel.clone()),
+            number(fixed_ms),
             number(tuned),
             gain.map_or("-".to_owned(), |gain| format!("{gain:.0} %")),
         ]);
     }
-    let mut text = if timed.is_empty() { String::new() } else { output::render(&table) };
-    text.extend(rows.iter().map(failures));
-    let single = rows.iter().filter(|row| candidates(row).len() == 1).count();
-    let (all, faster) = (timed.len(), timed.iter().filter(|row| differs(row)).count());
-    let sum = |ms: &str| {
-        let of = |row: &&Value| Some(row["steps"].as_f64()? * row[ms].as_f64()?);
-        timed.iter().filter_map(of).fold(0.0, f64::add)
-    };
-    text += &match all {
+    let mut text = if timed == 0 { String::new() } else { output::render(&table) };
+    text.extend(found.iter().map(failures));
+    text += &match timed {
         0 => format!("\nNo call has a choice of kernels; calls with one kernel alone: {single}.\n"),
         _ => format!(
-            "\nCalls with a choice: {all}, with a faster kernel: {faster}; with one kernel alone: {single}.\n\
-             The steps with a choice took {:.3} ms, and take {:.3} ms; {:.1} s in all.\n",
-            sum("fixed_ms"),
-            sum("ms"),
+            "\nCalls with a choice: {timed}, with a faster kernel: {faster}; with one kernel alone: {single}.\n\
+             The steps with a choice took {before:.3} ms, and take {after:.3} ms; {:.1} s in all.\n",
             report["seconds"].as_f64().unwrap_or_default()
         ),
     };
@@ -277,8 +264,7 @@ fn text(report: &Value, rows: &[Value]) -> String {
         (Some(file), false) => format!("A dry run: {file} is as it was\n"),
         (None, _) => "A dry run: nothing is written\n".to_owned(),
     };
-    let off = store::variable("INVOLUTION_TUNE");
-    if written && matches!(off.as_deref(), Some("off" | "0")) {
+    if written && store::variable("INVOLUTION_TUNE").is_some_and(|it| it == "off" || it == "0") {
         text += "INVOLUTION_TUNE is off: nothing uses it until it is unset.\n";
     }
     text

@@ -45,7 +45,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     }
     let settings =
         Settings { operators: args.operators.clone(), seed: args.seed, cases: args.cases };
-    let bar = output::progress("verify");
+    let bar = output::progress("verify", 0);
     let report = verify(runner.gpu(), &settings, &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
@@ -88,8 +88,7 @@ fn text(runner: &Runner, args: &Args, report: &Report) -> String {
     }
     let failures = match report.failures.len() {
         0 => "no failures".to_owned(),
-        1 => "1 FAILURE".to_owned(),
-        failures => format!("{failures} FAILURES"),
+        failures => output::count(failures, "failure").to_uppercase(),
     };
     let operators: BTreeSet<&str> = report.rows.iter().map(|row| row.op).collect();
     let operators = output::count(operators.len(), "operator");

@@ -25,14 +25,14 @@ fn faulty(fault: &str, arguments: &[&str]) -> Option<Ran> {
 #[test]
 fn rows_are_written_in_every_form_that_is_asked_for() {
     let folder = folder("bench_forms");
-    let [md, html] = ["rows.md", "page.html"].map(|name| folder.join(name));
-    let [m, h] = [&md, &html].map(|path| path.to_str().unwrap());
-    let arguments = ["bench", "--filter", "softmax", "--repeat", "3", "--md", m, "--html", h];
+    let [json, html] = ["rows.json", "page.html"].map(|name| folder.join(name));
+    let [j, h] = [&json, &html].map(|path| path.to_str().unwrap());
+    let arguments = ["bench", "--filter", "softmax", "--repeat", "3", "--json", j, "--html", h];
     let ran = involution(&arguments);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("softmax 1000"), "{}", ran.stdout);
     let read = |path: &Path| std::fs::read_to_string(path).unwrap();
-    assert!(read(&md).contains("| softmax 1000"), "{}", read(&md));
+    assert!(read(&json).contains("\"case\": \"softmax 1000\""), "{}", read(&json));
     assert!(read(&html).contains("<td>softmax 1000") && read(&html).ends_with("</html>\n"));
     // Nothing else is left in the folder.
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
@@ -40,7 +40,7 @@ fn rows_are_written_in_every_form_that_is_asked_for() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_refused_before_anything_runs() {
-    for flag in ["--json", "--md", "--html"] {
+    for flag in ["--json", "--html"] {
         let arguments = ["bench", "--filter", "softmax", flag, "/nowhere/at/all"];
         misused(&involution(&arguments), &["no folder"]);
     }

@@ -6,7 +6,6 @@
 #[allow(dead_code)]
 mod adapters;
 mod bench;
-mod bench_adapters;
 mod bench_files;
 mod bench_peers;
 #[path = "../../../tests/tune/calls.rs"]
@@ -18,6 +17,7 @@ mod images;
 mod networks;
 #[cfg(feature = "pipeline-cache")]
 mod pipeline_cache;
+mod registers;
 mod sizes;
 mod streams;
 mod tune;

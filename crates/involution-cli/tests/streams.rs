@@ -253,15 +253,17 @@ fn rows_go_to_stdout_in_any_one_form() {
         command.args(["bench", "--filter", "softmax 1000", "--repeat", "3"]).current_dir(&folder);
         command.args(forms.split(' ')).env("INVOLUTION_TUNE", "off").output().unwrap()
     };
-    for (forms, first) in
-        [("--md /dev/stdout", "suite `ops`:"), ("--html -", "<!doctype html>"), ("--json -", "{")]
-    {
+    for (forms, first) in [
+        ("--html -", "<!doctype html>"),
+        ("--html /dev/stdout", "<!doctype html>"),
+        ("--json -", "{"),
+    ] {
         let ran = bench(forms);
         assert_eq!(code(&ran), 0, "{forms}: {}", text(&ran.stderr));
         let line = text(&ran.stdout).lines().next().unwrap_or_default().to_owned();
         assert!(line.ends_with(first), "{forms}: {}", text(&ran.stdout));
     }
-    for forms in ["--html - --md -", "--json --md /dev/stdout"] {
+    for forms in ["--html - --json -", "--json --html /dev/stdout"] {
         let ran = bench(forms);
         assert_eq!((code(&ran), text(&ran.stdout).as_str()), (2, ""), "{forms}");
         assert!(text(&ran.stderr).contains("go to stdout"), "{}", text(&ran.stderr));

@@ -4,7 +4,7 @@
 use super::*;
 use involution::ops::{Attributes, NAMES, Operator};
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &[],
     &["doctor"],
     &["verify"],
@@ -17,6 +17,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["bench"],
     &["bench", "sweep"],
     &["bench", "diff"],
+    &["bench", "registers"],
     &["tune"],
 ];
 

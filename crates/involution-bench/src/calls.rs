@@ -1,19 +1,31 @@
-//! What the benchmark runs: every distinct call of the networks, as their fused plans make it, the calls of some
-//! examples, and the operators that none of them has.
+//! The suite `ops`: single calls on tensors that stay on the device, each kernel by itself. They are every distinct call
+//! of the networks, as their fused plans make it, the calls of some examples, and the operators that none of them has.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::time::{Duration, Instant};
 
+use anyhow::Result;
+use involution::gpu::Timing;
 use involution::models;
 use involution::nn::{Involution2d, SeparableConv2d};
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, BatchNorm, Conv2d, DynamicConv2d, Fold,
     Involution, NAMES, Op, Operator, Softmax, Unfold,
 };
-use involution::{Layer, Result, Shape, Window};
-use involution_check::{Case, usual};
+use involution::{Layer, Shape, Window, reference};
+use involution_check::usual;
+use involution_check::verify::{Settings, verify};
 
-/// The most floating-point operations of a call on the CPU reference.
+use crate::adapter::Open;
+use crate::request::Request;
+use crate::row::Row;
+use crate::rows;
+use crate::run::{Answers, Run};
+use crate::sampling::{Effort, in_turns, interrupted};
+use crate::subject;
+use crate::workload::{Work, Workload};
+
+/// The most floating-point operations of a call on the CPU reference, which is slow.
 const REFERENCE_FLOPS: u64 = 60_000_000;
 
 /// The networks whose calls are run. Calls that an earlier one has are not run again.
@@ -23,52 +35,77 @@ const NETWORKS: [(&str, &[&str]); 3] = [
     ("MobileNetV2", &["mobilenet_v2"]),
 ];
 
-/// One call to be timed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Workload {
-    /// The network that has it.
-    pub group: &'static str,
-    /// Operator, channels, window, `/stride`, `@` the size of its output, and what its epilogue does. Unique.
-    pub name: String,
-    pub case: Case,
-    /// Whether the quick benchmark has it.
-    pub quick: bool,
+/// Times the calls that the arguments ask for; on the reference only those that it is not too slow for.
+pub fn measure(open: Open<'_>, args: &Request) -> Result<Run> {
+    let calls = select(args)?;
+    let runner = open()?;
+    let effort = Effort::new(args, 3, Duration::from_millis(300));
+    let Some(gpu) = runner.gpu() else {
+        let settings = Settings { operators: args.ops.clone(), ..Settings::default() };
+        let report = verify(None, &settings, &mut |_, _| {})?;
+        let answers = Answers { cases: report.cases, failures: report.failures.len() };
+        let run = Run::new(&runner, None, args, by_reference(&calls, effort)?);
+        return Ok(Run { quick: true, known_answers: Some(answers), ..run });
+    };
+    let mut workloads = Vec::new();
+    for call in calls {
+        // The preferred candidate comes first.
+        let Work::Operator(op, _) = &call.work else { continue };
+        let candidates = gpu.candidates(op, &call.shapes.iter().collect::<Vec<_>>())?;
+        let count = if args.candidates { candidates.len() } else { 1 };
+        workloads.extend(candidates.into_iter().rev().take(count).map(|candidate| {
+            let work = Work::Operator(op.clone(), Some(candidate.name));
+            Workload { work, ..call.clone() }
+        }));
+    }
+    rows::run(&runner, gpu, &workloads, args, effort)
 }
 
-impl Workload {
-    /// Whether the reference, which is slow, is done with it in a fraction of a second.
-    pub fn suits_reference(&self) -> bool {
-        cost(self).0 <= REFERENCE_FLOPS
-    }
-
-    /// This call on so many samples.
-    pub fn in_batches_of(&self, batch: usize) -> Self {
-        let mut workload = self.clone();
-        let batched = self.case.operator.batched(&self.shapes());
-        for (shape, _) in workload.case.shapes.iter_mut().zip(batched).filter(|(_, is)| *is) {
-            let mut dims = shape.dims().to_vec();
-            dims[0] = batch;
-            *shape = Shape::new(dims);
+fn select(args: &Request) -> Result<Vec<Workload>> {
+    let wanted = |call: &Workload| {
+        (args.ops.is_empty() || args.ops.contains(&call.op())) && (call.quick || !args.quick)
+    };
+    let calls = all()?.into_iter().filter(wanted);
+    let calls = match args.batch.as_slice() {
+        [] => calls.collect(),
+        batches => {
+            calls.flat_map(|call| batches.iter().map(move |&it| batched(&call, it))).collect()
         }
-        workload.name = name(&workload.case);
-        workload
-    }
+    };
+    args.selected(calls, |call| call.name.clone())
+}
 
-    /// The shapes of its inputs.
-    pub fn shapes(&self) -> Vec<&Shape> {
-        self.case.shapes.iter().collect()
+/// The call on so many samples.
+fn batched(call: &Workload, batch: usize) -> Workload {
+    let Work::Operator(op, _) = &call.work else { return call.clone() };
+    let mut shapes = call.shapes.clone();
+    let batched = op.batched(&call.shapes.iter().collect::<Vec<_>>());
+    for (shape, _) in shapes.iter_mut().zip(batched).filter(|(_, is)| *is) {
+        *shape = Shape::new([&[batch], &shape.dims()[1..]].concat());
     }
+    Workload { quick: call.quick, ..workload(&call.group, op.clone(), shapes) }
+}
 
-    /// What it has in common with calls that differ in their sizes alone.
-    fn kind(&self) -> impl Eq + Hash + use<> {
-        let op = &self.case.operator;
-        let attributes = op.to_attributes().into_iter().filter(|(name, _)| *name != "groups");
-        let weight = op.inputs().iter().position(|input| *input == "weight");
-        let window = weight.and_then(|weight| self.case.shapes[weight].dims().get(2..));
-        let groups = ["depthwise", "G="].map(|text| self.name.contains(text));
-        let attributes: Vec<_> = attributes.collect();
-        (op.name(), op.inputs(), attributes, window.map(<[usize]>::to_vec), groups)
+fn by_reference(calls: &[Workload], effort: Effort) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for call in calls.iter().filter(|call| call.quick && call.cost().0 <= REFERENCE_FLOPS) {
+        let Work::Operator(op, _) = &call.work else { continue };
+        let inputs = call.inputs()?;
+        let run = || {
+            let start = Instant::now();
+            reference::run(op, &inputs)?;
+            Ok(Timing { dispatches: None, span: None, wall: start.elapsed() })
+        };
+        for samples in in_turns(&mut [Box::new(run)], effort) {
+            let row = Row { kernel: Some("reference".to_owned()), ..subject::row(call) };
+            let note = "the reference is the definition: there is nothing to check it against";
+            rows.push(Row { note: Some(note.to_owned()), ..row.timed(samples?) });
+        }
+        if interrupted() {
+            break;
+        }
     }
+    Ok(rows)
 }
 
 /// All calls, in the order of the networks.
@@ -88,6 +125,10 @@ pub fn all() -> Result<Vec<Workload>> {
     Ok(with_quick(list.calls))
 }
 
+fn workload(group: &str, op: Operator, shapes: Vec<Shape>) -> Workload {
+    Workload::new(name(&op, &shapes), group, Work::Operator(op, None), shapes)
+}
+
 struct List {
     /// The group of the calls that are added.
     group: &'static str,
@@ -97,10 +138,11 @@ struct List {
 impl List {
     /// Adds a call, unless one like it is there.
     fn add(&mut self, operator: impl Into<Operator>, shapes: &[&[usize]]) {
-        let case = Case::new("", operator, shapes);
-        let is = |known: &Case| known.operator == case.operator && known.shapes == case.shapes;
-        if !self.calls.iter().any(|known| is(&known.case)) {
-            self.calls.push(Workload { group: self.group, name: name(&case), case, quick: false });
+        let op = operator.into();
+        let shapes: Vec<Shape> = shapes.iter().map(|&dims| Shape::new(dims)).collect();
+        let is = |known: &Workload| matches!(&known.work, Work::Operator(it, _) if *it == op);
+        if !self.calls.iter().any(|known| is(known) && known.shapes == shapes) {
+            self.calls.push(workload(self.group, op, shapes));
         }
     }
 
@@ -157,7 +199,7 @@ impl List {
         self.add(Activate { activation: Activation::Silu }, &[&[1, 64, 112, 112]]);
         self.add(Softmax::default(), &[&[1, 1000]]);
         for name in NAMES {
-            let listed = self.calls.iter().any(|call| call.case.operator.name() == *name);
+            let listed = self.calls.iter().any(|call| call.op() == *name);
             if let (false, Some((operator, shapes))) = (listed, usual(name, 1, 56)) {
                 let dims: Vec<&[usize]> = shapes.iter().map(Shape::dims).collect();
                 self.add(operator, &dims);
@@ -171,26 +213,37 @@ impl List {
 fn with_quick(mut all: Vec<Workload>) -> Vec<Workload> {
     let mut kinds: HashMap<_, Vec<usize>> = HashMap::new();
     for (place, workload) in all.iter().enumerate() {
-        kinds.entry(workload.kind()).or_default().push(place);
+        kinds.entry(kind(workload)).or_default().push(place);
     }
-    for places in kinds.values_mut() {
-        places.sort_by_key(|&place| cost(&all[place]));
-        all[places[(places.len() - 1) / 2]].quick = true;
-    }
+    let middle = |mut places: Vec<usize>| {
+        places.sort_by_key(|&place| all[place].cost());
+        places[(places.len() - 1) / 2]
+    };
+    let middles: Vec<usize> = kinds.into_values().map(middle).collect();
+    middles.into_iter().for_each(|place| all[place].quick = true);
     all
 }
 
-/// `conv2d 64->256 1x1 @56 +add+relu`: what people know a call by.
-fn name(case: &Case) -> String {
-    let shapes: Vec<&Shape> = case.shapes.iter().collect();
-    let (x, inputs) = (shapes[0].dims(), case.operator.inputs());
-    let output = case.operator.output_shape(&shapes).ok();
+/// What a call has in common with those that differ in their sizes alone: its name without channels, number of groups,
+/// size and batch.
+fn kind(call: &Workload) -> Vec<&str> {
+    let words = call.name.split(' ').map(|word| if word.starts_with("G=") { "G" } else { word });
+    let is_more =
+        |word: &&str| !word.starts_with('@') && word.contains(|c| !"0123456789->b".contains(c));
+    words.filter(is_more).collect()
+}
+
+/// `conv2d 64->256 1x1 @56 +add+relu`: operator, channels, window, `/stride`, `@` the size of its output, and what its
+/// epilogue does.
+fn name(op: &Operator, shapes: &[Shape]) -> String {
+    let (x, inputs) = (shapes[0].dims(), op.inputs());
+    let output = op.output_shape(&shapes.iter().collect::<Vec<_>>()).ok();
     let output = output.as_ref().map_or(&[][..], Shape::dims);
-    let attributes: HashMap<&str, String> = case.operator.to_attributes().into_iter().collect();
+    let attributes: HashMap<&str, String> = op.to_attributes().into_iter().collect();
     let attribute = |name: &str| attributes.get(name).map(String::as_str);
-    let tensor = |name: &str| inputs.iter().position(|input| *input == name).map(|at| shapes[at]);
+    let tensor = |name: &str| inputs.iter().position(|input| *input == name).map(|at| &shapes[at]);
     let from = x.get(1).copied().unwrap_or_default();
-    let mut words = vec![case.operator.name().to_owned()];
+    let mut words = vec![op.name().to_owned()];
     let groups = attribute("groups").filter(|groups| *groups != "1");
     let depthwise = groups == Some(&from.to_string()) && tensor("weight").is_some();
     words.extend(depthwise.then(|| "depthwise".to_owned()));
@@ -220,12 +273,6 @@ fn name(case: &Case) -> String {
     words.join(" ")
 }
 
-/// Floating-point operations and bytes of a call; zeros for one that the operator refuses.
-pub fn cost(workload: &Workload) -> (u64, u64) {
-    let cost = workload.case.operator.cost(&workload.shapes());
-    cost.map_or((0, 0), |cost| (cost.flops, cost.bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -237,7 +284,8 @@ mod tests {
         let all = all()?;
         let mut names = HashSet::new();
         for workload in &all {
-            let output = workload.case.operator.output_shape(&workload.shapes());
+            let Work::Operator(op, _) = &workload.work else { unreachable!("{workload:?}") };
+            let output = op.output_shape(&workload.shapes.iter().collect::<Vec<_>>());
             assert!(output.is_ok(), "{} {}: {output:?}", workload.group, workload.name);
             assert!(names.insert(&workload.name), "{} twice", workload.name);
         }
@@ -248,11 +296,10 @@ mod tests {
     fn the_quick_calls_cover_every_operator_on_the_reference_too() -> Result<()> {
         let all = all()?;
         let quick = || all.iter().filter(|workload| workload.quick);
-        let operators: HashSet<&str> = quick().map(|w| w.case.operator.name()).collect();
-        assert_eq!(operators, NAMES.iter().copied().collect());
-        let slow = quick().filter(|workload| workload.suits_reference());
-        let operators: HashSet<&str> = slow.map(|w| w.case.operator.name()).collect();
-        assert_eq!(operators, NAMES.iter().copied().collect());
+        let names: HashSet<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(quick().map(Workload::op).collect::<HashSet<_>>(), names);
+        let slow = quick().filter(|workload| workload.cost().0 <= REFERENCE_FLOPS);
+        assert_eq!(slow.map(Workload::op).collect::<HashSet<_>>(), names);
         Ok(())
     }
 }

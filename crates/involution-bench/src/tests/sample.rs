@@ -1,9 +1,7 @@
 //! A run for the tests of what is made from runs.
 
-use super::{Row, Run};
-use crate::limits::Limits;
-use crate::machine::Noise;
-use crate::row::{Peer, Step};
+use crate::row::{Peer, Row, Step};
+use crate::run::{Limits, Run};
 use crate::stats::Stats;
 
 /// A run with all that can be told of one, and a row that failed.
@@ -33,7 +31,7 @@ pub fn run() -> Run {
         ns_per_pixel: Some(median / batch as f64),
         ..Row::default()
     };
-    let noise = Noise { warning: Some("spread".to_owned()), waited: None };
+    let warning = Some("spread".to_owned());
     let steps = vec![step("stem", 0.5), step("head", 1.5)];
     let note = Some("wrong, by \"much\"".to_owned());
     let peer = |peer: &str, ratio: Option<f64>, note: Option<&str>| Peer {
@@ -65,7 +63,7 @@ pub fn run() -> Run {
             submission_us: 100.0,
         }),
         rows: vec![
-            Row { noise, steps, peers, ..row("conv 1", 1, 224, 2.0) },
+            Row { warning, steps, peers, ..row("conv 1", 1, 224, 2.0) },
             row("conv <2>", 8, 224, 3.0),
             row("conv 3", 1, 448, 9.0),
             failed,

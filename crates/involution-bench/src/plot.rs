@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::limits;
-use crate::record::Run;
+use crate::findings::percent;
 use crate::row::Row;
+use crate::run::Run;
 
 /// Units across: a phone shows each as a pixel, so that text is as large as it says.
 const WIDTH: f64 = 360.0;
@@ -66,30 +66,26 @@ fn plot(
         "<figure>\n<figcaption>{title}</figcaption>\n\
          <svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n"
     );
-    let text = |svg: &mut String, x: f64, y: f64, anchor: &str, text: &str| {
-        let _ =
-            writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>");
-    };
-    let grid = |svg: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64)| {
-        let _ = writeln!(svg, "<path class=\"grid\" d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"/>");
+    let text = |x: f64, y: f64, anchor: &str, text: &str| {
+        format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>\n")
     };
     for &tick in &y.ticks {
         let (_, at) = place(x.ticks[0], tick);
-        grid(&mut svg, (LEFT, at), (RIGHT, at));
-        text(&mut svg, LEFT - 6.0, at + 4.0, "end", &short(tick));
+        let _ = writeln!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{RIGHT}\"/>");
+        svg += &text(LEFT - 6.0, at + 4.0, "end", &short(tick));
     }
     // A tick too near to the one before it has no number.
     let mut free = 0.0;
     for &tick in &x.ticks {
         let (at, _) = place(tick, y.ticks[0]);
-        grid(&mut svg, (at, TOP), (at, BOTTOM));
+        let _ = writeln!(svg, "<path class=\"grid\" d=\"M{at:.1} {TOP}V{BOTTOM}\"/>");
         if at >= free {
-            text(&mut svg, at, BOTTOM + 16.0, "middle", &short(tick));
+            svg += &text(at, BOTTOM + 16.0, "middle", &short(tick));
             free = at + 30.0;
         }
     }
-    text(&mut svg, RIGHT, HEIGHT - 6.0, "end", x.title);
-    text(&mut svg, 0.0, 14.0, "start", y.title);
+    svg += &text(RIGHT, HEIGHT - 6.0, "end", x.title);
+    svg += &text(0.0, 14.0, "start", y.title);
     let line = line.iter().map(|&(a, b)| place(a, b)).map(|(x, y)| format!("{x:.1},{y:.1}"));
     let line = line.collect::<Vec<_>>().join(" ");
     let _ = writeln!(svg, "<polyline class=\"{class}\" points=\"{line}\"/>");
@@ -121,38 +117,38 @@ pub fn roofline(run: &Run) -> Option<String> {
 
 fn rate(row: &Row) -> Option<Point> {
     let intensity = row.flops as f64 / row.bytes as f64;
-    let rate = row.gflops.filter(|rate| *rate > 0.0)?;
-    let part = row
-        .of_floor
-        .map_or_else(String::new, |part| format!(", {} of its floor", limits::percent(Some(part))));
-    let title = format!("{} by {}: {rate:.2} GFLOP/s{part}", row.case, row.kernel());
+    let rate = row.gflops.filter(|rate| *rate > 0.0 && intensity > 0.0)?;
+    let part = percent(row.of_floor);
+    let title = format!("{} by {}: {rate:.2} GFLOP/s, {part} of its floor", row.case, row.kernel());
     let class = if row.bound.as_deref() == Some("arithmetic") { "arithmetic" } else { "memory" };
-    (intensity.is_finite() && intensity > 0.0).then_some((intensity, rate, class, title))
+    intensity.is_finite().then_some((intensity, rate, class, title))
 }
 
 /// What a pixel takes by batch, and by size of image; nothing but in a sweep.
-pub fn growth(run: &Run) -> Vec<String> {
-    let Some(usual) = run.rows.first().and_then(|row| row.size) else { return Vec::new() };
+pub fn growth(run: &Run) -> String {
+    let Some(usual) = run.rows.first().and_then(|row| row.size) else { return String::new() };
     let curve = |title: &str, what, x: fn(&Row) -> Option<u64>, wanted: &dyn Fn(&Row) -> bool| {
         let rows = run.rows.iter().filter(|row| wanted(row));
         let mut line: Vec<(f64, f64)> =
             rows.filter_map(|row| Some((x(row)? as f64, row.ns_per_pixel?))).collect();
         line.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let title_of =
-            |(value, ns): &(f64, f64)| format!("{what} {value}: {ns:.1} ns for each pixel");
-        let points: Vec<Point> =
-            line.iter().map(|point| (point.0, point.1, "memory", title_of(point))).collect();
+        let point = |&(value, ns): &(f64, f64)| {
+            (value, ns, "memory", format!("{what} {value}: {ns:.1} ns for each pixel"))
+        };
+        let points: Vec<Point> = line.iter().map(point).collect();
         let ticks = line.iter().map(|point| point.0).collect();
         let x = Axis { title: what, logarithmic: true, ticks };
-        let y =
-            Axis::even("ns for each pixel", line.iter().map(|point| point.1).fold(0.0, f64::max));
-        (line.len() > 1).then(|| plot(title, &x, &y, ("curve", &line), &points))
+        let most = line.iter().map(|point| point.1).fold(0.0, f64::max);
+        let y = Axis::even("ns for each pixel", most);
+        match line.len() {
+            0 | 1 => String::new(),
+            _ => plot(title, &x, &y, ("curve", &line), &points),
+        }
     };
     let batch = format!("By batch, images of {usual}x{usual}");
-    let batches = curve(&batch, "batch", |row| row.batch, &|row| row.size == Some(usual));
     let size = "height and width";
-    let sizes = curve("By size, single images", size, |row| row.size, &|row| row.batch == Some(1));
-    batches.into_iter().chain(sizes).collect()
+    curve(&batch, "batch", |row| row.batch, &|row| row.size == Some(usual))
+        + &curve("By size, single images", size, |row| row.size, &|row| row.batch == Some(1))
 }
 
 /// Text that is nothing but text.

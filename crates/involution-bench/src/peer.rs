@@ -10,11 +10,11 @@ use involution::{Gpu, Tensor};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::stats::milliseconds;
-use super::super::subject::Subject;
-use super::super::workload::Workload;
 use crate::adapter::Flags;
-use crate::{Outcome, bad_use, output, tensors};
+use crate::stats::milliseconds;
+use crate::subject::Subject;
+use crate::workload::Workload;
+use crate::{Outcome, layers, output, tensors};
 
 /// A call that is shorter is run once untimed at the beginning of a turn: the others have filled the caches. Peers do
 /// the same.
@@ -37,8 +37,8 @@ enum Request {
 /// Answers until nobody asks any more.
 pub fn run(flags: &Flags) -> Result<Outcome> {
     let runner = flags.open()?;
-    let gpu = runner.gpu().ok_or_else(|| bad_use("bench peer needs a GPU"))?;
-    let all = super::all()?;
+    let gpu = runner.device()?;
+    let all = layers::peers()?;
     let mut loaded = None;
     output::print(&format!("{}\n", json!({"version": format!("involution on {runner}")})))?;
     for line in stdin().lock().lines() {

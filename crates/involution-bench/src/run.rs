@@ -1,21 +1,16 @@
 //! A run: what is written as JSON, and read again for the page and for a comparison.
 
-#[cfg(test)]
-pub mod sample;
-
+use std::fmt;
 use std::path::Path;
-use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use involution::gpu;
 use serde::{Deserialize, Serialize};
 
-use super::limits::Limits;
-use super::request::Request;
-use super::row::Row;
-use super::sampling;
 use crate::adapter::Runner;
-use crate::{bad_use, files, output};
+use crate::request::Request;
+use crate::row::Row;
+use crate::{bad_use, files, sampling};
 
 /// What ran, on what, and its rows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -55,19 +50,32 @@ pub struct Answers {
     pub failures: usize,
 }
 
-/// The JSON of several adapters.
-#[derive(Serialize, Deserialize)]
-struct Several<R> {
-    runs: R,
+/// What the adapter can do at most, as it was measured before the first row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    pub copy_gbps: f64,
+    pub multiply_add_gflops: f64,
+    pub dispatch_us: f64,
+    pub submission_us: f64,
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limits { copy_gbps, multiply_add_gflops, dispatch_us, submission_us } = self;
+        write!(
+            f,
+            "copies {copy_gbps:.1} GB/s, does {multiply_add_gflops:.1} GFLOP/s of multiply-adds; \
+             a dispatch {dispatch_us:.0} us, a submission {submission_us:.0} us"
+        )
+    }
 }
 
 impl Run {
-    /// A run that began then and ends now.
+    /// A run that ends now.
     pub fn new(
         runner: &Runner,
         limits: Option<&gpu::Limits>,
         args: &Request,
-        start: Instant,
         rows: Vec<Row>,
     ) -> Self {
         Run {
@@ -79,26 +87,22 @@ impl Run {
             software: runner.gpu().is_none_or(|gpu| gpu.adapter().software),
             quick: args.quick,
             interrupted: sampling::interrupted(),
-            seconds: start.elapsed().as_secs_f64(),
-            limits: limits.map(Limits::from),
+            limits: limits.map(|limits| Limits {
+                copy_gbps: limits.copy / 1e9,
+                multiply_add_gflops: limits.multiply_add / 1e9,
+                dispatch_us: limits.dispatch.as_secs_f64() * 1e6,
+                submission_us: limits.submission.as_secs_f64() * 1e6,
+            }),
             rows,
             ..Run::default()
         }
     }
 
-    /// Reads the run of one adapter.
-    pub fn parse(json: &str) -> Result<Self> {
-        if let Ok(Several { runs }) = serde_json::from_str::<Several<Vec<Run>>>(json) {
-            let adapters: Vec<String> = runs.into_iter().map(|run| run.adapter).collect();
-            bail!("has runs of several adapters: {}", adapters.join("; "));
-        }
-        serde_json::from_str(json).context("not the JSON of a benchmark")
-    }
-
     /// Reads a file of `--json`.
     pub fn read(path: &Path) -> Result<Self> {
-        let wrong = |error: anyhow::Error| bad_use(format!("{}: {error:#}", path.display()));
-        Run::parse(&files::text(path)?).map_err(wrong)
+        serde_json::from_str(&files::text(path)?).map_err(|error| {
+            bad_use(format!("{}: not the JSON of a benchmark: {error}", path.display()))
+        })
     }
 
     /// Rows that were run and were not found to be right. Nothing can be held against the reference.
@@ -122,29 +126,25 @@ impl Run {
     }
 }
 
-/// The JSON of one run, or of several adapters.
-pub fn json(runs: &[Run]) -> Result<String> {
-    match runs {
-        [one] => output::json(one),
-        _ => output::json(&Several { runs }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output;
+
+    fn parse(json: &str) -> Result<Run> {
+        Ok(serde_json::from_str(json)?)
+    }
 
     #[test]
-    fn rows_of_every_suite_and_of_older_files_have_a_name_and_a_time() -> Result<()> {
+    fn rows_are_read_as_they_were_written_and_keys_may_lack() -> Result<()> {
         let times = r#"{"min": 1.0, "median": 2.0, "p95": 3.0}"#;
         let text = format!(
             r#"{{"involution": "0", "suite": "s", "adapter": "a", "new": 1, "rows": [
-                {{"case": "x", "kernel": "k", "gpu_ms": null, "wall_ms": {times}, "waited": 0.5}},
-                {{"workload": "y", "kernels": ["k"], "resident_ms": {times}, "wall_ms": null}},
-                {{"workload": "z", "kernels": ["k", "l"], "dispatches": 7}}]}}"#
+                {{"case": "x", "kernel": "k", "gpu_ms": null, "wall_ms": {times}}},
+                {{"case": "y", "kernel": "k", "resident_ms": {times}, "wall_ms": null}},
+                {{"case": "z", "kernel": "7 dispatches", "dispatches": 7}}]}}"#
         );
-        // What is written is read as it was.
-        for run in [Run::parse(&text)?, Run::parse(&json(&[Run::parse(&text)?])?)?] {
+        for run in [parse(&text)?, parse(&output::json(&parse(&text)?)?)?] {
             let seen = run.rows.iter().map(|row| {
                 (&*row.case, row.kernel(), row.device().map(|times| times.median), row.failure())
             });
@@ -154,13 +154,9 @@ mod tests {
                 ("z", "7 dispatches".to_owned(), None, Some("FAILED")),
             ];
             assert_eq!(seen.collect::<Vec<_>>(), expected);
-            assert_eq!(run.rows[0].noise.waited, Some(0.5));
-            // Older files keep no samples.
             assert!(run.rows[0].device().is_some_and(|times| times.times.is_empty()));
         }
-        assert!(Run::parse("{}").is_err() && Run::parse("rows").is_err());
-        let both = json(&[Run::parse(&text)?, Run::parse(&text)?])?;
-        assert!(Run::parse(&both).is_err_and(|error| error.to_string().contains("a; a")));
+        assert!(parse("{}").is_err() && parse("rows").is_err());
         Ok(())
     }
 
