@@ -22,3 +22,5 @@ pub const ROW_PAIRS: i32 = 9;
 pub const INPUT_STATIONARY_WINDOWS: i32 = 10;
 /// Winograd's algorithm.
 pub const WINOGRAD: i32 = 11;
+/// A channel for each group, by tiles of rows and pixels.
+pub const DEPTHWISE_TILES: i32 = 40;

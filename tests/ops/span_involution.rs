@@ -127,11 +127,8 @@ fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_alway
     ] {
         let on_software = names("software", groups, channels, terms);
         let on_gpus = names("nvidia", groups, channels, terms);
-        assert_eq!(on_software[0], general);
-        assert_eq!(
-            on_gpus[on_gpus.len() - 1],
-            "conv/pointwise[T=16]+involution/involution[C=8,sliding]"
-        );
+        assert!(on_software.iter().any(|name| name == general), "{on_software:?}");
+        assert_eq!(on_gpus[on_gpus.len() - 1], "conv/pointwise[T=16]+involution/vec4_rows[K=3]");
         assert_eq!(on_software[on_software.len() - 1], software);
         let distinct = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
         let count = on_software.len();
