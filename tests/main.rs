@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adapters;
+mod allowed;
 mod attributes;
 #[path = "../examples/digits.rs"]
 #[allow(dead_code)] // the suite calls what main is made of

@@ -1,6 +1,6 @@
 // A sum: operands that broadcast in up to six runs of dimensions, innermost first; runs that are not needed have size 1. Each
 // workgroup handles PER runs of 256 neighbouring values. With SAME the operands have one shape, and with ALIGNED, too, the
-// values are vec4s: a software adapter moves four values in hardly more time than one.
+// values are vec4s: fewer and wider loads and stores on any adapter.
 #variant
 #variant SAME ALIGNED?
 #import common/grid

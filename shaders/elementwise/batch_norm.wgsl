@@ -1,6 +1,9 @@
 // Batch normalisation. One invocation handles four neighbouring values of one channel of one sample, or with ALIGNED PER
-// neighbouring vec4s, so that the channel's parameters are found and its scale computed once for them.
+// neighbouring vec4s, so that the channel's parameters are found and its scale computed once for them. With WIDE, too, a
+// workgroup handles PER runs of 64 neighbouring vec4s of one channel: on a GPU its invocations load together what lies
+// together, and the parameters once for all of them.
 #variant ALIGNED?
+#variant ALIGNED WIDE
 #import common/grid
 #import common/activation
 #ifdef ALIGNED
@@ -57,22 +60,31 @@ fn main(thread: Invocation) {
 #else
     let elements = params.values;
 #endif
+#ifdef WIDE
+    let step = WORKGROUP;
+    let runs = (elements + PER * step - 1u) / (PER * step);
+    let item = linear_workgroup(thread);
+    let lane = thread.local_index;
+#else
+    let step = 1u;
     let runs = (elements + PER - 1u) / PER;
     let item = linear_workgroup(thread) * WORKGROUP + thread.local_index;
+    let lane = 0u;
+#endif
     let plane = item / runs;
     if plane >= params.planes {
         return;
     }
     let by = line_of(plane % params.channels);
-    let start = (item % runs) * PER;
-    let first = plane * elements + start;
+    let start = (item % runs) * PER * step + lane;
     for (var i = 0u; i < PER; i++) {
-        if start + i < elements {
+        if start + i * step < elements {
+            let at = plane * elements + start + i * step;
 #ifdef ALIGNED
-            let value = (unpack4(x[first + i]) - by.mean) * by.scale + by.shift;
-            out[first + i] = pack4(activate4(value, params.activation));
+            let value = (unpack4(x[at]) - by.mean) * by.scale + by.shift;
+            out[at] = pack4(activate4(value, params.activation));
 #else
-            out[first + i] = activate((x[first + i] - by.mean) * by.scale + by.shift, params.activation);
+            out[at] = activate((x[at] - by.mean) * by.scale + by.shift, params.activation);
 #endif
         }
     }

@@ -40,7 +40,7 @@ fn main(thread: Invocation) {
         let difference = x[first + i] - mean;
         squares += difference * difference;
     }
-    let scale = 1.0 / sqrt(sum_of(local_index, squares) / f32(length) + params.eps);
+    let scale = inverseSqrt(sum_of(local_index, squares) / f32(length) + params.eps);
 
     for (var i = local_index; i < length; i += 64u) {
         var value = (x[first + i] - mean) * scale;

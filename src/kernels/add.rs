@@ -2,7 +2,7 @@
 
 use crate::error::ShapeError;
 use crate::kernels::call::{ELEMENTS_PER_INVOCATION, Grid, KernelCall, Operand, Params, VEC4};
-use crate::kernels::candidate::{Candidate, GENERAL, Requires};
+use crate::kernels::candidate::{Candidate, GENERAL};
 use crate::ops::Add;
 use crate::ops::add::{RUNS, Run};
 use crate::shaders::elementwise::ADD;
@@ -51,8 +51,7 @@ pub fn candidates(op: &Add, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeEr
         candidates.push(Candidate::new(same, GENERAL + 1, "tensors of one shape"));
         if elements.is_multiple_of(VEC4) {
             let aligned = call(aligned, Params::sizes(&common)?, elements / VEC4);
-            let candidate = Candidate::new(aligned, GENERAL + 2, "tensors of whole vec4s");
-            candidates.push(candidate.requiring(Requires::SOFTWARE));
+            candidates.push(Candidate::new(aligned, GENERAL + 2, "tensors of whole vec4s"));
         }
     }
     Ok(candidates)

@@ -7,6 +7,9 @@ use crate::ops::BatchNorm;
 use crate::shaders::elementwise::BATCH_NORM;
 use crate::shape::{Shape, product};
 
+/// Invocations of a workgroup over vec4s.
+const LANES: usize = 64;
+
 /// The candidates of the operator.
 pub fn candidates(op: &BatchNorm, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
     let [batch, channels, values] = op.checked(inputs)?;
@@ -18,8 +21,10 @@ pub fn candidates(op: &BatchNorm, inputs: &[&Shape]) -> Result<Vec<Candidate>, S
         ("has_affine", usize::from(op.affine)),
         ("activation", op.activation.code()),
     ])?;
-    let call = |variant, values: usize| {
-        let grid = [batch, channels, values.div_ceil(ELEMENTS_PER_INVOCATION)];
+    let runs = |values: usize| {
+        product("the grid", &[batch, channels, values.div_ceil(ELEMENTS_PER_INVOCATION)])
+    };
+    let call = |variant, grid| {
         Ok(KernelCall {
             kernel: &BATCH_NORM,
             variant,
@@ -32,15 +37,24 @@ pub fn candidates(op: &BatchNorm, inputs: &[&Shape]) -> Result<Vec<Candidate>, S
                 ("bias", optional(4)),
                 ("out", Operand::Output),
             ],
-            grid: Grid::Invocations(product("the grid", &grid)?),
+            grid,
             trips: ELEMENTS_PER_INVOCATION,
         })
     };
-    let mut candidates = vec![Candidate::general(call(const { BATCH_NORM.variant("") }, values)?)];
+    let general = call(const { BATCH_NORM.variant("") }, Grid::Invocations(runs(values)?))?;
+    let mut candidates = vec![Candidate::general(general)];
     if values.is_multiple_of(VEC4) {
-        let aligned = call(const { BATCH_NORM.variant("aligned") }, values / VEC4)?;
-        let candidate = Candidate::new(aligned, GENERAL + 1, "planes of whole vec4s");
-        candidates.push(candidate.requiring(Requires::SOFTWARE));
+        let vec4s = values / VEC4;
+        let aligned = const { BATCH_NORM.variant("aligned") };
+        let wide = const { BATCH_NORM.variant("aligned,wide") };
+        let software = call(aligned, Grid::Invocations(runs(vec4s)?))?;
+        let gpu = call(wide, Grid::Workgroups(runs(vec4s.div_ceil(LANES))?))?;
+        for (rank, (call, requires)) in
+            (GENERAL + 1..).zip([(software, Requires::SOFTWARE), (gpu, Requires::GPU)])
+        {
+            let candidate = Candidate::new(call, rank, "planes of whole vec4s");
+            candidates.push(candidate.requiring(requires));
+        }
     }
     Ok(candidates)
 }

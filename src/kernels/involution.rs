@@ -6,10 +6,10 @@ use super::candidate::{Candidate, GENERAL, Requires};
 use super::neighbours::row_variants;
 use crate::error::ShapeError;
 use crate::ops::{ChannelOrder, Involution};
-use crate::shaders::involution::INVOLUTION;
+use crate::shaders::involution::{COLUMNS, INVOLUTION, VEC4_ROWS};
 use crate::shaders::software::INVOLUTION as TAPS;
 use crate::shaders::{Kernel, Variant};
-use crate::shape::{Shape, product};
+use crate::shape::{Shape, Window, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
@@ -19,6 +19,9 @@ pub const TAPS_CHANNELS: usize = 16;
 /// Iterations of an invocation of these kernels once it has its taps: for each channel nine rows of x, in two halves
 /// each, and two rows of four values to store.
 pub const TAPS_TRIPS: usize = TAPS_CHANNELS * (1 + 9 * 2 + 2 * (1 + VEC4));
+
+/// Channels of a tile in `shaders/involution/tile.wgsl`.
+const TILE_CHANNELS: usize = 8;
 
 /// The candidates of the operator.
 pub fn candidates(op: &Involution, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
@@ -68,6 +71,15 @@ pub fn of_kernel(
         let call = call(&INVOLUTION, variant, product("the grid", &grid)?, trips)?;
         candidates.push(Candidate::new(call, next(&candidates), reason));
     }
+    for (kernel, reason, places) in tiles(op, x, output) {
+        let blocks = (x[1] / op.groups).div_ceil(TILE_CHANNELS);
+        let grid = product("the grid", &[&[x[0], op.groups, blocks][..], &places].concat())?;
+        // Once over what lies on the image, and once over what lies outside.
+        let trips = nested(&op.window.kernel_size).saturating_mul(2);
+        let call = call(kernel.0, kernel.1, grid, trips)?;
+        let candidate = Candidate::new(call, next(&candidates), reason);
+        candidates.push(candidate.requiring(Requires::GPU));
+    }
     for variant in taps_variants(op, false, x, output) {
         // The taps of two rows are fetched and read before.
         let taps = 2 * (op.window.taps() + nested(&op.window.kernel_size));
@@ -78,6 +90,36 @@ pub fn of_kernel(
     }
     let shape = Shape::from([x[0], x[1], output[0], output[1]]);
     with_epilogue(candidates, op.activation, &shape, scratch)
+}
+
+/// A kernel that computes a tile of channels, why it is chosen, and the places of an output plane, each an invocation.
+type Tiles = ((&'static Kernel, Variant), &'static str, [usize; 2]);
+
+/// The kernels for GPUs that suit these sizes, the preferred one last: by columns where the window moves down by one or two
+/// rows, by rows of whole `vec4`s where it moves by one column and keeps the width.
+fn tiles(op: &Involution, x: [usize; 4], output: [usize; 2]) -> Vec<Tiles> {
+    let Window { kernel_size: [rows, taps], stride, dilation, .. } = op.window;
+    let left = op.window.resolve_padding().map(|[_, [left, _]]| left);
+    let find = |kernel: &'static Kernel, wanted: &[(&str, usize)]| {
+        let is = |variant: &Variant| {
+            wanted
+                .iter()
+                .all(|&(name, value)| variant.get(name).map(|of| of as usize) == Some(value))
+        };
+        Some((kernel, kernel.variants.iter().copied().find(is)?))
+    };
+    let columns = find(&COLUMNS, &[("K", rows), ("S", stride[0])]).filter(|_| dilation[0] == 1);
+    let columns = columns.map(|kernel| {
+        let reason = "by columns: eight channels share those of the kernel";
+        (kernel, reason, [output[0].div_ceil(VEC4), output[1]])
+    });
+    let keeps = [stride[1], dilation[1], output[1]] == [1, 1, x[3]] && left == Ok(taps / 2);
+    let vec4_rows = find(&VEC4_ROWS, &[("K", taps)]);
+    let vec4_rows = vec4_rows.filter(|_| keeps && output[1].is_multiple_of(VEC4)).map(|kernel| {
+        let reason = "rows of whole vec4s: eight channels share those of the kernel";
+        (kernel, reason, [output[0], output[1] / VEC4])
+    });
+    [columns, vec4_rows].into_iter().flatten().collect()
 }
 
 /// The variants of the kernel that holds the taps of a pixel for its channels that suit these sizes: those that make the

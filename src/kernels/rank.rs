@@ -30,3 +30,5 @@ pub const GEMM_WASTEFUL: i32 = 4;
 pub const GEMM_OTHER: i32 = 124;
 /// GEMM of GPUs.
 pub const GEMM: i32 = 134;
+/// A channel for each group, by tiles of rows and pixels.
+pub const DEPTHWISE_TILES: i32 = 150;

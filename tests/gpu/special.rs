@@ -98,6 +98,7 @@ fn convolutions() {
         // For the kernels that need many channels.
         (conv, [2, 8, 5, 7], [33, 8, 1, 1]),
         (full, [1, 4, 5, 6], [17, 4, 3, 3]),
+        (Conv2d { groups: 6, ..tiled }, [2, 6, 9, 8], [12, 1, 3, 3]),
         // For the one that works on tiles.
         (tiled, [2, 4, 25, 28], [17, 4, 3, 3]),
     ] {
@@ -138,12 +139,15 @@ fn involutions() {
     for window in
         [window, window.padding(Padding::Full), window.stride([2, 2]), window.dilation([2, 2])]
     {
-        let [height, width] = window.output_size([9, 7]).unwrap();
-        let shapes: [&[usize]; 2] = [&[2, 6, 9, 7], &[2, 18, height, width]];
-        for (_, channel_order) in ChannelOrder::ALL {
-            let involution = Involution { channel_order, ..Involution::new(window, 2) };
-            spread(&case(involution, &shapes), 0);
-            spread(&case(involution, &shapes), 1);
+        // Rows that are whole vec4s, and others.
+        for image in [[9, 7], [9, 8]] {
+            let [height, width] = window.output_size(image).unwrap();
+            let shapes: [&[usize]; 2] = [&[2, 6, image[0], image[1]], &[2, 18, height, width]];
+            for (_, channel_order) in ChannelOrder::ALL {
+                let involution = Involution { channel_order, ..Involution::new(window, 2) };
+                spread(&case(involution, &shapes), 0);
+                spread(&case(involution, &shapes), 1);
+            }
         }
     }
 }

@@ -228,7 +228,8 @@ fn with_quick(mut all: Vec<Workload>) -> Vec<Workload> {
 /// size and batch.
 fn kind(call: &Workload) -> Vec<&str> {
     let words = call.name.split(' ').map(|word| if word.starts_with("G=") { "G" } else { word });
-    let is_more = |word: &&str| word.contains(|c: char| !"0123456789->@b".contains(c));
+    let is_more =
+        |word: &&str| !word.starts_with('@') && word.contains(|c| !"0123456789->b".contains(c));
     words.filter(is_more).collect()
 }
 

@@ -98,28 +98,26 @@ impl Run {
             (_, 0, _) => format!("All {run} rows are right."),
             (_, failures, _) => format!("{failures} of {rows} FAILED."),
         };
+        let mut remarks = vec![verdict];
         let beyond = those(|row| row.of_floor.is_some_and(|part| part > 1.0));
+        if beyond > 0 {
+            let rows = count(beyond, "row");
+            remarks.push(format!(
+                ">100 %: {rows} faster than the floor. The limits were measured too low, on a busy machine or from a \
+                 slower memory: floors are unsafe."
+            ));
+        }
         let doubtful = those(|row| row.warning.is_some());
-        let (far, unsafe_rows, part) =
-            (count(beyond, "row"), count(doubtful, "unsafe row"), 100.0 * SPREAD);
-        let remarks = [
-            (true, verdict),
-            (
-                beyond > 0,
-                format!(
-                    ">100 %: {far} faster than the floor. The limits were measured too low, on a busy machine or from a \
-                     slower memory: floors are unsafe."
-                ),
-            ),
-            (
-                doubtful > 0,
-                format!(
-                    "~ {unsafe_rows}: a spread above {part:.0} %, or clocks that disagree. JSON says which."
-                ),
-            ),
-            (self.interrupted, "Interrupted: the rest was not measured.".to_owned()),
-        ];
-        remarks.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).collect()
+        if doubtful > 0 {
+            let (rows, part) = (count(doubtful, "unsafe row"), 100.0 * SPREAD);
+            remarks.push(format!(
+                "~ {rows}: a spread above {part:.0} %, or clocks that disagree. JSON says which."
+            ));
+        }
+        if self.interrupted {
+            remarks.push("Interrupted: the rest was not measured.".to_owned());
+        }
+        remarks
     }
 
     /// What the times are of.

@@ -43,7 +43,7 @@ pub struct Subject<'a> {
 /// What is bound to tensors of the device.
 enum Ready {
     /// An operator; the second one is it so often, each time on tensors of its own.
-    Operator(Prepared, Prepared, u32),
+    Operator(Box<[Prepared; 2]>, u32),
     Network(Network),
 }
 
@@ -70,7 +70,7 @@ impl<'a> Subject<'a> {
                 let copies = (1..times).map(|_| prepare(upload()?));
                 let repeated = prepared.then(&copies.collect::<Result<Vec<_>>>()?);
                 gpu.submit_timed(&repeated)?;
-                (Ready::Operator(prepared, repeated, times), first)
+                (Ready::Operator(Box::new([prepared, repeated]), times), first)
             }
             Work::Layer(layer, fused) => {
                 let start = Instant::now();
@@ -101,7 +101,7 @@ impl<'a> Subject<'a> {
         match (&self.ready, &self.workload.work) {
             (Ready::Network(network), _) => network.run(&inputs[0]),
             (_, Work::Operator(op, None)) => self.gpu.run(op.clone(), inputs),
-            (Ready::Operator(prepared, ..), _) => self.gpu.download(prepared.output()),
+            (Ready::Operator(prepared, _), _) => self.gpu.download(prepared[0].output()),
         }
     }
 
@@ -140,8 +140,8 @@ impl<'a> Subject<'a> {
     /// A sample on tensors of the device.
     fn on_device(&self) -> Result<Timing> {
         match &self.ready {
-            Ready::Operator(_, repeated, times) => {
-                let Timing { dispatches, span, wall } = self.gpu.submit_timed(repeated)?;
+            Ready::Operator(prepared, times) => {
+                let Timing { dispatches, span, wall } = self.gpu.submit_timed(&prepared[1])?;
                 let dispatches = dispatches.map(|all| vec![all.iter().sum::<Duration>() / *times]);
                 Ok(Timing { dispatches, span: span.map(|it| it / *times), wall: wall / *times })
             }
@@ -167,10 +167,10 @@ impl<'a> Subject<'a> {
         let host = if self.workload.is_resident() { None } else { samples.pop() };
         let Some(mut device) = samples.pop() else { return Ok((self.row.clone(), self.output()?)) };
         let output = self.output()?;
-        if let Ready::Operator(prepared, _, times) = &self.ready {
+        if let Ready::Operator(prepared, times) = &self.ready {
             device.cpu_ms.iter_mut().for_each(|time| *time /= f64::from(*times));
             if self.workload.is_resident() {
-                return Ok(fault::planted(self.row.timed(device), output, prepared.candidate()));
+                return Ok(fault::planted(self.row.timed(device), output, prepared[0].candidate()));
             }
         }
         let mut apart = 0f64;
@@ -202,9 +202,9 @@ impl<'a> Subject<'a> {
     fn dispatched(&self, samples: &[Timing]) -> Result<(Vec<String>, usize, Vec<Step>)> {
         let network = match &self.ready {
             Ready::Network(network) => network,
-            Ready::Operator(prepared, ..) => {
-                let kernels = vec![prepared.candidate().to_owned()];
-                return Ok((kernels, prepared.dispatches(), Vec::new()));
+            Ready::Operator(prepared, _) => {
+                let kernels = vec![prepared[0].candidate().to_owned()];
+                return Ok((kernels, prepared[0].dispatches(), Vec::new()));
             }
         };
         let (x, output) = (self.inputs[0].shape(), network.layer().output());

@@ -80,21 +80,24 @@ pub fn run(flags: &Flags, _: &Args, json: bool) -> Result<Outcome> {
     Ok(Outcome::of(error.is_none() && !broken))
 }
 
-/// JSON as lines of names and values, without what is not there.
+/// JSON as lines of names and values.
 fn lines(value: &Value, indent: usize) -> String {
+    let below = |value: &Value| lines(value, indent + 2);
     match value {
-        Value::Object(entries) => {
-            let there = entries.iter().filter(|(_, value)| !value.is_null());
+        Value::Object(entries) if !entries.is_empty() => {
             let line = |(name, value): (&String, &Value)| {
-                let gap = if value.is_object() || value.is_array() { '\n' } else { ' ' };
-                format!("{:indent$}{name}:{gap}{}", "", lines(value, indent + 2))
+                let text = below(value);
+                // What is nested begins with its indent.
+                let gap = if text.starts_with(' ') { '\n' } else { ' ' };
+                format!("{:indent$}{name}:{gap}{text}", "")
             };
-            there.map(line).collect()
+            entries.iter().map(line).collect()
         }
-        Value::Array(items) => {
-            let line = |item| format!("{:indent$}- {}", "", lines(item, indent + 2).trim_start());
+        Value::Array(items) if !items.is_empty() => {
+            let line = |item: &Value| format!("{:indent$}- {}", "", below(item).trim_start());
             items.iter().map(line).collect()
         }
+        Value::Null | Value::Array(_) | Value::Object(_) => "none\n".to_owned(),
         Value::String(text) => text.replace('\n', &format!("\n{:indent$}", "")) + "\n",
         other => format!("{other}\n"),
     }

@@ -1,7 +1,7 @@
 //! `involution tune`: which kernels are the fastest on this adapter, for the calls of a network.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
@@ -11,6 +11,7 @@ use involution::models::{self, MODELS};
 use involution::ops::NAMES;
 use involution::{Error, Gpu, Shape, store};
 use involution_bench::adapter::{Flags, Runner};
+use involution_bench::stats::milliseconds;
 use involution_bench::{Outcome, bad_use, output, sampling};
 use serde_json::{Value, json};
 
@@ -172,11 +173,7 @@ fn measure_all<'a>(
 
 /// The median time of a kernel in milliseconds.
 fn median(row: Option<&Row>) -> Option<f64> {
-    Some(ms(row?.time?.median))
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_nanos() as f64 / 1e6
+    Some(milliseconds(row?.time?.median))
 }
 
 /// What was found for a call, as JSON.
@@ -191,7 +188,7 @@ fn document((call, found): &Found<'_>) -> Value {
             "kernel": row.kernel,
             "eligible": row.refused.is_none(),
             "refused": row.refused,
-            "min_ms": row.time.map(|time| ms(time.min)),
+            "min_ms": row.time.map(|time| milliseconds(time.min)),
             "median_ms": median(Some(row)),
         })
     });

@@ -24,8 +24,6 @@ pub struct Driver {
     pub device_name: String,
     /// The driver with its version.
     pub driver: String,
-    /// Whether the adapter is a processor.
-    pub software: bool,
     /// Whether the device keeps accesses within buffers, so that shaders need not.
     keeps_buffers: bool,
     executables: khr::pipeline_executable_properties::Device,
@@ -96,7 +94,6 @@ impl Driver {
         let mut properties = vk::PhysicalDeviceProperties2::default().push_next(&mut driver);
         // SAFETY: both structures live, and the device has Vulkan 1.3, which the second is part of.
         unsafe { instance.get_physical_device_properties2(physical, &mut properties) };
-        let software = properties.properties.device_type == vk::PhysicalDeviceType::CPU;
         let device_name = text(properties.properties.device_name_as_c_str());
         let name = text(driver.driver_name_as_c_str());
         let driver = format!("{name} {}", text(driver.driver_info_as_c_str())).trim().to_owned();
@@ -134,7 +131,6 @@ impl Driver {
         Ok(Driver {
             device_name,
             driver,
-            software,
             keeps_buffers: robustness.robust_buffer_access2 == vk::TRUE,
             executables: khr::pipeline_executable_properties::Device::new(&instance, &device),
             device,

@@ -5,7 +5,6 @@
 //! barriers and addresses are part of what a multiply-add costs.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,14 +37,26 @@ pub struct Counts {
     pub matrix: u64,
 }
 
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.instructions += other.instructions;
-        self.multiply_adds += other.multiply_adds;
-        self.vector += other.vector;
-        self.shared += other.shared;
-        self.memory += other.memory;
-        self.matrix += other.matrix;
+impl Counts {
+    /// Counts an instruction so many times.
+    fn add(&mut self, line: &str, times: u64) {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        let is = |beginnings: &[&str]| beginnings.iter().any(|start| name.starts_with(start));
+        let multiply_adds = match name {
+            _ if is(&["v_dual_"]) => line.matches("v_dual_fma").count() as u64,
+            _ if is(&["v_pk_fma", "v_pk_mad_f16", "v_dot2"]) => 2,
+            _ => u64::from(is_multiply_add(name)),
+        };
+        self.instructions += times;
+        self.multiply_adds += times * multiply_adds;
+        for (count, is) in [
+            (&mut self.vector, is(&["v_"])),
+            (&mut self.shared, is(&["ds_"])),
+            (&mut self.memory, is(&["buffer_", "global_", "flat_", "image_", "scratch_"])),
+            (&mut self.matrix, is(&["v_wmma", "v_mfma", "v_swmmac"])),
+        ] {
+            *count += times * u64::from(is);
+        }
     }
 }
 
@@ -96,64 +107,57 @@ impl<'a> Code<'a> {
     }
 
     fn hottest(&self) -> (Scope, Counts) {
-        let hot = |&&each: &&Loop| self.own(each).multiply_adds + self.own(each).matrix * 64;
+        // A matrix instruction is worth many others.
+        let hot = |&&each: &&Loop| {
+            let own = self.count(each, |_| 0);
+            own.multiply_adds + own.matrix * 64
+        };
         // Of equals the first.
         let Some(&hottest) = self.loops.iter().rev().max_by_key(hot) else {
-            let all = self.lines.iter().map(|line| instruction(line));
-            return (Scope::Kernel, sum(all));
+            return (Scope::Kernel, self.count((0, self.lines.len() - 1), |_| 1));
         };
-        let barrier = |&(from, to): &Loop| {
+        let barrier = |(from, to): Loop| {
             self.lines[from..=to].iter().any(|line| line.starts_with("s_barrier"))
         };
-        let mut at = hottest;
-        while !barrier(&at) {
-            let around = self.loops.iter().filter(|&&other| inside(at, other));
+        let mut scope = hottest;
+        while !barrier(scope) {
+            let around = self.loops.iter().filter(|&&other| inside(scope, other));
             match around.min_by_key(|(from, to)| to - from) {
                 // Without its iterations nothing can be said of what is around it.
-                Some(&next) if self.trips(at).is_some() => at = next,
-                _ => return (Scope::Loop, self.total(hottest)),
+                Some(&next) if self.trips(scope).is_some() => scope = next,
+                _ => {
+                    scope = hottest;
+                    break;
+                }
             }
         }
-        let scope = if at == hottest { Scope::Loop } else { Scope::Step };
-        (scope, self.total(at))
+        let counts = self.count(scope, |inner| self.trips(inner).unwrap_or(1));
+        (if scope == hottest { Scope::Loop } else { Scope::Step }, counts)
     }
 
-    /// The lines of a loop that are in no loop within it.
-    fn outside_of_inner(&self, (from, to): Loop) -> impl Iterator<Item = &'a str> {
-        let within = move |at: usize, other: &&Loop| {
-            inside(**other, (from, to)) && (other.0..=other.1).contains(&at)
-        };
-        let own = (from..=to).filter(move |&at| !self.loops.iter().any(|other| within(at, &other)));
-        own.map(|at| self.lines[at])
-    }
-
-    fn own(&self, each: Loop) -> Counts {
-        sum(self.outside_of_inner(each).map(instruction))
-    }
-
-    /// One iteration of a loop, with those within it as often as they run, or once where that is not in the listing.
-    fn total(&self, each: Loop) -> Counts {
-        let mut counts = self.own(each);
-        let within = self.loops.iter().filter(|&&other| inside(other, each));
-        let direct = within.clone().filter(|&&other| {
-            !within.clone().any(|&between| inside(other, between) && inside(between, each))
-        });
-        for &other in direct {
-            let total = self.total(other);
-            (0..self.trips(other).unwrap_or(1)).for_each(|_| counts += total);
+    /// One iteration of a loop, with those within it as often as is said.
+    fn count(&self, scope: Loop, times: impl Fn(Loop) -> u64) -> Counts {
+        let mut counts = Counts::default();
+        for at in scope.0..=scope.1 {
+            counts.add(self.lines[at], self.around(at, scope).map(&times).product());
         }
         counts
     }
 
+    /// The loops within another that hold a line.
+    fn around(&self, at: usize, scope: Loop) -> impl Iterator<Item = Loop> {
+        let holds = move |each: &Loop| inside(*each, scope) && (each.0..=each.1).contains(&at);
+        self.loops.iter().copied().filter(holds)
+    }
+
     /// Iterations of a loop that counts from 0 by a constant to a constant.
     fn trips(&self, each: Loop) -> Option<u64> {
-        let mut steps = HashMap::new();
-        let mut limit = None;
-        for line in self.outside_of_inner(each) {
-            let words: Vec<&str> = line.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-            match words[..] {
-                [name, to, a, b] if name.starts_with("s_add_") && to == a => {
-                    steps.extend(number(b).map(|step| (to, step)));
+        let (mut steps, mut limit) = (HashMap::new(), None);
+        for at in (each.0..=each.1).filter(|&at| self.around(at, each).next().is_none()) {
+            let words = self.lines[at].split([' ', ',']).filter(|word| !word.is_empty());
+            match words.collect::<Vec<_>>()[..] {
+                [name, to, from, step] if name.starts_with("s_add_") && to == from => {
+                    steps.extend(number(step).map(|step| (to, step)));
                 }
                 ["s_addk_i32", to, step] => steps.extend(number(step).map(|step| (to, step))),
                 [name, register, value] if name.starts_with("s_cmp") => {
@@ -164,7 +168,7 @@ impl<'a> Code<'a> {
         }
         let (register, limit) = limit?;
         let step = *steps.get(register)?;
-        (step > 0 && limit > 0 && limit <= 4096).then(|| limit.div_ceil(step))
+        (step > 0 && (1..=4096).contains(&limit)).then(|| limit.div_ceil(step))
     }
 }
 
@@ -173,36 +177,11 @@ fn inside(inner: Loop, outer: Loop) -> bool {
     inner != outer && inner.0 >= outer.0 && inner.1 <= outer.1
 }
 
-fn sum(each: impl Iterator<Item = Counts>) -> Counts {
-    let mut counts = Counts::default();
-    each.for_each(|one| counts += one);
-    counts
-}
-
 /// A number of a listing: `16` or `0x80`.
 fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
-    }
-}
-
-/// What an instruction counts as.
-fn instruction(line: &str) -> Counts {
-    let name = line.split_whitespace().next().unwrap_or_default();
-    let is = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
-    let multiply_adds = match name {
-        _ if name.starts_with("v_dual_") => line.matches("v_dual_fma").count() as u64,
-        _ if is(&["v_pk_fma", "v_pk_mad_f16", "v_dot2"]) => 2,
-        _ => u64::from(is_multiply_add(name)),
-    };
-    Counts {
-        instructions: 1,
-        multiply_adds,
-        vector: u64::from(name.starts_with("v_")),
-        shared: u64::from(name.starts_with("ds_")),
-        memory: u64::from(is(&["buffer_", "global_", "flat_", "image_", "scratch_"])),
-        matrix: u64::from(is(&["v_wmma", "v_mfma", "v_swmmac"])),
     }
 }
 

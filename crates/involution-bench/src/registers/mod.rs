@@ -12,7 +12,6 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use involution::kernels::{KernelKey, shader};
 use involution::shaders::KERNELS;
-use involution::shaders::text::DEVICE_NAMES;
 use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, bad_use, files, output};
@@ -187,9 +186,8 @@ fn select(filter: &[String]) -> Result<Vec<(String, KernelKey)>> {
 }
 
 fn compile(driver: &Driver, kernels: &[(String, KernelKey)]) -> Report {
-    let names = if driver.software { DEVICE_NAMES } else { &[] };
     let row = |(name, key): &(String, KernelKey)| {
-        let made = shader::load(key.kernel, key.variant, names)
+        let made = shader::load(key.kernel, key.variant, &[])
             .map_err(anyhow::Error::from)
             .and_then(|shader| driver.compile(&shader));
         match made {

@@ -21,7 +21,14 @@ pub fn fixed() -> Vec<Case> {
             Activate { activation: Activation::Silu },
             &[&[4097]],
         )],
-        vec![Case::new("whole workgroups", Activate { activation: Activation::Relu }, &[&[8192]])],
+        vec![
+            Case::new("whole workgroups", Activate { activation: Activation::Relu }, &[&[8192]]),
+            Case::new(
+                "six workgroups of vec4s",
+                Activate { activation: Activation::Sigmoid },
+                &[&[6, 4096]],
+            ),
+        ],
     ]
     .concat()
 }
@@ -46,5 +53,12 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
 }
 
 /// What is planted into the shaders, and must be caught.
-pub const FAULTS: &[SeededFault] =
-    &[("elementwise/activation", "sigmoid forgets the sign", "exp(-abs(v))", "exp(-v)")];
+pub const FAULTS: &[SeededFault] = &[
+    ("elementwise/activation", "sigmoid forgets the sign", "exp(-abs(v))", "exp(-v)"),
+    (
+        "elementwise/activation",
+        "the last vec4 is left out",
+        "index < params.elements / 4u",
+        "index + 1u < params.elements / 4u",
+    ),
+];

@@ -44,6 +44,7 @@ fn normalised() -> Vec<Case> {
             &[&[3, 33, 8, 8], &[33], &[33]],
         ),
         Case::new("planes of a four more than whole runs", norm, &[&[2, 33, 4, 17], &[33], &[33]]),
+        Case::new("planes of two runs of a workgroup", norm, &[&[2, 3, 33, 36], &[3], &[3]]),
         Case::new("planes of a value more than fours", norm, &[&[4, 33, 5, 13], &[33], &[33]]),
     ]
 }
@@ -84,6 +85,12 @@ pub const FAULTS: &[SeededFault] = &[
         "eps is left out",
         "running_var[channel] + params.eps",
         "running_var[channel]",
+    ),
+    (
+        "elementwise/batch_norm",
+        "a run begins within the one before it",
+        "(item % runs) * PER * step",
+        "(item % runs) * step",
     ),
     ("elementwise/batch_norm", "the shift is left out", "* by.scale + by.shift", "* by.scale"),
 ];

@@ -482,6 +482,24 @@ pub const FAULTS: &[SeededFault] = &[
         "kx + 1u < params.window.kernel_width",
     ),
     (
+        "conv/depthwise",
+        "pixels right of the image are not zero",
+        "inside && column < columns",
+        "inside",
+    ),
+    (
+        "conv/depthwise",
+        "the third row of a tile begins where the second does",
+        "row, place, number - 2u * S)",
+        "row, place, number - S)",
+    ),
+    (
+        "conv/depthwise",
+        "every output channel reads the first input channel of its sample",
+        "out_plane * params.in_channels / params.out_channels",
+        "sample * params.in_channels",
+    ),
+    (
         "software/depthwise_strips",
         "the output rows of a strip are one too few",
         "let steps = rows + begun;",

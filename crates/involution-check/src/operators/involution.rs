@@ -72,6 +72,11 @@ fn told() -> Vec<Case> {
                 &[&[1, 16, 15, 13], &[1, 49, 8, 7]],
             ),
             Case::new(
+                "3x3 with stride 2, several workgroups of columns",
+                Involution::new(Window::new([3, 3]).padding(1).stride([2, 2]), 2),
+                &[&[2, 34, 17, 25], &[2, 18, 9, 13]],
+            ),
+            Case::new(
                 "rows of the output that share rows of x, dilated as they are apart",
                 Involution::new(
                     Window::new([5, 5])
@@ -205,6 +210,42 @@ pub const FAULTS: &[SeededFault] = &[
         "the taps are transposed",
         "ky * params.window.kernel_width + kx",
         "kx * params.window.kernel_height + ky",
+    ),
+    (
+        "involution/vec4_rows",
+        "what lies left of the image is not zero",
+        "x[channel + place.left], place.has_left",
+        "x[channel + place.left], true",
+    ),
+    (
+        "involution/vec4_rows",
+        "a tile that overhangs its group does not end with its last channel",
+        "max(group_channels, C) - C)",
+        "max(group_channels, C))",
+    ),
+    (
+        "involution/vec4_rows",
+        "every group has the kernel of the one before it",
+        "tile.matrix * params.window.kernel_height",
+        "max(tile.matrix, 1u) * params.window.kernel_height",
+    ),
+    (
+        "involution/columns",
+        "what lies below the image is not zero",
+        "x[first + place.at[row]], place.inside[row]",
+        "x[first + place.at[row]], true",
+    ),
+    (
+        "involution/columns",
+        "the rows of x are counted as if the stride were one",
+        "oy.x * S + row",
+        "oy.x + row",
+    ),
+    (
+        "involution/columns",
+        "the last row of the output is left out",
+        "oy[r] < params.out_height",
+        "oy[r] + 1u < params.out_height",
     ),
     (
         "software/involution",

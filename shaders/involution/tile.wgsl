@@ -1,0 +1,40 @@
+// Eight channels of one group, and where they lie.
+// requires: params
+
+const C: u32 = 8u; // channels of a tile
+
+struct Tile {
+    place: u32,   // where in a plane, in the kernel's own units
+    matrix: u32,  // the group, counted over all samples
+    channel: u32, // the first channel of the tile, counted over all samples
+    own: u32,     // the same, counted in the sample
+    kept: u32,    // channels that the tile before stores
+}
+
+// item = ((sample * groups + group) * blocks + block) * places + place. The last tile of a group ends with its last channel.
+fn tile_of(item: u32, places: u32) -> Tile {
+    let group_channels = params.channels / params.groups;
+    let blocks = (group_channels + C - 1u) / C;
+    var rest = item / places;
+    var tile: Tile;
+    tile.place = item - rest * places;
+    tile.matrix = rest / blocks;
+    let block = (rest - tile.matrix * blocks) * C;
+    let first = min(block, max(group_channels, C) - C);
+    let sample = tile.matrix / params.groups;
+    let group = tile.matrix - sample * params.groups;
+    tile.own = group * params.group_stride + first * params.channel_stride;
+    tile.channel = sample * params.channels + tile.own;
+    tile.kept = block - first;
+    return tile;
+}
+
+// How many channels lie between the first of a tile and that of this number; past the last of a group that is repeated.
+fn channels_to(c: u32) -> u32 {
+    return min(c, params.channels / params.groups - 1u) * params.channel_stride;
+}
+
+// Whether the tile stores the channel of this number.
+fn stores(tile: Tile, c: u32) -> bool {
+    return c >= tile.kept && c < params.channels / params.groups;
+}

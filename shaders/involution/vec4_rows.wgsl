@@ -1,0 +1,106 @@
+// Involution with a window that moves by one column, over rows of whole vec4s of x and of the output. One invocation computes
+// eight channels of one group at four neighbouring pixels, and reads a row of the kernel once for all of them: for K = 7,
+// seven vec4s of the kernel and three of x for each channel, for 28 multiply-adds of vec4s a channel.
+#variant K=7,5,3
+#import common/grid
+#import common/activation
+#import common/row
+#import involution/params
+#import involution/tile
+
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read> kernel: array<vec4<f32>>;    // [N, G*Kh*K, H', W]
+@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, C, H', W]
+
+const K: u32 = 7u; // taps of a kernel row, odd; the padding is half of it
+
+// Where four pixels of a row of x lie and those beside them: the own ones at the ends of the row.
+struct Place {
+    left: u32,
+    own: u32,
+    right: u32,
+    has_left: bool,
+    has_right: bool,
+}
+
+// Adds what lies under a row of taps to the sum of a channel, one product after the other: each becomes a fused
+// multiply-add. Beside the image there are zeros.
+fn along(sum: vec4<f32>, taps: array<vec4<f32>, K>, channel: u32, place: Place) -> vec4<f32> {
+    var row: Row;
+    row.left = select(vec4<f32>(), x[channel + place.left], place.has_left);
+    row.own = x[channel + place.own];
+    row.right = select(vec4<f32>(), x[channel + place.right], place.has_right);
+    var s = sum;
+    for (var kx = 0u; kx < K; kx++) {
+        s += taps[kx] * under(row, kx + 3u - K / 2u, 1u);
+    }
+    return s;
+}
+
+// What rows of taps outside of the image add to the sum of any channel: their weights times zero, which is not zero where
+// they are NaN or infinite. The compiler does not know that the window moves by one column.
+fn outside_of(first: u32, iy0: u32, step: u32) -> vec4<f32> {
+    let zero = f32(params.window.stride_x - 1u);
+    let last = iy0 + (params.window.kernel_height - 1u) * params.window.dilation_y;
+    var sum = vec4<f32>();
+    if iy0 >= params.height || last >= params.height {
+        for (var ky = 0u; ky < params.window.kernel_height; ky++) {
+            if iy0 + ky * params.window.dilation_y >= params.height {
+                for (var kx = 0u; kx < K; kx++) {
+                    sum += zero * kernel[first + (ky * K + kx) * step];
+                }
+            }
+        }
+    }
+    return sum;
+}
+
+@compute @workgroup_size(64)
+fn main(thread: Invocation) {
+    let columns = params.width / 4u;
+    let plane = params.height * columns;
+    let out_plane = params.out_height * columns;
+    let tile = tile_of(linear_workgroup(thread) * 64u + thread.local_index, out_plane);
+    if tile.matrix >= params.batch * params.groups {
+        return;
+    }
+    let oy = tile.place / columns;
+    let column = tile.place - oy * columns;
+    let has_left = column > 0u;
+    let has_right = column + 1u < columns;
+    let x_first = tile.channel * plane + column;
+    let left = x_first - select(0u, 1u, has_left);
+    let right = x_first + select(0u, 1u, has_right);
+    let kernel_first = tile.matrix * params.window.kernel_height * K * out_plane + tile.place;
+    // Rows above the image have wrapped around 0.
+    let iy0 = oy * params.window.stride_y - params.window.padding_top;
+
+    var channels: array<u32, C>;
+    for (var c = 0u; c < C; c++) {
+        channels[c] = channels_to(c) * plane;
+    }
+    var sums: array<vec4<f32>, C>;
+    for (var ky = 0u; ky < params.window.kernel_height; ky++) {
+        let iy = iy0 + ky * params.window.dilation_y;
+        if iy < params.height {
+            let row_of_taps = kernel_first + ky * K * out_plane;
+            var taps: array<vec4<f32>, K>;
+            for (var kx = 0u; kx < K; kx++) {
+                taps[kx] = kernel[row_of_taps + kx * out_plane];
+            }
+            let row = iy * columns;
+            let place = Place(left + row, x_first + row, right + row, has_left, has_right);
+            for (var c = 0u; c < C; c++) {
+                sums[c] = along(sums[c], taps, channels[c], place);
+            }
+        }
+    }
+    let outside = outside_of(kernel_first, iy0, out_plane);
+    for (var c = 0u; c < C; c++) {
+        if stores(tile, c) {
+            let sum = affine4(sums[c] + outside, tile.own + channels_to(c));
+            let at = (tile.channel + channels_to(c)) * out_plane + tile.place;
+            out[at] = activate4(sum, params.activation);
+        }
+    }
+}
