@@ -2,7 +2,7 @@
 // neighbouring pixels of four rows of a channel: it reads each row of x once for all of them. With ALIGNED rows are whole
 // vec4s, and a workgroup computes one channel, so that all of its invocations read one set of weights; else rows have any
 // width, and invocations follow each other over all channels.
-#variant K=3,5 S=1,2 ALIGNED?
+#variant K=3,5,7 S=1,2 ALIGNED?
 #import common/grid
 #import common/activation
 #import common/row
@@ -89,6 +89,9 @@ fn along(sum: vec4<f32>, row: Row, place: Place, ky: u32) -> vec4<f32> {
     let middle = place.weight + ky * K + K / 2u;
     var s = sum;
     // Decided when the kernel is compiled, as are all conditions on K, S and the number of a row.
+    if K > 6u {
+        s += weight[middle - 3u] * under(row, 0u, S);
+    }
     if K > 4u {
         s += weight[middle - 2u] * under(row, 1u, S);
     }
@@ -97,6 +100,9 @@ fn along(sum: vec4<f32>, row: Row, place: Place, ky: u32) -> vec4<f32> {
     s += weight[middle + 1u] * under(row, 4u, S);
     if K > 4u {
         s += weight[middle + 2u] * under(row, 5u, S);
+    }
+    if K > 6u {
+        s += weight[middle + 3u] * under(row, 6u, S);
     }
     return s;
 }
@@ -176,6 +182,8 @@ fn main(thread: Invocation) {
     beneath(place, 8u, &sums);
     beneath(place, 9u, &sums);
     beneath(place, 10u, &sums);
+    beneath(place, 11u, &sums);
+    beneath(place, 12u, &sums);
     let row = out_plane * params.out_height + oy;
     // In a loop: an activation is long, and would stand there four times.
     let rows = min(params.out_height - oy, ROWS);

@@ -97,7 +97,7 @@ fn main(thread: Invocation) {
     }
     for (var c = 0u; c < C; c++) {
         if stores(tile, c) {
-            let sum = affine4(sums[c] + outside, tile.own + channels_to(c));
+            let sum = affine4(sums[c] + outside, tile.channel % params.channels + channels_to(c));
             let values = activate4(sum, params.activation);
             let first = (tile.channel + channels_to(c)) * out_plane;
             for (var r = 0u; r < 4u; r++) {

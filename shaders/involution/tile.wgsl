@@ -7,7 +7,6 @@ struct Tile {
     place: u32,   // where in a plane, in the kernel's own units
     matrix: u32,  // the group, counted over all samples
     channel: u32, // the first channel of the tile, counted over all samples
-    own: u32,     // the same, counted in the sample
     kept: u32,    // channels that the tile before stores
 }
 
@@ -23,8 +22,7 @@ fn tile_of(item: u32, places: u32) -> Tile {
     let first = min(block, max(group_channels, C) - C);
     let sample = tile.matrix / params.groups;
     let group = tile.matrix - sample * params.groups;
-    tile.own = group * params.group_stride + first * params.channel_stride;
-    tile.channel = sample * params.channels + tile.own;
+    tile.channel = sample * params.channels + group * params.group_stride + first * params.channel_stride;
     tile.kept = block - first;
     return tile;
 }

@@ -89,7 +89,8 @@ fn main(thread: Invocation) {
                 taps[kx] = kernel[row_of_taps + kx * out_plane];
             }
             let row = iy * columns;
-            let place = Place(left + row, x_first + row, right + row, has_left, has_right);
+            let at = x_first + row;
+            let place = Place(at - select(0u, 1u, has_left), at, at + select(0u, 1u, has_right), has_left, has_right);
             for (var c = 0u; c < C; c++) {
                 sums[c] = along(sums[c], taps, channels[c], place);
             }
@@ -98,7 +99,7 @@ fn main(thread: Invocation) {
     let outside = outside_of(kernel_first, iy0, out_plane);
     for (var c = 0u; c < C; c++) {
         if stores(tile, c) {
-            let sum = affine4(sums[c] + outside, tile.own + channels_to(c));
+            let sum = affine4(sums[c] + outside, tile.channel % params.channels + channels_to(c));
             let at = (tile.channel + channels_to(c)) * out_plane + tile.place;
             out[at] = activate4(sum, params.activation);
         }
