@@ -13,8 +13,10 @@ use crate::shape::product;
 /// Output rows that a lane of `software/depthwise_strips` computes, at most (`STRIP` in the shader).
 const STRIP: usize = 32;
 
-/// Output rows that an invocation of `conv/depthwise` computes (`ROWS` in the shader), and invocations of its workgroups.
+/// Output rows that an invocation of `conv/depthwise` computes (`ROWS` in the shader).
 const BAND: usize = 4;
+
+/// Invocations of a workgroup of `conv/depthwise`.
 const LANES: usize = 64;
 
 /// The candidates for groups of one input channel.
