@@ -197,13 +197,14 @@ fn disturbed_slack_is_flagged() {
     });
 }
 
-/// What the guard says of the first way of an operator that calls a kernel, with a fault in that.
+/// What the guard says of the first way of an operator that calls a kernel, with a fault in that; nothing where the adapter
+/// is not one for the kernel.
 fn guarded_scratch(
     gpu: &involution::Gpu,
     case: &Case,
     kernel: &str,
     [from, to]: [&str; 2],
-) -> Result<Comparison, String> {
+) -> Option<Result<Comparison, String>> {
     let faulty = adapters::fresh(gpu, |options| {
         let (from, to) = (from.to_owned(), to.to_owned());
         options.testing().faults.push(Fault { kernel: kernel.to_owned(), from, to });
@@ -213,8 +214,8 @@ fn guarded_scratch(
     let want = expected(&case.operator, &inputs).unwrap();
     let ways = faulty.candidates(&case.operator, &harness::shapes(&inputs)).unwrap();
     let calls = |way: &&Candidate| way.calls.iter().any(|call| call.kernel.name == kernel);
-    let name = &ways.iter().find(calls).unwrap().name;
-    check_candidate(&faulty, &case.operator, &inputs, &want, name).unwrap()
+    let name = &ways.iter().find(calls)?.name;
+    Some(check_candidate(&faulty, &case.operator, &inputs, &want, name).unwrap())
 }
 
 /// WebGPU would drop what is written past the end of a buffer: no kernel may lean on that.
@@ -244,14 +245,19 @@ fn disturbed_slack_of_scratch_is_flagged() {
             // As many as there are to be seen.
             (&transformed, "software/winograd_input", tiles, 64),
         ] {
-            let found = guarded_scratch(gpu, case, kernel, fault);
+            let Some(found) = guarded_scratch(gpu, case, kernel, fault) else {
+                assert!(gpu.profile().subgroup_max < 8, "{kernel} is for lanes of eight and more");
+                eprintln!("SKIPPED: {kernel} is not for {}", gpu.adapter());
+                continue;
+            };
             assert_eq!(found, Err(disturbed(elements)), "{kernel}");
-            let right = guarded_scratch(gpu, case, kernel, [fault[0]; 2]);
+            let right = guarded_scratch(gpu, case, kernel, [fault[0]; 2]).unwrap();
             assert!(right.unwrap().passed(), "{kernel}");
         }
         // What is left out holds nothing that could be right by chance.
         let unwritten = ["place[i] < params.elements", "place[i] + 1u < params.elements"];
-        let found = guarded_scratch(gpu, &mixed, "conv/dynamic_conv2d", unwritten).unwrap();
+        let found =
+            guarded_scratch(gpu, &mixed, "conv/dynamic_conv2d", unwritten).unwrap().unwrap();
         assert!(found.worst_over_bound == f64::MAX, "{found:?}");
     });
 }

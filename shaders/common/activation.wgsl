@@ -3,7 +3,8 @@
 fn sigmoid(v: f32) -> f32 {
     // The exponent is never positive, so that it cannot overflow.
     let e = exp(-abs(v));
-    return select(1.0, e, v < 0.0) / (1.0 + e);
+    // On some adapters `exp` of NaN is a number: NaN comes from the numerator.
+    return select(select(v, 1.0, v >= 0.0), e, v < 0.0) / (1.0 + e);
 }
 
 fn activate(v: f32, kind: u32) -> f32 {

@@ -70,7 +70,9 @@ fn main(thread: Invocation) {
     var sum = 0.0;
     for (var i = start; i < params.length; i += STEP) {
         let place = first + i * params.inner;
-        let value = exp((x[place] - largest) / params.temperature);
+        // Never above 0, or NaN, of which `exp` is a number on some adapters.
+        let exponent = (x[place] - largest) / params.temperature;
+        let value = select(exponent, exp(exponent), exponent <= 0.0);
         out[place] = value;
         sum += value;
     }

@@ -33,7 +33,8 @@ fn ended_after(trips: usize) -> Vec<Fault> {
                 panic!("{}: {head}", kernel.name);
             };
             let end = bound.split(" < ").nth(1).unwrap_or("0u").trim_end_matches('u');
-            let fixed = end.parse::<u32>().is_ok() || end.chars().all(|c| c.is_ascii_uppercase());
+            // A number, or made of the variant's: `3u * S + K`.
+            let fixed = end.chars().all(|c| !c.is_ascii_lowercase() || c == 'u');
             if !fixed {
                 replace(head, format!("{start}; ({bound}) && may_go_on(); {step}"));
             }
