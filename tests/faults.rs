@@ -96,7 +96,7 @@ fn planted(gpu: &Gpu, &(_, kernel, _, from, to): &Row) -> Gpu {
 /// How the fault was caught; an error where it was not, or by something that it should not have touched.
 fn outcome(gpu: &Gpu, row @ &(operator, kernel, ..): &Row) -> Result<String, String> {
     let faulty = planted(gpu, row);
-    let report = verified(&faulty, operator);
+    let report = verified(&faulty, operator, Some(kernel));
     // A shader that does not compile or run would fail every case, and say nothing about the checks.
     if let Some(other) = report.failures.iter().find(|f| !f.reason.contains(" element")) {
         return Err(format!("{}: {}", other.kernel, other.reason));
@@ -115,8 +115,13 @@ fn outcome(gpu: &Gpu, row @ &(operator, kernel, ..): &Row) -> Result<String, Str
     Ok(format!("{} of {runs} runs", report.failures.len()))
 }
 
-fn verified(gpu: &Gpu, operator: &str) -> Report {
-    let settings = Settings { operators: vec![operator.to_owned()], seed: 1, cases: 50 };
+fn verified(gpu: &Gpu, operator: &str, kernel: Option<&str>) -> Report {
+    let settings = Settings {
+        operators: vec![operator.to_owned()],
+        seed: 1,
+        cases: 50,
+        kernel: kernel.map(str::to_owned),
+    };
     verify(Some(gpu), &settings, &mut |_, _| {}).unwrap()
 }
 
@@ -135,7 +140,7 @@ fn kernels_are_right_without_integers_of_64_bits() {
         for name in
             ["add", "batch_norm", "conv2d", "dynamic_conv2d", "involution", "span_involution"]
         {
-            let report = verified(&plain, name);
+            let report = verified(&plain, name, None);
             assert!(report.failures.is_empty(), "{:?}", report.failures);
         }
     });
@@ -154,7 +159,7 @@ fn every_kernel_has_a_seeded_fault() {
     }
     adapters::each(|gpu| {
         for name in NAMES {
-            let report = verified(gpu, name);
+            let report = verified(gpu, name, None);
             assert!(report.failures.is_empty(), "{:?}", report.failures);
         }
     });

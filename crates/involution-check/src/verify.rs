@@ -21,11 +21,13 @@ pub struct Settings {
     pub seed: u64,
     /// Generated cases of each operator, beside the fixed ones.
     pub cases: usize,
+    /// Only the candidates that dispatch this kernel are run; all where there is none.
+    pub kernel: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { operators: Vec::new(), seed: 0, cases: 200 }
+        Settings { operators: Vec::new(), seed: 0, cases: 200, kernel: None }
     }
 }
 
@@ -95,7 +97,7 @@ pub fn verify(
     let mut report = Report::default();
     let Some(gpu) = gpu else {
         for (done, operator) in operators.iter().enumerate() {
-            report.known(None, operator)?;
+            report.known(None, operator, settings)?;
             report.has_some(operator);
             progress(done + 1, operators.len());
         }
@@ -105,9 +107,9 @@ pub fn verify(
     let total = cases.iter().map(Vec::len).sum();
     let mut done = 0;
     for (operator, cases) in operators.iter().zip(&cases) {
-        report.known(Some(gpu), operator)?;
+        report.known(Some(gpu), operator, settings)?;
         for case in cases {
-            report.case(gpu, case)?;
+            report.case(gpu, case, settings)?;
             done += 1;
             progress(done, total);
         }
@@ -127,16 +129,30 @@ fn cases_of(operator: &str, settings: &Settings) -> Vec<Case> {
     fixed(operator).into_iter().chain(generated).collect()
 }
 
+/// The candidates that are to be run.
+fn names(gpu: &Gpu, op: &Operator, inputs: &[&Tensor], settings: &Settings) -> Result<Vec<String>> {
+    let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+    let wanted = |candidate: &Candidate| {
+        let kernel = settings.kernel.as_deref();
+        kernel.is_none_or(|kernel| candidate.calls.iter().any(|call| call.kernel.name == kernel))
+    };
+    let candidates = gpu.candidates(op, &shapes)?.into_iter().filter(wanted);
+    Ok(candidates.map(|candidate| candidate.name).collect())
+}
+
 impl Report {
     /// Holds the candidates, or the reference where there is no device, against answers known by hand.
-    fn known(&mut self, gpu: Option<&Gpu>, operator: &str) -> Result<()> {
+    fn known(&mut self, gpu: Option<&Gpu>, operator: &str, settings: &Settings) -> Result<()> {
         for (op, inputs, output) in known_answers(operator)? {
             self.cases += 1;
             let inputs: Vec<&Tensor> = inputs.iter().collect();
             let want = Expected { value: Array::from(&output), ..expected(&op, &inputs)? };
             let story = || format!("{} with an answer known by hand", op.name());
             match gpu {
-                Some(gpu) => self.candidates(gpu, &op, &inputs, &want, &story)?,
+                Some(gpu) => {
+                    let names = names(gpu, &op, &inputs, settings)?;
+                    self.candidates(gpu, &op, &inputs, &want, &names, &story)?;
+                }
                 None => {
                     let comparison = compare(&want, &reference::run(&op, &inputs)?);
                     self.record(op.name(), "reference", Ok(comparison), &story);
@@ -155,12 +171,16 @@ impl Report {
         }
     }
 
-    fn case(&mut self, gpu: &Gpu, case: &Case) -> Result<()> {
+    fn case(&mut self, gpu: &Gpu, case: &Case, settings: &Settings) -> Result<()> {
         self.cases += 1;
         let inputs = case.inputs();
         let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let names = names(gpu, &case.operator, &inputs, settings)?;
+        if names.is_empty() {
+            return Ok(());
+        }
         let want = expected(&case.operator, &inputs)?;
-        self.candidates(gpu, &case.operator, &inputs, &want, &|| case.to_string())
+        self.candidates(gpu, &case.operator, &inputs, &want, &names, &|| case.to_string())
     }
 
     fn candidates(
@@ -169,11 +189,11 @@ impl Report {
         op: &Operator,
         inputs: &[&Tensor],
         want: &Expected,
+        names: &[String],
         story: &dyn Fn() -> String,
     ) -> Result<()> {
-        let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
-        for Candidate { name, .. } in gpu.candidates(op, &shapes)? {
-            let outcome = check_candidate(gpu, op, inputs, want, &name);
+        for name in names {
+            let outcome = check_candidate(gpu, op, inputs, want, name);
             match outcome {
                 Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
                 // Refused in good order: the driver would end its loops before their time.
@@ -181,7 +201,7 @@ impl Report {
                 _ => {}
             }
             let outcome = outcome.map_err(|error| error.to_string()).and_then(|inner| inner);
-            self.record(op.name(), &name, outcome, story);
+            self.record(op.name(), name, outcome, story);
         }
         Ok(())
     }

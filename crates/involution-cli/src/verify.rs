@@ -43,8 +43,12 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     if !json {
         output::print(&format!("{runner}\n\n"))?;
     }
-    let settings =
-        Settings { operators: args.operators.clone(), seed: args.seed, cases: args.cases };
+    let settings = Settings {
+        operators: args.operators.clone(),
+        seed: args.seed,
+        cases: args.cases,
+        kernel: None,
+    };
     let bar = output::progress("verify", 0);
     let report = verify(runner.gpu(), &settings, &mut |done, total| {
         bar.set_length(total as u64);
