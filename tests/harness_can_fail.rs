@@ -304,7 +304,12 @@ fn a_fault_that_is_not_planted_is_an_error() {
 /// Verifying by name, with a report that counts: nothing is left out silently.
 #[test]
 fn verify_reports_every_kernel_and_every_case() {
-    let settings = Settings { operators: vec!["softmax".to_owned()], seed: 3, cases: 5 };
+    let settings = Settings {
+        operators: vec!["softmax".to_owned()],
+        seed: 3,
+        cases: 5,
+        ..Settings::default()
+    };
     let mut steps = Vec::new();
     let report = verify(None, &settings, &mut |done, of| steps.push((done, of))).unwrap();
     // The known answers.

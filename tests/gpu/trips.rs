@@ -60,7 +60,7 @@ fn verified(gpu: &Gpu, trips: usize, known: bool, operators: &[&str]) -> Report 
         options.testing().max_trips = known.then_some(trips);
     });
     let operators = operators.iter().map(|&name| name.to_owned()).collect();
-    let settings = Settings { operators, seed: 5, cases: 12 };
+    let settings = Settings { operators, seed: 5, cases: 12, kernel: None };
     verify(Some(&gpu), &settings, &mut |_, _| ()).unwrap()
 }
 

@@ -21,7 +21,8 @@ pub struct Settings {
     pub seed: u64,
     /// Generated cases of each operator, beside the fixed ones.
     pub cases: usize,
-    /// Only the candidates that dispatch this kernel are run; all where there is none.
+    /// Only the candidates that dispatch this kernel are run, up to the first case that fails; all of them where there is
+    /// none.
     pub kernel: Option<String>,
 }
 
@@ -110,6 +111,9 @@ pub fn verify(
         report.known(Some(gpu), operator, settings)?;
         for case in cases {
             report.case(gpu, case, settings)?;
+            if settings.kernel.is_some() && !report.failures.is_empty() {
+                break;
+            }
             done += 1;
             progress(done, total);
         }
