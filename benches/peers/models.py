@@ -70,19 +70,19 @@ def module(name):
     # c256 is 256, s2 is 2, 3x3 is no number.
     numbers = [int(word.lstrip("cs")) for word in words if word.lstrip("cs").isdigit()]
     kind = words[0]
-    if family == "W1":
+    if family == "involution":
         net = Involve(numbers[0], stride=numbers[2])
-    elif family == "W2":
+    elif kind == "involution":
         net = twins.Involution2dDli14(numbers[0], 7)
-    elif family == "W3":
+    elif kind == "1x1":
         net = convolution(*numbers[:2], 1)
-    elif kind == "stem7x7s2":
+    elif kind == "7x7s2":
         net = convolution(*numbers[:2], 7, stride=2)
-    elif family == "W4":
+    elif family == "conv":
         # Depthwise, in 32 groups, or neither.
-        groups = {"dw3x3": numbers[0], "grp32": 32}.get(kind, 1)
+        groups = {"depthwise3x3": numbers[0], "groups32": 32}.get(kind, 1)
         net = convolution(numbers[0], numbers[0], 3, groups=groups)
-    elif family == "W5":
+    elif kind == "dynamic":
         # The middle of its attention has 16 channels, and the temperature is that of the row, not of a training.
         net = Dynamic(64, 64, 3, ratio=15 / 64, padding=1, bias=False)
         net.attention.temperature = 30

@@ -3,7 +3,7 @@
 
     python3 benches/peers/run.py                            the usual rows and every peer, from a fresh clone
     python3 benches/peers/run.py --peers torch,ncnn         some peers
-    python3 benches/peers/run.py --workloads W1,W7/resnet   rows whose names contain one of these texts
+    python3 benches/peers/run.py --workloads involution/,networks/resnet   rows whose names contain one of these texts
     python3 benches/peers/run.py --full                     every row, batches of 8 too; takes an hour or more
 
 Writes everything below target/peers: environments with the packages of requirements*.txt (6 GB, because the default
@@ -33,21 +33,21 @@ WORK = ROOT / "target" / "peers"
 
 # A selection from each family of workloads.
 USUAL = [
-    "W1/inv_op_c256_56_s1_b1",
-    "W1/inv_op_c64_56_s1_b1",
-    "W2/inv_layer_c64_56_b1",
-    "W2/inv_layer_c512_7_b1",
-    "W3/conv1x1_256_64_56_b1",
-    "W3/conv1x1_1024_512_14_b1",
-    "W4/conv3x3_64_56_b1",
-    "W4/dw3x3_256_56_b1",
-    "W4/grp32_3x3_256_56_b1",
-    "W4/stem7x7s2_3_64_224_b1",
-    "W5/dynconv3x3_64_56_b8",
-    "W6/bnrelu_256_56_b1",
-    "W7/resnet50_b1",
-    "W7/rednet50_b1",
-    "W7/mobilenetv2_b1",
+    "involution/7x7_c256_56_s1_b1",
+    "involution/7x7_c64_56_s1_b1",
+    "layer/involution_c64_56_b1",
+    "layer/involution_c512_7_b1",
+    "conv/1x1_256_64_56_b1",
+    "conv/1x1_1024_512_14_b1",
+    "conv/3x3_64_56_b1",
+    "conv/depthwise3x3_256_56_b1",
+    "conv/groups32_3x3_256_56_b1",
+    "conv/7x7s2_3_64_224_b1",
+    "layer/dynamic_conv3x3_64_56_b8",
+    "other/bnrelu_256_56_b1",
+    "networks/resnet50_b1",
+    "networks/rednet50_b1",
+    "networks/mobilenetv2_b1",
 ]
 
 # Idle threads must not spin: they would take the processors from the library whose turn it is, and those of a GPU library

@@ -31,11 +31,11 @@ class Run(unittest.TestCase):
         self.assertEqual(run.arguments_of(["--full"]).workloads, [])
 
     def test_what_is_asked_for_is_taken_and_what_is_unknown_refused(self):
-        asked = run.arguments_of(["--peers", "torch-compile,ncnn", "--workloads", "W1,W7/resnet"])
+        asked = run.arguments_of(["--peers", "torch-compile,ncnn", "--workloads", "involution/,networks/resnet"])
         self.assertEqual(asked.peers, ["torch-compile", "ncnn"])
-        self.assertEqual(asked.workloads, ["W1", "W7/resnet"])
+        self.assertEqual(asked.workloads, ["involution/", "networks/resnet"])
         self.assertIn("no peer tvm; there are torch,", self.refused("--peers", "torch,tvm"))
-        self.assertIn("not allowed with", self.refused("--full", "--workloads", "W1"))
+        self.assertIn("not allowed with", self.refused("--full", "--workloads", "conv"))
 
     def test_only_environments_that_are_needed_are_made(self):
         self.assertEqual(run.environments_of(["torch", "ncnn"]), ["venv"])
@@ -88,7 +88,7 @@ for line in sys.stdin:
 
 
 def row(**more):
-    return {"case": "W9/some_b1", "checked": True, "wall_ms": None, "samples": 0} | more
+    return {"case": "other/some_b1", "checked": True, "wall_ms": None, "samples": 0} | more
 
 
 class Turns(unittest.TestCase):

@@ -1,6 +1,6 @@
 //! The suites `layers` and `nets`: layers and whole networks from host to host, each as it is fused and as it is defined.
 //! And `peers`: operators, layers and networks under the names that other libraries are timed by:
-//! `W1/inv_op_c256_56_s1_b1` is the family, what it is with channels, size and stride, and the batch.
+//! `involution/7x7_c256_56_s1_b1` is the family, what it is with channels, size and stride, and the batch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,7 @@ impl List {
     /// Adds a row or two for each batch; the shapes are those of one sample.
     fn add(&mut self, base: &str, work: Work, shapes: &[&[usize]]) {
         let group = base.split_once('/').map_or("networks", |(group, _)| group);
-        let network = ["networks", "W7"].contains(&group);
+        let network = group == "networks";
         for batch in &self.batches {
             let shapes = shapes.iter().map(|shape| Shape::new([&[*batch], *shape].concat()));
             let shapes: Vec<Shape> = shapes.collect();
@@ -113,42 +113,42 @@ impl List {
         for (channels, size, stride) in [(256, 56, 1), (64, 56, 1), (512, 56, 2)] {
             let (groups, small) = (channels / 16, size / stride);
             let window = Window::new([7, 7]).stride([stride; 2]).padding(3);
-            let base = format!("W1/inv_op_c{channels}_{size}_s{stride}");
+            let base = format!("involution/7x7_c{channels}_{size}_s{stride}");
             let kernel = [groups * 49, small, small];
             let op = Involution::new(window, groups);
             self.operator(&base, op, &[&[channels, size, size], &kernel]);
         }
         for (channels, size) in STAGES {
-            let base = format!("W2/inv_layer_c{channels}_{size}");
+            let base = format!("layer/involution_c{channels}_{size}");
             self.layer(&base, Involution2d::paper(channels, [7, 7]), [channels, size, size]);
         }
         // Convolutions of 1x1 and 3x3, depthwise, in groups, and the first of a ResNet.
         for (from, to, size) in [(256, 64, 56), (64, 256, 56), (1024, 512, 14), (2048, 512, 7)] {
-            let base = format!("W3/conv1x1_{from}_{to}_{size}");
+            let base = format!("conv/1x1_{from}_{to}_{size}");
             self.layer(&base, bare(from, to, 1), [from, size, size]);
         }
         for (channels, size) in STAGES {
-            let base = format!("W4/conv3x3_{channels}_{size}");
+            let base = format!("conv/3x3_{channels}_{size}");
             self.layer(&base, bare(channels, channels, 3), [channels, size, size]);
         }
         let x = [256, 56, 56];
-        self.layer("W4/dw3x3_256_56", bare(256, 256, 3).groups(256), x);
-        self.layer("W4/grp32_3x3_256_56", bare(256, 256, 3).groups(32), x);
+        self.layer("conv/depthwise3x3_256_56", bare(256, 256, 3).groups(256), x);
+        self.layer("conv/groups32_3x3_256_56", bare(256, 256, 3).groups(32), x);
         let stem = bare(3, 64, 7).stride([2, 2]).padding(3);
-        self.layer("W4/stem7x7s2_3_64_224", stem, [3, 224, 224]);
+        self.layer("conv/7x7s2_3_64_224", stem, [3, 224, 224]);
         let dynamic = DynamicConv2d::new(64, 64, [3, 3]).padding(1).bias(false).temperature(30.0);
         // A quarter of the channels, without the one more that the layer's ratio adds.
         let dynamic = dynamic.hidden(16);
-        self.layer("W5/dynconv3x3_64_56", dynamic, [64, 56, 56]);
-        self.layer("W6/bnrelu_256_56", NormRelu { channels: 256 }, [256, 56, 56]);
+        self.layer("layer/dynamic_conv3x3_64_56", dynamic, [64, 56, 56]);
+        self.layer("other/bnrelu_256_56", NormRelu { channels: 256 }, [256, 56, 56]);
         let unfold = Unfold { window: Window::new([7, 7]).padding(3) };
-        self.operator("W6/unfold7_64_56", unfold, &[&[64, 56, 56]]);
+        self.operator("other/unfold7_64_56", unfold, &[&[64, 56, 56]]);
         // Whole networks on images of 224x224, RedNet with the stem of 3x3.
         let x = [3, 224, 224];
-        self.layer("W7/resnet50", ResNet::new(50)?, x);
-        self.layer("W7/rednet26", RedNet::new(26)?.stem_kernel(3), x);
-        self.layer("W7/rednet50", RedNet::new(50)?.stem_kernel(3), x);
-        self.layer("W7/mobilenetv2", MobileNetV2::new(1000), x);
+        self.layer("networks/resnet50", ResNet::new(50)?, x);
+        self.layer("networks/rednet26", RedNet::new(26)?.stem_kernel(3), x);
+        self.layer("networks/rednet50", RedNet::new(50)?.stem_kernel(3), x);
+        self.layer("networks/mobilenetv2", MobileNetV2::new(1000), x);
         Ok(())
     }
 }
@@ -212,13 +212,13 @@ mod tests {
             }
         }
         for name in [
-            "W1/inv_op_c512_56_s2_b8",
-            "W2/inv_layer_c512_7_b1",
-            "W3/conv1x1_2048_512_7_b8",
-            "W4/stem7x7s2_3_64_224_b1",
-            "W5/dynconv3x3_64_56_b8",
-            "W6/unfold7_64_56_b1",
-            "W7/rednet50_b8",
+            "involution/7x7_c512_56_s2_b8",
+            "layer/involution_c512_7_b1",
+            "conv/1x1_2048_512_7_b8",
+            "conv/7x7s2_3_64_224_b1",
+            "layer/dynamic_conv3x3_64_56_b8",
+            "other/unfold7_64_56_b1",
+            "networks/rednet50_b8",
         ] {
             assert!(names.contains(&name.to_owned()), "{name}");
         }
@@ -232,14 +232,14 @@ mod tests {
         let script = include_str!("../../../benches/peers/run.py");
         let names: Vec<&str> = script
             .lines()
-            .filter_map(|line| line.strip_prefix("    \"W")?.strip_suffix("\","))
+            .filter_map(|line| line.strip_prefix("    \"")?.strip_suffix("\","))
             .collect();
         let all: HashSet<String> = peers()?.into_iter().map(|workload| workload.name).collect();
         for name in &names {
-            assert!(all.contains(&format!("W{name}")), "W{name}");
+            assert!(all.contains(*name), "{name}");
         }
-        for family in 1..=7 {
-            assert!(names.iter().any(|name| name.starts_with(&format!("{family}/"))), "W{family}");
+        for family in ["involution/", "layer/", "conv/", "other/", "networks/"] {
+            assert!(names.iter().any(|name| name.starts_with(family)), "{family}");
         }
         Ok(())
     }

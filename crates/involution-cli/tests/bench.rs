@@ -37,13 +37,13 @@ fn samples_are_kept(row: &Value, clock: &str) {
 
 #[test]
 fn peers_are_rows_of_known_names_that_were_checked() {
-    let filter = "W2/inv_layer_c512_7,W6/bnrelu_256_56_b1";
+    let filter = "layer/involution_c512_7,other/bnrelu_256_56_b1";
     let arguments = ["--suite", "peers", "--filter", filter, "--repeat", "3"];
     let Some(ran) = on_device(&[&arguments[..], &["--json", "-"]].concat()) else { return };
     let json = ran.json();
     assert_eq!(json["suite"], "peers");
     let names: Vec<&str> = rows(&json).iter().map(|row| row["case"].as_str().unwrap()).collect();
-    let expected = ["W2/inv_layer_c512_7_b1", "W2/inv_layer_c512_7_b8", "W6/bnrelu_256_56_b1"];
+    let expected = ["layer/involution_c512_7_b1", "layer/involution_c512_7_b8", "other/bnrelu_256_56_b1"];
     assert_eq!(names, expected);
     for row in rows(&json) {
         assert_eq!((&row["checked"], &row["note"]), (&Value::Bool(true), &Value::Null), "{row}");
@@ -79,7 +79,7 @@ fn peers_are_rows_of_known_names_that_were_checked() {
 fn peers_are_a_table_for_people_beside_a_file_for_programs() {
     let file = folder("bench_peers").join("ours.json");
     let path = file.to_str().unwrap();
-    let row = "W2/inv_layer_c512_7_b1";
+    let row = "layer/involution_c512_7_b1";
     let arguments = ["--suite", "peers", "--quick", "--filter", row, "--json", path];
     let Some(ran) = on_device(&arguments) else { return };
     assert!(
@@ -272,11 +272,11 @@ fn what_selects_nothing_is_refused_with_what_there_is() {
     };
     refused(&["--suite", "pears"], &["pears", "ops", "peers"]);
     refused(
-        &["--suite", "peers", "--filter", "W9"],
-        &["W9", "W1/inv_op_c256_56_s1_b1", "W7/rednet50_b8"],
+        &["--suite", "peers", "--filter", "none/"],
+        &["none/", "involution/7x7_c256_56_s1_b1", "networks/rednet50_b8"],
     );
     // One text that selects something does not hide one that does not.
-    refused(&["--suite", "peers", "--filter", "W1,W9"], &["--filter W9"]);
+    refused(&["--suite", "peers", "--filter", "conv/,none/"], &["--filter none/"]);
     refused(&["--filter", "nothing"], &["nothing", "softmax 1000"]);
     refused(&["--ops", "conv3d"], &["conv3d", "conv2d"]);
     refused(&["--batch", "0"], &["above 0"]);
