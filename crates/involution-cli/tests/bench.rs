@@ -43,7 +43,8 @@ fn peers_are_rows_of_known_names_that_were_checked() {
     let json = ran.json();
     assert_eq!(json["suite"], "peers");
     let names: Vec<&str> = rows(&json).iter().map(|row| row["case"].as_str().unwrap()).collect();
-    let expected = ["layer/involution_c512_7_b1", "layer/involution_c512_7_b8", "other/bnrelu_256_56_b1"];
+    let expected =
+        ["layer/involution_c512_7_b1", "layer/involution_c512_7_b8", "other/bnrelu_256_56_b1"];
     assert_eq!(names, expected);
     for row in rows(&json) {
         assert_eq!((&row["checked"], &row["note"]), (&Value::Bool(true), &Value::Null), "{row}");

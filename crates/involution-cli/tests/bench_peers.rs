@@ -82,7 +82,8 @@ fn the_page_has_ratios_to_other_libraries() {
     let peers =
         [peer("ort", json!(0.5), Value::Null), peer("ncnn", Value::Null, json!("no such module"))];
     let wall = json!({"min": 1.0, "median": 1.0, "p95": 1.0, "spread": 0.0, "times": [1.0]});
-    let row = json!({"case": ROW, "group": "other", "checked": true, "wall_ms": wall, "peers": peers});
+    let row =
+        json!({"case": ROW, "group": "other", "checked": true, "wall_ms": wall, "peers": peers});
     let run = json!({
         "involution": "0.1.0", "suite": "peers", "adapter": "some", "backend": null,
         "driver": null, "limits": null, "rows": [row],

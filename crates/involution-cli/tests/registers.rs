@@ -1,6 +1,7 @@
 //! `involution bench registers` as a user runs it: on RADV, which compiles for GPUs that are not there, and on lavapipe,
 //! which says nothing of its kernels.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::{Ran, folder, involution, involution_with, misused};
@@ -17,7 +18,7 @@ fn manifest(driver: &str) -> Option<PathBuf> {
         name.starts_with(driver) && name.ends_with(".json")
     });
     if found.is_none() {
-        eprintln!("SKIPPED: no {driver} driver for Vulkan is installed");
+        writeln!(std::io::stderr(), "skipped: no {driver} driver for Vulkan is installed").unwrap();
     }
     Some(found?.path())
 }
@@ -29,7 +30,8 @@ fn on_radv(arguments: &[&str]) -> Option<Ran> {
     let ran = involution_with(&all, &[("VK_DRIVER_FILES", &driver)]);
     let without = ran.code == 1 && ran.stderr.contains("drivers.sh radv25");
     if without {
-        eprintln!("SKIPPED: this RADV compiles for GPUs that are there alone: {}", ran.stderr);
+        let why = "skipped: this RADV compiles for GPUs that are there alone";
+        writeln!(std::io::stderr(), "{why}: {}", ran.stderr).unwrap();
     }
     (!without).then_some(ran)
 }

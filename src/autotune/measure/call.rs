@@ -8,6 +8,7 @@ use super::eligible::check;
 use crate::autotune::{Entry, Key};
 use crate::error::Result;
 use crate::gpu::{Choice, Gpu, GpuTensor, Prepared, Timer, Timing};
+use crate::kernels::GENERAL;
 use crate::ops::Operator;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -101,8 +102,11 @@ pub fn measure(
     // Whatever else is wrong with the call is said before its inputs are made.
     gpu.check(op, &views)?;
     let row = |kernel| Row { kernel, refused: None, time: None };
-    let mut rows: Vec<Row> =
-        gpu.fixed_candidates(op, &views)?.into_iter().map(|c| row(c.name)).collect();
+    let mut candidates = gpu.fixed_candidates(op, &views)?;
+    // Those that the device should not run, such as kernels for another class of device, would only take time.
+    let least = candidates.last().map_or(GENERAL, |preferred| preferred.rank.min(GENERAL));
+    candidates.retain(|candidate| candidate.rank >= least);
+    let mut rows: Vec<Row> = candidates.into_iter().map(|c| row(c.name)).collect();
     let mut measured = Measured { key: key.clone(), rows: Vec::new(), chosen: None, timer: None };
     if rows.len() < 2 {
         measured.rows = rows;

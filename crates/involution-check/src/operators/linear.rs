@@ -75,7 +75,7 @@ pub fn batched() -> Case {
     Case::new(
         "cut along the batch",
         Linear { bias: true, ..Linear::default() },
-        &[&[130, 192], &[64, 192], &[64]],
+        &[&[130, 128], &[64, 128], &[64]],
     )
 }
 
