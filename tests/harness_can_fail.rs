@@ -247,7 +247,7 @@ fn disturbed_slack_of_scratch_is_flagged() {
         ] {
             let Some(found) = guarded_scratch(gpu, case, kernel, fault) else {
                 assert!(gpu.profile().subgroup_max < 8, "{kernel} is for lanes of eight and more");
-                eprintln!("SKIPPED: {kernel} is not for {}", gpu.adapter());
+                adapters::say(&format!("skipped: {kernel} is not for {}", gpu.adapter()));
                 continue;
             };
             assert_eq!(found, Err(disturbed(elements)), "{kernel}");

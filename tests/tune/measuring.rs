@@ -12,7 +12,7 @@ use involution::shape::Window;
 use involution::{Layer, Shape, Tensor};
 use involution_check::{Case, compare, expected};
 
-use super::{folder, names, pointwise, views};
+use super::{folder, pointwise, views};
 use crate::adapters;
 
 /// Few samples: which kernel is the fastest is of no concern here.

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Ran, folder, involution, involution_with, misused};
 
+fn skipped(why: &str) {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "skipped: {why}").unwrap();
+}
+
 /// The manifest of an installed driver; skipped aloud where there is none.
 fn manifest(driver: &str) -> Option<PathBuf> {
     let named = std::env::var("VK_DRIVER_FILES").unwrap_or_default();
@@ -18,7 +23,7 @@ fn manifest(driver: &str) -> Option<PathBuf> {
         name.starts_with(driver) && name.ends_with(".json")
     });
     if found.is_none() {
-        writeln!(std::io::stderr(), "skipped: no {driver} driver for Vulkan is installed").unwrap();
+        skipped(&format!("no {driver} driver for Vulkan is installed"));
     }
     Some(found?.path())
 }
@@ -30,8 +35,7 @@ fn on_radv(arguments: &[&str]) -> Option<Ran> {
     let ran = involution_with(&all, &[("VK_DRIVER_FILES", &driver)]);
     let without = ran.code == 1 && ran.stderr.contains("drivers.sh radv25");
     if without {
-        let why = "skipped: this RADV compiles for GPUs that are there alone";
-        writeln!(std::io::stderr(), "{why}: {}", ran.stderr).unwrap();
+        skipped(&format!("this RADV compiles for GPUs that are there alone: {}", ran.stderr));
     }
     (!without).then_some(ran)
 }
