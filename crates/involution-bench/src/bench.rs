@@ -22,7 +22,7 @@ Examples:
   involution bench --json rows.json         the table, and the rows in a file
   involution bench --quick --json - | jq '.rows[] | [.case, .wall_ms.median]'
   involution bench --suite peers            as other libraries are timed
-  involution bench --suite peers --filter involution/,networks/rednet50_b1 --json ours.json
+  involution bench --suite peers --filter involution/,rednet50_b1 --json us.json
   involution bench sweep rednet50 --var batch=1..8 --var size=128..512
   involution bench diff before.json after.json
   involution bench registers --family navi31
