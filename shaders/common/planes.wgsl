@@ -11,4 +11,4 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
+@group(0) @binding(1) var<storage, read> x: array<real>; // [N, C, H, W]

@@ -3,6 +3,7 @@
 // vec4s, and a workgroup computes one channel, so that all of its invocations read one set of weights; else rows have any
 // width, and invocations follow each other over all channels.
 #variant K=3,5,7 S=1,2 ALIGNED?
+#import common/real
 #import common/grid
 #import common/activation
 #import common/row
@@ -12,13 +13,13 @@ const K: u32 = 3u; // taps of a kernel row, odd, and kernel rows
 const S: u32 = 1u; // stride along the row, 1 or 2, and down the rows
 const ROWS: u32 = 4u; // of the output
 
-@group(0) @binding(2) var<storage, read> weight: array<f32>; // [Co, 1, K, K] or [N, Co, 1, K, K]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;   // [Co] or [N, Co]
+@group(0) @binding(2) var<storage, read> weight: array<real>; // [Co, 1, K, K] or [N, Co, 1, K, K]
+@group(0) @binding(3) var<storage, read> bias: array<real>;   // [Co] or [N, Co]
 
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // the shape of out
+@group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<real4>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<real4>;  // the shape of out
 
 // Where a row of x begins; rows are counted over all planes.
 fn row_first(row: u32) -> u32 {
@@ -28,7 +29,7 @@ fn row_first(row: u32) -> u32 {
 // Four pixels of the row that begins at `first`, from `column` on, in units of four; zeros where there are none.
 fn four_at(first: u32, inside: bool, column: u32) -> vec4<f32> {
     let columns = params.width / 4u;
-    return select(vec4<f32>(), x[first + min(column, columns - 1u)], inside && column < columns);
+    return select(vec4<f32>(), vec4<f32>(x[first + min(column, columns - 1u)]), inside && column < columns);
 }
 
 // Residual, activation and store of four pixels of a row of the output.
@@ -36,14 +37,14 @@ fn finish(sum: vec4<f32>, row: u32, column: u32) {
     let at = row * (params.out_width / 4u) + column;
     var value = sum;
     if params.has_residual != 0u {
-        value += residual[at];
+        value += vec4<f32>(residual[at]);
     }
-    out[at] = activate4(value, params.activation);
+    out[at] = real4(activate4(value, params.activation));
 }
 #else
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<f32>;  // the shape of out
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<real>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<real>;  // the shape of out
 
 // Where a row of x begins; rows are counted over all planes.
 fn row_first(row: u32) -> u32 {
@@ -55,7 +56,7 @@ fn four_at(first: u32, inside: bool, column: u32) -> vec4<f32> {
     let place = vec4<u32>(column * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
     let at = vec4<u32>(first) + min(place, vec4<u32>(params.width - 1u));
     let valid = vec4<bool>(inside) & (place < vec4<u32>(params.width));
-    return select(vec4<f32>(), vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), valid);
+    return select(vec4<f32>(), vec4<f32>(real4(x[at.x], x[at.y], x[at.z], x[at.w])), valid);
 }
 
 // Residual, activation and store of four pixels of a row of the output, as far as it goes.
@@ -65,12 +66,12 @@ fn finish(sum: vec4<f32>, row: u32, column: u32) {
     var value = sum;
     if params.has_residual != 0u {
         let at = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(first + pixels - 1u));
-        value += vec4<f32>(residual[at.x], residual[at.y], residual[at.z], residual[at.w]);
+        value += vec4<f32>(real4(residual[at.x], residual[at.y], residual[at.z], residual[at.w]));
     }
     value = activate4(value, params.activation);
     for (var p = 0u; p < 4u; p++) {
         if p < pixels {
-            out[first + p] = value[p];
+            out[first + p] = real(value[p]);
         }
     }
 }
@@ -90,19 +91,19 @@ fn along(sum: vec4<f32>, row: Row, place: Place, ky: u32) -> vec4<f32> {
     var s = sum;
     // Decided when the kernel is compiled, as are all conditions on K, S and the number of a row.
     if K > 6u {
-        s += weight[middle - 3u] * under(row, 0u, S);
+        s += f32(weight[middle - 3u]) * under(row, 0u, S);
     }
     if K > 4u {
-        s += weight[middle - 2u] * under(row, 1u, S);
+        s += f32(weight[middle - 2u]) * under(row, 1u, S);
     }
-    s += weight[middle - 1u] * under(row, 2u, S);
-    s += weight[middle] * under(row, 3u, S);
-    s += weight[middle + 1u] * under(row, 4u, S);
+    s += f32(weight[middle - 1u]) * under(row, 2u, S);
+    s += f32(weight[middle]) * under(row, 3u, S);
+    s += f32(weight[middle + 1u]) * under(row, 4u, S);
     if K > 4u {
-        s += weight[middle + 2u] * under(row, 5u, S);
+        s += f32(weight[middle + 2u]) * under(row, 5u, S);
     }
     if K > 6u {
-        s += weight[middle + 3u] * under(row, 6u, S);
+        s += f32(weight[middle + 3u]) * under(row, 6u, S);
     }
     return s;
 }
@@ -168,7 +169,7 @@ fn main(thread: Invocation) {
     let place = Place(oy * S - params.window.padding_top, column, plane, first);
     var shift = vec4<f32>();
     if params.has_bias != 0u {
-        shift = vec4<f32>(bias[sample * params.bias_sample_stride + channel]);
+        shift = vec4<f32>(f32(bias[sample * params.bias_sample_stride + channel]));
     }
     var sums = array<vec4<f32>, ROWS>(shift, shift, shift, shift);
     beneath(place, 0u, &sums);
