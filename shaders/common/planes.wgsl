@@ -1,4 +1,5 @@
 // What kernels share that slide a window over planes, each by itself: parameters and the input.
+// requires: real
 #import common/window
 
 struct Params {

@@ -1,5 +1,5 @@
 // What the convolution kernels share that read single values: tensors, and reading the input with its padding.
-// requires: activate, real, real4
+// requires: activate, real
 #import conv/params
 
 @group(0) @binding(1) var<storage, read> x: array<real>; // [N, Ci, H, W]

@@ -1,4 +1,5 @@
 // The parameters of the involution kernels, and what follows the sum.
+// requires: real
 #import common/window
 
 struct Params {

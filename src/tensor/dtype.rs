@@ -38,7 +38,7 @@ impl DType {
             DType::F16 => {
                 let mut halves = vec![f16::ZERO; values.len().next_multiple_of(2)];
                 halves[..values.len()].convert_from_f32_slice(values);
-                Cow::Owned(bytemuck::cast_slice(&halves).to_vec())
+                Cow::Owned(bytemuck::cast_slice(halves.reinterpret_cast()).to_vec())
             }
         }
     }
