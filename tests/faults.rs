@@ -28,6 +28,7 @@ const HELPERS: &[(&str, &str)] = &[
     ("software/winograd_output", "conv/winograd"),
     ("reduce/avg_pool2d", "reduce/avg_pool2d/separable"),
     ("gemm/prepack", "gemm/gemm"),
+    ("gemm/prepack", "involution/span_rows"),
     ("reduce/max_pool2d", "reduce/max_pool2d/separable"),
     ("reduce/adaptive_avg_pool2d", "reduce/adaptive_avg_pool2d/separable"),
 ];

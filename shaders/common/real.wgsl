@@ -3,8 +3,10 @@
 #ifdef F16
 enable f16;
 alias real = f16;
+alias real2 = vec2<f16>;
 alias real4 = vec4<f16>;
 #else
 alias real = f32;
+alias real2 = vec2<f32>;
 alias real4 = vec4<f32>;
 #endif

@@ -10,21 +10,23 @@ struct Tile {
     kept: u32,    // channels that the tile before stores
 }
 
-// item = ((sample * groups + group) * blocks + block) * places + place. The last tile of a group ends with its last channel.
-fn tile_of(item: u32, places: u32) -> Tile {
+// The tile of this number in a group. The last one of a group ends with its last channel, and one past it stores nothing.
+fn tile_at(place: u32, matrix: u32, number: u32) -> Tile {
     let group_channels = params.channels / params.groups;
-    let blocks = (group_channels + C - 1u) / C;
-    var rest = item / places;
-    var tile: Tile;
-    tile.place = item - rest * places;
-    tile.matrix = rest / blocks;
-    let block = (rest - tile.matrix * blocks) * C;
+    let block = number * C;
     let first = min(block, max(group_channels, C) - C);
-    let sample = tile.matrix / params.groups;
-    let group = tile.matrix - sample * params.groups;
-    tile.channel = sample * params.channels + group * params.group_stride + first * params.channel_stride;
-    tile.kept = block - first;
-    return tile;
+    let sample = matrix / params.groups;
+    let group = matrix - sample * params.groups;
+    let channel = sample * params.channels + group * params.group_stride + first * params.channel_stride;
+    return Tile(place, matrix, channel, block - first);
+}
+
+// item = ((sample * groups + group) * blocks + block) * places + place
+fn tile_of(item: u32, places: u32) -> Tile {
+    let blocks = (params.channels / params.groups + C - 1u) / C;
+    let rest = item / places;
+    let matrix = rest / blocks;
+    return tile_at(item - rest * places, matrix, rest - matrix * blocks);
 }
 
 // How many channels lie between the first of a tile and that of this number; past the last of a group that is repeated.

@@ -15,28 +15,7 @@
 
 const K: u32 = 7u; // taps of a kernel row, odd; the padding is half of it
 
-// Where four pixels of a row of x lie and those beside them: the own ones at the ends of the row.
-struct Place {
-    left: u32,
-    own: u32,
-    right: u32,
-    has_left: bool,
-    has_right: bool,
-}
-
-// Adds what lies under a row of taps to the sum of a channel, one product after the other: each becomes a fused
-// multiply-add. Beside the image there are zeros.
-fn along(sum: vec4<f32>, taps: array<vec4<f32>, K>, channel: u32, place: Place) -> vec4<f32> {
-    var row: Row;
-    row.left = select(vec4<f32>(), vec4<f32>(x[channel + place.left]), place.has_left);
-    row.own = vec4<f32>(x[channel + place.own]);
-    row.right = select(vec4<f32>(), vec4<f32>(x[channel + place.right]), place.has_right);
-    var s = sum;
-    for (var kx = 0u; kx < K; kx++) {
-        s += taps[kx] * under(row, kx + 3u - K / 2u, 1u);
-    }
-    return s;
-}
+#import involution/beneath
 
 // What rows of taps outside of the image add to the sum of any channel: their weights times zero, which is not zero where
 // they are NaN or infinite. The compiler does not know that the window moves by one column.
@@ -67,11 +46,7 @@ fn main(thread: Invocation) {
     }
     let oy = tile.place / columns;
     let column = tile.place - oy * columns;
-    let has_left = column > 0u;
-    let has_right = column + 1u < columns;
     let x_first = tile.channel * plane + column;
-    let left = x_first - select(0u, 1u, has_left);
-    let right = x_first + select(0u, 1u, has_right);
     let kernel_first = tile.matrix * params.window.kernel_height * K * out_plane + tile.place;
     // Rows above the image have wrapped around 0.
     let iy0 = oy * params.window.stride_y - params.window.padding_top;
@@ -89,9 +64,7 @@ fn main(thread: Invocation) {
             for (var kx = 0u; kx < K; kx++) {
                 taps[kx] = vec4<f32>(kernel[row_of_taps + kx * out_plane]);
             }
-            let row = iy * columns;
-            let at = x_first + row;
-            let place = Place(at - select(0u, 1u, has_left), at, at + select(0u, 1u, has_right), has_left, has_right);
+            let place = place_of(x_first + iy * columns, column, columns);
             for (var c = 0u; c < C; c++) {
                 sums[c] = along(sums[c], taps, channels[c], place);
             }

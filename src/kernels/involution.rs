@@ -21,7 +21,7 @@ pub const TAPS_CHANNELS: usize = 16;
 pub const TAPS_TRIPS: usize = TAPS_CHANNELS * (1 + 9 * 2 + 2 * (1 + VEC4));
 
 /// Channels of a tile in `shaders/involution/tile.wgsl`.
-const TILE_CHANNELS: usize = 8;
+pub const TILE_CHANNELS: usize = 8;
 
 /// The candidates of the operator.
 pub fn candidates(op: &Involution, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
@@ -98,28 +98,38 @@ type Tiles = ((&'static Kernel, Variant), &'static str, [usize; 2]);
 /// The kernels for GPUs that suit these sizes, the preferred one last: by columns where the window moves down by one or two
 /// rows, by rows of whole `vec4`s where it moves by one column and keeps the width.
 fn tiles(op: &Involution, x: [usize; 4], output: [usize; 2]) -> Vec<Tiles> {
-    let Window { kernel_size: [rows, taps], stride, dilation, .. } = op.window;
-    let left = op.window.resolve_padding().map(|[_, [left, _]]| left);
-    let find = |kernel: &'static Kernel, wanted: &[(&str, usize)]| {
-        let is = |variant: &Variant| {
-            wanted
-                .iter()
-                .all(|&(name, value)| variant.get(name).map(|of| of as usize) == Some(value))
-        };
-        Some((kernel, kernel.variants.iter().copied().find(is)?))
-    };
+    let Window { kernel_size: [rows, _], stride, dilation, .. } = op.window;
     let columns = find(&COLUMNS, &[("K", rows), ("S", stride[0])]).filter(|_| dilation[0] == 1);
     let columns = columns.map(|kernel| {
         let reason = "by columns: eight channels share those of the kernel";
         (kernel, reason, [output[0].div_ceil(VEC4), output[1]])
     });
-    let keeps = [stride[1], dilation[1], output[1]] == [1, 1, x[3]] && left == Ok(taps / 2);
-    let vec4_rows = find(&VEC4_ROWS, &[("K", taps)]);
-    let vec4_rows = vec4_rows.filter(|_| keeps && output[1].is_multiple_of(VEC4)).map(|kernel| {
+    let vec4_rows = vec4_rows(op, &VEC4_ROWS, x, output).map(|kernel| {
         let reason = "rows of whole vec4s: eight channels share those of the kernel";
         (kernel, reason, [output[0], output[1] / VEC4])
     });
     [columns, vec4_rows].into_iter().flatten().collect()
+}
+
+/// The variant of a kernel that has these values.
+fn find(kernel: &'static Kernel, wanted: &[(&str, usize)]) -> Option<(&'static Kernel, Variant)> {
+    let is = |variant: &Variant| {
+        wanted.iter().all(|&(name, value)| variant.get(name).map(|of| of as usize) == Some(value))
+    };
+    Some((kernel, kernel.variants.iter().copied().find(is)?))
+}
+
+/// The variant of a kernel over rows of whole `vec4`s, where the window moves by one column and keeps the width.
+pub fn vec4_rows(
+    op: &Involution,
+    kernel: &'static Kernel,
+    x: [usize; 4],
+    output: [usize; 2],
+) -> Option<(&'static Kernel, Variant)> {
+    let Window { kernel_size: [_, taps], stride, dilation, .. } = op.window;
+    let left = op.window.resolve_padding().map(|[_, [left, _]]| left);
+    let keeps = [stride[1], dilation[1], output[1]] == [1, 1, x[3]] && left == Ok(taps / 2);
+    find(kernel, &[("K", taps)]).filter(|_| keeps && output[1].is_multiple_of(VEC4))
 }
 
 /// The variants of the kernel that holds the taps of a pixel for its channels that suit these sizes: those that make the

@@ -58,6 +58,41 @@ const TILES: [Tile; 4] = [
 /// Workgroups that keep the larger GPUs busy.
 const ENOUGH: usize = 128;
 
+/// Weights `[count, channels, k, taps]` that are packed for tiles of so many channels, each with so many rows for a tap.
+pub struct Matrices {
+    pub count: usize,
+    pub channels: usize,
+    pub k: usize,
+    pub taps: usize,
+    pub tile: usize,
+    pub rows: usize,
+}
+
+impl Matrices {
+    /// The call that packs them, and how many elements they are then.
+    pub fn prepack(&self, weight: Operand, out: Operand) -> Result<(KernelCall, usize)> {
+        let tiles = self.channels.div_ceil(self.tile);
+        let elements = [self.count, tiles, self.taps, self.rows, self.tile];
+        let elements = product("the packed weights", &elements)?;
+        let call = KernelCall {
+            kernel: &PREPACK,
+            variant: PREPACK.variants[0],
+            params: Params::sizes(&[
+                ("matrices", self.count),
+                ("channels", self.channels),
+                ("k", self.k),
+                ("taps", self.taps),
+                ("tile", self.tile),
+                ("rows", self.rows),
+            ])?,
+            bindings: vec![("weight", weight), ("out", out)],
+            grid: Grid::Invocations(elements / VEC4),
+            trips: 0,
+        };
+        Ok((call, elements))
+    }
+}
+
 /// Columns that share their weights: the pixels of a sample, or of all.
 fn columns(problem: &Problem) -> Result<usize> {
     let samples = match problem.weights {
@@ -91,26 +126,17 @@ impl Tile {
         let sizes = &problem.sizes;
         let taps = sizes.window.taps();
         let rows = self.rows_of_tap(problem);
-        let tiles = sizes.group_out().div_ceil(self.channels);
         let k = product("the packed weights", &[taps, rows])?;
-        let elements = [problem.matrices()?, tiles, k, self.channels];
-        let elements = product("the packed weights", &elements)?;
         let packed = Problem { weight: Operand::Scratch(problem.scratch), ..*problem };
-        let prepack = KernelCall {
-            kernel: &PREPACK,
-            variant: PREPACK.variants[0],
-            params: Params::sizes(&[
-                ("matrices", problem.matrices()?),
-                ("channels", sizes.group_out()),
-                ("k", sizes.group_in()),
-                ("taps", taps),
-                ("tile", self.channels),
-                ("rows", rows),
-            ])?,
-            bindings: vec![("weight", problem.weight), ("out", packed.weight)],
-            grid: Grid::Invocations(elements / VEC4),
-            trips: 0,
+        let matrices = Matrices {
+            count: problem.matrices()?,
+            channels: sizes.group_out(),
+            k: sizes.group_in(),
+            taps,
+            tile: self.channels,
+            rows,
         };
+        let (prepack, elements) = matrices.prepack(problem.weight, packed.weight)?;
         let aligned = problem.is_pointwise()
             && sizes.window.stride == [1, 1]
             && problem.pixels()?.is_multiple_of(VEC4);

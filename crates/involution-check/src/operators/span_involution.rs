@@ -6,7 +6,7 @@ use crate::draw::{Draw, Drawn};
 use crate::faults::SeededFault;
 use crate::known::{Known, full, square};
 use crate::windows::{ROWS, dilated, of_window};
-use involution::ops::{Activation, ChannelOrder, Involution, SpanInvolution};
+use involution::ops::{Activation, ChannelOrder, Involution, Operator, SpanInvolution};
 use involution::shape::{ShapeError, Window};
 
 /// Draws a legal case.
@@ -24,7 +24,7 @@ pub fn draw(draw: &mut Draw<'_>) -> Drawn {
 
 /// The fixed cases.
 pub fn fixed() -> Vec<Case> {
-    [told(), spans()].concat()
+    [told(), spans(), rows()].concat()
 }
 
 /// The windows of the involution with kernels made of an even number of channels, of which two rows of taps are
@@ -94,6 +94,44 @@ fn spans() -> Vec<Case> {
     [dilated, groups].concat()
 }
 
+/// Kernels made of a multiple of eight channels over rows of whole vec4s: the windows of the kernel for GPUs, and where its
+/// tiles end.
+fn rows() -> Vec<Case> {
+    let case = |story,
+                (channels, groups),
+                (taps, reduced): (usize, usize),
+                [height, width]: [usize; 2]| {
+        let involution = Involution {
+            affine: true,
+            activation: Activation::Sigmoid,
+            ..Involution::new(Window::new([taps; 2]).padding(taps / 2), groups)
+        };
+        let maps = groups * taps * taps;
+        let shapes: [&[usize]; 6] = [
+            &[2, channels, height, width],
+            &[2, reduced, height, width],
+            &[maps, reduced, 1, 1],
+            &[maps],
+            &[channels],
+            &[channels],
+        ];
+        Case::new(story, SpanInvolution { involution, bias: true }, &shapes)
+    };
+    let interleaved = |case: Case| {
+        let mut case = case;
+        if let Operator::SpanInvolution(op) = &mut case.operator {
+            op.involution.channel_order = ChannelOrder::Interleaved;
+        }
+        case
+    };
+    vec![
+        case("rows of taps made for 16 channels", (32, 2), (7, 16), [9, 16]),
+        case("rows of taps made for 16 channels, and four more", (40, 2), (5, 8), [7, 20]),
+        interleaved(case("rows of taps made for fewer than 16 channels", (24, 2), (7, 8), [8, 4])),
+        case("rows of taps made for fewer than eight channels", (9, 3), (3, 24), [11, 12]),
+    ]
+}
+
 /// Calls whose answers follow by hand from the definition.
 pub fn known() -> Result<Vec<Known>, ShapeError> {
     // Taps of 2 * 1 + 1 over ones: nine in the middle, fewer at the border.
@@ -149,6 +187,36 @@ pub const FAULTS: &[SeededFault] = &[
         "every group has the kernel of the first",
         "(group * window.kernel_height + ky)",
         "ky",
+    ),
+    (
+        "involution/span_rows",
+        "every group has the kernel of the first",
+        "(matrix - sample * params.groups) * params.window.kernel_height",
+        "0u",
+    ),
+    (
+        "involution/span_rows",
+        "the second sample has the kernel of the first",
+        "(sample * params.reduced_channels * out_plane + place) * 2u",
+        "place * 2u",
+    ),
+    (
+        "involution/span_rows",
+        "the taps of the last two pixels are those of the first two",
+        "made[first + 1u][kx]",
+        "made[first][kx]",
+    ),
+    (
+        "involution/span_rows",
+        "the taps of a row have the bias of its first",
+        "bias[row * K + kx]",
+        "bias[row * K]",
+    ),
+    (
+        "involution/span_rows",
+        "channels past the eighth are left out of the taps",
+        "k < params.reduced_channels",
+        "k < STEP",
     ),
     (
         "software/prepack",
