@@ -134,7 +134,7 @@ fn kernels_are_right_without_integers_of_64_bits() {
         let plain = adapters::fresh(gpu, |options| {
             options.testing().without_int64 = true;
             // No fault: what a shader does not hold cannot be replaced, and the kernel would fail.
-            let text = || "alias Packed4 = vec4<f32>;".to_owned();
+            let text = || "alias Packed4 = real4;".to_owned();
             let kernel = "elementwise/add".to_owned();
             options.testing().faults.push(Fault { kernel, from: text(), to: text() });
         });

@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ops", &["shape", "error"]),
     ("plan", &["shape", "error", "tensor", "ops"]),
     ("shaders", &[]),
-    ("kernels", &["shape", "error", "shaders", "ops"]),
+    ("kernels", &["shape", "error", "tensor", "shaders", "ops"]),
     ("reference", &["shape", "error", "tensor", "ops", "plan"]),
     ("nn", &["shape", "error", "tensor", "ops", "plan"]),
     ("weights", &["shape", "error", "tensor"]),
@@ -36,7 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("image", &["shape", "error", "tensor", "models"]),
     ("store", &[]),
     ("autotune", &["shape", "error", "ops", "store"]),
-    ("schedule", &["shape", "error", "ops", "plan", "kernels", "autotune"]),
+    ("schedule", &["shape", "error", "tensor", "ops", "plan", "kernels", "autotune"]),
     (
         "gpu",
         &[

@@ -1,4 +1,5 @@
 // What kernels share that slide a window over planes, each by itself: parameters and the input.
+// requires: real
 #import common/window
 
 struct Params {
@@ -11,4 +12,4 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
+@group(0) @binding(1) var<storage, read> x: array<real>; // [N, C, H, W]

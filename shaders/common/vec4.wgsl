@@ -1,4 +1,5 @@
 // Four or eight neighbouring values of a tensor as a buffer holds them.
+// requires: real4
 
 #ifdef INT64
 // Two in each word: a software adapter goes through lanes and components one by one, each behind a bounds check of its
@@ -25,14 +26,14 @@ fn unpack8(inputs: Packed8) -> mat2x4<f32> {
     return mat2x4<f32>(unpack4(inputs.xy), unpack4(inputs.zw));
 }
 #else
-alias Packed4 = vec4<f32>;
+alias Packed4 = real4;
 
 fn unpack4(inputs: Packed4) -> vec4<f32> {
-    return inputs;
+    return vec4<f32>(inputs);
 }
 
 fn pack4(values: vec4<f32>) -> Packed4 {
-    return values;
+    return real4(values);
 }
 
 alias Packed8 = mat2x4<f32>;

@@ -3,11 +3,12 @@
 // dispatches, each of which adds some of the input channels to what the one before has left as its residual.
 #variant T=8,2,1
 #define PARTIAL
+#import common/real
 #import common/grid
 #import common/activation
 #import conv/tensors
 
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<real>;
 
 const T: u32 = 8u; // output channels
 
@@ -47,7 +48,7 @@ fn main(thread: Invocation) {
                 let tap = weight_first + ci * taps + ky * params.window.kernel_width + kx;
                 for (var t = 0u; t < T; t++) {
                     // A tile that overhangs the group repeats its last channel and drops the result.
-                    sum[t] += weight[tap + min(first + t, group_out - 1u) * weight_row] * value;
+                    sum[t] += f32(weight[tap + min(first + t, group_out - 1u) * weight_row]) * value;
                 }
             }
         }

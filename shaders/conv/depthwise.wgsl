@@ -5,6 +5,7 @@
 // invocations follow each other over all channels. SMOOTH knows every activation; without, those that clip.
 #variant K=3,5,7 S=1,2 ALIGNED? SMOOTH?
 #define DEPTHWISE
+#import common/real
 #import common/grid
 #import common/activation
 #import common/row
@@ -15,13 +16,13 @@ const S: u32 = 1u; // stride along the row, 1 or 2, and down the rows
 const ROWS: u32 = 4u; // of the output
 const LINES: u32 = (ROWS - 1u) * S + K; // rows of x
 
-@group(0) @binding(2) var<storage, read> weight: array<f32>; // [Co, 1, K, K] or [N, Co, 1, K, K]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;   // [Co] or [N, Co]
+@group(0) @binding(2) var<storage, read> weight: array<real>; // [Co, 1, K, K] or [N, Co, 1, K, K]
+@group(0) @binding(3) var<storage, read> bias: array<real>;   // [Co] or [N, Co]
 
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // the shape of out
+@group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<real4>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<real4>;  // the shape of out
 
 const PACK: u32 = 4u; // pixels of an element
 
@@ -43,20 +44,20 @@ fn own_of(column: u32) -> Four {
 
 // Four pixels of the row that begins at `first`; zeros where there are none.
 fn four_at(first: u32, inside: bool, four: Four) -> vec4<f32> {
-    return select(vec4<f32>(), x[first + four.column], inside && four.valid);
+    return select(vec4<f32>(), vec4<f32>(x[first + four.column]), inside && four.valid);
 }
 
 fn residual_at(at: u32, pixels: u32) -> vec4<f32> {
-    return residual[at];
+    return vec4<f32>(residual[at]);
 }
 
 fn store(at: u32, pixels: u32, value: vec4<f32>) {
-    out[at] = value;
+    out[at] = real4(value);
 }
 #else
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<f32>;  // the shape of out
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<real>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<real>;  // the shape of out
 
 const PACK: u32 = 1u; // pixels of an element
 
@@ -78,19 +79,19 @@ fn own_of(column: u32) -> Four {
 // Four pixels of the row that begins at `first`; zeros where there are none.
 fn four_at(first: u32, inside: bool, four: Four) -> vec4<f32> {
     let at = vec4<u32>(first) + four.column;
-    return select(vec4<f32>(), vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), vec4<bool>(inside) & four.valid);
+    return select(vec4<f32>(), vec4<f32>(real4(x[at.x], x[at.y], x[at.z], x[at.w])), vec4<bool>(inside) & four.valid);
 }
 
 fn residual_at(first: u32, pixels: u32) -> vec4<f32> {
     let at = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(first + pixels - 1u));
-    return vec4<f32>(residual[at.x], residual[at.y], residual[at.z], residual[at.w]);
+    return vec4<f32>(real4(residual[at.x], residual[at.y], residual[at.z], residual[at.w]));
 }
 
 fn store(at: u32, pixels: u32, value: vec4<f32>) {
-    out[at] = value.x;
-    if pixels > 1u { out[at + 1u] = value.y; }
-    if pixels > 2u { out[at + 2u] = value.z; }
-    if pixels > 3u { out[at + 3u] = value.w; }
+    out[at] = real(value.x);
+    if pixels > 1u { out[at + 1u] = real(value.y); }
+    if pixels > 2u { out[at + 2u] = real(value.z); }
+    if pixels > 3u { out[at + 3u] = real(value.w); }
 }
 #endif
 
@@ -131,19 +132,19 @@ fn along(sum: vec4<f32>, row: Row, first: u32, ky: u32) -> vec4<f32> {
     var s = sum;
     // Decided when the kernel is compiled, as are all conditions on K, S and the number of a row.
     if K > 6u {
-        s += weight[middle - 3u] * under(row, 0u, S);
+        s += f32(weight[middle - 3u]) * under(row, 0u, S);
     }
     if K > 4u {
-        s += weight[middle - 2u] * under(row, 1u, S);
+        s += f32(weight[middle - 2u]) * under(row, 1u, S);
     }
-    s += weight[middle - 1u] * under(row, 2u, S);
-    s += weight[middle] * under(row, 3u, S);
-    s += weight[middle + 1u] * under(row, 4u, S);
+    s += f32(weight[middle - 1u]) * under(row, 2u, S);
+    s += f32(weight[middle]) * under(row, 3u, S);
+    s += f32(weight[middle + 1u]) * under(row, 4u, S);
     if K > 4u {
-        s += weight[middle + 2u] * under(row, 5u, S);
+        s += f32(weight[middle + 2u]) * under(row, 5u, S);
     }
     if K > 6u {
-        s += weight[middle + 3u] * under(row, 6u, S);
+        s += f32(weight[middle + 3u]) * under(row, 6u, S);
     }
     return s;
 }
@@ -245,7 +246,7 @@ fn main(thread: Invocation) {
         let first = sample * params.weight_sample_stride + channel * K * K;
         var shift = vec4<f32>();
         if params.has_bias != 0u {
-            shift = vec4<f32>(bias[sample * params.bias_sample_stride + channel]);
+            shift = vec4<f32>(f32(bias[sample * params.bias_sample_stride + channel]));
         }
         var sums = Sums(shift, shift, shift, shift);
         beneath(&place, plane, first, 0u, &sums);

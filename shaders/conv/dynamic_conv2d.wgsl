@@ -2,6 +2,7 @@
 // convolution kernels of conv2d do the rest. Each invocation handles four values of S samples, which
 // share what is read from the bank: 4 + S loads for 4 S multiply-adds.
 #variant S=4,1
+#import common/real
 #import common/grid
 
 const S: u32 = 4u; // samples
@@ -13,9 +14,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> attention: array<f32>; // [N, K]
-@group(0) @binding(2) var<storage, read> bank: array<f32>;      // [K, elements]
-@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, elements]
+@group(0) @binding(1) var<storage, read> attention: array<real>; // [N, K]
+@group(0) @binding(2) var<storage, read> bank: array<real>;      // [K, elements]
+@group(0) @binding(3) var<storage, read_write> out: array<real>; // [N, elements]
 
 @compute @workgroup_size(64)
 fn main(thread: Invocation) {
@@ -34,9 +35,9 @@ fn main(thread: Invocation) {
     var sum: array<vec4<f32>, S>;
     for (var k = 0u; k < params.kernels; k++) {
         let at = last + k * params.elements;
-        let value = vec4<f32>(bank[at.x], bank[at.y], bank[at.z], bank[at.w]);
+        let value = vec4<f32>(real4(bank[at.x], bank[at.y], bank[at.z], bank[at.w]));
         for (var s = 0u; s < S; s++) {
-            sum[s] += attention[min(first + s, params.batch - 1u) * params.kernels + k] * value;
+            sum[s] += f32(attention[min(first + s, params.batch - 1u) * params.kernels + k]) * value;
         }
     }
 
@@ -44,7 +45,7 @@ fn main(thread: Invocation) {
         if first + s < params.batch {
             for (var i = 0u; i < 4u; i++) {
                 if place[i] < params.elements {
-                    out[(first + s) * params.elements + place[i]] = sum[s][i];
+                    out[(first + s) * params.elements + place[i]] = real(sum[s][i]);
                 }
             }
         }

@@ -1,5 +1,6 @@
 // Folding. Each output pixel gathers the taps of the windows that cover it, so that no two invocations
 // add to the same place. Each workgroup handles PER runs of 64 neighbouring pixels.
+#import common/real
 #import common/grid
 #import common/window
 
@@ -13,8 +14,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C*Kh*Kw, H'*W']
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, H, W]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C*Kh*Kw, H'*W']
+@group(0) @binding(2) var<storage, read_write> out: array<real>; // [N, C, H, W]
 
 // index = (plane * height + y) * width + x
 fn gathered(index: u32) -> f32 {
@@ -37,7 +38,7 @@ fn gathered(index: u32) -> f32 {
             let wx = start_x / params.window.stride_x;
             if wx < params.positions_x && wx * params.window.stride_x == start_x {
                 let tap = (plane * params.window.kernel_height + ky) * params.window.kernel_width + kx;
-                sum += x[tap * positions + wy * params.positions_x + wx];
+                sum += f32(x[tap * positions + wy * params.positions_x + wx]);
             }
         }
     }
@@ -50,7 +51,7 @@ fn main(thread: Invocation) {
     for (var i = 0u; i < PER; i++) {
         let index = first + i * 64u;
         if index < params.elements {
-            out[index] = gathered(index);
+            out[index] = real(gathered(index));
         }
     }
 }

@@ -2,11 +2,12 @@
 // sample. One invocation computes T output channels at four pixels that follow each other in memory:
 // 4 + T loads for 4 T multiply-adds, no border, no tail at the end of each row.
 #variant T=8,16
+#import common/real
 #import common/grid
 #import common/activation
 #import conv/tensors
 
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<real>;
 
 const T: u32 = 8u; // output channels
 
@@ -38,9 +39,9 @@ fn main(thread: Invocation) {
     var sum: array<vec4<f32>, T>;
     for (var ci = 0u; ci < group_in; ci++) {
         let at = place + x_first + ci * plane;
-        let value = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
+        let value = vec4<f32>(real4(x[at.x], x[at.y], x[at.z], x[at.w]));
         for (var t = 0u; t < T; t++) {
-            sum[t] += weight[weight_first + min(first + t, group_out - 1u) * group_in + ci] * value;
+            sum[t] += f32(weight[weight_first + min(first + t, group_out - 1u) * group_in + ci]) * value;
         }
     }
 

@@ -1,9 +1,10 @@
 // Unfolding. One invocation copies one row of taps of one plane at four neighbouring positions of the
 // window: the places are found once for 4 Kw copies.
+#import common/real
 #import common/grid
 #import common/planes
 
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C*Kh*Kw, H'*W']
+@group(0) @binding(2) var<storage, read_write> out: array<real>; // [N, C*Kh*Kw, H'*W']
 
 @compute @workgroup_size(64)
 fn main(thread: Invocation) {
@@ -36,9 +37,9 @@ fn main(thread: Invocation) {
                 let ix = ix0 + p * params.window.stride_x + kx * params.window.dilation_x;
                 var value = 0.0;
                 if inside && ix < params.width {
-                    value = x[row + ix];
+                    value = f32(x[row + ix]);
                 }
-                out[first + p] = value;
+                out[first + p] = real(value);
             }
         }
     }

@@ -1,5 +1,6 @@
 // An activation alone. Each workgroup handles PER runs of 256 neighbouring values, or with ALIGNED of 256 vec4s.
 #variant ALIGNED?
+#import common/real
 #import common/grid
 #import common/activation
 
@@ -10,11 +11,11 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [elements]
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [elements]
+@group(0) @binding(1) var<storage, read> x: array<real4>;         // [elements]
+@group(0) @binding(2) var<storage, read_write> out: array<real4>; // [elements]
 #else
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [elements]
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [elements]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [elements]
+@group(0) @binding(2) var<storage, read_write> out: array<real>; // [elements]
 #endif
 
 @compute @workgroup_size(256)
@@ -24,11 +25,11 @@ fn main(thread: Invocation) {
         let index = first + i * 256u;
 #ifdef ALIGNED
         if index < params.elements / 4u {
-            out[index] = activate4(x[index], params.activation);
+            out[index] = real4(activate4(vec4<f32>(x[index]), params.activation));
         }
 #else
         if index < params.elements {
-            out[index] = activate(x[index], params.activation);
+            out[index] = real(activate(f32(x[index]), params.activation));
         }
 #endif
     }

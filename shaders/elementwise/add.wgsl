@@ -3,6 +3,7 @@
 // values are vec4s: fewer and wider loads and stores on any adapter.
 #variant
 #variant SAME ALIGNED?
+#import common/real
 #import common/grid
 #import common/activation
 #ifdef ALIGNED
@@ -67,9 +68,9 @@ fn operands(index: u32) -> vec2<u32> {
 @group(0) @binding(2) var<storage, read> y: array<Packed4>;         // [elements]
 @group(0) @binding(3) var<storage, read_write> out: array<Packed4>; // [elements]
 #else
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // any shape that broadcasts
-@group(0) @binding(2) var<storage, read> y: array<f32>;         // any shape that broadcasts
-@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [elements]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // any shape that broadcasts
+@group(0) @binding(2) var<storage, read> y: array<real>;         // any shape that broadcasts
+@group(0) @binding(3) var<storage, read_write> out: array<real>; // [elements]
 #endif
 
 @compute @workgroup_size(256)
@@ -88,7 +89,7 @@ fn main(thread: Invocation) {
 #else
             let at = operands(index);
 #endif
-            out[index] = activate(x[at.x] + y[at.y], params.activation);
+            out[index] = real(activate(f32(x[at.x]) + f32(y[at.y]), params.activation));
         }
 #endif
     }

@@ -4,6 +4,7 @@
 // together, and the parameters once for all of them.
 #variant ALIGNED?
 #variant ALIGNED WIDE
+#import common/real
 #import common/grid
 #import common/activation
 #ifdef ALIGNED
@@ -20,10 +21,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<storage, read> running_mean: array<f32>; // [C]
-@group(0) @binding(3) var<storage, read> running_var: array<f32>;  // [C]
-@group(0) @binding(4) var<storage, read> weight: array<f32>;       // [C]
-@group(0) @binding(5) var<storage, read> bias: array<f32>;         // [C]
+@group(0) @binding(2) var<storage, read> running_mean: array<real>; // [C]
+@group(0) @binding(3) var<storage, read> running_var: array<real>;  // [C]
+@group(0) @binding(4) var<storage, read> weight: array<real>;       // [C]
+@group(0) @binding(5) var<storage, read> bias: array<real>;         // [C]
 
 // (value - mean) * scale + shift.
 struct Line {
@@ -34,10 +35,10 @@ struct Line {
 
 // The mean is taken away first: folded into the shift it would cancel against a large value.
 fn line_of(channel: u32) -> Line {
-    var by = Line(running_mean[channel], 1.0 / sqrt(running_var[channel] + params.eps), 0.0);
+    var by = Line(f32(running_mean[channel]), 1.0 / sqrt(f32(running_var[channel]) + params.eps), 0.0);
     if params.has_affine != 0u {
-        by.scale *= weight[channel];
-        by.shift = bias[channel];
+        by.scale *= f32(weight[channel]);
+        by.shift = f32(bias[channel]);
     }
     return by;
 }
@@ -47,8 +48,8 @@ fn line_of(channel: u32) -> Line {
 @group(0) @binding(6) var<storage, read_write> out: array<Packed4>; // [N, C, values]
 const WORKGROUP: u32 = 64u;
 #else
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, values]
-@group(0) @binding(6) var<storage, read_write> out: array<f32>; // [N, C, values]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, values]
+@group(0) @binding(6) var<storage, read_write> out: array<real>; // [N, C, values]
 const WORKGROUP: u32 = 256u;
 #endif
 
@@ -84,7 +85,7 @@ fn main(thread: Invocation) {
             let value = (unpack4(x[at]) - by.mean) * by.scale + by.shift;
             out[at] = pack4(activate4(value, params.activation));
 #else
-            out[at] = activate((x[at] - by.mean) * by.scale + by.shift, params.activation);
+            out[at] = real(activate((f32(x[at]) - by.mean) * by.scale + by.shift, params.activation));
 #endif
         }
     }

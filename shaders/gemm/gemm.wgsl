@@ -8,12 +8,13 @@
 #variant M=64 N=64 ALIGNED?
 #variant M=32 N=32 SPLIT ALIGNED?
 #define GEMM
+#import common/real
 #import common/grid
 #import common/activation
 #import conv/params
 
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // as gemm/prepack.wgsl lays them out
-@group(0) @binding(3) var<storage, read> bias: array<f32>;         // [Co] or [N, Co]
+@group(0) @binding(2) var<storage, read> weight: array<real4>; // as gemm/prepack.wgsl lays them out
+@group(0) @binding(3) var<storage, read> bias: array<real>;    // [Co] or [N, Co]
 
 const M: u32 = 128u;
 const N: u32 = 128u;
@@ -41,20 +42,20 @@ const W_PASSES: u32 = K / W_ROWS;
 const X_ROWS: u32 = THREADS / WIDTH;
 const X_PASSES: u32 = K / X_ROWS;
 
-var<workgroup> ws: array<array<array<array<vec4<f32>, M4>, W_ROWS>, W_PASSES>, 2>;
-var<workgroup> xs: array<array<array<array<vec4<f32>, N4>, X_ROWS>, X_PASSES>, 2>;
+var<workgroup> ws: array<array<array<array<real4, M4>, W_ROWS>, W_PASSES>, 2>;
+var<workgroup> xs: array<array<array<array<real4, N4>, X_ROWS>, X_PASSES>, 2>;
 
 #import gemm/tensors
 
-fn next_weights(at: u32) -> array<vec4<f32>, W_PASSES> {
-    var next: array<vec4<f32>, W_PASSES>;
+fn next_weights(at: u32) -> array<real4, W_PASSES> {
+    var next: array<real4, W_PASSES>;
     for (var p = 0u; p < W_PASSES; p++) {
         next[p] = weight[at + p * THREADS];
     }
     return next;
 }
 
-fn stage(other: u32, weights: array<vec4<f32>, W_PASSES>, inputs: array<Input, X_PASSES>, local_index: u32) {
+fn stage(other: u32, weights: array<real4, W_PASSES>, inputs: array<Input, X_PASSES>, local_index: u32) {
     var w = weights;
     var v = inputs;
     for (var p = 0u; p < W_PASSES; p++) {
@@ -84,11 +85,11 @@ fn add(sums: ptr<function, Sums>, a0: vec4<f32>, a1: vec4<f32>, b: vec4<f32>) {
 
 // Adds the products of a row of the step; the far columns are half a tile further than the near ones.
 fn multiply(near: ptr<function, Sums>, far: ptr<function, Sums>, side: u32, row: u32, m: u32, n: u32) {
-    let a0 = ws[side][row / W_ROWS][row % W_ROWS][m];
-    let a1 = ws[side][row / W_ROWS][row % W_ROWS][m + M4 / 2u];
-    add(near, a0, a1, xs[side][row / X_ROWS][row % X_ROWS][n]);
+    let a0 = vec4<f32>(ws[side][row / W_ROWS][row % W_ROWS][m]);
+    let a1 = vec4<f32>(ws[side][row / W_ROWS][row % W_ROWS][m + M4 / 2u]);
+    add(near, a0, a1, vec4<f32>(xs[side][row / X_ROWS][row % X_ROWS][n]));
 #ifdef WIDE
-    add(far, a0, a1, xs[side][row / X_ROWS][row % X_ROWS][n + N_LANES]);
+    add(far, a0, a1, vec4<f32>(xs[side][row / X_ROWS][row % X_ROWS][n + N_LANES]));
 #endif
 }
 
@@ -117,7 +118,7 @@ fn finish(place: Target, biases: u32, group: u32, own: u32, sum: vec4<f32>) {
         let channel = group * group_out + own;
         var shift = 0.0;
         if params.has_bias != 0u {
-            shift = bias[biases + channel];
+            shift = f32(bias[biases + channel]);
         }
         store(place, channel, sum + shift);
     }

@@ -3,6 +3,7 @@
 // levels of 8: work for many more invocations.
 #variant T=8,2
 #variant T=4 WORKGROUP
+#import common/real
 #import common/grid
 #import common/activation
 
@@ -15,10 +16,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [rows, I]
-@group(0) @binding(2) var<storage, read> weight: array<f32>;    // [O, I]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [O]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [rows, O]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [rows, I]
+@group(0) @binding(2) var<storage, read> weight: array<real>;    // [O, I]
+@group(0) @binding(3) var<storage, read> bias: array<real>;      // [O]
+@group(0) @binding(4) var<storage, read_write> out: array<real>; // [rows, O]
 
 const T: u32 = 8u; // output features; with WORKGROUP up to 16: each result has an invocation to finish it
 
@@ -53,9 +54,9 @@ fn main(thread: Invocation) {
     for (var i = 0u; i < params.in_features; i++) {
 #endif
         let at = x_first + i;
-        let value = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
+        let value = vec4<f32>(real4(x[at.x], x[at.y], x[at.z], x[at.w]));
         for (var t = 0u; t < T; t++) {
-            sum[t] += weight[min(first + t, params.out_features - 1u) * params.in_features + i] * value;
+            sum[t] += f32(weight[min(first + t, params.out_features - 1u) * params.in_features + i]) * value;
         }
     }
 #ifdef WORKGROUP
@@ -80,9 +81,9 @@ fn main(thread: Invocation) {
             value += sums[i][local_index / 4u][local_index % 4u];
         }
         if params.has_bias != 0u {
-            value += bias[feature];
+            value += f32(bias[feature]);
         }
-        out[own_row * params.out_features + feature] = activate(value, params.activation);
+        out[own_row * params.out_features + feature] = real(activate(value, params.activation));
     }
 #else
     for (var t = 0u; t < T; t++) {
@@ -90,11 +91,11 @@ fn main(thread: Invocation) {
         if feature < params.out_features {
             var shift = 0.0;
             if params.has_bias != 0u {
-                shift = bias[feature];
+                shift = f32(bias[feature]);
             }
             for (var r = 0u; r < 4u; r++) {
                 if rows[r] < params.rows {
-                    out[rows[r] * params.out_features + feature] = activate(sum[t][r] + shift, params.activation);
+                    out[rows[r] * params.out_features + feature] = real(activate(sum[t][r] + shift, params.activation));
                 }
             }
         }

@@ -1,6 +1,7 @@
 // Weights in the order in which gemm.wgsl reads them: for each tile of channels a row for each input channel of each tap,
 // the taps one after another, in which the channels of the tile lie side by side. There are zeros past the last channel,
 // and past the last input channel of a tap. An invocation lays out four channels of a row.
+#import common/real
 #import common/grid
 
 struct Params {
@@ -13,8 +14,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;          // [matrices, channels, k, taps]
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [matrices, tiles, taps, rows, tile]
+@group(0) @binding(1) var<storage, read> weight: array<real>;     // [matrices, channels, k, taps]
+@group(0) @binding(2) var<storage, read_write> out: array<real4>; // [matrices, tiles, taps, rows, tile]
 
 @compute @workgroup_size(64)
 fn main(thread: Invocation) {
@@ -36,8 +37,8 @@ fn main(thread: Invocation) {
     var value = vec4<f32>();
     for (var j = 0u; j < 4u; j++) {
         if first + j < params.channels && row < params.k {
-            value[j] = weight[((matrix * params.channels + first + j) * params.k + row) * params.taps + tap];
+            value[j] = f32(weight[((matrix * params.channels + first + j) * params.k + row) * params.taps + tap]);
         }
     }
-    out[index] = value;
+    out[index] = real4(value);
 }

@@ -1,14 +1,14 @@
 // Inputs and outputs of gemm.wgsl: with ALIGNED vec4s of planes, where a column is a vec4; else single values.
-// requires: K, N, X_PASSES, X_ROWS, activate4, params
+// requires: K, N, X_PASSES, X_ROWS, activate4, params, real, real4
 
 #ifdef ALIGNED
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [N, Co, H, W]
-@group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // the shape of out
+@group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<real4>; // [N, Co, H, W]
+@group(0) @binding(5) var<storage, read> residual: array<real4>;  // the shape of out
 
 const WIDTH: u32 = N / 4u; // columns of a tile
 
-alias Input = vec4<f32>;
+alias Input = real4;
 
 // Where the inputs lie that an invocation stages: of a column every X_ROWS'th row from `row` on.
 struct Source {
@@ -29,7 +29,7 @@ fn next_inputs(source: ptr<function, Source>) -> array<Input, X_PASSES> {
     var next: array<Input, X_PASSES>;
     for (var p = 0u; p < X_PASSES; p++) {
         let valid = (*source).row + p * X_ROWS < (*source).rows;
-        next[p] = select(vec4<f32>(), x[(*source).at + p * X_ROWS * plane], valid);
+        next[p] = select(real4(), x[(*source).at + p * X_ROWS * plane], valid);
     }
     (*source).at += K * plane;
     (*source).rows -= min((*source).rows, K);
@@ -53,19 +53,19 @@ fn store(place: Target, channel: u32, sum: vec4<f32>) {
         let at = place.at + channel * (params.out_height * params.out_width / 4u);
         var value = sum;
         if params.has_residual != 0u {
-            value += residual[at];
+            value += vec4<f32>(residual[at]);
         }
-        out[at] = activate4(value, params.activation);
+        out[at] = real4(activate4(value, params.activation));
     }
 }
 #else
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, Ci, H, W]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [N, Co, H', W']
-@group(0) @binding(5) var<storage, read> residual: array<f32>;  // the shape of out
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, Ci, H, W]
+@group(0) @binding(4) var<storage, read_write> out: array<real>; // [N, Co, H', W']
+@group(0) @binding(5) var<storage, read> residual: array<real>;  // the shape of out
 
 const WIDTH: u32 = N; // columns of a tile
 
-alias Input = f32;
+alias Input = real;
 
 // Where the inputs lie that an invocation stages: of a column every X_ROWS'th row from `row` on. The rows are input
 // channels, those of the first tap and then those of the next.
@@ -109,7 +109,7 @@ fn next_inputs(source: ptr<function, Source>) -> array<Input, X_PASSES> {
     var next: array<Input, X_PASSES>;
     for (var p = 0u; p < X_PASSES; p++) {
         let valid = (*source).inside && (*source).row + p * X_ROWS < (*source).rows;
-        next[p] = select(0.0, x[(*source).at + p * X_ROWS * plane], valid);
+        next[p] = select(real(), x[(*source).at + p * X_ROWS * plane], valid);
     }
     (*source).at += K * plane;
     (*source).rows -= min((*source).rows, K);
@@ -134,12 +134,12 @@ fn store(place: Target, channel: u32, sum: vec4<f32>) {
     var value = sum;
     if params.has_residual != 0u {
         let places = select(vec4<u32>(), at, place.valid);
-        value += vec4<f32>(residual[places.x], residual[places.y], residual[places.z], residual[places.w]);
+        value += vec4<f32>(real4(residual[places.x], residual[places.y], residual[places.z], residual[places.w]));
     }
     value = activate4(value, params.activation);
-    if place.valid.x { out[at.x] = value.x; }
-    if place.valid.y { out[at.y] = value.y; }
-    if place.valid.z { out[at.z] = value.z; }
-    if place.valid.w { out[at.w] = value.w; }
+    if place.valid.x { out[at.x] = real(value.x); }
+    if place.valid.y { out[at.y] = real(value.y); }
+    if place.valid.z { out[at.z] = real(value.z); }
+    if place.valid.w { out[at.w] = real(value.w); }
 }
 #endif

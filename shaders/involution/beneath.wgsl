@@ -21,9 +21,9 @@ fn place_of(at: u32, column: u32, columns: u32) -> Place {
 // multiply-add. Beside the image there are zeros.
 fn along(sum: vec4<f32>, taps: array<vec4<f32>, K>, channel: u32, place: Place) -> vec4<f32> {
     var row: Row;
-    row.left = select(vec4<f32>(), x[channel + place.left], place.has_left);
-    row.own = x[channel + place.own];
-    row.right = select(vec4<f32>(), x[channel + place.right], place.has_right);
+    row.left = select(vec4<f32>(), vec4<f32>(x[channel + place.left]), place.has_left);
+    row.own = vec4<f32>(x[channel + place.own]);
+    row.right = select(vec4<f32>(), vec4<f32>(x[channel + place.right]), place.has_right);
     var s = sum;
     for (var kx = 0u; kx < K; kx++) {
         s += taps[kx] * under(row, kx + 3u - K / 2u, 1u);

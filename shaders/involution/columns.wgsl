@@ -3,14 +3,15 @@
 // column of the kernel once for all channels: for K = 7 and S = 1, 28 values of the kernel and ten of x for each channel, for 28
 // multiply-adds a channel.
 #variant K=7,5,3 S=1,2
+#import common/real
 #import common/grid
 #import common/activation
 #import involution/params
 #import involution/tile
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read> kernel: array<f32>;    // [N, G*K*Kw, H', W']
-@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, C, H', W']
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read> kernel: array<real>;    // [N, G*K*Kw, H', W']
+@group(0) @binding(3) var<storage, read_write> out: array<real>; // [N, C, H', W']
 
 const K: u32 = 7u; // taps of a kernel column
 const S: u32 = 1u; // stride down the rows
@@ -27,7 +28,7 @@ fn taps_of(first: u32, step: u32, pixels: vec4<u32>) -> array<vec4<f32>, K> {
     var taps: array<vec4<f32>, K>;
     for (var ky = 0u; ky < K; ky++) {
         let at = vec4<u32>(first + ky * step) + pixels;
-        taps[ky] = vec4<f32>(kernel[at.x], kernel[at.y], kernel[at.z], kernel[at.w]);
+        taps[ky] = vec4<f32>(real4(kernel[at.x], kernel[at.y], kernel[at.z], kernel[at.w]));
     }
     return taps;
 }
@@ -36,7 +37,7 @@ fn taps_of(first: u32, step: u32, pixels: vec4<u32>) -> array<vec4<f32>, K> {
 fn down(sum: vec4<f32>, taps: array<vec4<f32>, K>, first: u32, place: Place) -> vec4<f32> {
     var values: array<f32, ROWS>;
     for (var row = 0u; row < 3u * S + K; row++) {
-        values[row] = select(0.0, x[first + place.at[row]], place.inside[row]);
+        values[row] = select(0.0, f32(x[first + place.at[row]]), place.inside[row]);
     }
     var s = sum;
     for (var ky = 0u; ky < K; ky++) {
@@ -102,7 +103,7 @@ fn main(thread: Invocation) {
             let first = (tile.channel + channels_to(c)) * out_plane;
             for (var r = 0u; r < 4u; r++) {
                 if oy[r] < params.out_height {
-                    out[first + pixels[r]] = values[r];
+                    out[first + pixels[r]] = real(values[r]);
                 }
             }
         }

@@ -3,13 +3,14 @@
 // 1 along the width): the four pixels then read four neighbouring inputs, and the next tap needs one more of them: 4 + C loads.
 #variant C=4
 #variant C=4,8 SLIDING
+#import common/real
 #import common/grid
 #import common/activation
 #import involution/params
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read> kernel: array<f32>;    // [N, G*Kh*Kw, H', W']
-@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, C, H', W']
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read> kernel: array<real>;    // [N, G*Kh*Kw, H', W']
+@group(0) @binding(3) var<storage, read_write> out: array<real>; // [N, C, H', W']
 
 // Four neighbouring pixels of an output row, for a tile of channels of one group.
 struct Item {
@@ -41,13 +42,13 @@ fn item_of(index: u32, tile: u32) -> Item {
 // unconditional: a branch costs more than a read in vain.
 fn in_row(row: u32, inside: bool, ix: u32) -> f32 {
     let valid = inside && ix < params.width;
-    return select(0.0, x[select(0u, row + ix, valid)], valid);
+    return select(0.0, f32(x[select(0u, row + ix, valid)]), valid);
 }
 
 // The weights of one tap at four neighbouring pixels; past the end of the row the last is repeated.
 fn weights(first: u32, tap: u32, last: vec4<u32>) -> vec4<f32> {
     let at = last + vec4<u32>(first + tap * params.out_height * params.out_width);
-    return vec4<f32>(kernel[at.x], kernel[at.y], kernel[at.z], kernel[at.w]);
+    return vec4<f32>(real4(kernel[at.x], kernel[at.y], kernel[at.z], kernel[at.w]));
 }
 
 // Scale, shift, activation and store of up to four neighbouring pixels of a channel of the group.
@@ -58,7 +59,7 @@ fn finish(sum: vec4<f32>, item: Item, own: u32) {
     let value = affine4(sum, channel);
     for (var p = 0u; p < 4u; p++) {
         if p < pixels {
-            out[first + p] = activate(value[p], params.activation);
+            out[first + p] = real(activate(value[p], params.activation));
         }
     }
 }

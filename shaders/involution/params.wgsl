@@ -1,4 +1,5 @@
 // The parameters of the involution kernels, and what follows the sum.
+// requires: real
 #import common/window
 
 struct Params {
@@ -19,13 +20,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(4) var<storage, read> scale: array<f32>; // [C]
-@group(0) @binding(5) var<storage, read> shift: array<f32>; // [C]
+@group(0) @binding(4) var<storage, read> scale: array<real>; // [C]
+@group(0) @binding(5) var<storage, read> shift: array<real>; // [C]
 
 // The sums of four pixels, scaled and shifted by their channel.
 fn affine4(sum: vec4<f32>, channel: u32) -> vec4<f32> {
     if params.has_affine == 0u {
         return sum;
     }
-    return sum * scale[channel] + shift[channel];
+    return sum * f32(scale[channel]) + f32(shift[channel]);
 }

@@ -1,26 +1,27 @@
 // Involution with the 1x1 convolution that makes its kernel: an invocation makes the taps of its pixel one after the
 // other, each for the channels of a tile, and no kernel is ever stored.
 #variant C=16,4
+#import common/real
 #import common/grid
 #import common/activation
 #import involution/params
 
 const C: u32 = 16u; // channels
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read> reduced: array<f32>;   // [N, Cr, H', W']
-@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [N, C, H', W']
-@group(0) @binding(6) var<storage, read> weight: array<f32>;    // [G*Kh*Kw, Cr]
-@group(0) @binding(7) var<storage, read> bias: array<f32>;      // [G*Kh*Kw]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read> reduced: array<real>;   // [N, Cr, H', W']
+@group(0) @binding(3) var<storage, read_write> out: array<real>; // [N, C, H', W']
+@group(0) @binding(6) var<storage, read> weight: array<real>;    // [G*Kh*Kw, Cr]
+@group(0) @binding(7) var<storage, read> bias: array<real>;      // [G*Kh*Kw]
 
 // The value of a tap, counted over all groups, at the pixel whose first reduced channel is at `first`.
 fn made(tap: u32, first: u32, plane: u32) -> f32 {
     var sum = 0.0;
     if params.has_bias != 0u {
-        sum = bias[tap];
+        sum = f32(bias[tap]);
     }
     for (var k = 0u; k < params.reduced_channels; k++) {
-        sum += weight[tap * params.reduced_channels + k] * reduced[first + k * plane];
+        sum += f32(weight[tap * params.reduced_channels + k]) * f32(reduced[first + k * plane]);
     }
     return sum;
 }
@@ -60,7 +61,7 @@ fn main(thread: Invocation) {
                 // A tile that overhangs the group repeats its last channel and drops the result.
                 let channel = base + min(first + c, group_channels - 1u) * params.channel_stride;
                 let at = (channel * params.height + iy) * params.width + ix;
-                sums[c] += weight_of_tap * select(0.0, x[select(0u, at, inside)], inside);
+                sums[c] += weight_of_tap * select(0.0, f32(x[select(0u, at, inside)]), inside);
             }
         }
     }
@@ -68,7 +69,7 @@ fn main(thread: Invocation) {
         if first + c < group_channels {
             let channel = base + (first + c) * params.channel_stride;
             let sum = affine4(vec4<f32>(sums[c]), channel - sample * params.channels).x;
-            out[channel * plane + pixel] = activate(sum, params.activation);
+            out[channel * plane + pixel] = real(activate(sum, params.activation));
         }
     }
 }

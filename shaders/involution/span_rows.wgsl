@@ -3,17 +3,18 @@
 // window, each makes the taps of two of the pixels, from weights that the whole workgroup reads, and hands them to the
 // other through workgroup memory; no kernel is ever stored.
 #variant K=7,5,3
+#import common/real
 #import common/grid
 #import common/activation
 #import common/row
 #import involution/params
 #import involution/tile
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read> reduced: array<vec2<f32>>;   // [N, Cr, H', W], Cr a multiple of STEP
-@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, C, H', W]
-@group(0) @binding(6) var<storage, read> weight: array<vec4<f32>>;    // [G*Kh, Cr, K, and zeros]: gemm/prepack.wgsl
-@group(0) @binding(7) var<storage, read> bias: array<f32>;            // [G*Kh*K]
+@group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read> reduced: array<real2>;   // [N, Cr, H', W], Cr a multiple of STEP
+@group(0) @binding(3) var<storage, read_write> out: array<real4>; // [N, C, H', W]
+@group(0) @binding(6) var<storage, read> weight: array<real4>;    // [G*Kh, Cr, K, and zeros]: gemm/prepack.wgsl
+@group(0) @binding(7) var<storage, read> bias: array<real>;       // [G*Kh*K]
 
 const K: u32 = 7u; // taps of a kernel row, odd; the padding is half of it
 const K4: u32 = (K + 3u) / 4u;
@@ -30,7 +31,7 @@ alias Values = array<vec2<f32>, STEP>; // what they are made of
 // Adds what a channel of `reduced` makes of a row of taps.
 fn add_products(taps: ptr<function, Pairs>, own: vec2<f32>, at: u32) {
     for (var i = 0u; i < K4; i++) {
-        let w = weight[at + i];
+        let w = vec4<f32>(weight[at + i]);
         for (var j = 0u; j < 4u; j++) {
             if i * 4u + j < K {
                 (*taps)[i * 4u + j] += w[j] * own;
@@ -44,7 +45,7 @@ fn make(row: u32, first: u32, plane: u32) -> Pairs {
     var taps: Pairs;
     if params.has_bias != 0u {
         for (var kx = 0u; kx < K; kx++) {
-            taps[kx] = vec2<f32>(bias[row * K + kx]);
+            taps[kx] = vec2<f32>(f32(bias[row * K + kx]));
         }
     }
     var own = first;
@@ -52,7 +53,7 @@ fn make(row: u32, first: u32, plane: u32) -> Pairs {
     for (var k = 0u; k < params.reduced_channels; k += STEP) {
         var values: Values;
         for (var i = 0u; i < STEP; i++) {
-            values[i] = reduced[own + i * plane];
+            values[i] = vec2<f32>(reduced[own + i * plane]);
         }
         for (var i = 0u; i < STEP; i++) {
             add_products(&taps, values[i], at + i * K4);
@@ -140,7 +141,7 @@ fn main(thread: Invocation) {
         if stores(tile, c) {
             let sum = affine4(sums[c] + outside, tile.channel % params.channels + channels_to(c));
             let at = (tile.channel + channels_to(c)) * out_plane + place;
-            out[at] = activate4(sum, params.activation);
+            out[at] = real4(activate4(sum, params.activation));
         }
     }
 }

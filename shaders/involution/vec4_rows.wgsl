@@ -2,15 +2,16 @@
 // eight channels of one group at four neighbouring pixels, and reads a row of the kernel once for all of them: for K = 7,
 // seven vec4s of the kernel and three of x for each channel, for 28 multiply-adds of vec4s a channel.
 #variant K=7,5,3
+#import common/real
 #import common/grid
 #import common/activation
 #import common/row
 #import involution/params
 #import involution/tile
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read> kernel: array<vec4<f32>>;    // [N, G*Kh*K, H', W]
-@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>; // [N, C, H', W]
+@group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read> kernel: array<real4>;    // [N, G*Kh*K, H', W]
+@group(0) @binding(3) var<storage, read_write> out: array<real4>; // [N, C, H', W]
 
 const K: u32 = 7u; // taps of a kernel row, odd; the padding is half of it
 
@@ -26,7 +27,7 @@ fn outside_of(first: u32, iy0: u32, step: u32) -> vec4<f32> {
         for (var ky = 0u; ky < params.window.kernel_height; ky++) {
             if iy0 + ky * params.window.dilation_y >= params.height {
                 for (var kx = 0u; kx < K; kx++) {
-                    sum += zero * kernel[first + (ky * K + kx) * step];
+                    sum += zero * vec4<f32>(kernel[first + (ky * K + kx) * step]);
                 }
             }
         }
@@ -61,7 +62,7 @@ fn main(thread: Invocation) {
             let row_of_taps = kernel_first + ky * K * out_plane;
             var taps: array<vec4<f32>, K>;
             for (var kx = 0u; kx < K; kx++) {
-                taps[kx] = kernel[row_of_taps + kx * out_plane];
+                taps[kx] = vec4<f32>(kernel[row_of_taps + kx * out_plane]);
             }
             let place = place_of(x_first + iy * columns, column, columns);
             for (var c = 0u; c < C; c++) {
@@ -74,7 +75,7 @@ fn main(thread: Invocation) {
         if stores(tile, c) {
             let sum = affine4(sums[c] + outside, tile.channel % params.channels + channels_to(c));
             let at = (tile.channel + channels_to(c)) * out_plane + tile.place;
-            out[at] = activate4(sum, params.activation);
+            out[at] = real4(activate4(sum, params.activation));
         }
     }
 }

@@ -1,5 +1,6 @@
 // Adaptive average pooling. One invocation computes one output pixel: neighbours have windows of
 // different sizes, so that they share little.
+#import common/real
 #import common/grid
 
 struct Params {
@@ -11,8 +12,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, H', W']
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read_write> out: array<real>; // [N, C, H', W']
 
 // Where window i of count begins and ends on an axis of this size: floor(i * size / count) and
 // ceil((i + 1) * size / count). The multiple of count in size is taken out before anything is multiplied;
@@ -43,8 +44,8 @@ fn main(thread: Invocation) {
     for (var iy = rows.x; iy < bottom; iy++) {
         let first = (plane * params.height + iy) * params.width;
         for (var ix = columns.x; ix < right; ix++) {
-            sum += x[first + ix];
+            sum += f32(x[first + ix]);
         }
     }
-    out[item] = sum / (f32(bottom - rows.x) * f32(right - columns.x));
+    out[item] = real(sum / (f32(bottom - rows.x) * f32(right - columns.x)));
 }

@@ -1,4 +1,5 @@
 // Average pooling. One invocation computes four neighbouring pixels of an output row.
+#import common/real
 #import common/grid
 #import common/window
 
@@ -15,13 +16,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, H', W']
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read_write> out: array<real>; // [N, C, H', W']
 
 // The input at a place of one row; places left of the row have wrapped around 0.
 fn in_row(row: u32, ix: u32) -> f32 {
     if ix < params.width {
-        return x[row + ix];
+        return f32(x[row + ix]);
     }
     return 0.0;
 }
@@ -70,7 +71,7 @@ fn main(thread: Invocation) {
     let pixels = min(params.out_width - ox, 4u);
     for (var p = 0u; p < 4u; p++) {
         if p < pixels {
-            out[first + p] = mean[p];
+            out[first + p] = real(mean[p]);
         }
     }
 }

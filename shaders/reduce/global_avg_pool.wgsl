@@ -1,6 +1,7 @@
 // Global average pooling. One invocation sums one plane, in four parts, so that the additions do not wait for each other and
 // the rounding of a large plane stays small. With WORKGROUP a workgroup sums one plane: each invocation every 64th pixel.
 #variant WORKGROUP?
+#import common/real
 #import common/grid
 
 struct Params {
@@ -9,8 +10,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, 1, 1]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
+@group(0) @binding(2) var<storage, read_write> out: array<real>; // [N, C, 1, 1]
 
 #ifdef WORKGROUP
 #import reduce/sum
@@ -25,11 +26,11 @@ fn main(thread: Invocation) {
 
     var sum = 0.0;
     for (var pixel = local_index; pixel < params.pixels; pixel += 64u) {
-        sum += x[plane * params.pixels + pixel];
+        sum += f32(x[plane * params.pixels + pixel]);
     }
     sum = sum_of(local_index, sum);
     if local_index == 0u {
-        out[plane] = sum / f32(params.pixels);
+        out[plane] = real(sum / f32(params.pixels));
     }
 }
 #else
@@ -45,11 +46,11 @@ fn main(thread: Invocation) {
     var sums = vec4<f32>();
     for (var vec4_index = 0u; vec4_index < vec4s; vec4_index++) {
         let at = first + vec4_index * 4u;
-        sums += vec4<f32>(x[at], x[at + 1u], x[at + 2u], x[at + 3u]);
+        sums += vec4<f32>(real4(x[at], x[at + 1u], x[at + 2u], x[at + 3u]));
     }
     for (var pixel = vec4s * 4u; pixel < params.pixels; pixel++) {
-        sums.x += x[first + pixel];
+        sums.x += f32(x[first + pixel]);
     }
-    out[plane] = (sums.x + sums.y + sums.z + sums.w) / f32(params.pixels);
+    out[plane] = real((sums.x + sums.y + sums.z + sums.w) / f32(params.pixels));
 }
 #endif

@@ -1,6 +1,7 @@
 // Group normalisation. A workgroup handles one group of one sample: its 64 invocations sum the values, then the squares of
 // their distances from the mean, and write the normalised values.
 #define AGAIN
+#import common/real
 #import common/grid
 #import reduce/sum
 
@@ -14,10 +15,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [N, groups, channels, positions]
-@group(0) @binding(2) var<storage, read> weight: array<f32>;    // [groups, channels]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [groups, channels]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // like x
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, groups, channels, positions]
+@group(0) @binding(2) var<storage, read> weight: array<real>;    // [groups, channels]
+@group(0) @binding(3) var<storage, read> bias: array<real>;      // [groups, channels]
+@group(0) @binding(4) var<storage, read_write> out: array<real>; // like x
 
 @compute @workgroup_size(64)
 fn main(thread: Invocation) {
@@ -31,23 +32,23 @@ fn main(thread: Invocation) {
 
     var sum = 0.0;
     for (var i = local_index; i < length; i += 64u) {
-        sum += x[first + i];
+        sum += f32(x[first + i]);
     }
     let mean = sum_of(local_index, sum) / f32(length);
 
     var squares = 0.0;
     for (var i = local_index; i < length; i += 64u) {
-        let difference = x[first + i] - mean;
+        let difference = f32(x[first + i]) - mean;
         squares += difference * difference;
     }
     let scale = inverseSqrt(sum_of(local_index, squares) / f32(length) + params.eps);
 
     for (var i = local_index; i < length; i += 64u) {
-        var value = (x[first + i] - mean) * scale;
+        var value = (f32(x[first + i]) - mean) * scale;
         if params.has_affine != 0u {
             let channel = (row % params.groups) * params.channels + i / params.positions;
-            value = value * weight[channel] + bias[channel];
+            value = value * f32(weight[channel]) + f32(bias[channel]);
         }
-        out[first + i] = value;
+        out[first + i] = real(value);
     }
 }

@@ -2,10 +2,11 @@
 //
 // Values are compared as integers: compilers may assume that no float is NaN and rewrite v != v or
 // !(v <= best) so that a NaN is lost, and WGSL has no way to write minus infinity.
+#import common/real
 #import common/grid
 #import common/planes
 
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [N, C, H', W']
+@group(0) @binding(2) var<storage, read_write> out: array<real>; // [N, C, H', W']
 
 const SIGN_BIT: u32 = 0x80000000u;
 const INFINITY_BITS: u32 = 0x7f800000u;
@@ -27,7 +28,7 @@ fn value_of(key: u32) -> f32 {
 // The key of the input at a place of one row; places left of the row have wrapped around 0.
 fn in_row(row: u32, ix: u32) -> u32 {
     if ix < params.width {
-        return key_of(x[row + ix]);
+        return key_of(f32(x[row + ix]));
     }
     return LOWEST_KEY;
 }
@@ -66,7 +67,7 @@ fn main(thread: Invocation) {
     let pixels = min(params.out_width - ox, 4u);
     for (var p = 0u; p < 4u; p++) {
         if p < pixels {
-            out[first + p] = value_of(best[p]);
+            out[first + p] = real(value_of(best[p]));
         }
     }
 }

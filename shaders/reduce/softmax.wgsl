@@ -2,6 +2,7 @@
 // neighbouring values. With WORKGROUP a workgroup handles one row, for long ones: its 64 lanes find the largest and the sum
 // together, in trees of two levels of 8. A row has at least 64 values then, so that no lane is without one.
 #variant WORKGROUP?
+#import common/real
 #import common/grid
 
 struct Params {
@@ -12,8 +13,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;         // [outer, length, inner]
-@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [outer, length, inner]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [outer, length, inner]
+@group(0) @binding(2) var<storage, read_write> out: array<real>; // [outer, length, inner]
 
 #ifdef WORKGROUP
 const STEP: u32 = 64u; // from one value of an invocation to its next
@@ -59,9 +60,9 @@ fn main(thread: Invocation) {
     let first = (row / params.inner) * params.length * params.inner + row % params.inner;
 
     // The largest is taken away, so that no exponential overflows. `max` may lose a NaN; the sum does not.
-    var largest = x[first + start * params.inner];
+    var largest = f32(x[first + start * params.inner]);
     for (var i = start + STEP; i < params.length; i += STEP) {
-        largest = max(largest, x[first + i * params.inner]);
+        largest = max(largest, f32(x[first + i * params.inner]));
     }
 #ifdef WORKGROUP
     largest = largest_of(start, largest);
@@ -71,9 +72,9 @@ fn main(thread: Invocation) {
     for (var i = start; i < params.length; i += STEP) {
         let place = first + i * params.inner;
         // Never above 0, or NaN, of which `exp` is a number on some adapters.
-        let exponent = (x[place] - largest) / params.temperature;
+        let exponent = (f32(x[place]) - largest) / params.temperature;
         let value = select(exponent, exp(exponent), exponent <= 0.0);
-        out[place] = value;
+        out[place] = real(value);
         sum += value;
     }
 #ifdef WORKGROUP
@@ -82,6 +83,6 @@ fn main(thread: Invocation) {
 
     for (var i = start; i < params.length; i += STEP) {
         let place = first + i * params.inner;
-        out[place] = out[place] / sum;
+        out[place] = real(f32(out[place]) / sum);
     }
 }

@@ -4,6 +4,7 @@
 // With ALIGNED rows are whole vec4s, else of any width.
 #requires subgroups
 #variant K=3,5,7 S=1,2 ALIGNED?
+#import common/real
 #import software/lanes
 #import software/conv_rows
 

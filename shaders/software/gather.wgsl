@@ -1,5 +1,6 @@
 // The pixels that a 1x1 convolution reads, plane by plane, each filled up with zeros to a multiple of four:
 // every pixel, or those that a stride leaves.
+#import common/real
 #import common/grid
 #import common/vec4
 

@@ -6,6 +6,7 @@
 #requires subgroups
 #define INPUT_STATIONARY
 #variant WINDOW? ALIGNED?
+#import common/real
 #import common/vec4
 #import software/lanes
 #import software/place

@@ -10,6 +10,7 @@
 #variant K=7 S=1,2 R=1 MADE?
 #variant K=5 S=1 R=1 MADE?
 #variant K=3 S=1,2 R=1 MADE?
+#import common/real
 #import common/activation
 #import software/lanes
 #import involution/params

@@ -1,6 +1,7 @@
 // Weights as the kernels of eight lanes read them: for each tile of rows and each input, eight lanes with four values each;
 // value j of lane i is that of row (4 * tile + j) * width + i. Past the last row there are zeros. A row is an output channel
 // of a group (width 8, see rows.wgsl), or a tap of a window of `width` taps a row (see taps_made.wgsl).
+#import common/real
 #import common/grid
 #import common/vec4
 

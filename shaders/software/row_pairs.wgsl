@@ -6,6 +6,7 @@
 // With ALIGNED rows are whole vec4s, else of any width.
 #requires subgroups
 #variant K=3 S=1,2 ALIGNED?
+#import common/real
 #import software/lanes
 #import software/conv_rows
 #import software/eight_sums

@@ -5,6 +5,7 @@
 #requires subgroups
 #variant K=5 S=1 ALIGNED
 #variant K=7 S=1,2 ALIGNED
+#import common/real
 #import common/activation
 #import software/lanes
 #import common/vec4

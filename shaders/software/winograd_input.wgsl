@@ -1,6 +1,7 @@
 // The input of winograd.wgsl: the tiles of a 3x3 convolution with a padding of one. With ALIGNED rows are whole vec4s: what
 // lies beside a tile is in the next tile of its row, which is its neighbour in the vector.
 #variant ALIGNED?
+#import common/real
 #import common/grid
 #import software/winograd
 

@@ -1,6 +1,7 @@
 // From the sums of winograd.wgsl to the output: bias, residual, activation and store. With ALIGNED rows are whole vec4s, else
 // they are written value by value.
 #variant ALIGNED?
+#import common/real
 #import common/grid
 #import software/winograd
 #ifdef ALIGNED

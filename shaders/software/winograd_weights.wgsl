@@ -1,5 +1,6 @@
 // The weights of winograd.wgsl: 36 groups of them, row by row. One invocation has the taps of four input channels, of which
 // there are a multiple of four.
+#import common/real
 #import common/grid
 #import software/winograd
 

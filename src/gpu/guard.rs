@@ -12,13 +12,29 @@ use crate::kernels::Tolerance;
 use crate::ops::{Op, Operator};
 use crate::schedule::Choice;
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 
 /// Quiet NaNs that no arithmetic produces by itself: around inputs, in and around the output, and in and around
 /// scratch. They differ, so that a stray read that is passed on to a stray write shows as one.
-const INPUT_POISON: u32 = 0x7fda_5a5a;
-const OUTPUT_POISON: u32 = 0x7fdb_5b5b;
-const SCRATCH_POISON: u32 = 0x7fdc_5c5c;
+const INPUT_POISON: Poison = Poison { single: 0x7fda_5a5a, half: 0x7eda };
+const OUTPUT_POISON: Poison = Poison { single: 0x7fdb_5b5b, half: 0x7edb };
+const SCRATCH_POISON: Poison = Poison { single: 0x7fdc_5c5c, half: 0x7edc };
+
+/// A NaN of each type.
+#[derive(Clone, Copy)]
+struct Poison {
+    single: u32,
+    half: u16,
+}
+
+impl Poison {
+    fn bytes(self, dtype: DType) -> Vec<u8> {
+        match dtype {
+            DType::F32 => self.single.to_ne_bytes().to_vec(),
+            DType::F16 => self.half.to_ne_bytes().to_vec(),
+        }
+    }
+}
 
 /// Elements of slack on each side of a tensor; a multiple of every alignment that WebGPU allows.
 const SLACK: u64 = 64;
@@ -80,12 +96,12 @@ impl Gpu {
         let prepared = self.bind(op, &inputs, output.clone(), &lowered, &room)?;
         self.submit(&prepared)?;
 
-        let (data, mut disturbed) = seen(context, &output, OUTPUT_POISON)?;
+        let Seen { data, untouched, mut disturbed } = seen(context, &output, OUTPUT_POISON)?;
         for buffer in scratch.iter().flatten() {
-            disturbed += seen(context, buffer, SCRATCH_POISON)?.1;
+            disturbed += seen(context, buffer, SCRATCH_POISON)?.disturbed;
         }
         Ok(Guarded {
-            unwritten: data.iter().filter(|value| value.to_bits() == OUTPUT_POISON).count(),
+            unwritten: untouched,
             disturbed,
             output: Tensor::new(shape, data).map_err(Error::at(op.name()))?,
             candidate: prepared.candidate().to_owned(),
@@ -94,15 +110,27 @@ impl Gpu {
     }
 }
 
-/// The values of a guarded tensor, and how many elements of its slack are no longer poison.
-fn seen(context: &Context, tensor: &GpuTensor, poison: u32) -> Result<(Vec<f32>, usize)> {
-    let whole = tensor.offset + tensor.bytes() + 4 * tensor.slack;
-    let words: Vec<f32> = read(context, &tensor.lease, 0, whole, "guard")?;
-    let (before, rest) = words.split_at(words.len().min(SLACK as usize));
-    let (data, after) = rest.split_at(rest.len().saturating_sub(SLACK as usize));
-    let slack = before.iter().chain(after);
-    let disturbed = slack.filter(|value| value.to_bits() != poison).count();
-    Ok((data.to_vec(), disturbed))
+/// What a guarded tensor holds after a run.
+struct Seen {
+    data: Vec<f32>,
+    /// Elements that are poison as before.
+    untouched: usize,
+    /// Elements of the slack that are poison no longer.
+    disturbed: usize,
+}
+
+fn seen(context: &Context, tensor: &GpuTensor, poison: Poison) -> Result<Seen> {
+    let (size, poison) = (tensor.dtype.size(), poison.bytes(tensor.dtype));
+    let whole = tensor.offset + tensor.dtype.bytes(tensor.elements() as u64 + tensor.slack);
+    let bytes: Vec<u8> = read(context, &tensor.lease, 0, whole, "guard")?;
+    let (before, rest) = bytes.split_at(tensor.offset as usize);
+    let (data, after) = rest.split_at(size * tensor.elements());
+    let poisoned = |bytes: &[u8]| bytes.chunks_exact(size).filter(|one| **one == poison).count();
+    Ok(Seen {
+        data: tensor.dtype.decode(data),
+        untouched: poisoned(data),
+        disturbed: [before, after].map(|slack| slack.len() / size - poisoned(slack)).iter().sum(),
+    })
 }
 
 /// A tensor with these values, or poison where there are none, between poisoned slack.
@@ -110,17 +138,20 @@ fn poisoned(
     context: &Context,
     shape: &Shape,
     values: &[f32],
-    poison: u32,
+    poison: Poison,
     op: &'static str,
 ) -> Result<GpuTensor> {
-    let tensor = context.window(shape, 4 * SLACK, SLACK, op, "a guarded tensor")?;
-    let elements = shape.elements().map_err(Error::at(op))?;
-    let slack = vec![f32::from_bits(poison); SLACK as usize];
-    let middle = vec![f32::from_bits(poison); elements - values.len()];
-    let whole = [&slack, values, &middle, &slack].concat();
+    let dtype = context.driver.profile.storage;
+    let tensor = context.window(shape, dtype, [SLACK, SLACK], op, "a guarded tensor")?;
+    let elements = tensor.elements() as u64 + SLACK;
+    let whole = tensor.offset + dtype.bytes(elements);
+    let mut bytes = poison.bytes(dtype).repeat(whole as usize / dtype.size());
+    let start = tensor.offset as usize;
+    bytes[start..][..dtype.size() * values.len()]
+        .copy_from_slice(&dtype.encode(values)[..dtype.size() * values.len()]);
     let driver = &context.driver;
-    driver.guarded("guard", 4 * whole.len() as u64, || {
-        driver.queue.write_buffer(tensor.lease.buffer(), 0, bytemuck::cast_slice(&whole));
+    driver.guarded("guard", whole, || {
+        driver.queue.write_buffer(tensor.lease.buffer(), 0, &bytes);
     })?;
     Ok(tensor)
 }

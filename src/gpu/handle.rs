@@ -222,7 +222,8 @@ impl Gpu {
 
     /// Copies a tensor to the device.
     pub fn upload(&self, tensor: &impl AsView) -> Result<GpuTensor> {
-        transfer::upload(&self.0.context, &tensor.view())
+        let dtype = self.0.profile.storage;
+        transfer::upload(&self.0.context, &tensor.view(), dtype)
     }
 
     /// Copies a tensor to the host, waiting for everything that was submitted before.

@@ -21,7 +21,7 @@ mod stream;
 mod testing;
 
 pub use device::adapter::{AdapterInfo, adapters, backends};
-pub use device::options::{AdapterChoice, Options, PipelineFile};
+pub use device::options::{AdapterChoice, Options, PipelineFile, Precision};
 #[cfg(feature = "testing")]
 pub use device::options::{Fault, Testing};
 pub use device::pool::PoolStats;

@@ -5,6 +5,7 @@ use std::slice;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::device::driver::Waiting;
+use super::device::tensor::GpuTensor;
 use super::device::timestamps::Timing;
 use super::device::transfer::{self, Read};
 use super::handle::Gpu;
@@ -41,9 +42,9 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// A run that is in the queue: the copies of its results by name and shape.
+/// A run that is in the queue: the copies of its results by name, and what they are copies of.
 #[derive(Debug)]
-pub(crate) struct Started(Vec<(String, Shape, Read)>);
+pub(crate) struct Started(Vec<(String, GpuTensor, Read)>);
 
 /// The results of a network by name.
 pub type Outputs = Vec<(String, Tensor)>;
@@ -165,7 +166,7 @@ impl Network {
         self.submit(run, inputs)?;
         let reads = run.outputs.iter().map(|(name, tensor)| {
             let read = transfer::start_download(&self.0.gpu.0.context, tensor)?;
-            Ok((name.clone(), tensor.shape().clone(), read))
+            Ok((name.clone(), tensor.clone(), read))
         });
         Ok(Started(reads.collect::<Result<_>>()?))
     }
@@ -182,9 +183,9 @@ impl Network {
     /// The results of a run, once they are there.
     pub(super) async fn finish(&self, started: Started, waiting: Waiting) -> Result<Outputs> {
         let mut results = Vec::new();
-        for (name, shape, read) in started.0 {
-            let data = transfer::finish(&self.0.gpu.0.context, read, waiting).await?;
-            results.push((name, Tensor::new(shape, data).map_err(Error::at(NETWORK))?));
+        let context = &self.0.gpu.0.context;
+        for (name, tensor, read) in started.0 {
+            results.push((name, transfer::finish_tensor(context, read, &tensor, waiting).await?));
         }
         Ok(results)
     }

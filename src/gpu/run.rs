@@ -61,10 +61,11 @@ impl Run {
             context.lease_exact(Use::Storage, bytes, NETWORK, "a slot").map(Arc::new)
         });
         let slots: Vec<Arc<Lease>> = slots.collect::<Result<_>>()?;
+        let dtype = gpu.profile().storage;
         let place = |value: Value| {
             let place = schedule.memory.place(value)?;
             let (shape, lease) = (plan.shape(value).clone(), slots.get(place.slot)?.clone());
-            Some(GpuTensor { shape, lease, offset: place.offset, slack: 0 })
+            Some(GpuTensor { shape, dtype, lease, offset: place.offset, slack: 0 })
         };
         for &(_, input) in plan.inputs() {
             tensors.extend(place(input).map(|tensor| (input, tensor)));
@@ -120,7 +121,7 @@ impl Weights {
         };
         self.packed.get((call.clone(), constant.clone()), || {
             let context = &gpu.0.context;
-            let bytes = 4 * prepack.elements as u64;
+            let bytes = gpu.profile().storage.bytes(prepack.elements as u64);
             let host = constant.evaluate(&self.host)?;
             let lease = context.lease_exact(Use::Storage, bytes, NETWORK, name)?;
             let packed = (Arc::new(lease), bytes);
@@ -141,15 +142,15 @@ impl Weights {
         plan: &Plan,
         wanted: &HashSet<Value>,
     ) -> Result<HashMap<Value, GpuTensor>> {
-        let context = &gpu.0.context;
+        let (context, dtype) = (&gpu.0.context, gpu.profile().storage);
         let wanted = plan.constants().filter(|(value, _)| wanted.contains(value));
         let tensors = wanted.map(|(value, constant)| {
             let shape = plan.shape(value);
             let tensor = self.constants.get(constant.clone(), || {
                 let host = constant.evaluate(&self.host)?;
-                let (bytes, name) = (plan.bytes(value)?, &plan.value(value).name);
+                let (bytes, name) = (plan.bytes(value, dtype)?, &plan.value(value).name);
                 let lease = Arc::new(context.lease_exact(Use::Storage, bytes, NETWORK, name)?);
-                let tensor = GpuTensor { shape: shape.clone(), lease, offset: 0, slack: 0 };
+                let tensor = GpuTensor { shape: shape.clone(), dtype, lease, offset: 0, slack: 0 };
                 transfer::write(context, &tensor, host.data())?;
                 Ok(tensor)
             });

@@ -2,6 +2,7 @@
 
 use super::call::KernelCall;
 use super::profile::{DeviceClass, DeviceProfile};
+use crate::tensor::DType;
 
 /// The rank of the general candidate of an operator, which takes any shape on any device. Preferred ones have higher
 /// ranks, those that a device should not run have negative ones.
@@ -30,9 +31,10 @@ impl Requires {
     /// Made for GPUs.
     pub const GPU: Requires = Requires { subgroup: 0, class: Some(DeviceClass::Gpu) };
 
-    /// Whether a device can run it at all.
+    /// Whether a device can run it at all. What was made for software adapters knows single precision only.
     pub fn supported_by(&self, profile: &DeviceProfile) -> bool {
-        self.subgroup <= profile.subgroup_min
+        let storage = profile.storage == DType::F32 || self.class != Some(DeviceClass::Software);
+        self.subgroup <= profile.subgroup_min && storage
     }
 
     /// Whether whatever has what the other needs has what this one needs.

@@ -1,5 +1,7 @@
 //! What a device can do: plain data, of a device that is there or of one that is only described.
 
+use crate::tensor::DType;
+
 /// What adapters differ in most: a kernel that is fast on one class may be slow on the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceClass {
@@ -72,6 +74,8 @@ pub struct DeviceProfile {
     pub subgroup_min: u32,
     /// Lanes of a subgroup at the most.
     pub subgroup_max: u32,
+    /// The type in which tensors are stored; kernels compute in single precision.
+    pub storage: DType,
     /// Whether shaders know half precision.
     pub shader_f16: bool,
     /// Whether shaders know integers of 64 bits, with which a `vec4` is loaded as two words.
@@ -97,6 +101,15 @@ pub struct DeviceProfile {
 }
 
 impl DeviceProfile {
+    /// The names that shaders are given: one of [`DEVICES`](crate::shaders::text::DEVICES).
+    pub(crate) fn defines(&self) -> &'static [&'static str] {
+        match self.storage {
+            DType::F16 => &["F16"],
+            DType::F32 if self.shader_int64 => &["INT64"],
+            DType::F32 => &[],
+        }
+    }
+
     /// The names of the devices that [`DeviceProfile::described`] knows.
     pub const DESCRIBED: [&'static str; 5] = ["nvidia", "amd", "apple", "intel", "software"];
 
@@ -107,6 +120,7 @@ impl DeviceProfile {
             vendor: Vendor::Other,
             subgroup_min: 8,
             subgroup_max: 8,
+            storage: DType::F32,
             shader_f16: true,
             shader_int64: true,
             cooperative_matrices: Vec::new(),

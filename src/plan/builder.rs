@@ -5,7 +5,6 @@ use super::graph::{Action, Plan, Source, Step, Value, ValueInfo, Weight};
 use crate::error::{Error, Result, ShapeError};
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
-use crate::tensor::DType;
 
 /// Collects the steps of a [`Plan`].
 #[derive(Debug)]
@@ -157,7 +156,7 @@ impl Builder {
     }
 
     fn value(&mut self, name: String, shape: Shape, source: Source) -> Value {
-        self.plan.values.push(ValueInfo { name, shape, dtype: DType::F32, source });
+        self.plan.values.push(ValueInfo { name, shape, source });
         Value(self.plan.values.len() - 1)
     }
 

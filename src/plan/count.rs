@@ -3,6 +3,7 @@
 use super::graph::{Action, Plan, Step, Value};
 use crate::error::{Error, Result};
 use crate::ops::{Activation, Op, Operator};
+use crate::tensor::DType;
 
 impl Plan {
     /// The number of learnt values.
@@ -11,10 +12,10 @@ impl Plan {
         learnt.map(|weight| count(weight.shape.elements().unwrap_or(0))).sum()
     }
 
-    /// Bytes of a value.
-    pub fn bytes(&self, value: Value) -> Result<u64> {
+    /// Bytes of a value in a buffer of elements of this type.
+    pub fn bytes(&self, value: Value, dtype: DType) -> Result<u64> {
         let elements = self.shape(value).elements().map_err(Error::at("plan"))?;
-        Ok(4 * count(elements))
+        Ok(dtype.bytes(count(elements)))
     }
 
     /// Multiply-adds of the convolutions, involutions and linear layers, as papers count them.

@@ -4,7 +4,7 @@ use super::constant::Constant;
 use crate::error::{Error, Result};
 use crate::ops::Operator;
 use crate::shape::Shape;
-use crate::tensor::{DType, StateDict};
+use crate::tensor::StateDict;
 
 /// A tensor in a plan, by its place in [`Plan::values`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,8 +18,6 @@ pub struct ValueInfo {
     pub name: String,
     /// Its shape.
     pub shape: Shape,
-    /// The type of its elements.
-    pub dtype: DType,
     /// Where it comes from.
     pub source: Source,
 }

@@ -82,7 +82,7 @@ pub fn lower(
         .enumerate()
         .map(|(index, call)| Step { prepack: prepack(plan, index, call.as_ref()), call })
         .collect();
-    let memory = Memory::of(plan, profile.max_buffer_size, &scratch(&steps))?;
+    let memory = Memory::of(plan, profile, &scratch(&steps))?;
     let mut keys: Vec<KernelKey> = Vec::new();
     for key in steps.iter().filter_map(|step| step.call.as_ref()).flat_map(Lowered::keys) {
         if !keys.contains(&key) {

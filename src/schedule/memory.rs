@@ -7,7 +7,9 @@ use std::collections::HashSet;
 
 use super::spans::{Span, roots, spans};
 use crate::error::Result;
+use crate::kernels::DeviceProfile;
 use crate::plan::{Action, Constant, Plan, Value};
+use crate::tensor::DType;
 
 /// A part of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct Memory {
     /// By step: its scratch buffers that found room between the values.
     scratch_places: Vec<Vec<Place>>,
     slots: Vec<u64>,
+    /// The type in which everything is stored.
+    dtype: DType,
     /// Bytes of all constants.
     pub constants: u64,
     /// The most that one step takes of scratch for which there is no room between the values.
@@ -58,15 +62,16 @@ struct Placed {
 const UNIT: u64 = 256;
 
 impl Memory {
-    /// Lays the values of a plan out, in buffers of at most so many bytes unless a value is larger, and the scratch buffers
+    /// Lays the values of a plan out, in buffers of at most the device's size unless a value is larger, and the scratch buffers
     /// of each step, of so many elements, between them: the largest value first, each where it makes a slot least larger,
     /// among those that no step reads and writes then.
-    pub fn of(plan: &Plan, max_buffer: u64, scratch: &[Vec<usize>]) -> Result<Memory> {
+    pub fn of(plan: &Plan, profile: &DeviceProfile, scratch: &[Vec<usize>]) -> Result<Memory> {
+        let (max_buffer, dtype) = (profile.max_buffer_size, profile.storage);
         let spans = spans(plan);
         let mut order = Vec::new();
         for (index, span) in spans.iter().enumerate() {
             if let Some(span) = span {
-                let bytes = plan.bytes(Value(index))?.next_multiple_of(UNIT);
+                let bytes = plan.bytes(Value(index), dtype)?.next_multiple_of(UNIT);
                 order.push((bytes, index, *span));
             }
         }
@@ -105,11 +110,12 @@ impl Memory {
         let mut seen: HashSet<&Constant> = HashSet::new();
         for (value, constant) in plan.constants() {
             if seen.insert(constant) {
-                constants += plan.bytes(value)?.next_multiple_of(UNIT);
+                constants += plan.bytes(value, dtype)?.next_multiple_of(UNIT);
             }
         }
+        let scratch_places = Vec::new();
         let mut memory =
-            Memory { places, scratch_places: Vec::new(), slots, constants, scratch: 0, live };
+            Memory { places, scratch_places, slots, dtype, constants, scratch: 0, live };
         for (index, elements) in scratch.iter().enumerate() {
             let (inside, outside) = place_scratch(plan, index, elements, &memory, &placed);
             memory.scratch_places.push(inside);
@@ -165,12 +171,13 @@ impl Memory {
             let Some(span) = span else { continue };
             let name = plan.value(Value(index)).name.clone();
             let place = self.place(Value(index)).ok_or_else(|| format!("{name} has no slot"))?;
-            fits(&name, &place, plan.bytes(Value(index)).map_err(|error| error.to_string())?)?;
+            let bytes = plan.bytes(Value(index), self.dtype).map_err(|error| error.to_string())?;
+            fits(&name, &place, bytes)?;
             placed.push((name, Placed { place, span }));
         }
         for (index, step) in plan.steps().iter().enumerate() {
             let span = Span { first: index + 1, last: index + 1 };
-            let sizes = sizes(elements.get(index).map_or(&[], Vec::as_slice));
+            let sizes = sizes(elements.get(index).map_or(&[], Vec::as_slice), self.dtype);
             for (at, &place) in self.scratch_places(index).iter().enumerate() {
                 let name = format!("scratch {at} of {}", step.name);
                 fits(&name, &place, *sizes.get(at).ok_or_else(|| format!("there is no {name}"))?)?;
@@ -233,7 +240,7 @@ fn place_scratch(
     placed: &[Placed],
 ) -> (Vec<Place>, u64) {
     let step = &plan.steps()[index];
-    let sizes = sizes(elements);
+    let sizes = sizes(elements, memory.dtype);
     let used = step.inputs.iter().chain([&step.output]);
     let roots = used.map(|&value| plan.root(value));
     let mut taken: HashSet<usize> = roots.filter_map(|root| memory.slot(root)).collect();
@@ -255,8 +262,8 @@ fn place_scratch(
 }
 
 /// Bytes of scratch buffers of so many elements.
-fn sizes(elements: &[usize]) -> Vec<u64> {
-    elements.iter().map(|&elements| (4 * elements as u64).next_multiple_of(UNIT)).collect()
+fn sizes(elements: &[usize], dtype: DType) -> Vec<u64> {
+    elements.iter().map(|&elements| dtype.bytes(elements as u64).next_multiple_of(UNIT)).collect()
 }
 
 /// The lowest place of a slot that nobody needs meanwhile, past its end if need be.
@@ -308,7 +315,7 @@ mod tests {
     #[test]
     fn a_layout_that_was_tampered_with_is_refused() {
         let plan = example(0);
-        let memory = Memory::of(&plan, u64::MAX, &[]).unwrap();
+        let memory = Memory::of(&plan, &DeviceProfile::software(), &[]).unwrap();
         assert_eq!(memory.check(&plan, &[]), Ok(()));
         let spans = spans(&plan);
         let placed: Vec<usize> = (0..spans.len()).filter(|&value| spans[value].is_some()).collect();
@@ -353,9 +360,10 @@ mod tests {
     #[test]
     fn a_step_that_reads_and_writes_a_slot_is_refused() {
         let plan = example(0);
-        let mut memory = Memory::of(&plan, u64::MAX, &[]).unwrap();
-        let [a, b] =
-            [2, 3].map(|value| Memory::of(&plan, u64::MAX, &[]).unwrap().places[value].unwrap());
+        let mut memory = Memory::of(&plan, &DeviceProfile::software(), &[]).unwrap();
+        let [a, b] = [2, 3].map(|value| {
+            Memory::of(&plan, &DeviceProfile::software(), &[]).unwrap().places[value].unwrap()
+        });
         assert_ne!(a.slot, b.slot);
         memory.slots[a.slot] = 1024;
         memory.places[3] = Some(Place { slot: a.slot, offset: 512, ..b });
@@ -367,7 +375,7 @@ mod tests {
         let plan = example(3);
         // Of the three buffers of `b` two find room: where c and the last result will be.
         let scratch = [vec![], vec![], vec![64, 65, 129], vec![], vec![], vec![], vec![]];
-        let memory = Memory::of(&plan, u64::MAX, &scratch).unwrap();
+        let memory = Memory::of(&plan, &DeviceProfile::software(), &scratch).unwrap();
         assert_eq!(memory.check(&plan, &scratch), Ok(()));
         let [one, other] = memory.scratch_places(2)[..] else { panic!("{memory:?}") };
         assert_eq!((one.bytes, other.bytes, memory.scratch), (256, 512, 768));

@@ -74,7 +74,7 @@ pub(super) fn check_buffers(
     let at = Error::at(op.name());
     let output = op.output_shape(shapes).map_err(&at)?;
     for (name, shape) in op.inputs().into_iter().zip(shapes).chain([("the output", &&output)]) {
-        let needed = 4 * shape.elements().map_err(&at)? as u64;
+        let needed = profile.storage.bytes(shape.elements().map_err(&at)? as u64);
         let allowed = profile.max_buffer_size;
         if needed > allowed {
             return Err(Error::Limit {
@@ -177,7 +177,8 @@ impl Slicing<'_> {
         let (op, profile) = (self.op.name(), self.profile);
         let allowed = profile.max_binding_size;
         for (name, shape) in &part.tensors {
-            let needed = shape.elements().map_or(u64::MAX, |elements| 4 * elements as u64);
+            let bytes = |elements| profile.storage.bytes(elements as u64);
+            let needed = shape.elements().map_or(u64::MAX, bytes);
             if needed > allowed {
                 return Ok(Some(Error::Limit {
                     op,
@@ -218,7 +219,8 @@ impl Slicing<'_> {
         let cut = self.shapes.iter().zip(batched).filter(|(_, batched)| **batched);
         let tensors = cut.map(|(shape, _)| *shape).chain([output]);
         tensors.fold(1, |unit, shape| {
-            let bytes = 4 * shape.dims().iter().product::<usize>() / batch;
+            let elements = shape.dims().iter().product::<usize>();
+            let bytes = self.profile.storage.size() * elements / batch;
             lcm(unit, alignment / gcd(alignment, bytes))
         })
     }

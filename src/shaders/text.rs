@@ -4,7 +4,7 @@
 //!
 //! * `#import common/grid` stands for `shaders/common/grid.wgsl`, the first time that it is met.
 //! * `#ifdef NAME`, `#else` and `#endif` choose lines. A variant of the kernel defines names, or the device does
-//!   ([`DEVICE_NAMES`]).
+//!   ([`DEVICES`]).
 //! * `#variant T=8,16 ALIGNED?` in the file of a kernel lists variants that it is shipped with: here four, of which each
 //!   sets `const T: u32`, and every other defines `ALIGNED`.
 //! * `#define NAME` in the file of a kernel defines a name in all of its variants, for the files that it imports.
@@ -18,8 +18,9 @@ use std::fmt::Write;
 /// The value of a name that a variant defines for `#ifdef`.
 pub const DEFINED: u32 = u32::MAX;
 
-/// The names that the device defines: `INT64` where it has integers of 64 bits and reads faster with them.
-pub const DEVICE_NAMES: &[&str] = &["INT64"];
+/// The names that devices define: none, `INT64` where they have integers of 64 bits and read faster with them, or `F16` where
+/// they store half precision.
+pub const DEVICES: [&[&str]; 3] = [&[], &["INT64"], &["F16"]];
 
 /// What the file of a kernel says of itself.
 #[derive(Debug, Default, PartialEq, Eq)]

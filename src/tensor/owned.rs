@@ -45,6 +45,12 @@ impl Tensor {
         &mut self.data
     }
 
+    /// The [nearest](DType::nearest) values of another type.
+    pub fn rounded(&self, dtype: DType) -> Tensor {
+        let data = self.data.iter().map(|&value| dtype.nearest(value)).collect();
+        Tensor { shape: self.shape.clone(), data }
+    }
+
     /// The values alone.
     pub fn into_data(self) -> Vec<f32> {
         self.data

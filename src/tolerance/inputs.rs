@@ -2,7 +2,7 @@
 
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 
 /// Where random values come from, and how large they are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,23 +13,25 @@ pub struct Distribution {
     pub scale: f32,
     /// Whether no value is negative.
     pub positive: bool,
+    /// The type that has all of the values.
+    pub dtype: DType,
 }
 
 /// The input tensors of an operator: uniform in -1..1, or in 0..1 where all are to be positive, but x as far as its scale,
 /// variances positive, and attention a weight in 0..1.
 pub fn inputs(op: &Operator, shapes: &[Shape], of: Distribution) -> Vec<Tensor> {
-    let Distribution { seed, scale, positive } = of;
+    let Distribution { seed, scale, positive, dtype } = of;
     let mut rng = fastrand::Rng::with_seed(seed);
     let tensors = op.inputs().into_iter().zip(shapes).filter_map(|(name, shape)| {
         let data = (0..shape.elements().ok()?).map(|_| {
             let unit = rng.f32();
-            match name {
+            dtype.nearest(match name {
                 "running_var" => 0.1 + unit,
                 "attention" => unit,
                 _ if positive => scale * unit,
                 "x" => scale * (2.0 * unit - 1.0),
                 _ => 2.0 * unit - 1.0,
-            }
+            })
         });
         Tensor::new(shape.clone(), data.collect()).ok()
     });

@@ -11,7 +11,7 @@ mod inputs;
 #[cfg(any(feature = "tune", feature = "testing"))]
 mod winograd;
 
-pub use bound::{Evaluate, Expected, expected, expected_by};
+pub use bound::{Evaluate, Expected, expected, expected_by, expected_stored};
 #[cfg(any(feature = "tune", feature = "testing"))]
 pub use candidate::check_candidate;
 pub use compare::{Comparison, compare};

@@ -301,7 +301,10 @@ fn a_batch_is_cut_where_bindings_are_small() {
         assert_all_close("defined", &cut, &defined(&x, &names), 1e-5);
         // Some of its tensors are larger than what can be bound.
         let (plan, _) = network(gpu).plan(x.shape(), &names).unwrap();
-        let sizes = plan.steps().iter().map(|step| plan.bytes(step.output).unwrap());
+        let sizes = plan
+            .steps()
+            .iter()
+            .map(|step| plan.bytes(step.output, involution::tensor::DType::F32).unwrap());
         assert!(sizes.max().unwrap() > 2 * (64 << 10));
         // A single image that does not fit is refused, with what would help.
         let error = network(&small).run(&input(&[1, 1, 256, 256], 9)).unwrap_err();

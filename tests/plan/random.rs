@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use involution::kernels::DeviceProfile;
 use involution::ops::{Activation, Add, Conv2d};
 use involution::plan::{Action, Builder, Source, Step, Value};
 use involution::schedule::{Memory, Place};
@@ -165,7 +166,8 @@ fn with_scratch(plan: &Plan) -> Vec<Vec<usize>> {
 
 fn check_memory(plan: &Plan) -> Result<(), String> {
     let lay_out = |most, scratch: &[Vec<usize>]| {
-        let memory = Memory::of(plan, most, scratch).map_err(|error| error.to_string())?;
+        let profile = DeviceProfile { max_buffer_size: most, ..DeviceProfile::software() };
+        let memory = Memory::of(plan, &profile, scratch).map_err(|error| error.to_string())?;
         memory.check(plan, scratch)?;
         Ok::<_, String>(memory)
     };

@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use involution::Error;
 use involution::gpu::shader;
 pub use involution::shaders::text::Text;
-use involution::shaders::text::{DEFINED, DEVICE_NAMES};
+use involution::shaders::text::{DEFINED, DEVICES};
 use involution::shaders::{FRAGMENTS, KERNELS, Kernel, Variant, text};
 
 use super::{code_of, files_below, load, variants, words};
 use crate::files::directory;
 
-/// Every variant's text as a device with all names and one with none is given it.
+/// Every variant's text as each kind of device is given it.
 fn texts() -> impl Iterator<Item = Text> {
-    let expand = |(kernel, variant)| {
-        [&[], DEVICE_NAMES].map(|device| shader::expand(kernel, variant, device).unwrap())
-    };
+    let expand =
+        |(kernel, variant)| DEVICES.map(|device| shader::expand(kernel, variant, device).unwrap());
     variants().flat_map(expand)
 }
 
@@ -35,12 +34,12 @@ fn every_ifdef_asks_for_a_name_that_a_variant_defines() {
     for (kernel, variant) in variants() {
         let own = kernel.source.lines().filter_map(|line| line.strip_prefix("#define "));
         let own: Vec<&str> = own.collect();
-        for file in shader::expand(kernel, variant, DEVICE_NAMES).unwrap().files {
+        for file in shader::expand(kernel, variant, &[]).unwrap().files {
             let names =
                 variant.values.iter().filter(|(_, value)| *value == DEFINED).map(|(name, _)| *name);
             defined
                 .entry(file)
-                .or_insert(DEVICE_NAMES.iter().copied().collect())
+                .or_insert(DEVICES.iter().copied().flatten().copied().collect())
                 .extend(names.chain(own.iter().copied()));
         }
     }

@@ -6,10 +6,11 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::text::Text;
 
-/// Beside subgroups and integers of 64 bits nothing is asked for that WebGPU does not promise everywhere.
+/// Beside subgroups, integers of 64 bits and half precision nothing is asked for that WebGPU does not promise everywhere.
 pub fn to_every_interface(text: &Text) -> Result<(), String> {
     let subgroups = text.wgsl.contains("subgroup");
     let words = text.wgsl.contains("u64");
+    let halves = text.wgsl.contains("f16");
     let range = |span: &naga::Span| span.to_range().unwrap_or_default();
     let module = naga::front::wgsl::parse_str(&text.wgsl).map_err(|error| {
         let at: Vec<_> =
@@ -19,6 +20,7 @@ pub fn to_every_interface(text: &Text) -> Result<(), String> {
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SUBGROUP, subgroups);
     capabilities.set(Capabilities::SHADER_INT64, words);
+    capabilities.set(Capabilities::SHADER_FLOAT16, halves);
     let valid = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
     let info = valid.map_err(|error| {
         let at: Vec<_> = error.spans().map(|(span, note)| (range(span), note.clone())).collect();
@@ -49,8 +51,11 @@ pub fn to_every_interface(text: &Text) -> Result<(), String> {
         return Err(format!("MSL without a kernel: {code}"));
     }
 
-    let modern = subgroups || words;
-    let shader_model = if modern { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
+    let shader_model = match halves {
+        true => hlsl::ShaderModel::V6_2,
+        false if subgroups || words => hlsl::ShaderModel::V6_0,
+        false => hlsl::ShaderModel::V5_1,
+    };
     let options = hlsl::Options { shader_model, ..hlsl::Options::default() };
     let mut code = String::new();
     let pipeline = hlsl::PipelineOptions { entry_point: entry };

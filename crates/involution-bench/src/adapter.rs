@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use involution::autotune::{Tuned, switched_off};
-use involution::gpu::{self, AdapterChoice, Options, PipelineFile};
+use involution::gpu::{self, AdapterChoice, Options, PipelineFile, Precision};
 use involution::store::variable;
 use involution::{Error, Gpu};
 
@@ -31,6 +31,10 @@ pub struct Flags {
     /// Never store the kernels of involutions: less memory, and slower on some adapters
     #[arg(long, global = true, help_heading = GLOBAL)]
     low_memory: bool,
+    /// How the adapter stores tensors: half the memory with f16, which takes an adapter that has it; kernels compute in
+    /// single precision
+    #[arg(long, global = true, value_name = "P", default_value = "f32", value_parser = ["f32", "f16", "auto"], help_heading = GLOBAL)]
+    precision: String,
 }
 
 /// What operators run on.
@@ -115,6 +119,13 @@ impl Flags {
             )));
         }
         let (required, off) = (self.require_gpu || mode == "require", mode == "off");
+        let precision = match self.precision.as_str() {
+            "f16" => Precision::F16,
+            "auto" => Precision::Auto,
+            _ => Precision::F32,
+        };
+        // The reference stores nothing in half precision.
+        let falls_back = !required && precision != Precision::F16;
         // A value that is not known is refused whatever runs.
         gpu::backends()?;
         switched_off()?;
@@ -135,6 +146,9 @@ impl Flags {
             Some((FLAG, name)) if off && !wants_cpu => {
                 format!("--adapter {name} contradicts INVOLUTION_GPU=off")
             }
+            _ if precision == Precision::F16 && (wants_cpu || off) => {
+                format!("--precision f16 contradicts the {REFERENCE}")
+            }
             _ => String::new(),
         };
         match contradiction.is_empty() {
@@ -147,6 +161,7 @@ impl Flags {
             options.adapter = AdapterChoice::Matching(name.clone());
         }
         options.low_memory = self.low_memory;
+        options.precision = precision;
         options.tuned = tuned;
         // A program that is built with the feature is one that wants it.
         if cfg!(feature = "pipeline-cache") {
@@ -159,10 +174,10 @@ impl Flags {
                 Err(unknown(Error::UnknownAdapter { wanted, found: Vec::new() }, by))
             }
             (Err(error @ Error::UnknownAdapter { .. }), Some((by, _))) => Err(unknown(error, by)),
-            (Err(Error::NoAdapter { backends }), _) if !required => {
+            (Err(Error::NoAdapter { backends }), _) if falls_back => {
                 Ok((Runner::Reference, Some(format!("no {backends} adapter was found"))))
             }
-            (Err(error @ Error::UnusableAdapter { .. }), None) if !required => {
+            (Err(error @ Error::UnusableAdapter { .. }), None) if falls_back => {
                 Ok((Runner::Reference, Some(error.to_string())))
             }
             (Err(error), _) => Err(error.into()),

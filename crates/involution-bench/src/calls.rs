@@ -90,7 +90,7 @@ fn by_reference(calls: &[Workload], effort: Effort) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for call in calls.iter().filter(|call| call.quick && call.cost().0 <= REFERENCE_FLOPS) {
         let Work::Operator(op, _) = &call.work else { continue };
-        let inputs = call.inputs()?;
+        let inputs = call.inputs(involution::tensor::DType::F32)?;
         let run = || {
             let start = Instant::now();
             reference::run(op, &inputs)?;

@@ -85,7 +85,8 @@ fn answer<'a>(
 }
 
 fn export(gpu: &Gpu, workload: &Workload, files: &Path) -> Result<()> {
-    let (inputs, weights) = (workload.inputs()?, workload.weights(gpu)?);
+    let (inputs, weights) =
+        (workload.inputs(involution::tensor::DType::F32)?, workload.weights(gpu)?);
     let inputs = inputs.iter().zip(0..).map(|(input, at)| (format!("input.{at}"), input));
     let weights = weights.iter().map(|(name, weight)| (format!("weight.{name}"), weight));
     let named: Vec<(String, &Tensor)> = inputs.chain(weights).collect();

@@ -141,7 +141,7 @@ fn check_group(gpu: &Gpu, group: &mut [Measured<'_>]) {
     for Measured { workload, weights, row, output } in group {
         let Some(output) = output.take() else { continue };
         let answer = answer.get_or_insert_with(|| {
-            let inputs = workload.inputs()?;
+            let inputs = workload.inputs(gpu.profile().storage)?;
             match workload.is_resident() {
                 true => workload.answer(gpu, weights, &inputs),
                 false => workload.answer(gpu, weights, &workload.sample(&inputs, 0)?),

@@ -52,7 +52,7 @@ impl<'a> Subject<'a> {
         // New buffers are zero: nothing can pass with what another row left in the output.
         gpu.trim();
         let memory = workload.memory(gpu)?;
-        let mut inputs = workload.inputs()?;
+        let mut inputs = workload.inputs(gpu.profile().storage)?;
         let compiled = gpu.pipeline_stats().misses;
         let (ready, first) = match &workload.work {
             Work::Operator(op, kernel) => {

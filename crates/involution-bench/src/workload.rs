@@ -5,7 +5,8 @@ use std::sync::Arc;
 use involution::gpu::{Choice, GpuTensor};
 use involution::ops::{Op, Operator};
 use involution::plan::{Action, Constant, Plan, Source, Step, Weight};
-use involution::tolerance::{Distribution, Expected, compare, expected, inputs};
+use involution::tensor::DType;
+use involution::tolerance::{Distribution, Expected, compare, expected_stored, inputs};
 use involution::{Error, Gpu, Layer, Result, Shape, StateDict, Tensor, kernels, reference};
 
 use crate::output::mib;
@@ -105,9 +106,9 @@ impl Workload {
         }
     }
 
-    /// Inputs whose samples do not depend on how many there are.
-    pub fn inputs(&self) -> Result<Vec<Tensor>> {
-        let of = Distribution { seed: seed(&self.base), scale: 1.0, positive: false };
+    /// Inputs whose samples do not depend on how many there are, of values that this type has.
+    pub fn inputs(&self, dtype: DType) -> Result<Vec<Tensor>> {
+        let of = Distribution { seed: seed(&self.base), scale: 1.0, positive: false, dtype };
         match &self.work {
             Work::Operator(op, _) => Ok(inputs(op, &self.shapes, of)),
             Work::Layer(..) => Ok(vec![uniform(
@@ -147,8 +148,9 @@ impl Workload {
 
     /// The reference's answer to these inputs, one sample or several.
     pub fn answer(&self, gpu: &Gpu, weights: &StateDict, inputs: &[Tensor]) -> Result<Answer> {
+        let dtype = gpu.profile().storage;
         let layer = match &self.work {
-            Work::Operator(op, _) => return Answer::of(op, inputs),
+            Work::Operator(op, _) => return Answer::of(op, inputs, dtype),
             Work::Layer(layer, _) => layer,
         };
         let plan = layer.plan(inputs[0].shape())?.keep(&[layer.output()])?;
@@ -159,7 +161,7 @@ impl Workload {
                         Source::Constant(of) => Ok(of.evaluate(weights)?.into_owned()),
                         _ => Ok(inputs[0].clone()),
                     });
-                    return Answer::of(op, &given.collect::<Result<Vec<_>>>()?);
+                    return Answer::of(op, &given.collect::<Result<Vec<_>>>()?, dtype);
                 }
                 reference::run_plan(&plan, weights, inputs)?.swap_remove(0).1
             }
@@ -168,9 +170,14 @@ impl Workload {
                 walk(&plan, weights, &inputs[0], |_, op, inputs| run(op, inputs))?
             }
         };
-        Ok(Answer::Close(output, self.tolerance))
+        // Half precision has 11 bits, of which each layer may cost a part.
+        let tolerance = if dtype == DType::F16 { HALF_TOLERANCE } else { self.tolerance };
+        Ok(Answer::Close(output, tolerance))
     }
 }
+
+/// How far a network in half precision may be off, in parts of the largest value.
+const HALF_TOLERANCE: f64 = 2e-2;
 
 /// The right output.
 pub enum Answer {
@@ -181,8 +188,10 @@ pub enum Answer {
 }
 
 impl Answer {
-    fn of(op: &Operator, inputs: &[Tensor]) -> Result<Self> {
-        expected(op, &inputs.iter().collect::<Vec<_>>()).map(Answer::Bounded)
+    fn of(op: &Operator, inputs: &[Tensor], dtype: DType) -> Result<Self> {
+        let inputs: Vec<Tensor> = inputs.iter().map(|input| input.rounded(dtype)).collect();
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        expected_stored(op, &inputs, dtype).map(Answer::Bounded)
     }
 
     /// The largest distance of a result from it, as a multiple of what is allowed.
@@ -360,7 +369,7 @@ mod tests {
         })?;
         let work = Work::Operator(op, None);
         let workload = Workload::new(String::new(), "", work, shapes.clone());
-        let one = workload.sample(&workload.inputs()?, 2)?;
+        let one = workload.sample(&workload.inputs(DType::F32)?, 2)?;
         assert_eq!(one[0].shape().dims(), [1, 64, 14, 14]);
         assert_eq!(one[1].shape(), &shapes[1]);
         Ok(())

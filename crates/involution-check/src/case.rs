@@ -4,7 +4,7 @@ use std::fmt;
 
 use involution::ops::{Op, Operator};
 use involution::shape::Shape;
-use involution::tensor::Tensor;
+use involution::tensor::{DType, Tensor};
 use involution::tolerance::{Distribution, inputs};
 
 /// One call of an operator.
@@ -47,8 +47,13 @@ impl Case {
     /// The input tensors: uniform in -1..1, or in 0..1 where all are to be positive, but x as far as its scale, variances
     /// positive, and attention a weight in 0..1.
     pub fn inputs(&self) -> Vec<Tensor> {
-        let of = Distribution { seed: self.seed, scale: self.scale, positive: self.positive };
-        inputs(&self.operator, &self.shapes, of)
+        self.inputs_in(DType::F32)
+    }
+
+    /// Those, rounded to values that this type has.
+    pub fn inputs_in(&self, dtype: DType) -> Vec<Tensor> {
+        let &Case { seed, scale, positive, .. } = self;
+        inputs(&self.operator, &self.shapes, Distribution { seed, scale, positive, dtype })
     }
 }
 

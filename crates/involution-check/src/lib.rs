@@ -17,5 +17,6 @@ pub use draw::{Choices, Script};
 pub use faults::SeededFault;
 pub use involution::tolerance::{
     Comparison, Evaluate, Expected, check_candidate, compare, expected, expected_by,
+    expected_stored,
 };
 pub use operators::{batched, fixed, generate, known_answers, seeded_faults, usual};

@@ -53,7 +53,7 @@ fn check(
     for variant in text::header(name, source)?.variants {
         let values: Vec<(&str, u32)> =
             variant.iter().map(|(name, value)| (&name[..], *value)).collect();
-        for device in [&[], text::DEVICE_NAMES] {
+        for device in text::DEVICES {
             let expanded = text::expand(name, source, &values, device, &fragment)?;
             if wanted.is_empty() || wanted.iter().any(|file| expanded.files.contains(file)) {
                 translate::to_every_interface(&expanded).map_err(|message| {

@@ -112,7 +112,8 @@ pub fn measure(
         measured.rows = rows;
         return Ok(measured);
     }
-    let of = Distribution { seed: settings.seed, scale: 1.0, positive: false };
+    let dtype = gpu.profile().storage;
+    let of = Distribution { seed: settings.seed, scale: 1.0, positive: false, dtype };
     let inputs = inputs(op, shapes, of);
     let inputs: Vec<&Tensor> = inputs.iter().collect();
     check(gpu, op, &inputs, &mut rows, settings.reference_flops)?;

@@ -8,7 +8,7 @@ use crate::ops::{Op, Operator};
 use crate::reference::Array;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::tolerance::{Expected, check_candidate, expected, expected_by};
+use crate::tolerance::{Expected, check_candidate, expected_by, expected_stored};
 
 /// Says of each candidate why it may not be chosen, if so.
 ///
@@ -30,7 +30,8 @@ pub(super) fn check(
             return Ok(());
         }
     }
-    check_all(gpu, op, inputs, &expected(op, inputs)?, rows)
+    let want = expected_stored(op, inputs, gpu.profile().storage)?;
+    check_all(gpu, op, inputs, &want, rows)
 }
 
 fn check_all(
@@ -49,7 +50,7 @@ fn check_all(
 /// What the general kernel gives, and how far another may be from it.
 fn by_general(gpu: &Gpu, op: &Operator, inputs: &[&Tensor]) -> Result<Expected> {
     let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
-    expected_by(op, inputs, &|op: &Operator, inputs: &[Array]| {
+    expected_by(op, inputs, gpu.profile().storage, &|op: &Operator, inputs: &[Array]| {
         let inputs: Vec<Tensor> = inputs.iter().map(Array::to_tensor).collect::<Result<_>>()?;
         let inputs: Vec<&Tensor> = inputs.iter().collect();
         let general = general(op, &shapes)?;

@@ -11,6 +11,7 @@ use super::pool::{Lease, Pool, Use};
 use super::tensor::GpuTensor;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
+use crate::tensor::DType;
 
 /// The work of a submission where the options do not say. Windows resets a device that is busy with one for two
 /// seconds, and a display that it drives stands still meanwhile.
@@ -80,23 +81,24 @@ impl Context {
 
     /// A tensor whose values are not yet defined.
     pub fn empty(&self, shape: &Shape, op: &'static str, what: &str) -> Result<GpuTensor> {
-        self.window(shape, 0, 0, op, what)
+        self.window(shape, self.driver.profile.storage, [0, 0], op, what)
     }
 
-    /// A tensor whose values are not yet defined, at some distance in bytes from the start of its buffer and with so many
-    /// elements of slack behind it.
+    /// A tensor of this type whose values are not yet defined, with so many elements before it in its buffer and so many
+    /// of slack behind it.
     pub fn window(
         &self,
         shape: &Shape,
-        offset: u64,
-        slack: u64,
+        dtype: DType,
+        [before, slack]: [u64; 2],
         op: &'static str,
         what: &str,
     ) -> Result<GpuTensor> {
         let elements = shape.elements().map_err(Error::at(op))? as u64;
-        let bytes = offset + 4 * (elements + slack);
+        let offset = dtype.bytes(before);
+        let bytes = offset + dtype.bytes(elements + slack);
         let lease = Arc::new(self.lease(Use::Storage, bytes, op, what)?);
-        Ok(GpuTensor { shape: shape.clone(), lease, offset, slack })
+        Ok(GpuTensor { shape: shape.clone(), dtype, lease, offset, slack })
     }
 
     /// Whether a tensor lives on this device.

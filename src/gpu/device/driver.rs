@@ -8,10 +8,15 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use super::adapter::{AdapterInfo, Wanted, announce, choose, describe, instance, limits_of, lower};
-use super::options::Options;
+use super::options::{Options, Precision};
 use super::profile::profile;
 use crate::error::{Error, Result};
 use crate::kernels::DeviceProfile;
+use crate::tensor::DType;
+
+/// Why an adapter is refused.
+const NO_HALF: &str =
+    "its shaders have no half precision (shader-f16): use single precision, or a newer driver";
 
 /// The optional features that are asked for where an adapter has them.
 const WANTED_FEATURES: wgpu::Features =
@@ -76,6 +81,14 @@ impl Driver {
         wanted.set(WANTED_OF_SOFTWARE, info.software);
         let int64 = info.software && !options.testing.without_int64;
         wanted.set(wgpu::Features::SHADER_INT64, int64);
+        let has_half = adapter.features().contains(wgpu::Features::SHADER_F16);
+        let storage = match options.precision {
+            Precision::F16 if !has_half => return Err(unusable(NO_HALF.to_owned())),
+            Precision::F16 => DType::F16,
+            Precision::Auto if has_half => DType::F16,
+            Precision::Auto | Precision::F32 => DType::F32,
+        };
+        wanted.set(wgpu::Features::SHADER_F16, storage == DType::F16);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("involution"),
             required_features: adapter.features() & wanted,
@@ -97,7 +110,7 @@ impl Driver {
         }));
         announce(&info);
         let in_place = device.features().contains(WANTED_OF_SOFTWARE);
-        let profile = profile(&adapter, &device, &limits);
+        let profile = profile(&adapter, &device, &limits, storage);
         let unanswered = Unanswered::default();
         Ok(Driver { device, queue, limits, info, profile, in_place, reports, unanswered })
     }

@@ -17,6 +17,21 @@ pub enum AdapterChoice {
     Matching(String),
 }
 
+/// How a device stores tensors: weights, inputs, results and what lies between. Kernels compute in single precision
+/// whatever is stored, and host tensors hold single precision: they are converted when they are copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Half precision: half the memory and traffic, 11 bits of a number, and nothing above 65,504. An adapter without it
+    /// is refused.
+    F16,
+    /// Half precision where the adapter has it, else single precision.
+    Auto,
+}
+
 /// How to open a device. The limits can only lower what the adapter allows: they show how the library
 /// behaves on a smaller device.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,6 +51,8 @@ pub struct Options {
     /// Never store the kernels of an involution that makes them ([`SpanInvolution`](crate::ops::SpanInvolution)), also
     /// where that takes longer: they are the largest tensors of many networks.
     pub low_memory: bool,
+    /// How tensors are stored.
+    pub precision: Precision,
     /// Which measured choices among kernels to go by.
     pub tuned: Tuned,
     /// Where compiled pipelines are kept from one process to the next.

@@ -1,12 +1,14 @@
 //! What is known of an opened device, as the data that kernels are chosen by.
 
 use crate::kernels::{DeviceClass, DeviceProfile, Vendor};
+use crate::tensor::DType;
 
 /// The profile of a device with these limits. How long loops may be is found out later.
 pub(super) fn profile(
     adapter: &wgpu::Adapter,
     device: &wgpu::Device,
     limits: &wgpu::Limits,
+    storage: DType,
 ) -> DeviceProfile {
     let info = adapter.get_info();
     let has = |feature| device.features().contains(feature);
@@ -17,6 +19,7 @@ pub(super) fn profile(
         vendor: Vendor::of_pci(info.vendor),
         subgroup_min: subgroup(info.subgroup_min_size),
         subgroup_max: subgroup(info.subgroup_max_size),
+        storage,
         shader_f16: has(wgpu::Features::SHADER_F16),
         shader_int64: has(wgpu::Features::SHADER_INT64),
         cooperative_matrices: Vec::new(),

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::pool::Lease;
 use crate::shape::Shape;
+use crate::tensor::DType;
 
 /// A tensor on a device.
 #[derive(Debug, Clone)]
 pub struct GpuTensor {
     pub(crate) shape: Shape,
+    pub(crate) dtype: DType,
     pub(crate) lease: Arc<Lease>,
     /// Where the tensor begins in its buffer, in bytes.
     pub(crate) offset: u64,
@@ -27,9 +29,18 @@ impl GpuTensor {
         &self.shape
     }
 
-    /// Bytes of the values.
-    pub fn bytes(&self) -> u64 {
+    /// The type in which the values are stored.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    pub(crate) fn elements(&self) -> usize {
         // Counted without overflow when the tensor was made.
-        4 * self.shape.dims().iter().product::<usize>() as u64
+        self.shape.dims().iter().product()
+    }
+
+    /// Bytes of the values in the buffer: a multiple of 4.
+    pub fn bytes(&self) -> u64 {
+        self.dtype.bytes(self.elements() as u64)
     }
 }

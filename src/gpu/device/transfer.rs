@@ -18,21 +18,25 @@ use super::driver::{Answer, Waiting};
 use super::pool::{Lease, PIECE, Use};
 use super::tensor::GpuTensor;
 use crate::error::{Error, Result};
-use crate::tensor::{Tensor, TensorView};
+use crate::tensor::{DType, Tensor, TensorView};
 
 /// What a mapping needs its start to be a multiple of.
 const ALIGNMENT: u64 = wgpu::MAP_ALIGNMENT;
 
-/// Copies a tensor to the device.
-pub(crate) fn upload(context: &Context, tensor: &TensorView<'_>) -> Result<GpuTensor> {
-    let output = context.empty(tensor.shape(), "upload", "the tensor")?;
+/// Copies a tensor to the device, where it is stored in this type.
+pub(crate) fn upload(
+    context: &Context,
+    tensor: &TensorView<'_>,
+    dtype: DType,
+) -> Result<GpuTensor> {
+    let output = context.window(tensor.shape(), dtype, [0, 0], "upload", "the tensor")?;
     write(context, &output, tensor.data())?;
     Ok(output)
 }
 
 /// Fills a device tensor with values from the host. Nobody may submit the tensor meanwhile.
 pub(crate) fn write(context: &Context, tensor: &GpuTensor, values: &[f32]) -> Result<()> {
-    let (buffer, bytes) = (tensor.lease.buffer(), bytemuck::cast_slice(values));
+    let (buffer, bytes) = (tensor.lease.buffer(), &*tensor.dtype.encode(values));
     if write_in_place(context, buffer, tensor.offset, bytes)? {
         return Ok(());
     }
@@ -101,7 +105,27 @@ pub(crate) async fn download(
     tensor: &GpuTensor,
     waiting: Waiting,
 ) -> Result<Tensor> {
-    let data = finish(context, start_download(context, tensor)?, waiting).await?;
+    let read = start_download(context, tensor)?;
+    finish_tensor(context, read, tensor, waiting).await
+}
+
+/// The tensor whose copy is under way.
+pub(crate) async fn finish_tensor(
+    context: &Context,
+    read: Read,
+    tensor: &GpuTensor,
+    waiting: Waiting,
+) -> Result<Tensor> {
+    let data = match tensor.dtype {
+        DType::F32 => finish(context, read, waiting).await?,
+        dtype => dtype.decode(&finish::<u8>(context, read, waiting).await?),
+    };
+    on_host(tensor, data)
+}
+
+/// The tensor of these values, behind which there may be one that fills up a word.
+fn on_host(tensor: &GpuTensor, mut data: Vec<f32>) -> Result<Tensor> {
+    data.truncate(tensor.elements());
     Tensor::new(tensor.shape.clone(), data).map_err(Error::at("download"))
 }
 
@@ -198,6 +222,17 @@ fn append<T: Pod>(
     Ok(())
 }
 
+/// The values of mapped bytes.
+fn mapped_values<T: Pod>(
+    context: &Context,
+    buffer: &wgpu::Buffer,
+    range: Range<u64>,
+) -> Result<Vec<T>> {
+    let mut values = Vec::with_capacity((range.end - range.start) as usize / size_of::<T>());
+    append(context, buffer, range, "download", &mut values)?;
+    Ok(values)
+}
+
 /// A buffer that is mapped, or is about to be, for as long as this lives.
 struct Mapping<'a> {
     buffer: &'a wgpu::Buffer,
@@ -266,9 +301,11 @@ pub(crate) async fn take(
         let range = offset..offset + bytes;
         let mapping = map(context, buffer, wgpu::MapMode::Read, range.clone())?;
         if context.driver.answer(&mapping.mapped, None, waiting).await?.is_ok() {
-            let mut values = Vec::with_capacity(bytes as usize / size_of::<f32>());
-            append(context, buffer, range, "download", &mut values)?;
-            return Tensor::new(tensor.shape.clone(), values).map_err(Error::at("download"));
+            let values = match tensor.dtype {
+                DType::F32 => mapped_values(context, buffer, range)?,
+                dtype => dtype.decode(&mapped_values::<u8>(context, buffer, range)?),
+            };
+            return on_host(tensor, values);
         }
     }
     download(context, tensor, waiting).await

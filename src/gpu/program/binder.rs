@@ -110,10 +110,12 @@ impl<'a> Binder<'a> {
             let scratch = self.scratch(op.name(), scratch, ready, room, output.slack)?;
             let tensor = |tensor: &GpuTensor, batched: bool| {
                 let cut = batched && slices.len() > 1;
-                let sample = if cut { tensor.bytes() / batch as u64 } else { tensor.bytes() };
+                let all = (tensor.dtype.size() * tensor.elements()) as u64;
+                let sample = if cut { all / batch as u64 } else { all };
                 let samples = if cut { slice.samples.clone() } else { 0..1 };
                 let offset = tensor.offset + samples.start as u64 * sample;
-                (tensor.lease.clone(), offset, samples.len() as u64 * sample + 4 * tensor.slack)
+                let bytes = (samples.len() as u64 * sample).next_multiple_of(4);
+                (tensor.lease.clone(), offset, bytes + tensor.dtype.bytes(tensor.slack))
             };
             let absent = self.absent.clone();
             let window = |operand: Operand| match operand {
@@ -166,11 +168,12 @@ impl<'a> Binder<'a> {
     ) -> Result<Vec<Window>> {
         let mut windows: Vec<Window> =
             ready.iter().map(|(lease, bytes)| (lease.clone(), 0, *bytes)).collect();
+        let dtype = self.context.driver.profile.storage;
         let mut own = 0;
         for (place, &elements) in elements.iter().skip(ready.len()).enumerate() {
-            let bytes = 4 * elements as u64;
+            let bytes = dtype.bytes(elements as u64);
             if let Some((lease, offset, _)) = room.get(place).filter(|(.., size)| *size >= bytes) {
-                windows.push((lease.clone(), *offset, bytes + 4 * slack));
+                windows.push((lease.clone(), *offset, bytes + dtype.bytes(slack)));
                 continue;
             }
             // Those of this call lie beside each other.

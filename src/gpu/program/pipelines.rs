@@ -15,7 +15,6 @@ use super::slots::Slots;
 use crate::error::{Error, Limit, Result};
 use crate::kernels::KernelKey;
 use crate::shaders::Variant;
-use crate::shaders::text::DEVICE_NAMES;
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ fn compile(
     KernelKey { kernel, variant }: KernelKey,
 ) -> Result<Pipeline> {
     let driver = &context.driver;
-    let names = if driver.profile.shader_int64 { DEVICE_NAMES } else { &[] };
+    let names = driver.profile.defines();
     let mut text = shader::expand(kernel, variant, names)?;
     for fault in context.options.testing.faults.iter().filter(|fault| fault.kernel == kernel.name) {
         // It may be for other variants.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{Grid, KernelCall, Operand, Params};
 use crate::shaders::probe::TRIPS;
 use crate::shape::Shape;
-use crate::tensor::{AsView, Tensor};
+use crate::tensor::{AsView, DType, Tensor};
 
 /// Names the test in errors.
 const LIMITS: &str = "limits";
@@ -39,8 +39,9 @@ pub(crate) async fn trips(
     if let Some(trips) = found {
         return Ok(trips);
     }
-    let x = upload(context, &Tensor::filled([8], 1.0).map_err(Error::at(LIMITS))?.view())?;
-    let out = context.empty(&Shape::from([1]), LIMITS, "the count")?;
+    let ones = Tensor::filled([8], 1.0).map_err(Error::at(LIMITS))?;
+    let x = upload(context, &ones.view(), DType::F32)?;
+    let out = context.window(&Shape::from([1]), DType::F32, [0, 0], LIMITS, "the count")?;
     let mut binder = Binder::new(context, pipelines, LIMITS)?;
     let call = KernelCall {
         kernel: &TRIPS,

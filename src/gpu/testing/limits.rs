@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::device::tensor::GpuTensor;
+use super::super::device::transfer::upload;
 use super::super::handle::Gpu;
 use super::super::program::dispatch::{Dispatch, record, time};
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use crate::ops::Cost;
 use crate::shaders::Kernel;
 use crate::shaders::probe::{COPY, MULTIPLY_ADD};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 
 /// Names the measurement in errors.
 const LIMITS: &str = "limits";
@@ -119,8 +120,8 @@ impl Gpu {
     /// Copies of so many elements.
     fn copying(&self, elements: usize) -> Result<Vec<Dispatch>> {
         let shape = Shape::from([elements]);
-        let x = self.upload(&Tensor::filled([elements], 1.0).map_err(Error::at(LIMITS))?)?;
-        let out = self.0.context.empty(&shape, LIMITS, "the copy")?;
+        let x = self.single(&Tensor::filled([elements], 1.0).map_err(Error::at(LIMITS))?)?;
+        let out = self.0.context.window(&shape, DType::F32, [0, 0], LIMITS, "the copy")?;
         self.bound(&copying(elements)?, &x, &out, DISPATCHES)
     }
 
@@ -133,8 +134,9 @@ impl Gpu {
         let invocations = self.multiplying_invocations();
         // The chains settle at 1, far from overflow and from subnormal numbers.
         let x = Tensor::new(Shape::from([2]), vec![0.5, 0.5]).map_err(Error::at(LIMITS))?;
-        let x = self.upload(&x)?;
-        let out = self.0.context.empty(&Shape::from([invocations]), LIMITS, "the sums")?;
+        let x = self.single(&x)?;
+        let shape = Shape::from([invocations]);
+        let out = self.0.context.window(&shape, DType::F32, [0, 0], LIMITS, "the sums")?;
         let mut rounds = 64;
         loop {
             let call = multiplying(invocations, rounds)?;
@@ -144,6 +146,11 @@ impl Gpu {
             }
             rounds *= 4;
         }
+    }
+
+    /// A tensor in single precision, whatever the device stores.
+    fn single(&self, tensor: &Tensor) -> Result<GpuTensor> {
+        upload(&self.0.context, &tensor.into(), DType::F32)
     }
 
     fn bound(

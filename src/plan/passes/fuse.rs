@@ -4,7 +4,6 @@ use crate::ops::{Activation, BatchNorm, Op, Operator, SpanInvolution};
 use crate::plan::constant::{Constant, Norm};
 use crate::plan::graph::{Action, Plan, Source, Step, Value, ValueInfo};
 use crate::shape::{Shape, Window};
-use crate::tensor::DType;
 
 impl Plan {
     /// Applies every pass: normalisations folded into the convolutions and involutions before them,
@@ -203,12 +202,7 @@ impl Plan {
     }
 
     fn new_constant(&mut self, name: String, shape: Shape, constant: Constant) -> Value {
-        self.new_value(ValueInfo {
-            name,
-            shape,
-            dtype: DType::F32,
-            source: Source::Constant(constant),
-        })
+        self.new_value(ValueInfo { name, shape, source: Source::Constant(constant) })
     }
 
     fn new_value(&mut self, info: ValueInfo) -> Value {
