@@ -23,6 +23,9 @@ struct Params {
 #ifdef GEMM
     steps: u32, // of the reduction
 #endif
+#ifdef DEPTHWISE
+    run: u32, // planes of the output that an invocation computes
+#endif
 #ifdef INPUT_STATIONARY
     block_channels: u32, // output channels of an invocation
 #endif

@@ -41,6 +41,11 @@ pub fn candidates(op: &Activate, inputs: &[&Shape]) -> Result<Vec<Candidate>, Sh
     Ok(candidates)
 }
 
+/// Whether an activation does no more than clip, if anything.
+pub fn clips(activation: Activation) -> bool {
+    matches!(activation, Activation::None | Activation::Relu | Activation::Relu6)
+}
+
 /// Gives candidates their activation where they do no more than clip, which those of subgroups do. They leave their results
 /// in one more scratch buffer, counted from `scratch` on, and the activation goes over that.
 pub fn with_epilogue(
@@ -49,7 +54,7 @@ pub fn with_epilogue(
     output: &Shape,
     scratch: usize,
 ) -> Result<Vec<Candidate>, ShapeError> {
-    let clips = matches!(activation, Activation::None | Activation::Relu | Activation::Relu6);
+    let clips = clips(activation);
     let elements = output.elements()?;
     let after = |mut candidate: Candidate| {
         if clips || candidate.requires.subgroup == 0 {

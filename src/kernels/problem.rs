@@ -1,7 +1,7 @@
 //! A convolution as its kernels see it: its sizes, and where its tensors lie.
 
 use super::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4};
-use super::neighbours::row_variant;
+use super::neighbours::row_variants;
 use crate::error::ShapeError;
 use crate::ops::conv2d::Geometry;
 use crate::shaders::{Kernel, Variant};
@@ -98,12 +98,16 @@ impl Problem {
 
     /// The variant of a kernel whose lanes share rows of x, where one supports them: what holds for rows has to hold for columns.
     pub fn square_variant(&self, kernel: &'static Kernel) -> Option<(&'static Kernel, Variant)> {
+        Some((kernel, self.square_variants(kernel).next()?))
+    }
+
+    /// All such variants.
+    pub fn square_variants(&self, kernel: &'static Kernel) -> impl Iterator<Item = Variant> {
         let window = &self.sizes.window;
         let [[rows, taps], [down, along]] = [window.kernel_size, window.stride];
-        if rows != taps || down != along || window.dilation[0] != 1 {
-            return None;
-        }
-        Some((kernel, row_variant(kernel, window, self.sizes.input[1], self.sizes.output[1])?))
+        let square = rows == taps && down == along && window.dilation[0] == 1;
+        let variants = row_variants(kernel, window, self.sizes.input[1], self.sizes.output[1]);
+        variants.filter(move |_| square)
     }
 
     /// Pixels of an output plane.

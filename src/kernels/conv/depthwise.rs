@@ -2,7 +2,8 @@
 
 use super::direct;
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, VEC4};
+use crate::kernels::activation::clips;
+use crate::kernels::call::{Grid, KernelCall, VEC4};
 use crate::kernels::candidate::{Candidate, Requires};
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
@@ -18,6 +19,10 @@ const BAND: usize = 4;
 
 /// Invocations of a workgroup of `conv/depthwise`.
 const LANES: usize = 64;
+
+/// Planes that an invocation of it computes one after another, at most, and workgroups that keep the larger GPUs busy.
+const RUN: usize = 8;
+const ENOUGH: usize = 1024;
 
 /// The candidates for groups of one input channel.
 pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
@@ -35,18 +40,19 @@ pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
         let candidate = Candidate::new(call, rank::DEPTHWISE_ROWS, "depthwise by rows");
         candidates.push(candidate.requiring(Requires::SOFTWARE_SUBGROUPS));
     }
-    // The kernel multiplies the number of a plane by the input channels.
-    let numbers = product("the grid", &[planes[0], planes[1], sizes.in_channels])?;
-    let kernel = problem.square_variant(&DEPTHWISE).filter(|_| u32::try_from(numbers).is_ok());
-    if let Some((kernel, variant)) = kernel {
+    let smooth = !clips(sizes.activation);
+    let variant = problem.square_variants(&DEPTHWISE).find(|v| v.defines("SMOOTH") == smooth);
+    if let Some(variant) = variant {
         let [bands, columns] = [sizes.output[0].div_ceil(BAND), sizes.output[1].div_ceil(VEC4)];
         let places = product("the grid", &[bands, columns])?;
-        let grid = |each| product("the grid", &[planes[0], planes[1], each]);
-        let grid = match variant.defines("ALIGNED") {
-            true => Grid::Workgroups(grid(places.div_ceil(LANES))?),
-            false => Grid::Invocations(grid(places)?),
-        };
-        let call = problem.call((kernel, variant), grid, 0)?;
+        let planes = product("the grid", &planes)?;
+        let aligned = variant.defines("ALIGNED");
+        let each = if aligned { places.next_multiple_of(LANES) } else { places };
+        let workgroups = product("the grid", &[planes, each])? / LANES;
+        let run = (workgroups / ENOUGH).clamp(1, RUN);
+        let invocations = product("the grid", &[planes.div_ceil(run), each])?;
+        let call = problem.call((&DEPTHWISE, variant), Grid::Invocations(invocations), run)?;
+        let call = KernelCall { params: call.params.size("run", run)?, ..call };
         let reason = "depthwise by tiles of four rows and four pixels";
         let candidate = Candidate::new(call, rank::DEPTHWISE_TILES, reason);
         candidates.push(candidate.requiring(Requires::GPU));

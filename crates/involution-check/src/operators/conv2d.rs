@@ -269,15 +269,28 @@ fn conv_rows() -> Vec<Case> {
 /// Square windows down strips of rows, a multiplier, and planes that are no whole number of lanes; the same
 /// over rows that are no whole fours.
 fn depthwise_rows() -> Vec<Case> {
-    let case = |([taps, stride, columns], missing): ([usize; 3], usize)| {
+    let case = |([taps, stride, columns], missing): ([usize; 3], usize), activation| {
         let conv = Conv2d { stride: [stride; 2], padding: (taps / 2).into(), ..Conv2d::default() };
-        let conv = Conv2d { groups: 3, bias: true, activation: Activation::Relu6, ..conv };
+        let conv = Conv2d { groups: 3, bias: true, activation, ..conv };
         let width = 4 * columns * stride - missing;
         let x = [2, 3, 35 * stride - missing, width];
         Case::new("depthwise down strips of rows", conv, &[&x, &[6, 1, taps, taps], &[6]])
     };
-    let missing = |missing| ROWS.map(|row| case((row, missing)));
-    [missing(0), missing(1), missing(2)].concat()
+    let missing = |missing| ROWS.map(|row| case((row, missing), Activation::Relu6));
+    let smooth = |missing| ROWS.map(|row| case((row, missing), Activation::Silu));
+    // More planes than make GPUs busy, some with several outputs of a channel.
+    let many = |story, channels, multiplier, [batch, height, width]: [usize; 3], activation| {
+        let conv = Conv2d { padding: 1.into(), groups: channels, bias: true, ..Conv2d::default() };
+        let outputs = channels * multiplier;
+        let x = [batch, channels, height, width];
+        Case::new(story, Conv2d { activation, ..conv }, &[&x, &[outputs, 1, 3, 3], &[outputs]])
+    };
+    let others = vec![
+        many("depthwise runs of planes, across samples", 1033, 2, [2, 4, 4], Activation::Sigmoid),
+        many("depthwise runs of narrow planes", 512, 1, [1, 1024, 1], Activation::Relu6),
+    ];
+    let rows = [missing(0), missing(1), missing(2), smooth(0), smooth(1)].concat();
+    [rows, others].concat()
 }
 
 /// Windows of 3x3 on pairs of rows, of which the last may be alone, with groups of less than a tile, of one
@@ -481,24 +494,32 @@ pub const FAULTS: &[SeededFault] = &[
         "kx < params.window.kernel_width",
         "kx + 1u < params.window.kernel_width",
     ),
-    (
-        "conv/depthwise",
-        "pixels right of the image are not zero",
-        "inside && column < columns",
-        "inside",
-    ),
+    ("conv/depthwise", "pixels right of the image are not zero", "column < columns)", "true)"),
     (
         "conv/depthwise",
         "the third row of a tile begins where the second does",
-        "row, place, number - 2u * S)",
-        "row, place, number - S)",
+        "row, first, number - 2u * S)",
+        "row, first, number - S)",
     ),
     (
         "conv/depthwise",
         "every output channel reads the first input channel of its sample",
-        "out_plane * params.in_channels / params.out_channels",
-        "sample * params.in_channels",
+        "first_plane / multiplier;",
+        "sample * params.in_channels;",
     ),
+    (
+        "conv/depthwise",
+        "the second plane of a run reads that of the first",
+        "plane += plane_size;",
+        "plane += 0u;",
+    ),
+    (
+        "conv/depthwise",
+        "the second sample goes on with the weights of the first",
+        "channel == params.out_channels",
+        "channel > params.out_channels",
+    ),
+    ("conv/depthwise", "no sigmoid", "activate4((*sums)[0], params.activation)", "(*sums)[0]"),
     (
         "software/depthwise_strips",
         "the output rows of a strip are one too few",

@@ -67,6 +67,11 @@ fn told() -> Vec<Case> {
             &[&[3, 8, 6, 6], &[3, 2], &[2, 40, 8, 3, 3], &[2, 40]],
         ),
         Case::new(
+            "depthwise runs of planes, a sample each its own",
+            DynamicConv2d { conv: Conv2d { groups: 1033, padding: 1.into(), ..conv } },
+            &[&[2, 1033, 4, 4], &[2, 2], &[2, 1033, 1, 3, 3]],
+        ),
+        Case::new(
             "depthwise, more samples than a tile of the mixer",
             DynamicConv2d { conv: Conv2d { groups: 6, ..conv } },
             &[&[9, 6, 8, 8], &[9, 3], &[3, 6, 1, 3, 3]],
