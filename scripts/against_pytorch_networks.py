@@ -14,14 +14,14 @@ Networks run through
 
 with weights in both formats of torch.save, inside a checkpoint dictionary, and in channels_last order. Each of logits,
 c2, c3, c4 and c5 passes if its largest error against PyTorch in 64 bits is at most 1e-4 of its largest value, and each
-image has to have the class that PyTorch gives it. Layers
-run through
+image has to have the class that PyTorch gives it. Layers run through
 
     involution layer NAME --attr key=value ... --weights FILE --input x.safetensors --output out.safetensors
 
 with weights from safetensors or .pth files, with and without the counters of batch normalisation, and a tolerance of
-1e-5. With --precision f16, the device stores half precision: the tolerances are 2e-2 for logits,
-1e-1 for feature maps and 5e-3 for layers. What a layer does not support, such as an odd size with a stride, must be refused with exit status 2 and no output.
+1e-5. With --precision f16, the device stores half precision: the tolerances are 2e-2 for logits, 1e-1 for feature maps
+and 5e-3 for layers. What a layer does not support, such as an odd size with a stride, must be refused with exit status
+2 and no output.
 
 A case depends only on its name and the seed. The files of failed cases are kept. Exits with 1 if a case fails.
 """
