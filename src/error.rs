@@ -6,6 +6,7 @@
 
 mod weights;
 
+use crate::shape::Shape;
 pub use crate::shape::ShapeError;
 #[doc(hidden)]
 pub use crate::shape::count;
@@ -194,6 +195,20 @@ pub enum Error {
     /// Weights cannot be read, or do not belong to the network.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A step gave a value that is no finite number, found by [`Options::paranoid`](crate::gpu::Options::paranoid).
+    #[error("value {element} of {what} {shape} is {value}: {cure}")]
+    NotFinite {
+        /// The tensor.
+        what: &'static str,
+        /// Its shape.
+        shape: Shape,
+        /// Which of its values, row-major, is the first.
+        element: usize,
+        /// `inf`, `-inf` or `NaN`.
+        value: String,
+        /// What may help.
+        cure: &'static str,
+    },
     /// There is no candidate kernel of this name for the operator.
     #[error("{op} has no kernel '{kernel}' for these shapes; there are: {known}")]
     UnknownKernel {

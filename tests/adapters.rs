@@ -35,7 +35,7 @@ pub fn fresh(gpu: &Gpu, change: impl FnOnce(&mut Options)) -> Gpu {
     Gpu::open(&options).unwrap()
 }
 
-fn options(adapter: &AdapterInfo) -> Options {
+pub fn options(adapter: &AdapterInfo) -> Options {
     let mut options = Options::default();
     options.adapter = AdapterChoice::Matching(adapter.index.to_string());
     // What was measured on the machine at hand must not change what is tested.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::device::adapter::AdapterInfo;
 use super::device::context::Context;
-use super::device::driver::Waiting;
+use super::device::driver::{Driver, Waiting};
 use super::device::options::Options;
 use super::device::pool::PoolStats;
 use super::device::tensor::GpuTensor;
@@ -15,14 +15,14 @@ use super::program::pipeline_cache;
 use super::program::pipelines::{PipelineStats, Pipelines};
 use super::program::trips::trips;
 use super::program::warm_up::{Compiler, Progress};
-use crate::autotune::Choices;
+use crate::autotune::{Choices, Identity};
 use crate::error::{Error, Result};
 use crate::kernels::{self, Candidate, DeviceProfile, KernelKey};
 use crate::ops::{Op, Operator};
 use crate::plan::Plan;
 use crate::schedule::{self, Choice, Lowered, Policy, Schedule};
 use crate::shape::Shape;
-use crate::tensor::{AsView, Tensor, TensorView};
+use crate::tensor::{AsView, DType, Tensor, TensorView};
 
 /// A device, its pipelines and its buffers.
 #[derive(Debug, Clone)]
@@ -37,6 +37,14 @@ pub(super) struct Inner {
 }
 
 const FOREIGN: Error = Error::ForeignTensor { op: "download", tensor: "the tensor" };
+
+fn identity(driver: &Driver) -> Identity {
+    let mut identity = driver.info.identity();
+    if driver.profile.storage == DType::F16 {
+        identity.adapter.push_str(" (f16)");
+    }
+    identity
+}
 
 impl Gpu {
     /// Opens the default adapter; see [`AdapterChoice::Auto`](super::AdapterChoice::Auto).
@@ -64,7 +72,7 @@ impl Gpu {
         let max_trips = trips.unwrap_or(unlimited).min(asked);
         let policy = Policy {
             // Read once.
-            measured: Choices::load(&options.tuned, &context.driver.info.identity())?,
+            measured: Choices::load(&options.tuned, &identity(&context.driver))?,
             low_memory: options.low_memory,
             submission_budget: context.budget,
         };
@@ -85,6 +93,11 @@ impl Gpu {
     /// The adapter this runs on.
     pub fn adapter(&self) -> &AdapterInfo {
         &self.0.context.driver.info
+    }
+
+    /// What measurements on this device hold for: its adapter, driver and precision.
+    pub fn identity(&self) -> Identity {
+        identity(&self.0.context.driver)
     }
 
     /// What kernels are chosen by.

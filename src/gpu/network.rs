@@ -14,10 +14,10 @@ use super::program::slots::Slots;
 use super::program::warm_up::Progress;
 use super::run::{Compile, NETWORK, Run, Weights, in_layer};
 use crate::error::{Error, Result, ShapeError};
-use crate::plan::{Action, Layer, Plan};
+use crate::plan::{Layer, Plan};
 use crate::schedule::Schedule;
 use crate::shape::Shape;
-use crate::tensor::{AsView, StateDict, Tensor, TensorView};
+use crate::tensor::{AsView, DType, StateDict, Tensor, TensorView};
 
 /// Plans that are kept prepared at the same time; the one that was used longest ago goes first.
 const KEPT: usize = 4;
@@ -177,7 +177,30 @@ impl Network {
         for (to, x) in run.inputs.iter().zip(inputs) {
             transfer::write(context, to, x.data())?;
         }
-        dispatch::submit(context, NETWORK, &run.bound.dispatches)
+        match context.options.paranoid {
+            true => self.submit_checked(run, inputs),
+            false => dispatch::submit(context, NETWORK, &run.bound.dispatches),
+        }
+    }
+
+    /// Runs one step after the other and looks at the result of each.
+    fn submit_checked(&self, run: &Run, inputs: &[TensorView<'_>]) -> Result<()> {
+        let context = &self.0.gpu.0.context;
+        let dtype = context.driver.profile.storage;
+        for ((name, _), x) in run.plan.inputs().iter().zip(inputs) {
+            let finite = finite("the input", x.shape(), x.data(), dtype);
+            finite.map_err(|error| in_layer(name, error))?;
+        }
+        for (call, (layer, result)) in run.results.iter().enumerate() {
+            let dispatches = run.bound.dispatches.iter().zip(&run.bound.calls);
+            let own: Vec<_> =
+                dispatches.filter(|(_, of)| **of == call).map(|(own, _)| own.clone()).collect();
+            dispatch::submit(context, NETWORK, &own)?;
+            let tensor = pollster::block_on(transfer::download(context, result, Waiting::Thread))?;
+            let finite = finite("the result", tensor.shape(), tensor.data(), dtype);
+            finite.map_err(|error| in_layer(layer, error))?;
+        }
+        Ok(())
     }
 
     /// The results of a run, once they are there.
@@ -217,9 +240,7 @@ impl Network {
     /// The dispatches of a run for inputs of this shape: the step of the plan and the kernel of each.
     pub fn dispatches(&self, x: &Shape, outputs: &[&str]) -> Result<Vec<(String, &'static str)>> {
         let run = self.prepared(slice::from_ref(x), outputs)?;
-        let applied = run.plan.steps().iter().filter(|step| step.action != Action::Reshape);
-        let names: Vec<&str> = applied.map(|step| step.name.as_str()).collect();
-        let name = |call: usize| names.get(call).copied().unwrap_or_default().to_owned();
+        let name = |call: usize| run.results.get(call).map_or_else(String::new, |it| it.0.clone());
         let dispatches = run.bound.calls.iter().zip(&run.bound.dispatches);
         Ok(dispatches.map(|(&call, of)| (name(call), of.pipeline.shader.name)).collect())
     }
@@ -250,6 +271,22 @@ impl Network {
             Run::bind(gpu, plan, weights, compile).map(Arc::new)
         })
     }
+}
+
+/// An error where a value is not finite when it is stored in this type.
+fn finite(what: &'static str, shape: &Shape, values: &[f32], dtype: DType) -> Result<()> {
+    let stored = |value: f32| dtype.nearest(value);
+    let Some(element) = values.iter().position(|&value| !stored(value).is_finite()) else {
+        return Ok(());
+    };
+    let value = stored(values[element]).to_string();
+    let cure = match dtype {
+        DType::F16 => "half precision ends at 65504: use single precision",
+        DType::F32 => {
+            "the values before it, or the weights, are too large or not finite themselves"
+        }
+    };
+    Err(Error::NotFinite { what, shape: shape.clone(), element, value, cure })
 }
 
 fn shapes(inputs: &[TensorView<'_>]) -> Vec<Shape> {

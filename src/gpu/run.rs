@@ -37,6 +37,8 @@ pub(super) struct Run {
     pub schedule: Schedule,
     pub inputs: Vec<GpuTensor>,
     pub outputs: Vec<(String, GpuTensor)>,
+    /// By call that was bound, its step and its result.
+    pub results: Vec<(String, GpuTensor)>,
     pub bound: Bound,
     pub queueing: Mutex<()>,
 }
@@ -71,6 +73,7 @@ impl Run {
             tensors.extend(place(input).map(|tensor| (input, tensor)));
         }
         let mut binder = gpu.binder(NETWORK)?;
+        let mut results = Vec::new();
         for (index, (step, lowered)) in plan.steps().iter().zip(&schedule.steps).enumerate() {
             let inputs: Vec<Option<&GpuTensor>> =
                 step.inputs.iter().map(|input| tensors.get(input)).collect();
@@ -90,6 +93,7 @@ impl Run {
                 let (output, slices, ready) = (&output, &call.slices, &ready[index]);
                 let call = Call { op, shapes: &shapes, inputs, output, slices, ready, room };
                 binder.push(call).map_err(|error| in_layer(&step.name, error))?;
+                results.push((step.name.clone(), output.clone()));
             }
             tensors.insert(step.output, output);
         }
@@ -103,7 +107,7 @@ impl Run {
             .map(|(name, value)| Ok((name.clone(), find(value)?)))
             .collect::<Result<_>>()?;
         let inputs = plan.inputs().iter().map(|(_, input)| find(input)).collect::<Result<_>>()?;
-        Ok(Run { plan, schedule, inputs, outputs, bound, queueing: Mutex::default() })
+        Ok(Run { plan, schedule, inputs, outputs, results, bound, queueing: Mutex::default() })
     }
 }
 

@@ -140,6 +140,11 @@ impl Memory {
         self.scratch_places.get(step).map_or(&[], Vec::as_slice)
     }
 
+    /// The type in which everything is stored.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// Bytes of each slot.
     pub fn slots(&self) -> &[u64] {
         &self.slots

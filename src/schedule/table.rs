@@ -56,7 +56,8 @@ impl Table {
             let (op, bytes, slot) = match &step.action {
                 Action::Apply(op) => {
                     let cost = op.cost(&shapes).map_err(Error::at(op.name()))?;
-                    (describe(op), cost.bytes, schedule.memory.slot(step.output))
+                    let bytes = cost.bytes * schedule.memory.dtype().size() as u64 / 4;
+                    (describe(op), bytes, schedule.memory.slot(step.output))
                 }
                 Action::Reshape => ("reshape".to_owned(), 0, None),
             };

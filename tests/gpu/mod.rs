@@ -3,6 +3,7 @@
 mod budget;
 mod copies;
 mod folding;
+mod half;
 mod limits;
 mod limits_measured;
 mod lost;

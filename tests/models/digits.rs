@@ -26,7 +26,7 @@ pub fn samples(x: &Tensor, start: usize, count: usize) -> Tensor {
 }
 
 /// The class with the largest logit, for each image.
-fn classes(logits: &Tensor) -> Vec<usize> {
+pub fn classes(logits: &Tensor) -> Vec<usize> {
     let largest = |row: &[f32]| (0..10).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
     logits.data().chunks(10).map(largest).collect()
 }

@@ -2,7 +2,7 @@
 //! take.
 
 #[cfg(feature = "weights")]
-mod digits;
+pub mod digits;
 mod running;
 mod streaming;
 

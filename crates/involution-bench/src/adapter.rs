@@ -4,6 +4,7 @@ use anyhow::Result;
 use involution::autotune::{Tuned, switched_off};
 use involution::gpu::{self, AdapterChoice, Options, PipelineFile, Precision};
 use involution::store::variable;
+use involution::tensor::DType;
 use involution::{Error, Gpu};
 
 use crate::outcome::bad_use;
@@ -31,6 +32,9 @@ pub struct Flags {
     /// Never store the kernels of involutions: less memory, and slower on some adapters
     #[arg(long, global = true, help_heading = GLOBAL)]
     low_memory: bool,
+    /// Look at each layer's result on the adapter, and fail where one is not finite, with the layer's name
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    paranoid: bool,
     /// How the adapter stores tensors: half the memory with f16, which takes an adapter that has it; kernels compute in
     /// single precision
     #[arg(long, global = true, value_name = "P", default_value = "f32", value_parser = ["f32", "f16", "auto"], help_heading = GLOBAL)]
@@ -73,6 +77,14 @@ impl Runner {
         self.gpu().map(|gpu| gpu.adapter().backend.as_str())
     }
 
+    /// How the adapter stores tensors: `f32` or `f16`.
+    pub fn precision(&self) -> Option<&'static str> {
+        Some(match self.gpu()?.profile().storage {
+            DType::F16 => "f16",
+            _ => "f32",
+        })
+    }
+
     /// The driver with its version.
     pub fn driver(&self) -> Option<String> {
         let info = self.gpu()?.adapter();
@@ -83,6 +95,9 @@ impl Runner {
 impl std::fmt::Display for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Runner::Gpu(gpu) if gpu.profile().storage == DType::F16 => {
+                write!(f, "{}, half precision", gpu.adapter())
+            }
             Runner::Gpu(gpu) => gpu.adapter().fmt(f),
             Runner::Reference => f.write_str(REFERENCE),
         }
@@ -93,6 +108,15 @@ impl Flags {
     /// The adapter that was named, or an empty text.
     pub fn name(&self) -> &str {
         self.adapter.as_deref().unwrap_or_default()
+    }
+
+    /// How tensors are to be stored.
+    pub fn precision(&self) -> Precision {
+        match self.precision.as_str() {
+            "f16" => Precision::F16,
+            "auto" => Precision::Auto,
+            _ => Precision::F32,
+        }
     }
 
     /// Opens what was asked for, with a line on stderr where that is the reference for want of a GPU.
@@ -119,11 +143,7 @@ impl Flags {
             )));
         }
         let (required, off) = (self.require_gpu || mode == "require", mode == "off");
-        let precision = match self.precision.as_str() {
-            "f16" => Precision::F16,
-            "auto" => Precision::Auto,
-            _ => Precision::F32,
-        };
+        let precision = self.precision();
         // The reference stores nothing in half precision.
         let falls_back = !required && precision != Precision::F16;
         // A value that is not known is refused whatever runs.
@@ -162,6 +182,7 @@ impl Flags {
         }
         options.low_memory = self.low_memory;
         options.precision = precision;
+        options.paranoid = self.paranoid;
         options.tuned = tuned;
         // A program that is built with the feature is one that wants it.
         if cfg!(feature = "pipeline-cache") {

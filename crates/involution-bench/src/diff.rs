@@ -254,11 +254,11 @@ fn verdict(
 /// What is different between the runs as a whole.
 fn differences(before: &Run, after: &Run) -> Vec<String> {
     let about = |run: &Run| {
-        let [backend, driver] =
-            [&run.backend, &run.driver].map(|it| it.clone().unwrap_or_default());
-        [run.involution.clone(), run.adapter.clone(), backend, driver]
+        let [backend, driver, precision] =
+            [&run.backend, &run.driver, &run.precision].map(|it| it.clone().unwrap_or_default());
+        [run.involution.clone(), run.adapter.clone(), backend, driver, precision]
     };
-    let names = ["version", "adapter", "backend", "driver"].into_iter();
+    let names = ["version", "adapter", "backend", "driver", "precision"].into_iter();
     let both = names.zip(about(before).into_iter().zip(about(after)));
     let differ = both.filter(|(_, (before, after))| before != after);
     differ.map(|(what, (before, after))| format!("{what}: {before}, then {after}")).collect()

@@ -142,6 +142,7 @@ fn header(run: &Run) -> String {
     let facts = [
         ("Adapter", Some(run.adapter.clone())),
         ("Driver", run.driver.clone()),
+        ("Precision", run.precision.clone()),
         ("Version", Some(format!("involution {}", run.involution))),
         ("Limits", run.limits.map(|limits| limits.to_string())),
         ("After", run.limits_after.map(|limits| limits.to_string())),

@@ -20,6 +20,9 @@ pub struct Run {
     pub adapter: String,
     pub backend: Option<String>,
     pub driver: Option<String>,
+    /// How the device stored tensors: `f32` or `f16`.
+    #[serde(default)]
+    pub precision: Option<String>,
     /// Whether it is the processor that computes.
     #[serde(default)]
     pub software: bool,
@@ -84,6 +87,7 @@ impl Run {
             adapter: runner.name().to_owned(),
             backend: runner.backend().map(str::to_owned),
             driver: runner.driver(),
+            precision: runner.precision().map(str::to_owned),
             software: runner.gpu().is_none_or(|gpu| gpu.adapter().software),
             quick: args.quick,
             interrupted: sampling::interrupted(),

@@ -86,6 +86,7 @@ impl<'a> Subject<'a> {
             inputs.clear();
         }
         let mut row = Row { memory: Some(memory), ..row(workload) };
+        row.bytes = row.bytes * gpu.profile().storage.size() as u64 / 4;
         row.compile_ms = Some(milliseconds(first));
         row.compiled = gpu.pipeline_stats().misses - compiled;
         let (gpu, once, output) = (gpu.clone(), Duration::ZERO, RefCell::default());

@@ -154,6 +154,7 @@ fn document((works, info): &(Result<Option<usize>>, AdapterInfo)) -> Value {
         "features": {
             "timestamps": info.timestamps,
             "subgroup_size": info.subgroup_size,
+            "half_precision": info.shader_f16,
         },
         "works": works.is_ok(),
         "problem": works.as_ref().err().map(ToString::to_string),

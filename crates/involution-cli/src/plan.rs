@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 use involution::Shape;
+use involution::gpu::Precision;
 use involution::kernels::DeviceProfile;
 use involution::models::{self, MODELS, Model};
 use involution::schedule::{Choice, Memory, Policy, Table, lower};
+use involution::tensor::DType;
 use involution_bench::adapter::Flags;
 use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use};
@@ -57,7 +59,7 @@ Examples:
     )
 }
 
-pub fn run(_: &Flags, args: &Args, json: bool) -> Result<Outcome> {
+pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let model = network(args)?;
     let shape = input(model.as_ref(), args.batch, args.size.as_deref())?;
     let unfused = model.plan(&shape)?;
@@ -72,6 +74,15 @@ pub fn run(_: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         let known = DeviceProfile::DESCRIBED.join(", ");
         bad_use(format!("--profile must be one of {known}, it is '{}'", args.profile))
     })?;
+    let half = match flags.precision() {
+        Precision::F16 if !profile.shader_f16 => {
+            return Err(bad_use(format!("{} devices have no half precision", args.profile)));
+        }
+        Precision::Auto => profile.shader_f16,
+        precision => precision == Precision::F16,
+    };
+    let storage = if half { DType::F16 } else { DType::F32 };
+    let profile = DeviceProfile { storage, ..profile };
     let choice = args.candidate.clone().map_or(Choice::Preferred, Choice::Named);
     let schedule = lower(&plan, &profile, &Policy::default(), &choice)?;
     let table = Table::of(&plan, &schedule)?;

@@ -102,7 +102,7 @@ fn on_device<'a>(
     args: &Args,
     calls: &'a [Call],
 ) -> Result<(Vec<Found<'a>>, Option<PathBuf>)> {
-    let identity = gpu.adapter().identity();
+    let identity = gpu.identity();
     let path = file(&identity);
     if path.is_none() && !args.dry_run {
         return Err(bad_use("there is no home folder to write to: set INVOLUTION_CACHE_DIR"));

@@ -28,6 +28,8 @@ pub struct AdapterInfo {
     pub timestamps: bool,
     /// Lanes that can hear each other at the least; 0 where they cannot.
     pub subgroup_size: u32,
+    /// Whether it can store half precision.
+    pub shader_f16: bool,
     /// Bytes in one buffer.
     pub max_buffer_size: u64,
     /// Bytes of a buffer that one kernel can see.
@@ -205,6 +207,7 @@ pub(crate) fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
         driver_info: info.driver_info,
         software: info.device_type == wgpu::DeviceType::Cpu,
         timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+        shader_f16: adapter.features().contains(wgpu::Features::SHADER_F16),
         subgroup_size: if subgroups { info.subgroup_min_size } else { 0 },
         max_buffer_size: limits.max_buffer_size,
         max_binding_size: limits.max_storage_buffer_binding_size,

@@ -53,6 +53,9 @@ pub struct Options {
     pub low_memory: bool,
     /// How tensors are stored.
     pub precision: Precision,
+    /// Look at the result of each step of a network, and fail with [`Error::NotFinite`](crate::Error::NotFinite) in the
+    /// layer that gives the first value that is not finite. Slow: each result is copied to the host before the next step.
+    pub paranoid: bool,
     /// Which measured choices among kernels to go by.
     pub tuned: Tuned,
     /// Where compiled pipelines are kept from one process to the next.
