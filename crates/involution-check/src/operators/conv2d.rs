@@ -475,12 +475,7 @@ pub const FAULTS: &[SeededFault] = &[
         "select(0u, params.window.dilation_y, ends)",
         "select(0u, 1u, ends)",
     ),
-    (
-        "gemm/gemm",
-        "the first step is multiplied for each tap",
-        "select(0u, 1u, tap == 0u)",
-        "0u",
-    ),
+    ("gemm/gemm", "the first step is multiplied for each tap", "select(0u, 1u, tap == 0u)", "0u"),
     (
         "gemm/prepack",
         "the taps are those of the window turned round",
