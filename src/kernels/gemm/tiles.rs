@@ -142,8 +142,8 @@ impl Tile {
             && problem.pixels()?.is_multiple_of(VEC4);
         let variant = if aligned { self.aligned } else { self.scalar };
         let grid = Grid::Workgroups(self.workgroups(problem)?);
-        let steps = k / self.rows;
-        let call = packed.call((&GEMM, variant), grid, steps)?;
+        let steps = rows / self.rows;
+        let call = packed.call((&GEMM, variant), grid, k / self.rows)?;
         let call = KernelCall { params: call.params.size("steps", steps)?, ..call };
         let candidate = Candidate::of_calls(vec![prepack, call], rank, reason);
         let candidate = candidate.requiring(Requires::GPU);

@@ -466,9 +466,16 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "gemm/gemm",
         "taps of a row lie together where they are dilated",
-        "(*source).kx * params.window.dilation_x",
-        "(*source).kx",
+        "dx + params.window.dilation_x",
+        "dx + 1u",
     ),
+    (
+        "gemm/gemm",
+        "the rows of taps of a dilated window follow each other",
+        "select(0u, params.window.dilation_y, ends)",
+        "select(0u, 1u, ends)",
+    ),
+    ("gemm/gemm", "the first step is multiplied for each tap", "select(0u, 1u, tap == 0u)", "0u"),
     (
         "gemm/prepack",
         "the taps are those of the window turned round",
