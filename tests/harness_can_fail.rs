@@ -267,7 +267,7 @@ fn disturbed_slack_of_scratch_is_flagged() {
 fn a_read_past_the_input_shows() {
     adapters::each(|gpu| {
         for stray in ["x[index + 1u]", "x[index] + 1e-30 * x[params.elements + 3u]"] {
-            let outcome = guarded(gpu, "activate(x[index]", &format!("activate({stray}"));
+            let outcome = guarded(gpu, "activate(f32(x[index])", &format!("activate(f32({stray})"));
             // Where the pattern itself went through to the output, the guard takes it for unwritten.
             let unwritten = |why: &String| why.contains("never written");
             let caught = outcome.as_ref().map_or_else(unwritten, |comparison| !comparison.passed());
