@@ -45,6 +45,9 @@ DEFAULTS = {
     "dilation": "1",
     "groups": "1",
     "channel_order": "blocked",
+    "border": "zero",
+    "upsample": "1",
+    "softmax": "false",
     "activation": "none",
     "eps": "1e-5",
     "temperature": "1",
@@ -152,7 +155,7 @@ def draw_dynamic_conv2d(rng):
     return attrs, shapes | {"attention": (shapes["x"][0], kernels)}
 
 
-def draw_involution(rng):
+def draw_plain_involution(rng):
     size = draw_size(rng)
     kernel, attrs = draw_window(rng, size)
     counts = window_counts(size, kernel, *geometry(attrs, kernel))
@@ -168,8 +171,31 @@ def draw_involution(rng):
     return attrs, {"x": (batch, channels, *size), "kernel": (batch, taps, *counts)}
 
 
+def draw_involution(rng):
+    """Half of them with another border, normalised taps or an output that is larger than the positions."""
+    attrs, shapes = draw_plain_involution(rng)
+    if rng.random() < 0.5:
+        return attrs, shapes
+    kernel, size = make.pair(attrs["kernel_size"]), list(shapes["x"][2:])
+    attrs |= {
+        "border": rng.choice(("zero", "reflect", "replicate", "shift")),
+        "upsample": rng.choice(("1", "1", "2", "3")),
+        "softmax": rng.choice(("true", "false")),
+    }
+    if attrs["border"] == "shift":
+        attrs |= {"stride": "1", "padding": "same"}
+    _, padding, dilation = geometry(attrs, kernel)
+    for axis in range(2):
+        if attrs["border"] == "shift":
+            size[axis] = max(size[axis], kernel[axis] * dilation[axis])
+        elif attrs["border"] == "reflect":
+            size[axis] = max(size[axis], 1 + padding[axis], 1 + padding[axis + 2])
+    x = (*shapes["x"][:2], *size)
+    return attrs, {"x": x, "kernel": make.involution_kernel(attrs, x)}
+
+
 def draw_span_involution(rng):
-    attrs, shapes = draw_involution(rng)
+    attrs, shapes = draw_plain_involution(rng)
     batch, taps, *counts = shapes.pop("kernel")
     reduced = rng.randint(1, 9)
     shapes |= {"reduced": (batch, reduced, *counts), "weight": (taps, reduced, 1, 1)}
@@ -309,6 +335,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=200, help="how many calls (default 200)")
     parser.add_argument("--seed", type=int, default=0, help="which calls (default 0)")
+    parser.add_argument("--op", choices=OPERATORS, help="calls of this operator alone")
     parser.add_argument("--only", type=int, metavar="INDEX", help="run only this call")
     parser.add_argument("--adapter", help="passed on to the command line")
     parser.add_argument("--binary", type=Path, default=Path("target/release/involution"))
@@ -317,7 +344,7 @@ def main():
     if not options.binary.is_file():
         parser.error(f"no binary at {options.binary}")
 
-    ops = list(OPERATORS)
+    ops = [options.op] if options.op else list(OPERATORS)
     calls, misses, worst = ({op: 0 for op in ops} for _ in range(3))
     folder = Path(tempfile.mkdtemp(prefix="involution-"))
     for index in range(options.cases) if options.only is None else [options.only]:
@@ -337,6 +364,7 @@ def main():
             print(f"  {shapes}")
             print(f"  {shlex.join(command)}")
             again = [sys.executable, sys.argv[0], "--seed", str(options.seed), "--only", str(index)]
+            again += ["--op", options.op] if options.op else []
             again += ["--binary", str(options.binary)]
             again += ["--adapter", options.adapter] if options.adapter else []
             print(f"  {shlex.join(again)}", flush=True)

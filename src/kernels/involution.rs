@@ -5,8 +5,8 @@ use super::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4, neste
 use super::candidate::{Candidate, GENERAL, Requires};
 use super::neighbours::row_variants;
 use crate::error::ShapeError;
-use crate::ops::{ChannelOrder, Involution};
-use crate::shaders::involution::{COLUMNS, INVOLUTION, VEC4_ROWS};
+use crate::ops::{Border, ChannelOrder, Involution};
+use crate::shaders::involution::{BORDERS, COLUMNS, INVOLUTION, VEC4_ROWS};
 use crate::shaders::software::INVOLUTION as TAPS;
 use crate::shaders::{Kernel, Variant};
 use crate::shape::{Shape, Window, product};
@@ -55,6 +55,11 @@ pub fn of_kernel(
             trips,
         })
     };
+    if !op.is_plain() {
+        let candidate = Candidate::general(bordered(op, x, output, &call)?);
+        let shape = Shape::from([x[0], x[1], output[0], output[1]]);
+        return with_epilogue(vec![candidate], op.activation, &shape, scratch);
+    }
     let slides = op.window.stride[1] == 1 && op.window.dilation[1] == 1;
     let mut candidates = Vec::new();
     let next = |candidates: &[Candidate]| GENERAL + candidates.len() as i32;
@@ -90,6 +95,36 @@ pub fn of_kernel(
     }
     let shape = Shape::from([x[0], x[1], output[0], output[1]]);
     with_epilogue(candidates, op.activation, &shape, scratch)
+}
+
+/// The call of the kernel for any border, of those that `call` makes of a kernel, its variant, its grid and its trips.
+fn bordered(
+    op: &Involution,
+    x: [usize; 4],
+    output: [usize; 2],
+    call: &impl Fn(&'static Kernel, Variant, usize, usize) -> Result<KernelCall>,
+) -> Result<KernelCall> {
+    let [as_they_are, softmax] = match op.border {
+        Border::Zero => {
+            const { [BORDERS.variant("C=4,BORDER=0"), BORDERS.variant("C=4,BORDER=0,softmax")] }
+        }
+        Border::Reflect => {
+            const { [BORDERS.variant("C=4,BORDER=1"), BORDERS.variant("C=4,BORDER=1,softmax")] }
+        }
+        Border::Replicate => {
+            const { [BORDERS.variant("C=4,BORDER=2"), BORDERS.variant("C=4,BORDER=2,softmax")] }
+        }
+        Border::Shift => {
+            const { [BORDERS.variant("C=4,BORDER=3"), BORDERS.variant("C=4,BORDER=3,softmax")] }
+        }
+    };
+    let variant = if op.softmax { softmax } else { as_they_are };
+    let channels = variant.get("C").map_or(1, |channels| channels as usize);
+    let blocks = (x[1] / op.groups).div_ceil(channels);
+    let grid = [x[0], op.groups, blocks, output[0], output[1].div_ceil(VEC4)];
+    let largest = if op.softmax { op.window.taps() } else { 0 };
+    let trips = nested(&op.window.kernel_size).saturating_add(largest);
+    call(&BORDERS, variant, product("the grid", &grid)?, trips)
 }
 
 /// A kernel that computes a tile of channels, why it is chosen, and the places of an output plane, each an invocation.
@@ -197,6 +232,7 @@ pub fn params(
         ("groups", op.groups),
         ("group_stride", group_stride),
         ("channel_stride", channel_stride),
+        ("upsample", op.upsample),
         ("has_affine", usize::from(op.affine)),
         ("activation", op.activation.code()),
         ("reduced_channels", made_of[0]),

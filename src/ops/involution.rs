@@ -8,6 +8,11 @@
 //! where x is 0 outside of the image, so that a weight that is NaN or infinite counts there, too. Scale and
 //! shift, where there are any, then give `y * scale[c] + shift[c]`: a batch normalisation cannot go into the
 //! kernel, which the channels of a group share.
+//!
+//! Operators of other names are the same sum. The [`Border`] says what is read outside of the image, or keeps the window
+//! inside, as neighbourhood attention does. With `softmax` the taps of a pixel are made to sum to one first. With an
+//! `upsample` of r, H' and W' are r times as large, and the output pixel (i, j) reads the window of (i / r, j / r), rounded
+//! down, as CARAFE does.
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
 
@@ -35,6 +40,33 @@ impl ChannelOrder {
         [("blocked", ChannelOrder::Blocked), ("interleaved", ChannelOrder::Interleaved)];
 }
 
+/// What a window reads outside of the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Border {
+    /// Zeros.
+    #[default]
+    Zero,
+    /// The image mirrored at its outermost pixels, which are not repeated: `reflect` of PyTorch's `pad`. The padding must
+    /// be smaller than the image.
+    Reflect,
+    /// The outermost pixel: `replicate` of PyTorch's `pad`.
+    Replicate,
+    /// Nothing: along each axis the window begins at `clamp(i - K/2, 0, L - K)`, among the L positions that are a multiple
+    /// of the dilation away from position i, which is counted among these. Each output has K taps, stride 1 and the size
+    /// of x. As in neighbourhood attention (Hassani et al., CVPR 2023).
+    Shift,
+}
+
+impl Border {
+    /// Every border with its name.
+    pub const ALL: [(&'static str, Border); 4] = [
+        ("zero", Border::Zero),
+        ("reflect", Border::Reflect),
+        ("replicate", Border::Replicate),
+        ("shift", Border::Shift),
+    ];
+}
+
 /// The parameters of an involution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Involution {
@@ -44,6 +76,12 @@ pub struct Involution {
     pub groups: usize,
     /// Which channels these are.
     pub channel_order: ChannelOrder,
+    /// What the window reads outside of the image.
+    pub border: Border,
+    /// How many times higher and wider the output is than the positions of the window.
+    pub upsample: usize,
+    /// Whether the taps of a pixel are divided by their sum after exponentiation.
+    pub softmax: bool,
     /// Whether scale and shift by channel are the third and the fourth input.
     pub affine: bool,
     /// What is done to each output value.
@@ -53,8 +91,57 @@ pub struct Involution {
 impl Involution {
     /// An involution of this window and number of groups of neighbouring channels, and nothing after it.
     pub fn new(window: Window, groups: usize) -> Self {
-        let channel_order = ChannelOrder::default();
-        Involution { window, groups, channel_order, affine: false, activation: Activation::None }
+        Involution {
+            window,
+            groups,
+            channel_order: ChannelOrder::default(),
+            border: Border::default(),
+            upsample: 1,
+            softmax: false,
+            affine: false,
+            activation: Activation::None,
+        }
+    }
+
+    /// Whether it reads zeros outside of the image, and its taps as they are, once for each position of the window.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.border == Border::Zero && self.upsample == 1 && !self.softmax
+    }
+
+    /// Positions of the window: height and width.
+    fn positions(&self, [height, width]: [usize; 2]) -> Result<[usize; 2], ShapeError> {
+        let must = |parameter, must, value| ShapeError::Parameter { parameter, must, value };
+        let positions = self.window.output_size([height, width]);
+        let padding = self.window.resolve_padding()?;
+        match self.border {
+            Border::Reflect => {
+                for (size, pads) in [height, width].into_iter().zip(padding) {
+                    if let Some(pad) = pads.into_iter().find(|&pad| pad >= size) {
+                        let smaller = "smaller than the image that is reflected";
+                        return Err(must("padding", smaller, format!("{pad} at a size of {size}")));
+                    }
+                }
+            }
+            Border::Shift => {
+                if self.window.stride != [1, 1] {
+                    let value = format!("{:?}", self.window.stride);
+                    return Err(must("stride", "1 where the window is shifted into the image", value));
+                }
+                let [rows, columns] = [0, 1].map(|axis| {
+                    self.window.kernel_size[axis].saturating_mul(self.window.dilation[axis])
+                });
+                if rows > height || columns > width {
+                    let (window, input) = ([rows, columns], [height, width]);
+                    return Err(ShapeError::WindowTooLarge { window, input });
+                }
+                if positions != Ok([height, width]) {
+                    let keeps = "such that the output has the size of x, as with same";
+                    return Err(must("padding", keeps, format!("{:?}", self.window.padding)));
+                }
+            }
+            Border::Zero | Border::Replicate => {}
+        }
+        positions
     }
 
     /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
@@ -69,7 +156,15 @@ impl Involution {
             tensor.expect(name, 0, "channels", channels, || format!("x is {x}"))?;
         }
         divide("channels of x", channels, "groups", self.groups)?;
-        let output = self.window.output_size([height, width])?;
+        if self.upsample == 0 {
+            let (parameter, must) = ("upsample", "at least 1");
+            return Err(ShapeError::Parameter { parameter, must, value: "0".to_owned() });
+        }
+        let positions = self.positions([height, width])?;
+        let mut output = positions;
+        for size in &mut output {
+            *size = product("the output", &[*size, self.upsample])?;
+        }
         kernel.nchw("kernel")?;
         kernel.expect("kernel", 0, "batch", batch, || format!("x is {x}"))?;
         let maps = product("kernel", &[self.groups, self.window.taps()])?;
@@ -92,7 +187,9 @@ impl Involution {
     /// Floating-point operations for an output of this shape.
     pub(super) fn flops_of(&self, output: &Shape) -> Result<u64, ShapeError> {
         let outputs = output.elements()? as u64;
-        let terms = self.window.taps() + usize::from(self.affine);
+        // Maximum, difference, exponential, sum and quotient, for each channel at the most.
+        let taps = if self.softmax { 3 * self.window.taps() } else { self.window.taps() };
+        let terms = taps + usize::from(self.affine);
         Ok(outputs.saturating_mul(2 * terms as u64 + self.activation.flops()))
     }
 }
@@ -142,8 +239,14 @@ impl Attributed for Involution {
         visit_window(&mut self.window, v, false)?;
         v.visit("groups", &mut self.groups, Some(1))?;
         v.visit("channel_order", &mut self.channel_order, Some(ChannelOrder::default()))?;
+        v.visit("border", &mut self.border, Some(Border::default()))?;
+        v.visit("upsample", &mut self.upsample, Some(1))?;
+        v.visit("softmax", &mut self.softmax, Some(false))?;
         v.visit("activation", &mut self.activation, Some(Activation::None))
     }
 }
 
-named_values! { ChannelOrder: "blocked or interleaved" }
+named_values! {
+    ChannelOrder: "blocked or interleaved",
+    Border: "zero, reflect, replicate or shift",
+}

@@ -11,7 +11,7 @@ use super::conv2d::{Conv2d, Geometry};
 use super::epilogue::Activation;
 use super::involution::Involution;
 use super::op::{Op, required};
-use super::value::{Attributed, Done, Visitor};
+use super::value::{Attributed, Done, Value, Visitor};
 use crate::error::ShapeError;
 use crate::shape::Shape;
 
@@ -35,6 +35,11 @@ pub(crate) struct Checked {
 impl SpanInvolution {
     pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Checked, ShapeError> {
         let [x, reduced, weight] = required(self, inputs)?;
+        if !self.involution.is_plain() {
+            let must = "zero, with an upsample of 1 and no softmax, where the kernel is made";
+            let value = self.involution.border.write();
+            return Err(ShapeError::Parameter { parameter: "border", must, value });
+        }
         let [maps, _, height, width] = weight.array("weight", "[G*Kh*Kw, Cr, 1, 1]")?;
         for (axis, size) in [(2, height), (3, width)] {
             weight.expect("weight", axis, "kernel size", 1, || format!("of {size}"))?;

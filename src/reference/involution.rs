@@ -3,11 +3,19 @@
 use super::activation;
 use super::array::{Array, padding};
 use super::rounding::Rounding;
-use crate::ops::{ChannelOrder, Involution};
+use crate::ops::{Border, ChannelOrder, Involution};
 
 pub(super) fn evaluate(op: &Involution, inputs: &[Array]) -> Array {
-    let (x, kernel) = (&inputs[0], &inputs[1]);
-    let [n, c] = [x.shape[0], x.shape[1]];
+    let x = &inputs[0];
+    let normalised;
+    let kernel = if op.softmax {
+        normalised = softmax_over_taps(&inputs[1], op.groups);
+        &normalised
+    } else {
+        &inputs[1]
+    };
+    let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
+    let r = op.upsample;
     let [oh, ow] = [kernel.shape[2], kernel.shape[3]];
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
@@ -22,10 +30,11 @@ pub(super) fn evaluate(op: &Involution, inputs: &[Array]) -> Array {
         let mut sum = 0.0;
         for p in 0..kh {
             for q in 0..kw {
-                let row = (i * sh + p * dh) as isize - top as isize;
-                let column = (j * sw + q * dw) as isize - left as isize;
+                let row = read(op.border, [i / r, p], [kh, sh, dh, top], h);
+                let column = read(op.border, [j / r, q], [kw, sw, dw, left], w);
                 let value = x.inside(b, c_out, row, column).unwrap_or(0.0);
-                sum += kernel.at(&[b, (group * kh + p) * kw + q, i, j]) * value;
+                let tap = kernel.at(&[b, (group * kh + p) * kw + q, i, j]);
+                sum += tap * value;
             }
         }
         if op.affine {
@@ -35,7 +44,48 @@ pub(super) fn evaluate(op: &Involution, inputs: &[Array]) -> Array {
     })
 }
 
-/// How far single precision may be off.
-pub(super) fn rounding(op: &Involution, _: &[Array], _: &Array) -> Rounding {
-    Rounding::Sum(op.window.taps() + 2)
+/// Which place along an axis a tap of a position reads; outside of the image there is zero.
+fn read(
+    border: Border,
+    [position, tap]: [usize; 2],
+    [taps, stride, dilation, padding]: [usize; 4],
+    length: usize,
+) -> isize {
+    let place = (position * stride + tap * dilation) as isize - padding as isize;
+    let last = length as isize - 1;
+    match border {
+        Border::Zero => place,
+        Border::Reflect if place < 0 => -place,
+        Border::Reflect if place > last => 2 * last - place,
+        Border::Reflect => place,
+        Border::Replicate => place.max(0).min(last),
+        Border::Shift => {
+            // Every place that this position can reach.
+            let own: Vec<usize> =
+                (0..length).filter(|place| place % dilation == position % dilation).collect();
+            let middle = own.iter().position(|&place| place == position).unwrap_or(0);
+            let start = middle.saturating_sub(taps / 2).min(own.len() - taps);
+            own[start + tap] as isize
+        }
+    }
+}
+
+/// The kernel whose taps sum to one in each pixel and group.
+fn softmax_over_taps(kernel: &Array, groups: usize) -> Array {
+    let [n, maps, oh, ow] = [0, 1, 2, 3].map(|axis| kernel.shape[axis]);
+    let taps = maps / groups;
+    Array::from_fn([n, maps, oh, ow], |[b, map, i, j]| {
+        let all = (0..taps).map(|tap| kernel.at(&[b, map / taps * taps + tap, i, j]));
+        let largest = all.clone().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = all.map(|value| (value - largest).exp()).sum();
+        (kernel.at(&[b, map, i, j]) - largest).exp() / sum
+    })
+}
+
+/// How far single precision may be off. Taps that are normalised are off by what softmax is, relative to themselves.
+pub(super) fn rounding(op: &Involution, inputs: &[Array], _: &Array) -> Rounding {
+    let taps = op.window.taps();
+    let largest = inputs[1].data.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    let normalised = if op.softmax { 16.0 + taps as f64 + 10.0 * largest } else { 0.0 };
+    Rounding::Sum(taps + 2 + normalised.min(1e9).ceil() as usize)
 }

@@ -131,16 +131,24 @@ fn sums(op: &Operator, inputs: &[Array], value: &Array, evaluate: Evaluate<'_>) 
         Activation::None => value.data.clone(),
         _ => evaluate(&linear, inputs)?.data,
     };
-    let magnitudes: Vec<Array> =
-        op.inputs().into_iter().zip(inputs).map(|(name, input)| magnitude(name, input)).collect();
+    let magnitudes: Vec<Array> = op
+        .inputs()
+        .into_iter()
+        .zip(inputs)
+        .map(|(name, input)| magnitude(op, name, input))
+        .collect();
     let magnitudes = evaluate(&linear, &magnitudes)?.data;
     Ok(Sums { activation, values, magnitudes, results: value.data.clone() })
 }
 
 /// The input whose sum is the sum of the absolute values of all terms.
-fn magnitude(name: &str, input: &Array) -> Array {
+fn magnitude(op: &Operator, name: &str, input: &Array) -> Array {
     let data = input.data.iter();
     let data = match name {
+        // What becomes of it is never negative.
+        "kernel" if matches!(op, Operator::Involution(involution) if involution.softmax) => {
+            data.copied().collect()
+        }
         "running_var" => data.copied().collect(),
         // x - mean is largest where the two have opposite signs.
         "running_mean" => data.map(|value| -value.abs()).collect(),

@@ -119,12 +119,44 @@ def dynamic_conv2d(attrs, x, attention, weight, bias=None):
     return torch.cat([conv2d(attrs, sample[None], w, b) for sample, w, b in samples])
 
 
+def shifted(length, taps, dilation):
+    """The places along an axis that each position reads: of its own residue, the taps nearest to it in the image."""
+    places = []
+    for position in range(length):
+        own = list(range(position % dilation, length, dilation))
+        start = min(max(position // dilation - taps // 2, 0), len(own) - taps)
+        places.append(own[start : start + taps])
+    return torch.tensor(places)
+
+
+def windows_of(attrs, x, size):
+    """The values under each tap at each position of the window: [N, C, taps, rows, columns]."""
+    border = attrs.get("border", "zero")
+    stride, (top, left, bottom, right), dilation = geometry(attrs, size)
+    if border == "shift":
+        down, across = (shifted(n, k, d) for n, k, d in zip(x.shape[2:], size, dilation))
+        patches = x[:, :, down[:, :, None, None], across]
+        return patches.permute(0, 1, 3, 5, 2, 4).flatten(2, 3)
+    counts = window_counts(x.shape[2:], size, *geometry(attrs, size))
+    if border == "zero":
+        patches = unfold(attrs, x)
+    else:
+        padded = F.pad(x, (left, right, top, bottom), mode=border)
+        patches = F.unfold(padded, size, dilation, 0, stride)
+    return patches.view(*x.shape[:2], -1, *counts)
+
+
 def involution(attrs, x, kernel):
     size = pair(attrs["kernel_size"])
     groups = int(attrs.get("groups", "1"))
     batch, channels = x.shape[:2]
     taps = size[0] * size[1]
-    patches = unfold(attrs, x)
+    patches = windows_of(attrs, x, size)
+    for axis in (3, 4):
+        patches = patches.repeat_interleave(int(attrs.get("upsample", "1")), axis)
+    patches = patches.flatten(3)
+    if attrs.get("softmax") == "true":
+        kernel = kernel.unflatten(1, (groups, taps)).softmax(2).flatten(1, 2)
     if attrs.get("channel_order") == "interleaved":
         # Neighbouring channels belong to neighbouring groups.
         patches = patches.view(batch, channels // groups, groups, taps, -1)
@@ -267,6 +299,7 @@ def involution_kernel(attrs, x):
     """The shape of the kernel that fits an involution of an input of shape `x`."""
     kernel = pair(attrs["kernel_size"])
     counts = window_counts(x[2:], kernel, *geometry(attrs, kernel))
+    counts = (int(attrs.get("upsample", "1")) * count for count in counts)
     return (x[0], int(attrs.get("groups", "1")) * kernel[0] * kernel[1], *counts)
 
 
@@ -465,6 +498,22 @@ case_span("k5_whole_layer", "kernel_size=5 padding=2 groups=3 activation=relu", 
 case_span("k3_s2_scaled_silu", "kernel_size=3 stride=2 padding=1 groups=2 activation=silu", (1, 6, 9, 11), 2, "scale", "shift")
 case_span("interleaved", "kernel_size=3x5 padding=1x2 groups=2 channel_order=interleaved", (2, 6, 5, 6), 5, "bias")
 case("involution", "k1_s2", "kernel_size=1 stride=2 groups=3", x=(3, 6, 5, 7))
+case("involution", "shift_k7", "kernel_size=7 padding=same groups=2 border=shift", x=(1, 6, 9, 11))
+case(
+    "involution",
+    "shift_dilated_softmax",
+    "kernel_size=3 padding=same dilation=2x3 border=shift softmax=true",
+    x=(2, 3, 7, 10),
+)
+case(
+    "involution",
+    "reflect_interleaved",
+    "kernel_size=5 padding=2 groups=2 channel_order=interleaved border=reflect",
+    x=(1, 6, 5, 6),
+)
+case("involution", "replicate_s2_softmax", "kernel_size=5x7 stride=2x1 padding=3 border=replicate softmax=true", x=(1, 2, 4, 5))
+case("involution", "carafe", "kernel_size=5 padding=2 upsample=2 softmax=true", x=(2, 4, 4, 5))
+case("involution", "upsample_3_shift", "kernel_size=3 padding=same upsample=3 groups=2 border=shift", x=(1, 4, 4, 3))
 
 channels7 = {"running_mean": (7,), "running_var": (7,)}
 affine7 = {"weight": (7,), "bias": (7,)}

@@ -5,7 +5,7 @@ use crate::draw::{Draw, Drawn};
 use crate::faults::SeededFault;
 use crate::known::{Known, square, tensor};
 use crate::windows::{ROWS, dilated, of_window, uneven};
-use involution::ops::{Activation, ChannelOrder, Involution};
+use involution::ops::{Activation, Border, ChannelOrder, Involution};
 use involution::shape::{Padding, ShapeError, Window};
 
 /// An involution and the shapes of its inputs.
@@ -20,21 +20,93 @@ pub(super) fn involving(draw: &mut Draw<'_>) -> (Involution, Vec<Vec<usize>>) {
     let activation = draw.activated();
     let kernel = vec![n, groups * window.taps(), oh, ow];
     let affine = draw.yes();
-    let involution = Involution { window, groups, channel_order, affine, activation };
+    let involution = Involution { channel_order, affine, activation, ..Involution::new(window, groups) };
     let mut shapes = vec![vec![n, channels, h, w], kernel];
     shapes.extend(vec![vec![channels]; if affine { 2 } else { 0 }]);
     (involution, shapes)
 }
 
-/// Draws a legal case.
+/// Draws a legal case: half of them with borders, upsampling or taps that are normalised.
 pub fn draw(draw: &mut Draw<'_>) -> Drawn {
-    let (involution, shapes) = involving(draw);
+    let (mut involution, mut shapes) = involving(draw);
+    if draw.yes() {
+        involution.border = draw.one_of(&Border::ALL).1;
+        involution.upsample = draw.one_of(&[1, 1, 2, 3]);
+        involution.softmax = draw.yes();
+        fit(&mut involution, &mut shapes);
+    }
     (involution.into(), shapes)
+}
+
+/// Makes an image large enough for its border, and the kernel belong to it.
+fn fit(involution: &mut Involution, shapes: &mut [Vec<usize>]) {
+    let window = &mut involution.window;
+    if involution.border == Border::Shift {
+        (window.stride, window.padding) = ([1, 1], Padding::Same);
+    }
+    let padding = window.resolve_padding().unwrap_or_default();
+    for axis in 0..2 {
+        let least = match involution.border {
+            Border::Shift => window.kernel_size[axis] * window.dilation[axis],
+            Border::Reflect => 1 + padding[axis][0].max(padding[axis][1]),
+            Border::Zero | Border::Replicate => 1,
+        };
+        shapes[0][2 + axis] = shapes[0][2 + axis].max(least);
+    }
+    let positions = window.output_size([shapes[0][2], shapes[0][3]]).unwrap_or([1, 1]);
+    for axis in 0..2 {
+        shapes[1][2 + axis] = involution.upsample * positions[axis];
+    }
 }
 
 /// The fixed cases.
 pub fn fixed() -> Vec<Case> {
-    [told(), involutions()].concat()
+    [told(), involutions(), borders()].concat()
+}
+
+/// The members of the family that other names are known by.
+fn borders() -> Vec<Case> {
+    let same = |taps: usize| Window::new([taps; 2]).padding(Padding::Same);
+    let with = |border, window, groups| Involution { border, ..Involution::new(window, groups) };
+    let softmax = |op: Involution| Involution { softmax: true, ..op };
+    let upsample = |op: Involution, upsample| Involution { upsample, ..op };
+    let interleaved = ChannelOrder::Interleaved;
+    let case = |story, op: Involution, channels: usize, [height, width]: [usize; 2]| {
+        let maps = op.groups * op.window.taps();
+        let [oh, ow] = op.window.output_size([height, width]).unwrap_or([1, 1]);
+        let kernel = [2, maps, oh * op.upsample, ow * op.upsample];
+        Case::new(story, op, &[&[2, channels, height, width], &kernel])
+    };
+    vec![
+        case("neighbourhood attention", with(Border::Shift, same(7), 2), 12, [9, 11]),
+        case("a window as large as the image", with(Border::Shift, same(5), 1), 3, [5, 5]),
+        case("13 taps along each axis", softmax(with(Border::Shift, same(13), 3)), 6, [14, 13]),
+        case(
+            "dilated, with fewer positions of one residue than of the other",
+            with(Border::Shift, same(3).dilation([2, 3]), 1),
+            5,
+            [7, 11],
+        ),
+        case("an even window that is shifted", with(Border::Shift, same(4), 2), 4, [6, 7]),
+        case(
+            "patchwise attention",
+            Involution { channel_order: interleaved, ..with(Border::Reflect, same(7), 4) },
+            8,
+            [6, 9],
+        ),
+        case(
+            "reflected, with a stride",
+            with(Border::Reflect, Window::new([3, 5]).padding(2).stride([2, 1]), 2),
+            4,
+            [7, 8],
+        ),
+        case("kernel prediction", softmax(with(Border::Replicate, same(21), 1)), 3, [8, 10]),
+        case("padding of more than the image", with(Border::Replicate, same(9), 1), 2, [3, 2]),
+        case("CARAFE", upsample(softmax(Involution::new(same(5), 1)), 2), 9, [5, 6]),
+        case("eight times as large", upsample(softmax(Involution::new(same(3), 1)), 8), 2, [3, 4]),
+        case("normalised over one tap", softmax(Involution::new(same(1), 2)), 6, [4, 5]),
+        case("shifted and three times as large", upsample(with(Border::Shift, same(3), 2), 3), 4, [4, 5]),
+    ]
 }
 
 fn told() -> Vec<Case> {
@@ -284,5 +356,47 @@ pub const FAULTS: &[SeededFault] = &[
         "1u",
     ),
     ("involution/involution", "the shift is left out", "+ f32(shift[channel])", ""),
+    (
+        "involution/borders",
+        "the outermost pixel is repeated where the image is reflected",
+        "last - abs(last - abs(place))",
+        "last - abs(last - max(place, -1i - place))",
+    ),
+    (
+        "involution/borders",
+        "the place past the last one is replicated",
+        "vec4<i32>(last)));",
+        "vec4<i32>(last + 1)));",
+    ),
+    (
+        "involution/borders",
+        "the window is shifted without regard to the dilation",
+        "position / axis.dilation, vec4<u32>(half)",
+        "position, vec4<u32>(half)",
+    ),
+    (
+        "involution/borders",
+        "positions of a residue are counted as if the length were a multiple of the dilation",
+        "axis.length - residue + axis.dilation - 1u",
+        "axis.length - residue",
+    ),
+    (
+        "involution/borders",
+        "the output is not larger than the positions of the window",
+        "pixels / params.upsample",
+        "pixels",
+    ),
+    (
+        "involution/borders",
+        "the first tap is not in the sum by which taps are divided",
+        "total += weight;",
+        "total += select(vec4<f32>(), weight, vec4<bool>(ky + kx > 0u));",
+    ),
+    (
+        "involution/borders",
+        "what lies below the image is not zero",
+        "vec4<bool>(iy < params.height)",
+        "vec4<bool>(true)",
+    ),
     ("involution/involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
 ];
