@@ -2,9 +2,9 @@
 
 use involution::error::ShapeError;
 use involution::ops::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, ChannelOrder,
-    Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES, Op, Operator,
-    Softmax, SpanInvolution, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, Border,
+    ChannelOrder, Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES,
+    Op, Operator, Softmax, SpanInvolution, Unfold,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -55,12 +55,15 @@ fn everything() -> Vec<(Operator, &'static str)> {
                 window,
                 groups: 2,
                 channel_order: ChannelOrder::Interleaved,
+                border: Border::Reflect,
+                upsample: 2,
+                softmax: true,
                 affine: true,
                 activation,
             }
             .into(),
             "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 channel_order=interleaved \
-             activation=silu",
+             border=reflect upsample=2 softmax=true activation=silu",
         ),
         (
             SpanInvolution {

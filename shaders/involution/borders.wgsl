@@ -99,9 +99,9 @@ fn main(thread: Invocation) {
     var total = vec4<f32>();
 #endif
     var sums: array<vec4<f32>, C>;
-    for (var ky = 0u; ky < window.kernel_height; ky++) {
+    for (var ky = 0u; ky < params.window.kernel_height; ky++) {
         let iy = source_of(iy0 + i32(ky * window.dilation_y), params.height).x;
-        for (var kx = 0u; kx < window.kernel_width; kx++) {
+        for (var kx = 0u; kx < params.window.kernel_width; kx++) {
             let ix = source_of(ix0 + i32(kx * window.dilation_x), params.width);
             let inside = (ix < vec4<u32>(params.width)) & vec4<bool>(iy < params.height);
             var weight = weights(kernel_first, ky * window.kernel_width + kx, pixels);

@@ -20,7 +20,7 @@ use super::epilogue::Activation;
 use super::op::{Op, required};
 use super::value::{Attributed, Done, Value, Visitor, named_values, visit_window};
 use crate::error::ShapeError;
-use crate::shape::{Shape, Window, divide, product};
+use crate::shape::{Padding, Shape, Window, divide, product};
 
 /// Which channels belong to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -101,6 +101,53 @@ impl Involution {
             affine: false,
             activation: Activation::None,
         }
+    }
+
+    /// `SKA` of LSNet (Wang et al., CVPR 2025): x `[N, C, H, W]`, its weight `[N, groups, K*K, H, W]` as
+    /// `[N, groups*K*K, H, W]`; channel c takes the kernel c % groups.
+    pub fn ska(kernel_size: usize, groups: usize) -> Self {
+        let window = Window::new([kernel_size; 2]).padding(Padding::Same);
+        Involution { channel_order: ChannelOrder::Interleaved, ..Involution::new(window, groups) }
+    }
+
+    /// `na2d_av` of NATTEN (Hassani et al., CVPR 2023), the second half of neighbourhood attention: the values
+    /// `[B, heads, H, W, d]` as x `[B, heads*d, H, W]`, the attention `[B, heads, H, W, K*K]` as `[B, heads*K*K, H, W]`.
+    pub fn na2d_av(kernel_size: [usize; 2], dilation: [usize; 2], heads: usize) -> Self {
+        let window = Window::new(kernel_size).dilation(dilation).padding(Padding::Same);
+        Involution { border: Border::Shift, ..Involution::new(window, heads) }
+    }
+
+    /// `carafe` of mmcv (Wang et al., ICCV 2019), which reassembles features to `scale` times their size: masks
+    /// `[N, groups*K*K, scale*H, scale*W]`, normalised by the caller, or here with [`softmax`](Self::softmax).
+    pub fn carafe(kernel_size: usize, groups: usize, scale: usize) -> Self {
+        let window = Window::new([kernel_size; 2]).padding(Padding::Same);
+        Involution { upsample: scale, ..Involution::new(window, groups) }
+    }
+
+    /// `aggregation_zeropad` of SAN (Zhao et al., CVPR 2020) and CoTNet: x `[N, C, H, W]`, weight
+    /// `[N, groups, K*K, H'*W']` as `[N, groups*K*K, H', W']`; channel c takes the kernel c % groups.
+    pub fn aggregation_zeropad(window: Window, groups: usize) -> Self {
+        Involution { channel_order: ChannelOrder::Interleaved, ..Involution::new(window, groups) }
+    }
+
+    /// `aggregation_refpad` of SAN: [`Involution::aggregation_zeropad`] with a reflected border.
+    pub fn aggregation_refpad(window: Window, groups: usize) -> Self {
+        Involution { border: Border::Reflect, ..Involution::aggregation_zeropad(window, groups) }
+    }
+
+    /// `DynamicConv` of fairseq (Wu et al., ICLR 2019), causal: x `[T, B, C]` as `[B, C, 1, T]`, the weights `[T, B, heads*K]`
+    /// before their softmax as `[B, heads*K, 1, T]`; output t reads the inputs t-K+1 to t.
+    pub fn dynamic_conv1d(kernel_size: usize, heads: usize) -> Self {
+        let left = kernel_size.saturating_sub(1);
+        let padding = Padding::Explicit { top: 0, left, bottom: 0, right: 0 };
+        let window = Window::new([1, kernel_size]).padding(padding);
+        Involution { softmax: true, ..Involution::new(window, heads) }
+    }
+
+    /// The filters of a kernel-prediction network (Mildenhall et al., CVPR 2018): one kernel `[N, K*K, H, W]` for all
+    /// channels of a pixel.
+    pub fn kernel_prediction(kernel_size: usize) -> Self {
+        Involution::new(Window::new([kernel_size; 2]).padding(Padding::Same), 1)
     }
 
     /// Whether it reads zeros outside of the image, and its taps as they are, once for each position of the window.

@@ -9,9 +9,9 @@
 
 use super::conv2d::{Conv2d, Geometry};
 use super::epilogue::Activation;
-use super::involution::Involution;
+use super::involution::{ChannelOrder, Involution};
 use super::op::{Op, required};
-use super::value::{Attributed, Done, Value, Visitor};
+use super::value::{Attributed, Done, Value, Visitor, visit_window};
 use crate::error::ShapeError;
 use crate::shape::Shape;
 
@@ -110,6 +110,11 @@ impl Attributed for SpanInvolution {
     }
 
     fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
-        self.involution.visit(v)
+        // Of an involution whose kernel is made, these are all.
+        let Involution { window, groups, channel_order, activation, .. } = &mut self.involution;
+        visit_window(window, v, false)?;
+        v.visit("groups", groups, Some(1))?;
+        v.visit("channel_order", channel_order, Some(ChannelOrder::default()))?;
+        v.visit("activation", activation, Some(Activation::None))
     }
 }

@@ -1,4 +1,6 @@
-use involution::ops::{Activation, ChannelOrder, Conv2d, Involution, Op};
+use std::collections::BTreeSet;
+
+use involution::ops::{Activation, Border, ChannelOrder, Conv2d, Involution, Op};
 use involution::reference::Array;
 use involution::{Padding, Shape, ShapeError, Window};
 
@@ -192,4 +194,95 @@ fn scale_and_shift_have_a_value_for_each_channel() {
         ShapeError::Dimension { tensor: "scale", expected: 6, .. }
     );
     refuses!(affine, [x, kernel, [6], [1, 6]], ShapeError::Rank { tensor: "shift", .. });
+}
+
+#[test]
+fn borders_and_upsampling_have_a_meaning() {
+    let with = |border, window| Involution { border, window, ..plain() };
+    let window = plain().window;
+    refuses!(
+        Involution { upsample: 0, ..plain() },
+        [X, KERNEL],
+        ShapeError::Parameter { parameter: "upsample", .. }
+    );
+    let reflected = with(Border::Reflect, window.padding(Padding::symmetric(1, 5)));
+    refuses!(reflected, [X, [2, 18, 7, 13]], ShapeError::Parameter { parameter: "padding", value, .. }
+        if value == "5 at a size of 5");
+    let strided = with(Border::Shift, window.stride([2, 1]));
+    refuses!(strided, [X, [2, 18, 4, 5]], ShapeError::Parameter { parameter: "stride", .. });
+    let narrow = with(Border::Shift, window.padding(0));
+    refuses!(narrow, [X, [2, 18, 5, 3]], ShapeError::Parameter { parameter: "padding", .. });
+    // Five columns have no three places two apart among those of an odd column.
+    let dilated = with(Border::Shift, window.dilation([1, 2]).padding(Padding::Same));
+    refuses!(dilated, [X, KERNEL], ShapeError::WindowTooLarge { window: [3, 6], input: [7, 5] });
+    let twice = Involution { upsample: 2, ..plain() };
+    refuses!(twice, [X, KERNEL], ShapeError::Dimension { dimension: "height", expected: 14, .. });
+}
+
+/// In neighbourhood attention every query has as many keys as there are taps, those nearest to it in the image.
+#[test]
+fn a_window_that_is_shifted_has_all_of_its_taps() {
+    for (taps, dilation, [height, width]) in
+        [(7, [1, 1], [9, 8]), (7, [1, 2], [7, 15]), (3, [3, 2], [10, 7]), (13, [1, 1], [13, 17])]
+    {
+        let op = Involution::na2d_av([taps; 2], dilation, 1);
+        // A value is the number of its pixel, counted from one.
+        let x = Array::from_fn([1, 1, height, width], |[.., i, j]| (1 + i * width + j) as f64);
+        let mut keys = vec![BTreeSet::new(); height * width];
+        for tap in 0..taps * taps {
+            let maps = [1, taps * taps, height, width];
+            let kernel = Array::from_fn(maps, |[_, map, ..]| f64::from(u8::from(map == tap)));
+            let read = evaluate(op, &[&x, &kernel]);
+            for (query, value) in read.data.iter().enumerate() {
+                assert!(keys[query].insert(*value as usize), "{taps}: {value} twice");
+            }
+        }
+        for (query, keys) in keys.iter().enumerate() {
+            assert!(!keys.contains(&0) && keys.len() == taps * taps, "{taps}: {}", keys.len());
+            let [i, j] = [query / width, query % width];
+            // No pixel of the same residues that was left out is nearer than one that was taken, along either axis.
+            let axes = [(i, dilation[0], height), (j, dilation[1], width)];
+            let places = keys.iter().map(|key| [(key - 1) / width, (key - 1) % width]);
+            let places: Vec<[usize; 2]> = places.collect();
+            for (axis, (own, dilation, length)) in axes.into_iter().enumerate() {
+                let taken: BTreeSet<usize> = places.iter().map(|place| place[axis]).collect();
+                let all = (0..length).filter(|place| place % dilation == own % dilation);
+                let left = all.filter(|place| !taken.contains(place));
+                let nearest = left.map(|place| place.abs_diff(own)).min();
+                let farthest = taken.iter().map(|place| place.abs_diff(own)).max();
+                let (first, last) = (taken.first().unwrap(), taken.last().unwrap());
+                let inside = *first >= dilation && *last + dilation < length;
+                assert!(!inside || nearest > farthest, "{taps}: {own} of {length}");
+            }
+        }
+    }
+}
+
+#[test]
+fn names_of_other_libraries_are_the_same_sum() {
+    let interleaved = |op: Involution| op.channel_order == ChannelOrder::Interleaved;
+    let window = Window::new([3, 3]).padding(1).stride([2, 2]);
+    assert!(interleaved(Involution::ska(3, 2)));
+    assert!(interleaved(Involution::aggregation_zeropad(window, 2)));
+    assert_eq!(Involution::aggregation_refpad(window, 2).border, Border::Reflect);
+    let (x, kernel) = (numbers([1, 4, 3, 4], 1), numbers([1, 18, 6, 8], 2));
+    // CARAFE: the output pixel (5, 2) reads around (2, 1).
+    let out = evaluate(Involution::carafe(3, 2, 2), &[&x, &kernel]);
+    let want: f64 = (0..9)
+        .map(|tap| {
+            let [row, column] = [1 + tap / 3, tap % 3];
+            let value = if row < 3 { x.at(&[0, 3, row, column]) } else { 0.0 };
+            value * kernel.at(&[0, 9 + tap, 5, 2])
+        })
+        .sum();
+    assert_eq!(out.shape, [1, 4, 6, 8]);
+    assert!((out.at(&[0, 3, 5, 2]) - want).abs() < 1e-12);
+    // A causal convolution over time: the first output reads the first input alone, with the last tap.
+    let (x, weights) = (numbers([1, 2, 1, 5], 3), numbers([1, 3, 1, 5], 4));
+    let out = evaluate(Involution::dynamic_conv1d(3, 1), &[&x, &weights]);
+    let all: Vec<f64> = (0..3).map(|tap| weights.at(&[0, tap, 0, 0]).exp()).collect();
+    let want = all[2] / all.iter().sum::<f64>() * x.at(&[0, 1, 0, 0]);
+    assert!((out.at(&[0, 1, 0, 0]) - want).abs() < 1e-12);
+    let filtered = Involution::kernel_prediction(5);
+    assert_eq!((filtered.groups, filtered.window.kernel_size), (1, [5, 5]));
 }
