@@ -470,6 +470,24 @@ pub const FAULTS: &[SeededFault] = &[
         "(*source).kx",
     ),
     (
+        "gemm/cooperative",
+        "every step has the weights of the first",
+        "at += M * K / 8u;",
+        "at += 0u;",
+    ),
+    (
+        "gemm/cooperative",
+        "the first rows of a step are multiplied twice",
+        "subgroup % ACROSS, 16u);",
+        "subgroup % ACROSS, 0u);",
+    ),
+    (
+        "gemm/cooperative",
+        "subgroups side by side write the same columns",
+        "((j + number) * ACROSS + subgroup % ACROSS)",
+        "((j + number) * ACROSS)",
+    ),
+    (
         "gemm/prepack",
         "the taps are those of the window turned round",
         "* params.taps + tap]",
