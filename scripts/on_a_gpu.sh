@@ -4,8 +4,8 @@
 #     bash scripts/on_a_gpu.sh [FOLDER]          # FOLDER/report.json and FOLDER/report.html; target/on_a_gpu by default
 #     bash scripts/on_a_gpu.sh --small [FOLDER]  # some of each, in two minutes on a software adapter
 #
-# Says which adapter is used, verifies every kernel, measures the adapter's limits, times every call of the networks
-# against them and the networks in batches of 1, 8, 32 and 128, lists what the driver made of the kernels, and times
+# Says which adapter is used, and in single and, where the adapter has it, in half precision verifies every kernel, times
+# every call of the networks against the adapter's measured limits, and the networks in batches of 1, 8, 32 and 128. Lists what the driver made of the kernels, and times
 # PyTorch on the same GPU where it is installed. A step that fails does not stop the others; the exit code is then 1.
 # $INVOLUTION is the command to use, else it is built; $PYTHON has PyTorch.
 set -uo pipefail
@@ -63,16 +63,26 @@ if [ ${#failed[@]} -gt 0 ]; then
     exit 1
 fi
 if [ -n "$small" ]; then
-    step verify "$INVOLUTION" verify --json --cases 1 involution softmax linear
-    step ops "$INVOLUTION" bench --json --quick --repeat 2 --ops softmax,involution,linear
     networks=(rednet_digits) batches=1,8
+    checks=(--cases 1 involution softmax linear) calls=(--quick --repeat 2 --ops softmax,involution,linear)
 else
-    step verify "$INVOLUTION" verify --json --cases 50
-    step ops "$INVOLUTION" bench --json
     networks=(rednet50 resnet50 mobilenet_v2) batches=1,8,32,128
+    checks=(--cases 50) calls=()
 fi
-for network in "${networks[@]}"; do
-    step "$network" "$INVOLUTION" bench sweep "$network" --var batch="$batches" --json
+precisions=(f32)
+if grep -q '"half_precision": *true' "$folder/parts/doctor.json"; then
+    precisions+=(f16)
+fi
+timed=()
+for precision in "${precisions[@]}"; do
+    with=(--json --precision "$precision")
+    step "verify_$precision" "$INVOLUTION" verify "${with[@]}" "${checks[@]}"
+    step "ops_$precision" "$INVOLUTION" bench "${with[@]}" "${calls[@]}"
+    timed+=("ops_$precision")
+    for network in "${networks[@]}"; do
+        step "${network}_$precision" "$INVOLUTION" bench sweep "$network" --var batch="$batches" "${with[@]}"
+        timed+=("${network}_$precision")
+    done
 done
 step transfer "$INVOLUTION" bench --suite transfer --json ${small:+--quick}
 # Not every driver says it.
@@ -96,7 +106,7 @@ fi
 
 # One page: those of the benchmarks one after the other, and below them the other parts as they are.
 pages=()
-for name in ops "${networks[@]}" transfer; do
+for name in "${timed[@]}" transfer; do
     "$INVOLUTION" bench page "$folder/parts/$name.json" --html "$folder/parts/$name.html" &&
         pages+=("$folder/parts/$name.html") || failed+=("page of $name")
 done
@@ -105,7 +115,7 @@ done
     for page in "${pages[@]}"; do
         sed '1,/<main>/d; /<\/main>/,$d' "$page"
     done
-    for name in doctor verify registers torch; do
+    for name in doctor verify_f32 verify_f16 registers torch; do
         [ -e "$folder/parts/$name.json" ] || continue
         printf '<h1>%s</h1>\n<pre>' "$name"
         sed 's/&/\&amp;/g; s/</\&lt;/g' "$folder/parts/$name.log" "$folder/parts/$name.json"

@@ -34,3 +34,28 @@ fn activate4(v: vec4<f32>, kind: u32) -> vec4<f32> {
         default: { return vec4<f32>(activate(v.x, kind), activate(v.y, kind), activate(v.z, kind), activate(v.w, kind)); }
     }
 }
+
+alias Eight = array<vec4<f32>, 8>;
+
+// Any activation of eight times four values. The ones that do more than clip take dozens of instructions, which stand here
+// once.
+fn activate8(values: ptr<function, Eight>, kind: u32) {
+    if kind == 0u {
+        return;
+    }
+    if kind < 3u {
+        for (var i = 0u; i < 8u; i++) {
+            (*values)[i] = select((*values)[i], vec4<f32>(), (*values)[i] < vec4<f32>());
+        }
+        if kind == 2u {
+            for (var i = 0u; i < 8u; i++) {
+                (*values)[i] = select((*values)[i], vec4<f32>(6.0), (*values)[i] > vec4<f32>(6.0));
+            }
+        }
+        return;
+    }
+    for (var i = 0u; i < 8u; i++) {
+        let v = *values;
+        *values = Eight(v[1], v[2], v[3], v[4], v[5], v[6], v[7], activate4(v[0], kind));
+    }
+}

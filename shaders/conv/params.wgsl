@@ -21,7 +21,7 @@ struct Params {
     last_in: u32,
 #endif
 #ifdef GEMM
-    steps: u32, // of the reduction
+    steps: u32, // of the reduction over the input channels of a tap
 #endif
 #ifdef DEPTHWISE
     run: u32, // planes of the output that an invocation computes

@@ -25,9 +25,9 @@ diagnostic(off, derivative_uniformity);
 #import common/activation
 #import conv/params
 
-alias Eight = array<real4, 2>;
+alias Run = array<real4, 2>;
 
-@group(0) @binding(2) var<storage, read> weight: array<Eight>; // as gemm/prepack.wgsl lays them out
+@group(0) @binding(2) var<storage, read> weight: array<Run>; // as gemm/prepack.wgsl lays them out
 @group(0) @binding(3) var<storage, read> bias: array<real>;    // [Co] or [N, Co]
 
 #ifdef MATRIX16
@@ -67,22 +67,22 @@ const X_ROWS: u32 = THREADS / WIDTH;
 const X_PASSES: u32 = K / X_ROWS;
 const X_RUN: u32 = min(X_PASSES, 8u); // inputs of an invocation that lie side by side
 
-// Eight values more than K keep lanes on different banks.
+// Run values more than K keep lanes on different banks.
 const PITCH: u32 = K + 8u;
 var<workgroup> ws: array<array<array<array<array<real, 8>, PITCH / 8u>, SIDE>, DOWN>, HIGH>;
 var<workgroup> xs: array<array<array<array<array<real, X_RUN>, PITCH / X_RUN>, SIDE>, ACROSS>, BROAD>;
 
 #import gemm/tensors
 
-fn next_weights(at: u32) -> array<Eight, W_PASSES> {
-    var next: array<Eight, W_PASSES>;
+fn next_weights(at: u32) -> array<Run, W_PASSES> {
+    var next: array<Run, W_PASSES>;
     for (var p = 0u; p < W_PASSES; p++) {
         next[p] = weight[at + p * THREADS];
     }
     return next;
 }
 
-fn stage(weights: array<Eight, W_PASSES>, inputs: array<Input, X_PASSES>, local_index: u32) {
+fn stage(weights: array<Run, W_PASSES>, inputs: array<Input, X_PASSES>, local_index: u32) {
     var w = weights;
     var v = inputs;
     let part = local_index % (K / 8u);
@@ -144,6 +144,18 @@ fn multiply(sums: ptr<function, Sums>, down: u32, across: u32, k: u32) {
 #endif
 }
 
+// Adds the products of a step.
+fn multiply_all(sums: ptr<function, Sums>, down: u32, across: u32) {
+    multiply(sums, down, across, 0u);
+#ifdef MATRIX16
+    multiply(sums, down, across, 16u);
+#else
+    multiply(sums, down, across, 8u);
+    multiply(sums, down, across, 16u);
+    multiply(sums, down, across, 24u);
+#endif
+}
+
 // Matrices of a subgroup that are finished at a time.
 #ifdef MATRIX16
 const FINISHED: u32 = 1u;
@@ -189,19 +201,21 @@ fn finish(place: Place, i: u32, j: u32) {
         let column = ((j + number) * ACROSS + subgroup % ACROSS) * SIDE + four % (SIDE / 4u) * 4u;
         if own < group_out {
             let channel = place.group * group_out + own;
-            var shift = 0.0;
-            if params.has_bias != 0u {
-                shift = f32(bias[place.first_sample * params.bias_sample_stride + channel]);
-            }
             let own_column = place.column + column / (N / WIDTH);
-            let target_place = target_of(place.first_sample, own_column, place.pixels, place.columns);
-            let sum = vec4<f32>(
+            let own_place = target_of(place.first_sample, own_column, place.pixels, place.columns);
+            var value = vec4<f32>(
                 results[number][subgroup][four][0],
                 results[number][subgroup][four][1],
                 results[number][subgroup][four][2],
                 results[number][subgroup][four][3],
             );
-            store(target_place, channel, sum + shift);
+            if params.has_bias != 0u {
+                value += f32(bias[place.first_sample * params.bias_sample_stride + channel]);
+            }
+            if params.has_residual != 0u {
+                value += residual_at(own_place, channel);
+            }
+            store(own_place, channel, activate4(value, params.activation));
         }
     }
     workgroupBarrier();
@@ -240,6 +254,11 @@ fn main(thread: Invocation, @builtin(subgroup_id) subgroup: u32, @builtin(subgro
     let pixels = params.out_height * params.out_width / (N / WIDTH);
     let columns = pixels * select(1u, params.batch, shared_weights);
     let column_tiles = (columns + WIDTH - 1u) / WIDTH;
+#ifdef ALIGNED
+    let taps = 1u;
+#else
+    let taps = params.window.kernel_height * params.window.kernel_width;
+#endif
 
     // item = ((first_sample * groups + group) * column_tiles + column tile) * tiles + tile
     var item = linear_workgroup(thread);
@@ -257,28 +276,30 @@ fn main(thread: Invocation, @builtin(subgroup_id) subgroup: u32, @builtin(subgro
     let source_column = min(column + local_index % WIDTH, columns - 1u);
     let source_channel = (first_sample + source_column / pixels) * params.in_channels + group * group_in;
     var source = source_of(source_channel, source_column % pixels, local_index / WIDTH);
-    var at = ((first_sample * params.groups + group) * tiles + tile) * params.steps * (M * K / 8u) + local_index;
+    var at = ((first_sample * params.groups + group) * tiles + tile) * (taps * params.steps) * (M * K / 8u) + local_index;
+    let down = subgroup / ACROSS;
+    let across = subgroup % ACROSS;
 
     var sums: Sums;
+    begin_tap(&source);
     stage(next_weights(at), next_inputs(&source), local_index);
     workgroupBarrier();
-    for (var step = 0u; step < params.steps; step++) {
-        // Past the last step what is staged is not used.
-        at += M * K / 8u;
-        let weights = next_weights(at);
-        let inputs = next_inputs(&source);
-        multiply(&sums, subgroup / ACROSS, subgroup % ACROSS, 0u);
-#ifdef MATRIX16
-        multiply(&sums, subgroup / ACROSS, subgroup % ACROSS, 16u);
-#else
-        multiply(&sums, subgroup / ACROSS, subgroup % ACROSS, 8u);
-        multiply(&sums, subgroup / ACROSS, subgroup % ACROSS, 16u);
-        multiply(&sums, subgroup / ACROSS, subgroup % ACROSS, 24u);
-#endif
-        workgroupBarrier();
-        stage(weights, inputs, local_index);
-        workgroupBarrier();
+    for (var tap = 0u; tap < taps; tap++) {
+        if tap > 0u {
+            begin_tap(&source);
+        }
+        // The first step of all has been staged.
+        for (var step = select(0u, 1u, tap == 0u); step < params.steps; step++) {
+            at += M * K / 8u;
+            let weights = next_weights(at);
+            let inputs = next_inputs(&source);
+            multiply_all(&sums, down, across);
+            workgroupBarrier();
+            stage(weights, inputs, local_index);
+            workgroupBarrier();
+        }
     }
+    multiply_all(&sums, down, across);
     let place = Place(first_sample, column, columns, pixels, group, tile * M, subgroup, lane);
     finish_row(place, 0u, sums[0]);
     finish_row(place, 1u, sums[1]);

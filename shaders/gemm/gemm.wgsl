@@ -1,6 +1,7 @@
 // Matrix products of GPUs: weights [channels, k] times inputs [k, columns]. A workgroup computes a tile of M channels by
 // N columns in S slices of the reduction, an invocation 8 channels by 4 columns of one slice, or with WIDE by 8. Both
-// factors pass through workgroup memory, of which one side is read while the other is filled: one barrier a step.
+// factors pass through workgroup memory, of which one side is read while the other is filled: one barrier a step. Their
+// rows lie there in halves, so that a lane's reads differ by constants.
 // Columns are pixels, those of all samples where these share their weights. With ALIGNED the convolution is
 // 1x1 without stride over planes of whole vec4s; else inputs of any window are read value by value, and k runs over the
 // taps and, within a tap, over the input channels.
@@ -42,8 +43,8 @@ const W_PASSES: u32 = K / W_ROWS;
 const X_ROWS: u32 = THREADS / WIDTH;
 const X_PASSES: u32 = K / X_ROWS;
 
-var<workgroup> ws: array<array<array<array<real4, M4>, W_ROWS>, W_PASSES>, 2>;
-var<workgroup> xs: array<array<array<array<real4, N4>, X_ROWS>, X_PASSES>, 2>;
+var<workgroup> ws: array<array<array<array<array<real4, M4 / 2u>, 2>, W_ROWS>, W_PASSES>, 2>;
+var<workgroup> xs: array<array<array<array<array<real4, N_LANES>, N4 / N_LANES>, X_ROWS>, X_PASSES>, 2>;
 
 #import gemm/tensors
 
@@ -59,13 +60,13 @@ fn stage(other: u32, weights: array<real4, W_PASSES>, inputs: array<Input, X_PAS
     var w = weights;
     var v = inputs;
     for (var p = 0u; p < W_PASSES; p++) {
-        ws[other][p][local_index / M4][local_index % M4] = w[p];
+        ws[other][p][local_index / M4][local_index % M4 / (M4 / 2u)][local_index % (M4 / 2u)] = w[p];
     }
     for (var p = 0u; p < X_PASSES; p++) {
 #ifdef ALIGNED
-        xs[other][p][local_index / WIDTH][local_index % WIDTH] = v[p];
+        xs[other][p][local_index / WIDTH][local_index % WIDTH / N_LANES][local_index % N_LANES] = v[p];
 #else
-        xs[other][p][local_index / WIDTH][local_index % WIDTH / 4u][local_index % 4u] = v[p];
+        xs[other][p][local_index / WIDTH][local_index % WIDTH / 4u / N_LANES][local_index / 4u % N_LANES][local_index % 4u] = v[p];
 #endif
     }
 }
@@ -83,26 +84,65 @@ fn add(sums: ptr<function, Sums>, a0: vec4<f32>, a1: vec4<f32>, b: vec4<f32>) {
     (*sums)[7] += a1.w * b;
 }
 
+// Adds the products of the rows of a step, of which the slice's first one is given.
+fn multiply_all(near: ptr<function, Sums>, far: ptr<function, Sums>, side: u32, row: u32, m: u32, n: u32) {
+    multiply(near, far, side, row, m, n);
+    multiply(near, far, side, row + 1u, m, n);
+    multiply(near, far, side, row + 2u, m, n);
+    multiply(near, far, side, row + 3u, m, n);
+#ifdef SPLIT
+#else
+    multiply(near, far, side, row + 4u, m, n);
+    multiply(near, far, side, row + 5u, m, n);
+    multiply(near, far, side, row + 6u, m, n);
+    multiply(near, far, side, row + 7u, m, n);
+#endif
+}
+
 // Adds the products of a row of the step; the far columns are half a tile further than the near ones.
 fn multiply(near: ptr<function, Sums>, far: ptr<function, Sums>, side: u32, row: u32, m: u32, n: u32) {
-    let a0 = vec4<f32>(ws[side][row / W_ROWS][row % W_ROWS][m]);
-    let a1 = vec4<f32>(ws[side][row / W_ROWS][row % W_ROWS][m + M4 / 2u]);
-    add(near, a0, a1, vec4<f32>(xs[side][row / X_ROWS][row % X_ROWS][n]));
+    let a0 = vec4<f32>(ws[side][row / W_ROWS][row % W_ROWS][0][m]);
+    let a1 = vec4<f32>(ws[side][row / W_ROWS][row % W_ROWS][1][m]);
+    add(near, a0, a1, vec4<f32>(xs[side][row / X_ROWS][row % X_ROWS][0][n]));
 #ifdef WIDE
-    add(far, a0, a1, vec4<f32>(xs[side][row / X_ROWS][row % X_ROWS][n + N_LANES]));
+    add(far, a0, a1, vec4<f32>(xs[side][row / X_ROWS][row % X_ROWS][1][n]));
 #endif
 }
 
 #ifdef SPLIT
+// Sums on their way from one invocation to another: in place of what was staged before, where that has their precision.
+#ifdef F16
 var<workgroup> partial: array<array<vec4<f32>, 2>, THREADS>;
 
+fn hand_over(other: u32, local_index: u32, a: vec4<f32>, b: vec4<f32>) {
+    partial[local_index] = array<vec4<f32>, 2>(a, b);
+}
+
+fn handed_over(other: u32, local_index: u32, slice: u32) -> array<vec4<f32>, 2> {
+    return partial[local_index + SLICE * slice];
+}
+#else
+fn hand_over(other: u32, local_index: u32, a: vec4<f32>, b: vec4<f32>) {
+    ws[other][0][local_index / M4][local_index % M4 / (M4 / 2u)][local_index % (M4 / 2u)] = a;
+    xs[other][local_index / N4 / X_ROWS][local_index / N4 % X_ROWS][0][local_index % N4] = b;
+}
+
+fn handed_over(other: u32, local_index: u32, slice: u32) -> array<vec4<f32>, 2> {
+    let lane = local_index + SLICE * slice;
+    return array<vec4<f32>, 2>(
+        ws[other][0][lane / M4][lane % M4 / (M4 / 2u)][lane % (M4 / 2u)],
+        xs[other][lane / N4 / X_ROWS][lane / N4 % X_ROWS][0][lane % N4],
+    );
+}
+#endif
+
 // Adds two of the sums of the other slices to those of the first one.
-fn add_slices(sums: ptr<function, Sums>, first: u32, local_index: u32) {
-    partial[local_index] = array<vec4<f32>, 2>((*sums)[first], (*sums)[first + 1u]);
+fn add_slices(sums: ptr<function, Sums>, first: u32, other: u32, local_index: u32) {
+    hand_over(other, local_index, (*sums)[first], (*sums)[first + 1u]);
     workgroupBarrier();
     if local_index < 32u {
         for (var i = 1u; i < S; i++) {
-            let more = partial[local_index + 32u * i];
+            let more = handed_over(other, local_index, i);
             (*sums)[first] += more[0];
             (*sums)[first + 1u] += more[1];
         }
@@ -111,28 +151,52 @@ fn add_slices(sums: ptr<function, Sums>, first: u32, local_index: u32) {
 }
 #endif
 
-// Finishes a channel of the group at four columns, where there is such a channel.
-fn finish(place: Target, biases: u32, group: u32, own: u32, sum: vec4<f32>) {
-    let group_out = params.out_channels / params.groups;
-    if own < group_out {
-        let channel = group * group_out + own;
-        var shift = 0.0;
+// Whether the group has a channel.
+fn is_channel(own: u32) -> bool {
+    return own < params.out_channels / params.groups;
+}
+
+// What is added to the sums of a channel of the group at four columns.
+fn addend(place: Target, biases: u32, group: u32, own: u32) -> vec4<f32> {
+    var sum = vec4<f32>();
+    if is_channel(own) {
+        let channel = group * (params.out_channels / params.groups) + own;
         if params.has_bias != 0u {
-            shift = f32(bias[biases + channel]);
+            sum = vec4<f32>(f32(bias[biases + channel]));
         }
-        store(place, channel, sum + shift);
+        if params.has_residual != 0u {
+            sum += residual_at(place, channel);
+        }
+    }
+    return sum;
+}
+
+fn store_channel(place: Target, group: u32, own: u32, value: vec4<f32>) {
+    if is_channel(own) {
+        store(place, group * (params.out_channels / params.groups) + own, value);
     }
 }
 
 fn finish_all(place: Target, biases: u32, group: u32, first: u32, sums: Sums) {
-    finish(place, biases, group, first, sums[0]);
-    finish(place, biases, group, first + 1u, sums[1]);
-    finish(place, biases, group, first + 2u, sums[2]);
-    finish(place, biases, group, first + 3u, sums[3]);
-    finish(place, biases, group, first + M / 2u, sums[4]);
-    finish(place, biases, group, first + M / 2u + 1u, sums[5]);
-    finish(place, biases, group, first + M / 2u + 2u, sums[6]);
-    finish(place, biases, group, first + M / 2u + 3u, sums[7]);
+    var values = Eight(
+        sums[0] + addend(place, biases, group, first),
+        sums[1] + addend(place, biases, group, first + 1u),
+        sums[2] + addend(place, biases, group, first + 2u),
+        sums[3] + addend(place, biases, group, first + 3u),
+        sums[4] + addend(place, biases, group, first + M / 2u),
+        sums[5] + addend(place, biases, group, first + M / 2u + 1u),
+        sums[6] + addend(place, biases, group, first + M / 2u + 2u),
+        sums[7] + addend(place, biases, group, first + M / 2u + 3u),
+    );
+    activate8(&values, params.activation);
+    store_channel(place, group, first, values[0]);
+    store_channel(place, group, first + 1u, values[1]);
+    store_channel(place, group, first + 2u, values[2]);
+    store_channel(place, group, first + 3u, values[3]);
+    store_channel(place, group, first + M / 2u, values[4]);
+    store_channel(place, group, first + M / 2u + 1u, values[5]);
+    store_channel(place, group, first + M / 2u + 2u, values[6]);
+    store_channel(place, group, first + M / 2u + 3u, values[7]);
 }
 
 @compute @workgroup_size(THREADS)
@@ -144,6 +208,11 @@ fn main(thread: Invocation) {
     let pixels = params.out_height * params.out_width / (N / WIDTH);
     let columns = pixels * select(1u, params.batch, shared_weights);
     let column_tiles = (columns + WIDTH - 1u) / WIDTH;
+#ifdef ALIGNED
+    let taps = 1u;
+#else
+    let taps = params.window.kernel_height * params.window.kernel_width;
+#endif
 
     // item = ((first_sample * groups + group) * column_tiles + column tile) * tiles + tile
     var item = linear_workgroup(thread);
@@ -161,7 +230,7 @@ fn main(thread: Invocation) {
     let source_column = min(column + local_index % WIDTH, columns - 1u);
     let source_channel = (first_sample + source_column / pixels) * params.in_channels + group * group_in;
     var source = source_of(source_channel, source_column % pixels, local_index / WIDTH);
-    var at = ((first_sample * params.groups + group) * tiles + tile) * params.steps * (K * M4) + local_index;
+    var at = ((first_sample * params.groups + group) * tiles + tile) * (taps * params.steps) * (K * M4) + local_index;
 
     let lane = local_index % SLICE;
     let m = lane / N_LANES;
@@ -175,34 +244,31 @@ fn main(thread: Invocation) {
     var near: Sums;
     var far: Sums;
     var side = 1u;
+    begin_tap(&source);
     stage(1u - side, next_weights(at), next_inputs(&source), local_index);
     side = 1u - side;
     workgroupBarrier();
-    for (var step = 0u; step < params.steps; step++) {
-        // Past the last step what is staged is not used.
-        at += K * M4;
-        let weights = next_weights(at);
-        let inputs = next_inputs(&source);
-        multiply(&near, &far, side, row, m, n);
-        multiply(&near, &far, side, row + 1u, m, n);
-        multiply(&near, &far, side, row + 2u, m, n);
-        multiply(&near, &far, side, row + 3u, m, n);
-#ifdef SPLIT
-#else
-        multiply(&near, &far, side, row + 4u, m, n);
-        multiply(&near, &far, side, row + 5u, m, n);
-        multiply(&near, &far, side, row + 6u, m, n);
-        multiply(&near, &far, side, row + 7u, m, n);
-#endif
-        stage(1u - side, weights, inputs, local_index);
-        side = 1u - side;
-        workgroupBarrier();
+    for (var tap = 0u; tap < taps; tap++) {
+        if tap > 0u {
+            begin_tap(&source);
+        }
+        // The first step of all has been staged.
+        for (var step = select(0u, 1u, tap == 0u); step < params.steps; step++) {
+            at += K * M4;
+            let weights = next_weights(at);
+            let inputs = next_inputs(&source);
+            multiply_all(&near, &far, side, row, m, n);
+            stage(1u - side, weights, inputs, local_index);
+            side = 1u - side;
+            workgroupBarrier();
+        }
     }
+    multiply_all(&near, &far, side, row, m, n);
 #ifdef SPLIT
-    add_slices(&near, 0u, local_index);
-    add_slices(&near, 2u, local_index);
-    add_slices(&near, 4u, local_index);
-    add_slices(&near, 6u, local_index);
+    add_slices(&near, 0u, 1u - side, local_index);
+    add_slices(&near, 2u, 1u - side, local_index);
+    add_slices(&near, 4u, 1u - side, local_index);
+    add_slices(&near, 6u, 1u - side, local_index);
     if local_index >= SLICE {
         return;
     }

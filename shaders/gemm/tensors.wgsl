@@ -1,5 +1,5 @@
 // Inputs and outputs of gemm.wgsl: with ALIGNED vec4s of planes, where a column is a vec4; else single values.
-// requires: K, N, X_PASSES, X_ROWS, activate4, params, real, real4
+// requires: K, N, X_PASSES, X_ROWS, params, real, real4
 
 #ifdef ALIGNED
 @group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, Ci, H, W]
@@ -21,6 +21,10 @@ struct Source {
 fn source_of(channel: u32, pixel: u32, row: u32) -> Source {
     let plane = params.height * params.width / 4u;
     return Source(row, params.in_channels / params.groups, (channel + row) * plane + pixel);
+}
+
+// Without taps there is nothing to begin.
+fn begin_tap(source: ptr<function, Source>) {
 }
 
 // The inputs of the next step; zeros past the last row.
@@ -47,15 +51,15 @@ fn target_of(first_sample: u32, column: u32, pixels: u32, columns: u32) -> Targe
     return Target(at, column < columns);
 }
 
+fn residual_at(place: Target, channel: u32) -> vec4<f32> {
+    let at = place.at + channel * (params.out_height * params.out_width / 4u);
+    return vec4<f32>(residual[select(0u, at, place.valid)]);
+}
+
 // Stores the outputs of a channel.
-fn store(place: Target, channel: u32, sum: vec4<f32>) {
+fn store(place: Target, channel: u32, value: vec4<f32>) {
     if place.valid {
-        let at = place.at + channel * (params.out_height * params.out_width / 4u);
-        var value = sum;
-        if params.has_residual != 0u {
-            value += vec4<f32>(residual[at]);
-        }
-        out[at] = real4(activate4(value, params.activation));
+        out[place.at + channel * (params.out_height * params.out_width / 4u)] = real4(value);
     }
 }
 #else
@@ -73,11 +77,11 @@ struct Source {
     row: u32,
     rows: u32,  // that the step and those to come have of the tap
     at: u32,
-    first: u32, // the channel's first value
-    iy: u32,    // where the window begins; left of or above the image it has wrapped around 0
+    first: u32, // where the window begins; left of or above the image it has wrapped around 0
+    iy: u32,
     ix: u32,
-    ky: u32,    // the next tap
-    kx: u32,
+    dy: u32,    // from there to the next tap
+    dx: u32,
     inside: bool,
 }
 
@@ -85,27 +89,28 @@ struct Source {
 fn source_of(channel: u32, pixel: u32, row: u32) -> Source {
     var source: Source;
     source.row = row;
-    source.first = (channel + row) * params.height * params.width;
     source.iy = pixel / params.out_width * params.window.stride_y - params.window.padding_top;
     source.ix = pixel % params.out_width * params.window.stride_x - params.window.padding_left;
+    source.first = ((channel + row) * params.height + source.iy) * params.width + source.ix;
     return source;
 }
 
-// The inputs of the next step, all of one tap; zeros past the last row and outside of the image.
+// Goes on to the first channels of the next tap.
+fn begin_tap(source: ptr<function, Source>) {
+    let dy = (*source).dy;
+    let dx = (*source).dx;
+    (*source).inside = (*source).iy + dy < params.height && (*source).ix + dx < params.width;
+    (*source).at = (*source).first + dy * params.width + dx;
+    (*source).rows = params.in_channels / params.groups;
+    let next_dx = dx + params.window.dilation_x;
+    let ends = next_dx == params.window.kernel_width * params.window.dilation_x;
+    (*source).dx = select(next_dx, 0u, ends);
+    (*source).dy = dy + select(0u, params.window.dilation_y, ends);
+}
+
+// The inputs of the next step of a tap; zeros past the last row and outside of the image.
 fn next_inputs(source: ptr<function, Source>) -> array<Input, X_PASSES> {
     let plane = params.height * params.width;
-    if (*source).rows == 0u {
-        let iy = (*source).iy + (*source).ky * params.window.dilation_y;
-        let ix = (*source).ix + (*source).kx * params.window.dilation_x;
-        (*source).inside = iy < params.height && ix < params.width;
-        (*source).at = (*source).first + iy * params.width + ix;
-        (*source).rows = params.in_channels / params.groups;
-        (*source).kx += 1u;
-        if (*source).kx == params.window.kernel_width {
-            (*source).kx = 0u;
-            (*source).ky += 1u;
-        }
-    }
     // Outside of the image no row is left.
     let left = select(0u, (*source).rows - min((*source).rows, (*source).row), (*source).inside);
     var next: array<Input, X_PASSES>;
@@ -129,15 +134,14 @@ fn target_of(first_sample: u32, column: u32, pixels: u32, columns: u32) -> Targe
     return Target(at, own < vec4<u32>(columns));
 }
 
+fn residual_at(place: Target, channel: u32) -> vec4<f32> {
+    let at = select(vec4<u32>(), place.at + channel * (params.out_height * params.out_width), place.valid);
+    return vec4<f32>(real4(residual[at.x], residual[at.y], residual[at.z], residual[at.w]));
+}
+
 // Stores the outputs of a channel.
-fn store(place: Target, channel: u32, sum: vec4<f32>) {
+fn store(place: Target, channel: u32, value: vec4<f32>) {
     let at = place.at + channel * (params.out_height * params.out_width);
-    var value = sum;
-    if params.has_residual != 0u {
-        let places = select(vec4<u32>(), at, place.valid);
-        value += vec4<f32>(real4(residual[places.x], residual[places.y], residual[places.z], residual[places.w]));
-    }
-    value = activate4(value, params.activation);
     if place.valid.x { out[at.x] = real(value.x); }
     if place.valid.y { out[at.y] = real(value.y); }
     if place.valid.z { out[at.z] = real(value.z); }

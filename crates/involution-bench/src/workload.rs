@@ -149,6 +149,8 @@ impl Workload {
     /// The reference's answer to these inputs, one sample or several.
     pub fn answer(&self, gpu: &Gpu, weights: &StateDict, inputs: &[Tensor]) -> Result<Answer> {
         let dtype = gpu.profile().storage;
+        let single = (dtype == DType::F16).then(|| gpu.in_single_precision()).transpose()?;
+        let gpu = single.as_ref().unwrap_or(gpu);
         let layer = match &self.work {
             Work::Operator(op, _) => return Answer::of(op, inputs, dtype),
             Work::Layer(layer, _) => layer,

@@ -472,3 +472,18 @@ fn run_gives_no_answer_made_of_what_overflowed() {
     assert!(row["error"].as_str().unwrap().contains("not finite"), "{row}");
     assert_eq!(row["predictions"].as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn the_reference_has_no_half_precision() {
+    let auto = [("INVOLUTION_GPU", Path::new("auto"))];
+    let words = ["--adapter", "cpu", "--precision", "f16", "verify", "add"];
+    misused(&involution_with(&words, &auto), &["--precision f16 contradicts the CPU reference"]);
+    misused(&involution(&["doctor", "--precision", "f8"]), &["f8", "f32, f16, auto"]);
+    let peak = |precision| {
+        let plan = ["plan", "rednet50", "--batch", "8", "--profile", "nvidia", "--json"];
+        let ran = involution(&[&plan[..], &["--precision", precision]].concat());
+        ran.json()["memory"]["peak"].as_u64().unwrap() as f64
+    };
+    assert!(peak("f16") <= 0.55 * peak("f32"), "{} of {}", peak("f16"), peak("f32"));
+    assert_eq!(peak("auto"), peak("f16"));
+}

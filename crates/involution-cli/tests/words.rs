@@ -29,8 +29,7 @@ fn help(command: &[&str], columns: &str) -> String {
 
 /// The text below the options.
 fn closing(help: &str) -> &str {
-    let options =
-        help.rfind("  -h, --help").unwrap().max(help.rfind("  --low-memory").unwrap_or(0));
+    let options = help.rfind("  -h, --help").unwrap().max(help.rfind("  --precision").unwrap_or(0));
     help[options..].split_once("\n\n").map_or("", |(_, closing)| closing)
 }
 
@@ -69,7 +68,7 @@ fn flags_of_every_command_have_a_heading_of_their_own() {
     for command in COMMANDS {
         let help = help(command, "100");
         let (own, global) = help.split_once("\nGlobal options:\n").unwrap();
-        for flag in ["--adapter", "--require-gpu", "--low-memory"] {
+        for flag in ["--adapter", "--require-gpu", "--low-memory", "--precision", "--paranoid"] {
             assert!(global.contains(&format!("  {flag}")), "{command:?}: {help}");
             assert!(!own.contains(&format!("  {flag}")), "{command:?}: {help}");
         }

@@ -4,9 +4,16 @@ pub mod limits;
 
 use std::sync::atomic::Ordering;
 
+use super::device::options::{Options, Precision};
 use super::handle::Gpu;
+use crate::error::Result;
 
 impl Gpu {
+    /// The same adapter, opened for single precision.
+    pub fn in_single_precision(&self) -> Result<Gpu> {
+        Gpu::open(&Options { precision: Precision::F32, ..self.0.context.options.clone() })
+    }
+
     /// Destroys the device, as a driver reset would: every later call is an
     /// [`Error::DeviceLost`](crate::Error::DeviceLost).
     pub fn destroy(&self) {

@@ -149,8 +149,8 @@ impl Tile {
         let requires = self.matrices.map_or(Requires::GPU, |(units, _)| Requires::matrices(units));
         let variant = if aligned { self.aligned } else { self.scalar };
         let grid = Grid::Workgroups(self.workgroups(problem)?);
-        let steps = k / self.rows;
-        let call = packed.call((self.kernel, variant), grid, steps)?;
+        let steps = rows / self.rows;
+        let call = packed.call((self.kernel, variant), grid, k / self.rows)?;
         let call = KernelCall { params: call.params.size("steps", steps)?, ..call };
         let candidate = Candidate::of_calls(vec![prepack, call], rank, reason).requiring(requires);
         Ok(Candidate { scratch: vec![elements], prepack: 1, ..candidate })

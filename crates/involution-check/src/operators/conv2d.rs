@@ -466,8 +466,8 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "gemm/gemm",
         "taps of a row lie together where they are dilated",
-        "(*source).kx * params.window.dilation_x",
-        "(*source).kx",
+        "dx + params.window.dilation_x",
+        "dx + 1u",
     ),
     (
         "gemm/cooperative",
@@ -478,8 +478,8 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "gemm/cooperative",
         "the first rows of a step are multiplied twice",
-        "subgroup % ACROSS, 16u);",
-        "subgroup % ACROSS, 0u);",
+        "multiply(sums, down, across, 16u);",
+        "multiply(sums, down, across, 0u);",
     ),
     (
         "gemm/cooperative",
@@ -487,6 +487,13 @@ pub const FAULTS: &[SeededFault] = &[
         "((j + number) * ACROSS + subgroup % ACROSS)",
         "((j + number) * ACROSS)",
     ),
+    (
+        "gemm/gemm",
+        "the rows of taps of a dilated window follow each other",
+        "select(0u, params.window.dilation_y, ends)",
+        "select(0u, 1u, ends)",
+    ),
+    ("gemm/gemm", "the first step is multiplied for each tap", "select(0u, 1u, tap == 0u)", "0u"),
     (
         "gemm/prepack",
         "the taps are those of the window turned round",
