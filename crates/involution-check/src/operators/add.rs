@@ -81,7 +81,7 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
 
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
-    ("elementwise/add", "the second operand is taken away", "+ y[at.y]", "- y[at.y]"),
+    ("elementwise/add", "the second operand is taken away", "+ f32(y[at.y])", "- f32(y[at.y])"),
     (
         "elementwise/add",
         "the second operand is taken away",

@@ -83,8 +83,8 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "elementwise/batch_norm",
         "eps is left out",
-        "running_var[channel] + params.eps",
-        "running_var[channel]",
+        "f32(running_var[channel]) + params.eps",
+        "f32(running_var[channel])",
     ),
     (
         "elementwise/batch_norm",

@@ -60,8 +60,8 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "reduce/group_norm",
         "the last value of a group is not in the sum",
-        "sum += x[first + i];",
-        "sum += select(0.0, x[first + i], i + 1u < length);",
+        "sum += f32(x[first + i]);",
+        "sum += select(0.0, f32(x[first + i]), i + 1u < length);",
     ),
     (
         "reduce/group_norm",

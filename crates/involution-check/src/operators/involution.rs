@@ -214,8 +214,8 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "involution/vec4_rows",
         "what lies left of the image is not zero",
-        "x[channel + place.left], place.has_left",
-        "x[channel + place.left], true",
+        "x[channel + place.left]), place.has_left",
+        "x[channel + place.left]), true",
     ),
     (
         "involution/vec4_rows",
@@ -232,8 +232,8 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "involution/columns",
         "what lies below the image is not zero",
-        "x[first + place.at[row]], place.inside[row]",
-        "x[first + place.at[row]], true",
+        "x[first + place.at[row]]), place.inside[row]",
+        "x[first + place.at[row]]), true",
     ),
     (
         "involution/columns",
@@ -283,6 +283,6 @@ pub const FAULTS: &[SeededFault] = &[
         "min(R, params.out_height - oy)",
         "1u",
     ),
-    ("involution/involution", "the shift is left out", "+ shift[channel]", ""),
+    ("involution/involution", "the shift is left out", "+ f32(shift[channel])", ""),
     ("involution/involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
 ];
