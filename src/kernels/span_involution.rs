@@ -155,6 +155,7 @@ fn rows(op: &SpanInvolution, sizes: &Checked) -> Result<Vec<Candidate>> {
         taps: 1,
         tile: taps.next_multiple_of(VEC4),
         rows: span.in_channels,
+        passes: None,
     };
     let (pack, elements) = matrices.prepack(Operand::Input(2), Operand::Scratch(0))?;
     let blocks = (x[1] / op.involution.groups).div_ceil(ROWS_CHANNELS);
