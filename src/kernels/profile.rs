@@ -123,7 +123,8 @@ impl DeviceProfile {
             };
             self.cooperative_matrices.contains(&matrix)
         };
-        if self.storage != DType::F16 || self.subgroup_min != self.subgroup_max {
+        let stores_halves = self.storage == DType::F16 && self.shader_f16;
+        if !stores_halves || self.subgroup_min != self.subgroup_max {
             return None;
         }
         let side = [16, 8].into_iter().find(is_usable)?;

@@ -201,7 +201,6 @@ pub(crate) fn limits_of(adapter: &wgpu::Adapter) -> wgpu::Limits {
 pub(crate) fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
     let info = adapter.get_info();
     let limits = limits_of(adapter);
-    let subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
     let stored_in_halves = profile(adapter, adapter.features(), &limits, DType::F16);
     AdapterInfo {
         index,
@@ -213,7 +212,7 @@ pub(crate) fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
         software: info.device_type == wgpu::DeviceType::Cpu,
         timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
         shader_f16: adapter.features().contains(wgpu::Features::SHADER_F16),
-        subgroup_size: if subgroups { info.subgroup_min_size } else { 0 },
+        subgroup_size: stored_in_halves.subgroup_min,
         matrix_side: stored_in_halves.matrix_units().map_or(0, |units| units.side),
         max_buffer_size: limits.max_buffer_size,
         max_binding_size: limits.max_storage_buffer_binding_size,

@@ -101,9 +101,13 @@ const RANKS: Ranks = Ranks {
     ),
 };
 
-/// A candidate for each tile of each size.
+/// A candidate for each tile of each size. Groups of one input channel have none: 31 of 32 rows would be empty, and for each
+/// output channel as many as a tile has, so that packed weights of many groups would fill gigabytes.
 pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
     let mut candidates = Vec::new();
+    if problem.sizes.group_in() == 1 {
+        return Ok(candidates);
+    }
     for tiles in TILES {
         candidates.extend(of_kind(problem, tiles, &RANKS)?);
     }
