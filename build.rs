@@ -44,8 +44,9 @@ fn main() -> io::Result<()> {
         let _ = writeln!(
             modules.entry(folder.to_owned()).or_default(),
             "/// `shaders/{name}.wgsl`\npub static {id}: Kernel = Kernel {{ name: \"{name}\", \
-             source: include_str!({file}), variants: &[{variants}], subgroups: {} }};",
-            header.subgroups
+             source: include_str!({file}), variants: &[{variants}], subgroups: {}, matrices: {} }};",
+            header.subgroups,
+            header.matrices
         );
         let _ = write!(names, "&{folder}::{id}, ");
     }

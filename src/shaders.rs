@@ -14,6 +14,8 @@ pub struct Kernel {
     pub variants: &'static [Variant],
     /// Whether it needs subgroups.
     pub subgroups: bool,
+    /// Whether it needs matrix units, and so tensors of half precision.
+    pub matrices: bool,
 }
 
 /// What a kernel is compiled with.

@@ -4,9 +4,10 @@
 use std::fmt::Write;
 
 use involution::Gpu;
-use involution::gpu::Fault;
+use involution::gpu::{Fault, Precision};
 use involution::kernels::all;
 use involution::ops::NAMES;
+use involution::shaders::Kernel;
 use involution_check::verify::{Report, Settings, verify};
 use involution_check::{expected, fixed, seeded_faults};
 
@@ -28,6 +29,7 @@ const HELPERS: &[(&str, &str)] = &[
     ("software/winograd_output", "conv/winograd"),
     ("reduce/avg_pool2d", "reduce/avg_pool2d/separable"),
     ("gemm/prepack", "gemm/gemm"),
+    ("gemm/prepack", "gemm/cooperative"),
     ("gemm/prepack", "involution/span_rows"),
     ("reduce/max_pool2d", "reduce/max_pool2d/separable"),
     ("reduce/adaptive_avg_pool2d", "reduce/adaptive_avg_pool2d/separable"),
@@ -78,15 +80,23 @@ fn every_fault_at_an_edge_is_caught_by_its_case() {
     });
 }
 
+fn kernel_of(name: &str) -> &'static Kernel {
+    all().find(|kernel| kernel.name == name).unwrap()
+}
+
 /// Whether an adapter can run this kernel.
 fn has(gpu: &Gpu, name: &str) -> bool {
-    let kernel = all().find(|kernel| kernel.name == name).unwrap();
-    gpu.adapter().subgroup_size >= 8 || !kernel.subgroups
+    let (kernel, adapter) = (kernel_of(name), gpu.adapter());
+    (adapter.subgroup_size >= 8 || !kernel.subgroups)
+        && (adapter.matrix_side > 0 || !kernel.matrices)
 }
 
 /// The adapter with the fault in its shader.
 fn planted(gpu: &Gpu, &(_, kernel, _, from, to): &Row) -> Gpu {
     adapters::fresh(gpu, |options| {
+        if kernel_of(kernel).matrices {
+            options.precision = Precision::F16;
+        }
         options.testing().faults.push(Fault {
             kernel: kernel.to_owned(),
             from: from.to_owned(),

@@ -10,6 +10,7 @@ use involution::kernels::{DeviceProfile, KernelCall, Operand, Scalar, candidates
 use involution::ops::NAMES;
 use involution::shaders::text::DEFINED;
 use involution::shaders::{KERNELS, Kernel, Variant};
+use involution::tensor::DType;
 use involution_check::fixed;
 
 use crate::harness::sample;
@@ -25,14 +26,19 @@ fn variants() -> impl Iterator<Item = (&'static Kernel, Variant)> {
     KERNELS.iter().flat_map(move |&kernel| of(kernel))
 }
 
-/// The shader as every adapter may be given it.
+/// The shader as every adapter may be given it that can run it: one with matrix units stores half precision.
 fn load(kernel: &Kernel, variant: Variant) -> Result<Shader, Error> {
-    shader::load(kernel, variant, &[])
+    let defined: &[&str] = if kernel.matrices { &["F16"] } else { &[] };
+    shader::load(kernel, variant, defined)
 }
 
 /// That shader, and where it reads fours, the one that software adapters with integers of 64 bits are given.
 fn loads(kernel: &Kernel, variant: Variant) -> Vec<Shader> {
     let plain = load(kernel, variant).unwrap();
+    assert_eq!(kernel.matrices, plain.text.wgsl.contains("coop_mat"), "{}", kernel.name);
+    if kernel.matrices {
+        return vec![plain];
+    }
     let wide = shader::load(kernel, variant, &["INT64"]).unwrap();
     let differs = plain.text.wgsl != wide.text.wgsl;
     assert_eq!(differs, plain.text.wgsl.contains("alias Packed4 = real4;"), "{}", kernel.name);
@@ -156,7 +162,8 @@ fn every_kernel_fits_the_smallest_adapter() {
         let at = kernel.name;
         assert_eq!(kernel.subgroups, has_subgroups(&shader), "{at}");
         assert!((1..=256).contains(&shader.workgroup_size), "{at}");
-        assert!(shader.workgroup_memory <= 16384, "{at}");
+        // Whoever has matrix units has 32 KiB.
+        assert!(shader.workgroup_memory <= if kernel.matrices { 32768 } else { 16384 }, "{at}");
         assert!(shader.storage.len() <= 8, "{at}");
         assert!(shader.uniform_size.is_multiple_of(4) && shader.uniform_size <= 65536, "{at}");
     }
@@ -179,16 +186,41 @@ fn variants_are_distinct() {
     }
 }
 
+/// A software adapter, and a device with each kind of matrix units.
+fn profiles() -> Vec<DeviceProfile> {
+    let stores_halves = |kind: &str, lanes| DeviceProfile {
+        subgroup_min: lanes,
+        subgroup_max: lanes,
+        storage: DType::F16,
+        ..DeviceProfile::described(kind).unwrap()
+    };
+    vec![
+        DeviceProfile::software(),
+        stores_halves("nvidia", 32),
+        stores_halves("amd", 64),
+        stores_halves("apple", 32),
+        // Mesa's.
+        stores_halves("apple", 8),
+    ]
+}
+
 /// Every call of every candidate, for fixed and generated cases of every operator.
 fn calls() -> Vec<(String, Vec<KernelCall>)> {
     let cases = NAMES.iter().flat_map(|name| [fixed(name), sample(name, 150)].concat());
+    let profiles = profiles();
     let candidates = cases.flat_map(|case| {
         let shapes: Vec<_> = case.shapes.iter().collect();
-        let candidates = candidates(&case.operator, &shapes, &DeviceProfile::software()).unwrap();
-        assert!(!candidates.is_empty(), "{case}");
-        let names: BTreeSet<_> = candidates.iter().map(|c| c.name.clone()).collect();
-        assert_eq!(names.len(), candidates.len(), "two candidates of one name: {case}");
-        candidates.into_iter().map(move |candidate| (case.to_string(), candidate.calls))
+        let mut found = Vec::new();
+        for profile in &profiles {
+            let candidates = candidates(&case.operator, &shapes, profile).unwrap();
+            assert!(!candidates.is_empty(), "{case}");
+            let names: BTreeSet<_> = candidates.iter().map(|c| c.name.clone()).collect();
+            assert_eq!(names.len(), candidates.len(), "two candidates of one name: {case}");
+            // The others are those of the software adapter.
+            let own = profile.matrix_units();
+            found.extend(candidates.into_iter().filter(|c| c.requires.matrices == own));
+        }
+        found.into_iter().map(move |candidate| (case.to_string(), candidate.calls))
     });
     candidates.collect()
 }

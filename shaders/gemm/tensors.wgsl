@@ -111,10 +111,11 @@ fn begin_tap(source: ptr<function, Source>) {
 // The inputs of the next step of a tap; zeros past the last row and outside of the image.
 fn next_inputs(source: ptr<function, Source>) -> array<Input, X_PASSES> {
     let plane = params.height * params.width;
+    // Outside of the image no row is left.
+    let left = select(0u, (*source).rows - min((*source).rows, (*source).row), (*source).inside);
     var next: array<Input, X_PASSES>;
     for (var p = 0u; p < X_PASSES; p++) {
-        let valid = (*source).inside && (*source).row + p * X_ROWS < (*source).rows;
-        next[p] = select(real(), x[(*source).at + p * X_ROWS * plane], valid);
+        next[p] = select(real(), x[(*source).at + p * X_ROWS * plane], p * X_ROWS < left);
     }
     (*source).at += K * plane;
     (*source).rows -= min((*source).rows, K);

@@ -1,29 +1,10 @@
 // Maximum pooling. One invocation computes four neighbouring pixels of an output row.
-//
-// Values are compared as integers: compilers may assume that no float is NaN and rewrite v != v or
-// !(v <= best) so that a NaN is lost, and WGSL has no way to write minus infinity.
 #import common/real
 #import common/grid
 #import common/planes
+#import reduce/max_key
 
 @group(0) @binding(2) var<storage, read_write> out: array<real>; // [N, C, H', W']
-
-const SIGN_BIT: u32 = 0x80000000u;
-const INFINITY_BITS: u32 = 0x7f800000u;
-const NAN_KEY: u32 = 0xffffffffu;
-const LOWEST_KEY: u32 = 0x007fffffu; // the key of minus infinity
-
-// An integer that grows as the float does, and that is largest for NaN of either sign: the bits of a
-// positive float with the sign bit set, those of a negative one inverted.
-fn key_of(value: f32) -> u32 {
-    let bits = bitcast<u32>(value);
-    let key = select(bits | SIGN_BIT, ~bits, (bits & SIGN_BIT) != 0u);
-    return select(key, NAN_KEY, (bits & ~SIGN_BIT) > INFINITY_BITS);
-}
-
-fn value_of(key: u32) -> f32 {
-    return bitcast<f32>(select(~key, key & ~SIGN_BIT, (key & SIGN_BIT) != 0u));
-}
 
 // The key of the input at a place of one row; places left of the row have wrapped around 0.
 fn in_row(row: u32, ix: u32) -> u32 {

@@ -11,6 +11,7 @@ use super::device::pool::PoolStats;
 use super::device::tensor::GpuTensor;
 use super::device::transfer;
 use super::program::binder::Binder;
+use super::program::matrices::agree;
 use super::program::pipeline_cache;
 use super::program::pipelines::{PipelineStats, Pipelines};
 use super::program::trips::trips;
@@ -65,11 +66,22 @@ impl Gpu {
     async fn open_as(options: &Options, waiting: Waiting) -> Result<Self> {
         let context = Context::open(options).await?;
         let trips = trips(&context, &Pipelines::default(), waiting).await?;
-        // What the test took does not count among what callers ask of the device.
+        let mut profile = context.driver.profile.clone();
+        if let Some(units) = profile.matrix_units() {
+            let right = agree(&context, &Pipelines::default(), units, waiting).await?;
+            if !right {
+                tracing::warn!(
+                    "{}: matrix units give wrong results and are not used",
+                    context.driver.info.name
+                );
+                profile.cooperative_matrices.clear();
+            }
+        }
+        // What the tests took does not count among what callers ask of the device.
         let context = context.anew();
         let unlimited = usize::MAX;
         let asked = options.testing.max_trips.unwrap_or(unlimited);
-        let max_trips = trips.unwrap_or(unlimited).min(asked);
+        profile.max_trips = trips.unwrap_or(unlimited).min(asked);
         let policy = Policy {
             // Read once.
             measured: Choices::load(&options.tuned, &identity(&context.driver))?,
@@ -78,7 +90,7 @@ impl Gpu {
         };
         Ok(Gpu(Arc::new(Inner {
             policy,
-            profile: DeviceProfile { max_trips, ..context.driver.profile.clone() },
+            profile,
             pipelines: Pipelines::new(pipeline_cache::open(&context)),
             context,
         })))

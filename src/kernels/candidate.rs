@@ -1,7 +1,7 @@
 //! One way to carry out a call, with what it requires, and how it ranks among the others.
 
 use super::call::KernelCall;
-use super::profile::{DeviceClass, DeviceProfile};
+use super::profile::{DeviceClass, DeviceProfile, MatrixUnits};
 use crate::tensor::DType;
 
 /// The rank of the general candidate of an operator, which takes any shape on any device. Preferred ones have higher
@@ -21,30 +21,49 @@ pub struct Requires {
     pub subgroup: u32,
     /// The class of device that it was made for; on others it is a last resort.
     pub class: Option<DeviceClass>,
+    /// The matrix units that it is made for.
+    pub matrices: Option<MatrixUnits>,
 }
 
 impl Requires {
     /// Made for software adapters.
-    pub const SOFTWARE: Requires = Requires { subgroup: 0, class: Some(DeviceClass::Software) };
+    pub const SOFTWARE: Requires = Requires::class(DeviceClass::Software);
     /// Made for software adapters whose subgroups have eight lanes.
     pub const SOFTWARE_SUBGROUPS: Requires = Requires { subgroup: 8, ..Requires::SOFTWARE };
     /// Made for GPUs.
-    pub const GPU: Requires = Requires { subgroup: 0, class: Some(DeviceClass::Gpu) };
+    pub const GPU: Requires = Requires::class(DeviceClass::Gpu);
+
+    const fn class(class: DeviceClass) -> Self {
+        Requires { subgroup: 0, class: Some(class), matrices: None }
+    }
+
+    /// Made for GPUs with these matrix units.
+    pub const fn matrices(units: MatrixUnits) -> Self {
+        Requires { matrices: Some(units), ..Requires::GPU }
+    }
 
     /// Whether a device can run it at all. What was made for software adapters knows single precision only.
     pub fn supported_by(&self, profile: &DeviceProfile) -> bool {
         let storage = profile.storage == DType::F32 || self.class != Some(DeviceClass::Software);
-        self.subgroup <= profile.subgroup_min && storage
+        self.subgroup <= profile.subgroup_min
+            && storage
+            && (self.matrices.is_none() || self.matrices == profile.matrix_units())
     }
 
     /// Whether whatever has what the other needs has what this one needs.
     pub fn within(&self, other: &Requires) -> bool {
-        self.subgroup <= other.subgroup && (self.class.is_none() || self.class == other.class)
+        self.subgroup <= other.subgroup
+            && (self.class.is_none() || self.class == other.class)
+            && (self.matrices.is_none() || self.matrices == other.matrices)
     }
 
     /// What both need.
     pub fn and(self, other: Requires) -> Requires {
-        Requires { subgroup: self.subgroup.max(other.subgroup), class: self.class.or(other.class) }
+        Requires {
+            subgroup: self.subgroup.max(other.subgroup),
+            class: self.class.or(other.class),
+            matrices: self.matrices.or(other.matrices),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::ShapeError;
 use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, VEC4};
 use crate::kernels::candidate::{Candidate, GENERAL, Requires};
-use crate::kernels::gemm::tiles;
+use crate::kernels::gemm::{cooperative, tiles};
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
 use crate::ops::Linear;
@@ -74,7 +74,8 @@ pub fn candidates(op: &Linear, inputs: &[&Shape]) -> Result<Vec<Candidate>, Shap
         groups: 1,
         activation: op.activation,
     };
-    candidates
-        .extend(tiles::candidates(&Problem { bias, ..Problem::new(pixel, Operand::Input(1)) })?);
+    let problem = Problem { bias, ..Problem::new(pixel, Operand::Input(1)) };
+    candidates.extend(tiles::candidates(&problem)?);
+    candidates.extend(cooperative::candidates(&problem)?);
     Ok(candidates)
 }

@@ -23,5 +23,7 @@ pub mod shader;
 
 pub use call::{Grid, KernelCall, KernelKey, MOST_TRIPS, Operand, Params, Scalar, nested};
 pub use candidate::{Candidate, GENERAL, Requires, Tolerance};
-pub use profile::{CooperativeMatrix, DeviceClass, DeviceProfile, MatrixElement, Vendor};
+pub use profile::{
+    CooperativeMatrix, DeviceClass, DeviceProfile, MatrixElement, MatrixUnits, Vendor,
+};
 pub use select::{all, candidates, general};

@@ -63,6 +63,15 @@ pub struct CooperativeMatrix {
     pub sum: MatrixElement,
 }
 
+/// Matrix units as kernels are written for them: square matrices of half precision, with sums in single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MatrixUnits {
+    /// Rows and columns of a matrix.
+    pub side: u32,
+    /// Lanes of the subgroups that share it.
+    pub lanes: u32,
+}
+
 /// What kernels are chosen by, and what calls have to keep to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceProfile {
@@ -101,6 +110,27 @@ pub struct DeviceProfile {
 }
 
 impl DeviceProfile {
+    /// The matrix units that kernels can use. There are none where tensors are stored in single precision, or where
+    /// subgroups come in several sizes: the lanes that share a matrix must be known when a workgroup is laid out.
+    pub fn matrix_units(&self) -> Option<MatrixUnits> {
+        let is_usable = |&side: &u32| {
+            let matrix = CooperativeMatrix {
+                m: side,
+                n: side,
+                k: side,
+                input: MatrixElement::F16,
+                sum: MatrixElement::F32,
+            };
+            self.cooperative_matrices.contains(&matrix)
+        };
+        let stores_halves = self.storage == DType::F16 && self.shader_f16;
+        if !stores_halves || self.subgroup_min != self.subgroup_max {
+            return None;
+        }
+        let side = [16, 8].into_iter().find(is_usable)?;
+        Some(MatrixUnits { side, lanes: self.subgroup_min })
+    }
+
     /// The names that shaders are given: one of [`DEVICES`](crate::shaders::text::DEVICES).
     pub(crate) fn defines(&self) -> &'static [&'static str] {
         match self.storage {

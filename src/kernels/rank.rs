@@ -24,11 +24,17 @@ pub const ROW_PAIRS: i32 = 90;
 pub const INPUT_STATIONARY_WINDOWS: i32 = 100;
 /// Winograd's algorithm.
 pub const WINOGRAD: i32 = 110;
+/// GEMM on matrix units whose tile would stay empty for the most part; smaller tiles have lower ranks.
+pub const MATRICES_WASTEFUL: i32 = 3;
 /// GEMM of GPUs whose tile would stay empty for the most part; smaller tiles have lower ranks.
 pub const GEMM_WASTEFUL: i32 = 4;
 /// GEMM of GPUs, of another tile than the preferred one.
 pub const GEMM_OTHER: i32 = 124;
 /// GEMM of GPUs.
 pub const GEMM: i32 = 134;
+/// GEMM on matrix units, of another tile than the preferred one.
+pub const MATRICES_OTHER: i32 = 139;
+/// GEMM on matrix units.
+pub const MATRICES: i32 = 144;
 /// A channel for each group, by tiles of rows and pixels.
 pub const DEPTHWISE_TILES: i32 = 150;

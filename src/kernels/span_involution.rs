@@ -155,6 +155,7 @@ fn rows(op: &SpanInvolution, sizes: &Checked) -> Result<Vec<Candidate>> {
         taps: 1,
         tile: taps.next_multiple_of(VEC4),
         rows: span.in_channels,
+        passes: None,
     };
     let (pack, elements) = matrices.prepack(Operand::Input(2), Operand::Scratch(0))?;
     let blocks = (x[1] / op.involution.groups).div_ceil(ROWS_CHANNELS);
@@ -176,7 +177,7 @@ fn rows(op: &SpanInvolution, sizes: &Checked) -> Result<Vec<Candidate>> {
 /// instruction, the kernel that makes its taps two thirds, both involutions a half. In the time in which memory moves a byte,
 /// a GPU does 7 to 40 multiply-adds, 16 in the middle (H200 7, Arc B580 15, M2 18, RX 7900 XTX 16 to 32, RTX 4090 41), and about
 /// four in that of a cache. Two dispatches each take the longer of arithmetic and memory, as does the one. For 16
-/// channels made of 64, 7x7, at 56x56: 113 multiply-adds stored in a cache, 186 in memory, and 128 where the taps are made. A
+/// channels made of 64, 7x7, at 56x56: 112 multiply-adds stored in a cache, 186 in memory, and 128 where the taps are made. A
 /// group of more channels makes its taps again for every 16 of them.
 fn rows_are_faster(op: &SpanInvolution, sizes: &Checked) -> Result<bool> {
     let &Checked { x, span, .. } = sizes;

@@ -8,7 +8,8 @@
 //! * `#variant T=8,16 ALIGNED?` in the file of a kernel lists variants that it is shipped with: here four, of which each
 //!   sets `const T: u32`, and every other defines `ALIGNED`.
 //! * `#define NAME` in the file of a kernel defines a name in all of its variants, for the files that it imports.
-//! * `#requires subgroups` in the file of a kernel says what a device must have.
+//! * `#requires subgroups` or `#requires matrices` in the file of a kernel says what a device must have. One with matrix
+//!   units stores half precision.
 //!
 //! Depends on nothing but the standard library: `build.rs` reads the directives with it, and `crates/shader-check` the
 //! files of a working tree.
@@ -27,6 +28,8 @@ pub const DEVICES: [&[&str]; 3] = [&[], &["INT64"], &["F16"]];
 pub struct Header {
     /// Whether it needs subgroups.
     pub subgroups: bool,
+    /// Whether it needs matrix units, and so that half precision is stored.
+    pub matrices: bool,
     /// Its variants, in the order of the file; one that sets nothing where the file lists none.
     pub variants: Vec<Vec<(String, u32)>>,
 }
@@ -40,7 +43,12 @@ pub fn header(file: &str, source: &str) -> Result<Header, String> {
         match words.next() {
             Some("#requires") => match words.collect::<Vec<_>>()[..] {
                 ["subgroups"] => header.subgroups = true,
-                _ => return fail(format!("'{line}' is not '#requires subgroups'")),
+                ["matrices"] => header.matrices = true,
+                _ => {
+                    return fail(format!(
+                        "'{line}' is not '#requires subgroups' or '#requires matrices'"
+                    ));
+                }
             },
             Some("#variant") => match variants(words) {
                 Ok(variants) => header.variants.extend(variants),

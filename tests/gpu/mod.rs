@@ -7,6 +7,7 @@ mod half;
 mod limits;
 mod limits_measured;
 mod lost;
+mod matrices;
 #[cfg(feature = "pipeline-cache")]
 mod pipeline_cache;
 mod pipelines;

@@ -89,7 +89,7 @@ fn a_kernel_is_made_for_each_position() {
 
 /// The candidates in their order: a GPU prefers the last that is not made for software adapters.
 #[test]
-fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_always() {
+fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_where_it_is_small() {
     let names = |device: &str, groups: usize, channels: usize, terms: usize| -> Vec<String> {
         let maps = 9 * groups;
         let shapes = [[2, channels, 8, 8], [2, terms, 8, 8], [maps, terms, 1, 1]].map(Shape::from);
@@ -158,5 +158,37 @@ fn it_is_a_convolution_and_an_involution() {
         let both = SpanInvolution { involution, bias: true };
         let inputs = [&x, &reduced, &weight, &bias, &scale, &shift];
         assert_same(&evaluate(both, &inputs), &out);
+    }
+}
+
+/// A GPU reads a kernel back that a cache holds, and makes what it does not hold where it uses it: not where many groups of
+/// channels would make it again.
+#[test]
+fn gpus_make_taps_where_they_use_them_if_the_kernel_is_large() {
+    let preferred = |batch: usize, channels: usize, groups: usize, terms: usize, size: usize| {
+        let maps = 49 * groups;
+        let shapes =
+            [[batch, channels, size, size], [batch, terms, size, size], [maps, terms, 1, 1]];
+        let shapes = shapes.map(Shape::from);
+        let shapes: Vec<&Shape> = shapes.iter().collect();
+        let involution = Involution::new(Window::new([7, 7]).padding(3), groups);
+        let op = SpanInvolution { involution, bias: false }.into();
+        let profile = DeviceProfile::described("amd").unwrap();
+        candidates(&op, &shapes, &profile).unwrap().pop().unwrap().name
+    };
+    let made = "involution/span_rows[K=7]";
+    assert_eq!(preferred(1, 256, 16, 64, 56), made);
+    assert_eq!(preferred(32, 64, 4, 16, 56), made);
+    for stored in [
+        preferred(1, 128, 8, 32, 28),
+        preferred(32, 512, 32, 128, 7),
+        preferred(8, 256, 1, 64, 56),
+        preferred(8, 256, 16, 60, 56),
+    ] {
+        assert!(
+            stored.ends_with("+involution/vec4_rows[K=7]")
+                || stored.contains("+involution/columns"),
+            "{stored}"
+        );
     }
 }

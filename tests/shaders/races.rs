@@ -43,7 +43,10 @@ impl Touch {
     /// Whether two lanes may touch one element, which one of them writes.
     fn races(&self, other: &Touch) -> bool {
         let other_side = self.side.is_some() && self.side == other.side.map(|side| !side);
+        let number = |touch: &Touch| touch.index.parse::<u32>().ok();
+        let other_number = number(self).zip(number(other)).is_some_and(|(own, other)| own != other);
         let apart = other_side
+            || other_number
             || (self.is_own() && other.is_own())
             || self.is_before(other)
             || other.is_before(self);
@@ -85,6 +88,10 @@ fn courses(code: &str, text: &str, within: &[String]) -> Result<Vec<Course>, Str
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_alphabetic()) {
         let after_member = rest[..start].ends_with('.');
+        // `coopStoreT(matrix, &array[…], …)` writes.
+        let before = &text[..text.len() - rest.len() + start];
+        let statement = &before[before.rfind([';', '{', '}']).map_or(0, |at| at + 1)..];
+        let stored = statement.ends_with('&') && statement.trim_start().starts_with("coopStore");
         rest = &rest[start..];
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         let word;
@@ -127,7 +134,8 @@ fn courses(code: &str, text: &str, within: &[String]) -> Result<Vec<Course>, Str
                 after = &inner[up_to_closing(inner, ['[', ']']).len() + 1..];
             }
             let sign = after.trim_start().split(' ').next().unwrap();
-            let writes = sign.ends_with('=') && !["==", "!=", "<=", ">="].contains(&sign);
+            let assigned = sign.ends_with('=') && !["==", "!=", "<=", ">="].contains(&sign);
+            let writes = stored || assigned;
             let [array, index] = [word, index].map(str::to_owned);
             let side = ["side", "other"].iter().position(|side| index == *side).map(|at| at == 1);
             let within = within.to_vec();

@@ -108,7 +108,13 @@ fn imported(file: &str) -> BTreeSet<&'static str> {
 }
 
 fn made_up(source: String) -> Kernel {
-    Kernel { name: "made_up", source: source.leak(), variants: &[], subgroups: false }
+    Kernel {
+        name: "made_up",
+        source: source.leak(),
+        variants: &[],
+        subgroups: false,
+        matrices: false,
+    }
 }
 
 const BODY: &str = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;

@@ -6,11 +6,13 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::text::Text;
 
-/// Beside subgroups, integers of 64 bits and half precision nothing is asked for that WebGPU does not promise everywhere.
+/// Beside subgroups, integers of 64 bits, half precision and matrix units nothing is asked for that WebGPU does not promise
+/// everywhere. Matrices of 16x16 are translated for Vulkan alone, those of 8x8 for Metal, too.
 pub fn to_every_interface(text: &Text) -> Result<(), String> {
     let subgroups = text.wgsl.contains("subgroup");
     let words = text.wgsl.contains("u64");
     let halves = text.wgsl.contains("f16");
+    let matrices = text.wgsl.contains("enable wgpu_cooperative_matrix;");
     let range = |span: &naga::Span| span.to_range().unwrap_or_default();
     let module = naga::front::wgsl::parse_str(&text.wgsl).map_err(|error| {
         let at: Vec<_> =
@@ -21,6 +23,7 @@ pub fn to_every_interface(text: &Text) -> Result<(), String> {
     capabilities.set(Capabilities::SUBGROUP, subgroups);
     capabilities.set(Capabilities::SHADER_INT64, words);
     capabilities.set(Capabilities::SHADER_FLOAT16, halves);
+    capabilities.set(Capabilities::COOPERATIVE_MATRIX, matrices);
     let valid = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
     let info = valid.map_err(|error| {
         let at: Vec<_> = error.spans().map(|(span, note)| (range(span), note.clone())).collect();
@@ -37,8 +40,11 @@ pub fn to_every_interface(text: &Text) -> Result<(), String> {
         return Err("SPIR-V without its magic number".to_owned());
     }
 
+    if text.wgsl.contains("coop_mat16x16") {
+        return Ok(());
+    }
     let entry = Some((stage, name));
-    let lang_version = match (words, subgroups) {
+    let lang_version = match (words || matrices, subgroups) {
         (true, _) => (2, 3),
         (false, true) => (2, 1),
         (false, false) => (1, 0),
@@ -51,6 +57,9 @@ pub fn to_every_interface(text: &Text) -> Result<(), String> {
         return Err(format!("MSL without a kernel: {code}"));
     }
 
+    if matrices {
+        return Ok(());
+    }
     let shader_model = match halves {
         true => hlsl::ShaderModel::V6_2,
         false if subgroups || words => hlsl::ShaderModel::V6_0,

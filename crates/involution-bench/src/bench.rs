@@ -86,7 +86,7 @@ pub fn at_a_glance(flags: &Flags, json: bool) -> Result<Outcome> {
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     match &args.command {
         Some(Command::Diff(args)) => diff::run(args, json),
-        Some(Command::Registers(args)) => registers::run(flags.name(), args, json),
+        Some(Command::Registers(args)) => registers::run(flags, args, json),
         Some(Command::FirstUse { name }) => compile::first_use(flags, name),
         Some(Command::Peer) => peer::run(flags),
         Some(Command::Page { file, html }) => {

@@ -154,6 +154,7 @@ fn document((works, info): &(Result<Option<usize>>, AdapterInfo)) -> Value {
         "features": {
             "timestamps": info.timestamps,
             "subgroup_size": info.subgroup_size,
+            "matrix_side": info.matrix_side,
             "half_precision": info.shader_f16,
         },
         "works": works.is_ok(),

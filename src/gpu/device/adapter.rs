@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use super::options::AdapterChoice;
+use super::profile::profile;
 use crate::autotune::Identity;
 use crate::error::{Error, Result};
+use crate::tensor::DType;
 
 /// What is known of an adapter before it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct AdapterInfo {
     pub timestamps: bool,
     /// Lanes that can hear each other at the least; 0 where they cannot.
     pub subgroup_size: u32,
+    /// Rows and columns of the square matrices of half precision that its subgroups multiply as kernels need it; 0 for none.
+    pub matrix_side: u32,
     /// Whether it can store half precision.
     pub shader_f16: bool,
     /// Bytes in one buffer.
@@ -197,7 +201,7 @@ pub(crate) fn limits_of(adapter: &wgpu::Adapter) -> wgpu::Limits {
 pub(crate) fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
     let info = adapter.get_info();
     let limits = limits_of(adapter);
-    let subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
+    let stored_in_halves = profile(adapter, adapter.features(), &limits, DType::F16);
     AdapterInfo {
         index,
         name: info.name,
@@ -208,7 +212,8 @@ pub(crate) fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
         software: info.device_type == wgpu::DeviceType::Cpu,
         timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
         shader_f16: adapter.features().contains(wgpu::Features::SHADER_F16),
-        subgroup_size: if subgroups { info.subgroup_min_size } else { 0 },
+        subgroup_size: stored_in_halves.subgroup_min,
+        matrix_side: stored_in_halves.matrix_units().map_or(0, |units| units.side),
         max_buffer_size: limits.max_buffer_size,
         max_binding_size: limits.max_storage_buffer_binding_size,
         max_workgroups: limits.max_compute_workgroups_per_dimension,

@@ -26,6 +26,9 @@ const WANTED_FEATURES: wgpu::Features =
 /// where they lie. Elsewhere memory that the host can see is slow for the device.
 const WANTED_OF_SOFTWARE: wgpu::Features = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
 
+/// What matrix units take.
+const MATRIX_UNITS: wgpu::Features = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+
 /// A device with its queue, and what it has done wrong so far.
 #[derive(Debug)]
 pub(crate) struct Driver {
@@ -60,6 +63,32 @@ pub(crate) enum Waiting {
 /// For how long a task keeps its executor while it waits for a device that does not answer by itself.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// Opens the device of an adapter with these features.
+#[allow(unsafe_code)]
+async fn request(
+    adapter: &wgpu::Adapter,
+    features: wgpu::Features,
+    limits: &wgpu::Limits,
+) -> Result<(wgpu::Device, wgpu::Queue), wgpu::RequestDeviceError> {
+    let experimental_features = match features.contains(MATRIX_UNITS) {
+        // SAFETY: of what wgpu calls experimental the device gets cooperative matrices alone, and only the shaders of this
+        // crate with `#requires matrices` use them: they load and store whole matrices in workgroup memory, at places that
+        // follow from the number of the subgroup, and whole subgroups go the same way. That an interface and its driver
+        // carry them out as they stand there is compared when the device is opened (`program::matrices`), before any
+        // tensor is on it.
+        true => unsafe { wgpu::ExperimentalFeatures::enabled() },
+        false => wgpu::ExperimentalFeatures::disabled(),
+    };
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("involution"),
+        required_features: features,
+        required_limits: limits.clone(),
+        experimental_features,
+        ..Default::default()
+    };
+    adapter.request_device(&descriptor).await
+}
+
 impl Driver {
     pub async fn open(options: &Options) -> Result<Self> {
         let wanted = Wanted::from_env()?;
@@ -89,14 +118,15 @@ impl Driver {
             Precision::Auto | Precision::F32 => DType::F32,
         };
         wanted.set(wgpu::Features::SHADER_F16, storage == DType::F16);
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("involution"),
-            required_features: adapter.features() & wanted,
-            required_limits: limits.clone(),
-            ..Default::default()
-        };
-        let (device, queue) =
-            adapter.request_device(&descriptor).await.map_err(|e| unusable(e.to_string()))?;
+        wanted.set(MATRIX_UNITS, !options.testing.without_matrix_units);
+        let mut features = adapter.features() & wanted;
+        let mut profile = profile(&adapter, features, &limits, storage);
+        if profile.matrix_units().is_none() {
+            features.remove(MATRIX_UNITS);
+            profile.cooperative_matrices.clear();
+        }
+        let opened = request(&adapter, features, &limits).await;
+        let (device, queue) = opened.map_err(|error| unusable(error.to_string()))?;
 
         let reports = Arc::new(Reports::default());
         let seen = reports.clone();
@@ -110,7 +140,6 @@ impl Driver {
         }));
         announce(&info);
         let in_place = device.features().contains(WANTED_OF_SOFTWARE);
-        let profile = profile(&adapter, &device, &limits, storage);
         let unanswered = Unanswered::default();
         Ok(Driver { device, queue, limits, info, profile, in_place, reports, unanswered })
     }

@@ -72,6 +72,8 @@ pub struct Testing {
     /// Use no integers of 64 bits, as on an adapter that has none. Software adapters that have them read and write two
     /// values at a time with them.
     pub without_int64: bool,
+    /// Use no matrix units, as on an adapter that has none.
+    pub without_matrix_units: bool,
     /// Faults to put into shaders: they show that the checks catch a wrong kernel.
     pub faults: Vec<Fault>,
 }

@@ -18,6 +18,7 @@ pub fn of_problem(problem: &Problem) -> Result<Vec<Candidate>, ShapeError> {
     }
     candidates.extend(implicit_gemm::candidates(problem)?);
     candidates.extend(gemm::tiles::candidates(problem)?);
+    candidates.extend(gemm::cooperative::candidates(problem)?);
     candidates.extend(row_pairs::candidate(problem)?);
     candidates.extend(winograd::candidate(problem)?);
     candidates.sort_by_key(|candidate| candidate.rank);

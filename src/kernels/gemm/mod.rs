@@ -1,5 +1,6 @@
 //! Matrix products: of weights `[channels, k]` with the pixels of 1x1 convolutions, and of Winograd's transforms.
 
+pub mod cooperative;
 pub mod gather;
 pub mod input_stationary;
 pub mod pointwise;

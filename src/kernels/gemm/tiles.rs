@@ -6,53 +6,45 @@ use crate::error::ShapeError;
 use crate::kernels::call::{Grid, KernelCall, Operand, Params, VEC4};
 use crate::kernels::candidate::{Candidate, Requires};
 use crate::kernels::problem::{Problem, Weights};
+use crate::kernels::profile::MatrixUnits;
 use crate::kernels::rank;
-use crate::shaders::Variant;
 use crate::shaders::gemm::{GEMM, PREPACK};
+use crate::shaders::{Kernel, Variant};
 use crate::shape::product;
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-/// Channels and columns that a workgroup computes.
-struct Tile {
-    channels: usize,
-    columns: usize,
+/// What a workgroup computes, and how.
+pub struct Tile {
+    pub kernel: &'static Kernel,
+    pub channels: usize,
+    pub columns: usize,
     /// Rows of the reduction that it stages at a time.
-    rows: usize,
-    aligned: Variant,
-    scalar: Variant,
+    pub rows: usize,
+    /// For planes of whole `vec4`s.
+    pub aligned: Variant,
+    /// For any inputs.
+    pub scalar: Variant,
+    /// The matrix units that it is for, and how many invocations share them.
+    pub matrices: Option<(MatrixUnits, usize)>,
+}
+
+/// A tile of `gemm.wgsl`.
+const fn plain(
+    [channels, columns, rows]: [usize; 3],
+    aligned: &'static str,
+    scalar: &'static str,
+) -> Tile {
+    let (aligned, scalar) = (GEMM.variant(aligned), GEMM.variant(scalar));
+    Tile { kernel: &GEMM, channels, columns, rows, aligned, scalar, matrices: None }
 }
 
 /// The tiles, the largest first.
 const TILES: [Tile; 4] = [
-    Tile {
-        channels: 128,
-        columns: 128,
-        rows: 8,
-        aligned: GEMM.variant("M=128,N=128,wide,aligned"),
-        scalar: GEMM.variant("M=128,N=128,wide"),
-    },
-    Tile {
-        channels: 128,
-        columns: 64,
-        rows: 8,
-        aligned: GEMM.variant("M=128,N=64,wide,aligned"),
-        scalar: GEMM.variant("M=128,N=64,wide"),
-    },
-    Tile {
-        channels: 64,
-        columns: 64,
-        rows: 8,
-        aligned: GEMM.variant("M=64,N=64,aligned"),
-        scalar: GEMM.variant("M=64,N=64"),
-    },
-    Tile {
-        channels: 32,
-        columns: 32,
-        rows: 16,
-        aligned: GEMM.variant("M=32,N=32,split,aligned"),
-        scalar: GEMM.variant("M=32,N=32,split"),
-    },
+    plain([128, 128, 8], "M=128,N=128,wide,aligned", "M=128,N=128,wide"),
+    plain([128, 64, 8], "M=128,N=64,wide,aligned", "M=128,N=64,wide"),
+    plain([64, 64, 8], "M=64,N=64,aligned", "M=64,N=64"),
+    plain([32, 32, 16], "M=32,N=32,split,aligned", "M=32,N=32,split"),
 ];
 
 /// Workgroups that keep the larger GPUs busy.
@@ -66,6 +58,8 @@ pub struct Matrices {
     pub taps: usize,
     pub tile: usize,
     pub rows: usize,
+    /// For `cooperative.wgsl`: rows that an invocation stages of a column in a step.
+    pub passes: Option<usize>,
 }
 
 impl Matrices {
@@ -74,17 +68,23 @@ impl Matrices {
         let tiles = self.channels.div_ceil(self.tile);
         let elements = [self.count, tiles, self.taps, self.rows, self.tile];
         let elements = product("the packed weights", &elements)?;
+        let params = Params::sizes(&[
+            ("matrices", self.count),
+            ("channels", self.channels),
+            ("k", self.k),
+            ("taps", self.taps),
+            ("tile", self.tile),
+            ("rows", self.rows),
+        ])?;
+        let [plain, by_steps] = const { [PREPACK.variant(""), PREPACK.variant("steps")] };
+        let (variant, params) = match self.passes {
+            None => (plain, params),
+            Some(passes) => (by_steps, params.size("passes", passes)?),
+        };
         let call = KernelCall {
             kernel: &PREPACK,
-            variant: PREPACK.variants[0],
-            params: Params::sizes(&[
-                ("matrices", self.count),
-                ("channels", self.channels),
-                ("k", self.k),
-                ("taps", self.taps),
-                ("tile", self.tile),
-                ("rows", self.rows),
-            ])?,
+            variant,
+            params,
             bindings: vec![("weight", weight), ("out", out)],
             grid: Grid::Invocations(elements / VEC4),
             trips: 0,
@@ -128,6 +128,14 @@ impl Tile {
         let rows = self.rows_of_tap(problem);
         let k = product("the packed weights", &[taps, rows])?;
         let packed = Problem { weight: Operand::Scratch(problem.scratch), ..*problem };
+        let aligned = problem.is_pointwise()
+            && sizes.window.stride == [1, 1]
+            && problem.pixels()?.is_multiple_of(VEC4);
+        // Rows of the reduction that an invocation stages of a column in a step.
+        let passes = self.matrices.map(|(_, invocations)| {
+            let columns = if aligned { self.columns / VEC4 } else { self.columns };
+            self.rows * columns / invocations
+        });
         let matrices = Matrices {
             count: problem.matrices()?,
             channels: sizes.group_out(),
@@ -135,39 +143,55 @@ impl Tile {
             taps,
             tile: self.channels,
             rows,
+            passes,
         };
         let (prepack, elements) = matrices.prepack(problem.weight, packed.weight)?;
-        let aligned = problem.is_pointwise()
-            && sizes.window.stride == [1, 1]
-            && problem.pixels()?.is_multiple_of(VEC4);
+        let requires = self.matrices.map_or(Requires::GPU, |(units, _)| Requires::matrices(units));
         let variant = if aligned { self.aligned } else { self.scalar };
         let grid = Grid::Workgroups(self.workgroups(problem)?);
         let steps = rows / self.rows;
-        let call = packed.call((&GEMM, variant), grid, k / self.rows)?;
+        let call = packed.call((self.kernel, variant), grid, k / self.rows)?;
         let call = KernelCall { params: call.params.size("steps", steps)?, ..call };
-        let candidate = Candidate::of_calls(vec![prepack, call], rank, reason);
-        let candidate = candidate.requiring(Requires::GPU);
+        let candidate = Candidate::of_calls(vec![prepack, call], rank, reason).requiring(requires);
         Ok(Candidate { scratch: vec![elements], prepack: 1, ..candidate })
     }
 }
 
-/// A candidate for each tile. Preferred is the largest that makes work for the whole device, else the smallest.
+/// The ranks of tiles of one kind, and the reasons for them.
+pub(super) struct Ranks {
+    pub preferred: (i32, &'static str),
+    pub other: (i32, &'static str),
+    pub wasteful: (i32, &'static str),
+}
+
+const PLAIN: Ranks = Ranks {
+    preferred: (rank::GEMM, "GEMM, the largest tile that makes enough workgroups"),
+    other: (rank::GEMM_OTHER, "GEMM of another tile"),
+    wasteful: (rank::GEMM_WASTEFUL, "GEMM whose tile stays empty for the most part"),
+};
+
+/// A candidate for each tile.
 pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>> {
-    let mut preferred = TILES.len() - 1;
-    for (index, tile) in TILES.iter().enumerate().rev() {
+    of_kind(problem, &TILES, &PLAIN)
+}
+
+/// A candidate for each of these tiles. Preferred is the largest that makes work for the whole device, else the smallest.
+pub(super) fn of_kind(problem: &Problem, tiles: &[Tile], ranks: &Ranks) -> Result<Vec<Candidate>> {
+    let mut preferred = tiles.len() - 1;
+    for (index, tile) in tiles.iter().enumerate().rev() {
         if tile.workgroups(problem)? >= ENOUGH && !tile.is_wasteful(problem)? {
             preferred = index;
         }
     }
     let few =
-        problem.sizes.group_out() < LEAST_CHANNELS || TILES[preferred].is_wasteful(problem)?;
+        problem.sizes.group_out() < LEAST_CHANNELS || tiles[preferred].is_wasteful(problem)?;
     let candidate = |(index, tile): (usize, &Tile)| {
         let (rank, reason) = match index == preferred {
-            _ if few => (rank::GEMM_WASTEFUL, "GEMM whose tile stays empty for the most part"),
-            true => (rank::GEMM, "GEMM, the largest tile that makes enough workgroups"),
-            false => (rank::GEMM_OTHER, "GEMM of another tile"),
+            _ if few => ranks.wasteful,
+            true => ranks.preferred,
+            false => ranks.other,
         };
         tile.candidate(problem, rank - index as i32, reason)
     };
-    TILES.iter().enumerate().map(candidate).collect()
+    tiles.iter().enumerate().map(candidate).collect()
 }

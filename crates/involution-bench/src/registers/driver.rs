@@ -24,6 +24,8 @@ pub struct Driver {
     pub device_name: String,
     /// The driver with its version.
     pub driver: String,
+    /// Rows and columns of the square matrices of half precision that it multiplies, with sums in single precision.
+    pub matrices: Vec<u32>,
     /// Whether the device keeps accesses within buffers, so that shaders need not.
     keeps_buffers: bool,
     executables: khr::pipeline_executable_properties::Device,
@@ -110,7 +112,9 @@ impl Driver {
             .push_next(&mut since12)
             .push_next(&mut since13)
             .push_next(&mut executables);
+        let mut sides = Vec::new();
         if has(khr::cooperative_matrix::NAME) {
+            sides = square_matrices(&entry, &instance, physical);
             names.push(khr::cooperative_matrix::NAME.as_ptr());
             features = features.push_next(&mut matrices);
         }
@@ -131,6 +135,7 @@ impl Driver {
         Ok(Driver {
             device_name,
             driver,
+            matrices: sides,
             keeps_buffers: robustness.robust_buffer_access2 == vk::TRUE,
             executables: khr::pipeline_executable_properties::Device::new(&instance, &device),
             device,
@@ -277,6 +282,20 @@ impl Drop for Driver {
             self.instance.destroy_instance(None);
         }
     }
+}
+
+/// The sides of the square matrices that kernels are written for, of a device with the extension.
+fn square_matrices(entry: &Entry, instance: &Instance, physical: vk::PhysicalDevice) -> Vec<u32> {
+    let matrices = khr::cooperative_matrix::Instance::new(entry, instance);
+    // SAFETY: the device is one of the instance's.
+    let found = unsafe { matrices.get_physical_device_cooperative_matrix_properties(physical) };
+    let (half, single) = (vk::ComponentTypeKHR::FLOAT16, vk::ComponentTypeKHR::FLOAT32);
+    let is_usable = |it: &&vk::CooperativeMatrixPropertiesKHR<'_>| {
+        (it.a_type, it.b_type, it.c_type, it.result_type) == (half, half, single, single)
+            && (it.m_size, it.m_size) == (it.n_size, it.k_size)
+            && it.scope == vk::ScopeKHR::SUBGROUP
+    };
+    found.unwrap_or_default().iter().filter(is_usable).map(|it| it.m_size).collect()
 }
 
 fn text<E>(name: Result<&CStr, E>) -> String {

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use involution::gpu::Precision;
 use involution::kernels::{KernelKey, shader};
 use involution::shaders::KERNELS;
 use serde::{Deserialize, Serialize};
 
+use crate::adapter::Flags;
 use crate::{Outcome, bad_use, files, output};
 use driver::{Driver, Executable};
 use listing::{Counts, Scope, hottest};
@@ -138,11 +140,11 @@ impl Row {
     }
 }
 
-pub fn run(wanted: &str, args: &Args, json: bool) -> Result<Outcome> {
+pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let file = args.json.clone().or_else(|| json.then(|| PathBuf::from("-")));
     file.iter().try_for_each(|file| output::check(file))?;
     let before = args.against.as_deref().map(Report::read).transpose()?;
-    let kernels = select(&args.filter)?;
+    let kernels = select(&args.filter, flags.precision() != Precision::F32)?;
     if let Some(family) =
         args.family.as_ref().filter(|family| env::var(FAMILY) != Ok((*family).clone()))
     {
@@ -151,7 +153,7 @@ pub fn run(wanted: &str, args: &Args, json: bool) -> Result<Outcome> {
         let again = again.args(env::args_os().skip(1)).env(FAMILY, family).status()?;
         return Ok(Outcome::of(again.success()));
     }
-    let driver = Driver::open(if args.family.is_some() { "RADV" } else { wanted })?;
+    let driver = Driver::open(if args.family.is_some() { "RADV" } else { flags.name() })?;
     let report = compile(&driver, &kernels);
     if let Some(file) = &file {
         output::write(file, report.json()?.as_bytes())?;
@@ -169,38 +171,60 @@ pub fn run(wanted: &str, args: &Args, json: bool) -> Result<Outcome> {
     }
 }
 
-/// The variants of all kernels whose names contain one of these texts.
-fn select(filter: &[String]) -> Result<Vec<(String, KernelKey)>> {
+/// A kernel to compile.
+struct Wanted {
+    name: String,
+    key: KernelKey,
+    /// What the device defines.
+    defines: &'static [&'static str],
+}
+
+/// The variants of all kernels whose names contain one of these texts. With `halves` for devices that store half precision;
+/// kernels of matrix units are always for such devices.
+fn select(filter: &[String], halves: bool) -> Result<Vec<Wanted>> {
     let all = KERNELS.iter().flat_map(|&kernel| {
         kernel.variants.iter().map(move |&variant| {
-            let name = format!("{}[{}]", kernel.name, variant.label);
-            (name, KernelKey { kernel, variant })
+            let halves = halves || kernel.matrices;
+            let labels = [variant.label, "f16"];
+            let labels = if halves { &labels[..] } else { &labels[..1] };
+            let labels: Vec<_> = labels.iter().filter(|label| !label.is_empty()).copied().collect();
+            let name = format!("{}[{}]", kernel.name, labels.join(","));
+            let defines: &[&str] = if halves { &["F16"] } else { &[] };
+            Wanted { name, key: KernelKey { kernel, variant }, defines }
         })
     });
     let is_wanted = |name: &str| filter.is_empty() || filter.iter().any(|text| name.contains(text));
-    let found: Vec<_> = all.filter(|(name, _)| is_wanted(name)).collect();
+    let found: Vec<_> = all.filter(|kernel| is_wanted(&kernel.name)).collect();
     match found.is_empty() {
         true => Err(bad_use(format!("no kernel is named {}", filter.join(" or ")))),
         false => Ok(found),
     }
 }
 
-fn compile(driver: &Driver, kernels: &[(String, KernelKey)]) -> Report {
-    let row = |(name, key): &(String, KernelKey)| {
-        let made = shader::load(key.kernel, key.variant, &[])
+/// What a driver makes of the kernels; those for matrices or subgroups of another size than the device's are left out.
+fn compile(driver: &Driver, kernels: &[Wanted]) -> Report {
+    let row = |Wanted { name, key: KernelKey { kernel, variant }, defines }: &Wanted| {
+        let side = if variant.defines("MATRIX16") { 16 } else { 8 };
+        if kernel.matrices && !driver.matrices.contains(&side) {
+            return None;
+        }
+        let made = shader::load(kernel, *variant, defines)
             .map_err(anyhow::Error::from)
             .and_then(|shader| driver.compile(&shader));
+        let lanes = variant.get("LANES").filter(|_| kernel.matrices);
         match made {
-            Ok(made) => Row::of(name.clone(), &made),
+            Ok(made) if lanes.is_some_and(|lanes| lanes != made.subgroup) => None,
+            Ok(made) => Some(Row::of(name.clone(), &made)),
             Err(error) => {
-                Row { kernel: name.clone(), error: Some(format!("{error:#}")), ..Row::default() }
+                let error = Some(format!("{error:#}"));
+                Some(Row { kernel: name.clone(), error, ..Row::default() })
             }
         }
     };
     Report {
         device: driver.device_name.clone(),
         driver: driver.driver.clone(),
-        kernels: kernels.iter().map(row).collect(),
+        kernels: kernels.iter().filter_map(row).collect(),
     }
 }
 

@@ -36,6 +36,16 @@ pub fn fixed() -> Vec<Case> {
                 &[&[1, 16, 15, 14]],
             ),
             Case::new(
+                "two by two over rows of whole vec4s, of which one is left over",
+                AvgPool2d::new(Window::new([2, 2]).stride([2, 2])),
+                &[&[2, 5, 13, 24]],
+            ),
+            Case::new(
+                "two by two over planes of a vec4",
+                AvgPool2d::new(Window::new([2, 2]).stride([2, 2])),
+                &[&[3, 30, 2, 8]],
+            ),
+            Case::new(
                 "the last window of ceil_mode counts less padding",
                 AvgPool2d {
                     ceil_mode: true,
@@ -74,5 +84,13 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
 }
 
 /// What is planted into the shaders, and must be caught.
-pub const FAULTS: &[SeededFault] =
-    &[("reduce/avg_pool2d", "the divisor is off by one row", "f32(y1 - y0)", "f32(y1 - y0 + 1u)")];
+pub const FAULTS: &[SeededFault] = &[
+    ("reduce/avg_pool2d", "the divisor is off by one row", "f32(y1 - y0)", "f32(y1 - y0 + 1u)"),
+    (
+        "reduce/avg_pool_pairs",
+        "planes follow each other without the row that is left over",
+        "(plane * params.height + oy * 2u)",
+        "(plane * params.out_height + oy) * 2u",
+    ),
+    ("reduce/avg_pool_pairs", "the right pixels are the left ones", "left.yw", "left.xz"),
+];

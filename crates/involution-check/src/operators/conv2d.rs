@@ -470,6 +470,24 @@ pub const FAULTS: &[SeededFault] = &[
         "dx + 1u",
     ),
     (
+        "gemm/cooperative",
+        "every step has the weights of the first",
+        "at += M * K / 8u;",
+        "at += 0u;",
+    ),
+    (
+        "gemm/cooperative",
+        "the first rows of a step are multiplied twice",
+        "multiply(sums, down, across, 16u);",
+        "multiply(sums, down, across, 0u);",
+    ),
+    (
+        "gemm/cooperative",
+        "subgroups side by side write the same columns",
+        "((j + number) * ACROSS + subgroup % ACROSS)",
+        "((j + number) * ACROSS)",
+    ),
+    (
         "gemm/gemm",
         "the rows of taps of a dilated window follow each other",
         "select(0u, params.window.dilation_y, ends)",

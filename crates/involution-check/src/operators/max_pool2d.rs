@@ -28,12 +28,21 @@ pub fn fixed() -> Vec<Case> {
             &[&[2, 1, 610, 308]],
         ),
     ];
+    let pool = |stride, dilation| {
+        let window = Window::new([3, 3]).stride([stride; 2]).dilation([dilation, 1]);
+        MaxPool2d { window: window.padding(Padding::symmetric(dilation, 1)), ceil_mode: false }
+    };
     [
-        vec![Case::new(
-            "the stem of RedNet",
-            MaxPool2d { window: Window::new([3, 3]).stride([2, 2]).padding(1), ceil_mode: false },
-            &[&[2, 5, 23, 24]],
-        )],
+        vec![
+            Case::new("the stem of RedNet", pool(2, 1), &[&[2, 5, 23, 24]]),
+            Case::new(
+                "the stem of RedNet on more rows than a workgroup",
+                pool(2, 1),
+                &[&[2, 3, 46, 32]],
+            ),
+            Case::new("rows of vec4s", pool(1, 1), &[&[2, 3, 9, 20]]),
+            Case::new("rows of one vec4, apart", pool(1, 2), &[&[1, 3, 11, 4]]),
+        ],
         long.into_iter().map(Case::positive).collect(),
     ]
     .concat()
@@ -62,9 +71,23 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
 }
 
 /// What is planted into the shaders, and must be caught.
-pub const FAULTS: &[SeededFault] = &[(
-    "reduce/max_pool2d",
-    "the output row is counted in strides of the width",
-    "oy * params.window.stride_y",
-    "oy * params.window.stride_x",
-)];
+pub const FAULTS: &[SeededFault] = &[
+    (
+        "reduce/max_pool2d",
+        "the output row is counted in strides of the width",
+        "oy * params.window.stride_y",
+        "oy * params.window.stride_x",
+    ),
+    (
+        "reduce/max_pool_rows",
+        "the first window of a vec4 begins a pixel too early",
+        "column * S - 1u].w",
+        "column * S - 1u].z",
+    ),
+    (
+        "reduce/max_pool_rows",
+        "planes have the height of x",
+        "out_row / params.out_height",
+        "out_row / params.height",
+    ),
+];
