@@ -3,23 +3,24 @@
 //!
 //! # Modules
 //!
-//! Data flows one way, and each module imports only from those before it:
+//! Data flows one way, and modules import in this direction only:
 //!
 //! ```text
 //! Layer -> Plan -> Operator -> candidate -> Schedule -> pipelines, buffers, device
 //! ```
 //!
 //! * [`shape`] and [`tensor`] have sizes and values. Every size is checked once, up front, by name.
-//! * [`ops`] defines operators: what comes out and what it costs, from shapes alone.
+//! * [`ops`] defines operators: the shapes and the cost of results, from the shapes of the inputs alone.
 //! * [`plan`] describes a network as steps, which are counted and fused without a device and without weights.
 //! * [`nn`] has layers, [`models`] networks; each is a [`Layer`] that adds its steps to a plan.
 //! * [`reference`](mod@reference) is the definition of each operator: loops in double precision. It shares no code with the
 //!   kernels, and needs no adapter.
-//! * [`kernels`] lists the candidates of a device for an operator, each with its requirements, its rank and the reason.
+//! * [`kernels`] lists the ways in which a device can run an operator (candidates), each with its requirements, its rank and
+//!   the reason.
 //! * [`schedule`] decides how a device runs a plan: candidates, batch slices, prepacked weights, memory.
-//! * [`gpu`] runs a schedule, and is the only module that names wgpu. [`Gpu::load`] brings a layer or network to the device.
+//! * [`gpu`] runs a schedule, and is the only module that names wgpu. [`Gpu::load`] puts a layer or network on the device.
 //! * [`tolerance`] compares results with the reference, within the error that the arithmetic allows.
-//! * [`autotune`] keeps which kernels were measured to be the fastest; `autotune::measure` measures them (feature `tune`).
+//! * [`autotune`] has the choices among kernels that were measured; `autotune::measure` measures them (feature `tune`).
 //! * [`StateDict`] has weights by name; `weights` reads them from files, `image` makes inputs from pictures (features of
 //!   the same names).
 //!
@@ -27,10 +28,10 @@
 //!
 //! * A failure is an [`Error`] that names the operator or layer, the shapes or the limit, and a remedy. The library does
 //!   not panic and does not print; it emits `tracing` events.
-//! * What cannot run is refused before anything is allocated.
+//! * A call that exceeds a limit is an error before anything is allocated.
 //! * A kernel's result lies within a bound derived from the arithmetic: see [`tolerance::expected`].
-//! * Sizes are run-time numbers: another batch compiles nothing, another image size at most the kernels for planes that
-//!   are, or are not, a multiple of four pixels.
+//! * Sizes are run-time numbers: no kernel is compiled for one size, and another batch or image size compiles at most the
+//!   kernels and variants that no earlier size has used.
 //! * Weights that are not exactly those of the network are an error that lists every difference.
 //! * Reading a file of weights executes nothing in it.
 //! * [`Gpu`] and all other types are `Send + Sync`.
@@ -108,7 +109,7 @@
 //!
 //! # Several inputs and outputs
 //!
-//! A plan knows both by name:
+//! A plan names its inputs and outputs:
 //!
 //! ```
 //! # use involution::ops::{Activate, Activation, Add};

@@ -1,12 +1,12 @@
-//! Which kernels were measured to be the fastest: data, without a device.
+//! Measured choices among kernels: data, without a device.
 //!
-//! A measurement holds for an [`Identity`]: an adapter with its driver, and a version of this crate. Within
-//! it, a [`Key`] names a call: the operator, its attributes, and a range of shapes. [`Choices`] are what a
-//! device goes by, read once when it is opened, as [`Tuned`] says. With the feature `tune` they come from a
-//! file (`Cache`); `involution tune` writes it, and so can a program, with the functions of `tune`.
+//! A measurement is valid for an [`Identity`]: an adapter with its driver, and a version of this crate. Within it, a
+//! [`Key`] names a call: the operator, its attributes, and a range of shapes. A device uses [`Choices`], which are
+//! read once when it is opened, as [`Tuned`] says. With the feature `tune` they come from a file (`Cache`);
+//! `involution tune` writes it, and so can a program, with the functions of `autotune::measure`.
 //!
-//! Nothing depends on there being a file: without one, or with one that is damaged or was written for
-//! something else, the preferred kernel of an adapter's class runs.
+//! If there is no file, or one that is damaged or was written for something else, the fixed choice runs: the
+//! candidate of the highest rank.
 
 #[cfg(feature = "tune")]
 mod cache;

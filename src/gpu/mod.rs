@@ -1,12 +1,11 @@
-//! The only part of the crate that names wgpu: it carries out [`KernelCall`](crate::kernels::KernelCall)s.
+//! The only part of the crate that names wgpu: it runs [`KernelCall`](crate::kernels::KernelCall)s.
 //!
-//! [`Gpu`] opens a device; [`Gpu::run`] runs an operator from host tensors to a host tensor;
-//! [`Gpu::upload`], [`Gpu::apply`] and [`Gpu::download`] keep tensors on the device in between.
-//! A [`Gpu`] is a handle: clones share the device, the pipelines and the buffer pool, and any thread may
-//! use any of them.
+//! [`Gpu`] opens a device; [`Gpu::run`] runs an operator from host tensors to a host tensor; [`Gpu::upload`],
+//! [`Gpu::apply`] and [`Gpu::download`] keep tensors on the device in between. A [`Gpu`] is a handle: clones share
+//! the device, the pipelines and the buffer pool, and any thread may use any of them.
 //!
-//! What is asynchronous uses no threads and no clocks, so that a browser can run it; the functions without the suffix
-//! `_async` wait for it, and may use both.
+//! Asynchronous functions, with the suffix `_async`, use no threads and no clocks, so that a browser can run them;
+//! those without the suffix wait for them, and may use both.
 
 mod device;
 #[cfg(any(feature = "tune", feature = "testing"))]

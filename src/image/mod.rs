@@ -1,6 +1,6 @@
 //! From an image file to the input of a network: decoded, turned upright, resized, cropped, normalised.
 //!
-//! Resizing is Pillow's bilinear filter with antialiasing, in the same fixed point, so that a network sees
+//! Resizing is Pillow's bilinear filter with antialiasing, in Pillow's fixed-point arithmetic, so that a network sees
 //! the pixels that it was trained on.
 
 mod decoded;

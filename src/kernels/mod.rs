@@ -1,7 +1,8 @@
-//! How a device carries out an operator: the candidates, each with what it requires, its rank and the reason for that.
+//! The ways in which a device can run an operator: candidates, each with what it requires, its rank and the reason
+//! for the rank.
 //!
-//! Nothing here needs a device: [`candidates`] goes by a [`DeviceProfile`], of one that is there or of one that is only
-//! described.
+//! Nothing here needs a device: [`candidates`] takes a [`DeviceProfile`], that of an open device or of one that need
+//! not be present.
 
 macro_rules! declare {
     ($($module:ident :: $variant:ident),+ $(,)?) => { $(mod $module;)+ };

@@ -1,8 +1,8 @@
 //! Whole networks: RedNet, ResNet and MobileNetV2, each a [`Layer`](crate::Layer) from images to logits.
 //!
-//! A network takes any batch and any image size that its strides allow. Beside `logits` it gives the
-//! feature maps `c2` to `c5`, those of strides 4 to 32, as detectors and segmenters take them. Weights may
-//! have been trained without a head: then the network ends at `c5`.
+//! A network takes any batch and any image size that its strides allow. Besides `logits` it returns the feature maps
+//! `c2` to `c5`, those of strides 4 to 32, from which detectors and segmenters start. With weights that have no head,
+//! the network ends at `c5`.
 
 mod assets;
 mod classify;

@@ -1,8 +1,8 @@
-//! Layers: what people build networks of, each usable alone.
+//! Layers, of which networks are built. Each can also run alone.
 //!
-//! A layer is plain data. It knows its shapes, parameters and multiply-adds without a device
-//! ([`Layer`](crate::Layer)), its weights by the names that PyTorch gives them, and puts its steps into a
-//! plan. [`Gpu::load`](crate::Gpu::load) runs it.
+//! A layer is plain data. It gives its shapes, parameters and multiply-adds without a device
+//! ([`Layer`](crate::Layer)), names its weights as PyTorch does, and adds its steps to a plan.
+//! [`Gpu::load`](crate::Gpu::load) puts it on a device.
 
 mod attributes;
 mod conv_bn_act;

@@ -1,8 +1,8 @@
 //! The operators: parameters, shape checks and arithmetic cost. None of them knows a kernel or a device.
 //!
-//! Everything here is plain data. [`Op`] is what an operator must answer; [`Operator`] holds any one of
-//! them by value, so that a call can be printed, compared, generated and sent to the GPU or to the
-//! reference alike. [`kernels`](crate::kernels) says how a device carries one out.
+//! Everything here is plain data. [`Op`] is the trait of all operators; [`Operator`] holds any one of them by value,
+//! so that a call can be printed, compared, generated, and run by the GPU or the reference.
+//! [`kernels`](crate::kernels) has the ways in which a device can run one.
 
 /// Calls a macro with the list of all operators, each as `module::Type`: the one list there is. The module is the stem of the
 /// operator's files: `src/ops/x.rs`, `src/reference/x.rs`, `src/kernels/x.rs`, and its cases in `crates/involution-check`.

@@ -1,10 +1,9 @@
-//! A network as data: values, and the steps that make one from another.
+//! A network as data: values, and the steps that compute them from each other.
 //!
-//! A [`Layer`] puts its steps into a [`Builder`]; the [`Plan`] that comes out of it can be counted,
-//! [fused](Plan::fuse) and [lowered](crate::schedule::lower), all without a device and without
-//! weights: a weight is known by its name and shape alone. A plan is for one shape of input and is made in
-//! far less than a millisecond, so that another batch or image size is another plan, over the same weights
-//! and, for the most part, the same pipelines.
+//! A [`Layer`] adds its steps to a [`Builder`]. The resulting [`Plan`] can be counted, [fused](Plan::fuse) and
+//! [lowered](crate::schedule::lower), all without a device and without weights: it knows a weight by name and shape
+//! alone. A plan is for one input shape and is made in far less than a millisecond. Another batch or image size gets
+//! another plan, over the same weights and, for the most part, the same pipelines.
 
 mod builder;
 mod constant;

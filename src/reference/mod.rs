@@ -1,7 +1,7 @@
 //! The definition of every operator: naive loops over the paper's indices, in double precision.
 //!
-//! Nothing here is meant to be fast and nothing is shared with the kernels, so that the two can be
-//! checked against each other. It is also what runs where there is no adapter.
+//! Nothing here is meant to be fast, and nothing is shared with the kernels, so that the two can be checked against
+//! each other. It needs no adapter.
 
 macro_rules! declare {
     ($($module:ident :: $variant:ident),+ $(,)?) => { $(pub(crate) mod $module;)+ };

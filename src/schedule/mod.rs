@@ -1,9 +1,9 @@
-//! Decisions as data: which candidate carries out each step of a plan and why, in which batch slices, which weights are
-//! prepacked, and where everything lies.
+//! Decisions as data: which candidate computes each step of a plan and why, in which batch slices, which weights are
+//! prepacked, and where every value lies.
 //!
-//! [`lower`] makes a [`Schedule`] of a plan for a [`DeviceProfile`](crate::kernels::DeviceProfile), of a device that is
-//! there or of one that is only described; [`lower_call`] does so for one call. What the device would refuse is refused
-//! here, before anything is compiled or allocated. `gpu` binds and runs what comes out.
+//! [`lower`] makes a [`Schedule`] from a plan and a [`DeviceProfile`](crate::kernels::DeviceProfile), that of an open
+//! device or of one that need not be present; [`lower_call`] does so for one call. Whatever the device would refuse
+//! is refused here, before anything is compiled or allocated. `gpu` binds and runs the result.
 
 mod choose;
 mod fold;

@@ -1,4 +1,4 @@
-//! Sizes: shapes, sliding windows, and what can be wrong with them. Every other module stands on this one.
+//! Shapes, sliding windows, and what can be wrong with them. This module imports from no other.
 
 mod checks;
 mod dims;

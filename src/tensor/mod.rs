@@ -1,4 +1,5 @@
-//! Values on the host: a [`Tensor`] owns them, a [`TensorView`] borrows them, a [`StateDict`] has them by name.
+//! Values on the host: a [`Tensor`] owns them, a [`TensorView`] borrows them, and a [`StateDict`] has tensors by
+//! name.
 
 mod dtype;
 mod owned;

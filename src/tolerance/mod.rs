@@ -1,7 +1,7 @@
 //! How far a kernel's result may be from the definition: bounds derived from the arithmetic, and the comparison.
 //!
-//! [`expected`] gives the reference's answer with the bound on each element, [`compare`] says how far a result is from
-//! it, and `check_candidate` does so for one candidate of an operator on a device, with poison around every tensor.
+//! [`expected`] gives the reference's result with the bound on each element, [`compare`] says how far another result is from
+//! it, and `check_candidate` compares that of one candidate on a device, with poisoned memory around every tensor.
 
 mod bound;
 #[cfg(any(feature = "tune", feature = "testing"))]

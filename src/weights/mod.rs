@@ -1,21 +1,19 @@
-//! Files of weights: safetensors, and what `torch.save` writes.
+//! Weight files: safetensors, and what `torch.save` writes.
 //!
-//! Which of the formats it is follows from the content, never from the name of the file:
+//! The format is recognised by the content of a file, never by its name:
 //!
 //! * **safetensors**, through the official reader.
-//! * **PyTorch archives** (since 1.6): a zip archive of stored entries with a pickle and one entry for
-//!   each storage.
+//! * **PyTorch archives** (since 1.6): a zip archive of stored entries with a pickle and one entry for each storage.
 //! * **PyTorch streams** (before 1.6): pickles, then the storages.
 //!
-//! A pickle is a program, so one from a stranger runs the stranger's code where Python reads it. Here it
-//! does not: a small machine of this crate's own knows the few names that tensors are rebuilt from, keeps
-//! some plain values beside them as values it does not look into, and refuses everything else by its full
-//! name. Every number in a file is checked against the bytes that are there, and against [`Limits`],
-//! before anything is allocated for it.
+//! A pickle is a program: in Python, reading one from a stranger runs the stranger's code. The reader here runs none.
+//! It knows the few names from which tensors are rebuilt, accepts plain values beside them without interpreting them,
+//! and refuses everything else by its full name. Every number in a file is checked against the bytes that are there,
+//! and against [`Limits`], before anything is allocated for it.
 //!
-//! Tensors come out in single precision: half, bfloat16 and double precision are converted, doubles to
-//! the nearest single (infinity where they are larger than any). Integers and truth values, such as
-//! `num_batches_tracked`, and tensors that are not dense are left out and listed in [`Loaded::skipped`].
+//! Tensors are returned in single precision: half precision and bfloat16 are converted exactly, double precision to
+//! the nearest `f32` (infinity beyond the largest). Integers and booleans, such as `num_batches_tracked`, and tensors
+//! that are not dense are left out and listed in [`Loaded::skipped`].
 
 mod collect;
 mod element;

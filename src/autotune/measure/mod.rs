@@ -1,8 +1,8 @@
-//! Kernels chosen by measuring: which of an operator's candidates is the fastest on the adapter at hand.
+//! Measures which of an operator's candidates is the fastest on an adapter.
 //!
-//! [`calls`] lists what a network runs, [`measure`] goes through the candidates of one call: each has to be
-//! right before it is timed, and the fixed choice stays unless another one is faster by more than noise. What
-//! comes out goes into a [`Cache`](crate::autotune::Cache), which devices read when they are opened:
+//! [`calls`] lists the calls of a network. [`measure`] goes through the candidates of one call: each has to be correct
+//! before it is timed, and the fixed choice stays unless another one is faster by more than the noise. The results go
+//! into a [`Cache`](crate::autotune::Cache), which devices read when they are opened:
 //!
 //! ```no_run
 //! use involution::models::RedNet;

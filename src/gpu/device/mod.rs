@@ -1,4 +1,4 @@
-//! The device: which adapter, what it allows, its memory, and what goes between it and the host. Runs no kernel.
+//! The device: its adapter, its limits, its memory, and copies between it and the host. Runs no kernel.
 
 pub(crate) mod adapter;
 pub(crate) mod context;

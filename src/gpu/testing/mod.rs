@@ -1,4 +1,4 @@
-//! What only tests and benchmarks ask of a device.
+//! Hooks for tests and benchmarks.
 
 pub mod limits;
 

@@ -1,4 +1,4 @@
-//! Convolutions: the algorithms, and which of them suit a call.
+//! The algorithms for convolutions, and which of them support a call.
 
 pub mod depthwise;
 pub mod direct;

@@ -1,4 +1,5 @@
-//! Matrix products: of weights `[channels, k]` with the pixels of 1x1 convolutions, and of Winograd's transforms.
+//! Matrix products: weights `[channels, k]` times pixels, for convolutions of any window, linear layers and
+//! Winograd's algorithm.
 
 pub mod cooperative;
 pub mod gather;

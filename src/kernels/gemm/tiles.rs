@@ -3,7 +3,7 @@
 
 use super::LEAST_CHANNELS;
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, KernelCall, Operand, Params, VEC4};
+use crate::kernels::call::{Grid, KernelCall, Operand, Params, VEC4, nested};
 use crate::kernels::candidate::{Candidate, Requires};
 use crate::kernels::problem::{Problem, Weights};
 use crate::kernels::profile::MatrixUnits;
@@ -126,7 +126,6 @@ impl Tile {
         let sizes = &problem.sizes;
         let taps = sizes.window.taps();
         let rows = self.rows_of_tap(problem);
-        let k = product("the packed weights", &[taps, rows])?;
         let packed = Problem { weight: Operand::Scratch(problem.scratch), ..*problem };
         let aligned = problem.is_pointwise()
             && sizes.window.stride == [1, 1]
@@ -150,7 +149,7 @@ impl Tile {
         let variant = if aligned { self.aligned } else { self.scalar };
         let grid = Grid::Workgroups(self.workgroups(problem)?);
         let steps = rows / self.rows;
-        let call = packed.call((self.kernel, variant), grid, k / self.rows)?;
+        let call = packed.call((self.kernel, variant), grid, nested(&[taps, steps]))?;
         let call = KernelCall { params: call.params.size("steps", steps)?, ..call };
         let candidate = Candidate::of_calls(vec![prepack, call], rank, reason).requiring(requires);
         Ok(Candidate { scratch: vec![elements], prepack: 1, ..candidate })

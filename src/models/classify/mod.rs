@@ -1,4 +1,4 @@
-//! Networks that say what is in an image.
+//! Image classifiers.
 
 mod blocks;
 mod mobilenet_v2;

@@ -1,4 +1,4 @@
-//! From a plan to a plan.
+//! Passes, which make a plan from a plan.
 
 mod fuse;
 mod keep;

@@ -1,4 +1,4 @@
-//! What `torch.save` writes: a pickle of the object, and the storages of its tensors beside it.
+//! Files that `torch.save` writes: a pickle of the object, and the storages of its tensors.
 
 mod calls;
 mod file;

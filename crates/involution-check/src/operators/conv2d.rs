@@ -287,6 +287,7 @@ fn depthwise_rows() -> Vec<Case> {
     };
     let others = vec![
         many("depthwise runs of planes, across samples", 1033, 2, [2, 4, 4], Activation::Sigmoid),
+        many("depthwise of rows that are no fours", 24, 1, [2, 17, 13], Activation::Silu),
         many("depthwise runs of narrow planes", 512, 1, [1, 1024, 1], Activation::Relu6),
     ];
     let rows = [missing(0), missing(1), missing(2), smooth(0), smooth(1)].concat();

@@ -101,6 +101,13 @@ fn borders() -> Vec<Case> {
             [7, 8],
         ),
         case("kernel prediction", softmax(with(Border::Replicate, same(21), 1)), 3, [8, 10]),
+        case("replicated, several workgroups", with(Border::Replicate, same(3), 1), 24, [16, 18]),
+        case(
+            "replicated and normalised, several workgroups",
+            softmax(with(Border::Replicate, same(3), 2)),
+            48,
+            [17, 16],
+        ),
         case("padding of more than the image", with(Border::Replicate, same(9), 1), 2, [3, 2]),
         case("CARAFE", upsample(softmax(Involution::new(same(5), 1)), 2), 9, [5, 6]),
         case("eight times as large", upsample(softmax(Involution::new(same(3), 1)), 8), 2, [3, 4]),
