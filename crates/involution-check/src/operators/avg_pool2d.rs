@@ -41,6 +41,11 @@ pub fn fixed() -> Vec<Case> {
                 &[&[2, 5, 13, 24]],
             ),
             Case::new(
+                "two by two over rows of whole vec4s, several workgroups",
+                AvgPool2d::new(Window::new([2, 2]).stride([2, 2])),
+                &[&[2, 9, 34, 24]],
+            ),
+            Case::new(
                 "two by two over planes of a vec4",
                 AvgPool2d::new(Window::new([2, 2]).stride([2, 2])),
                 &[&[3, 30, 2, 8]],

@@ -41,6 +41,7 @@ pub fn fixed() -> Vec<Case> {
                 &[&[2, 3, 46, 32]],
             ),
             Case::new("rows of vec4s", pool(1, 1), &[&[2, 3, 9, 20]]),
+            Case::new("rows of vec4s, several workgroups", pool(1, 1), &[&[2, 6, 17, 20]]),
             Case::new("rows of one vec4, apart", pool(1, 2), &[&[1, 3, 11, 4]]),
         ],
         long.into_iter().map(Case::positive).collect(),
