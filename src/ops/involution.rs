@@ -172,7 +172,11 @@ impl Involution {
             Border::Shift => {
                 if self.window.stride != [1, 1] {
                     let value = format!("{:?}", self.window.stride);
-                    return Err(must("stride", "1 where the window is shifted into the image", value));
+                    return Err(must(
+                        "stride",
+                        "1 where the window is shifted into the image",
+                        value,
+                    ));
                 }
                 let [rows, columns] = [0, 1].map(|axis| {
                     self.window.kernel_size[axis].saturating_mul(self.window.dilation[axis])

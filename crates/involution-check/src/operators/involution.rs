@@ -20,7 +20,8 @@ pub(super) fn involving(draw: &mut Draw<'_>) -> (Involution, Vec<Vec<usize>>) {
     let activation = draw.activated();
     let kernel = vec![n, groups * window.taps(), oh, ow];
     let affine = draw.yes();
-    let involution = Involution { channel_order, affine, activation, ..Involution::new(window, groups) };
+    let involution =
+        Involution { channel_order, affine, activation, ..Involution::new(window, groups) };
     let mut shapes = vec![vec![n, channels, h, w], kernel];
     shapes.extend(vec![vec![channels]; if affine { 2 } else { 0 }]);
     (involution, shapes)
@@ -112,7 +113,12 @@ fn borders() -> Vec<Case> {
         case("CARAFE", upsample(softmax(Involution::new(same(5), 1)), 2), 9, [5, 6]),
         case("eight times as large", upsample(softmax(Involution::new(same(3), 1)), 8), 2, [3, 4]),
         case("normalised over one tap", softmax(Involution::new(same(1), 2)), 6, [4, 5]),
-        case("shifted and three times as large", upsample(with(Border::Shift, same(3), 2), 3), 4, [4, 5]),
+        case(
+            "shifted and three times as large",
+            upsample(with(Border::Shift, same(3), 2), 3),
+            4,
+            [4, 5],
+        ),
     ]
 }
 
