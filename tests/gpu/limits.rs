@@ -34,7 +34,7 @@ fn tally(gpu: &Gpu, cases: &[Case], limit: Limit) -> Tally {
                     assert!(needed > allowed, "{name}: {case}");
                     tally.refused += 1;
                 }
-                // A kernel that suits the whole need not suit the parts that it is cut into.
+                // A kernel that takes the whole need not take the parts that it is cut into.
                 Err(Error::UnknownKernel { kernel, .. }) if limit == Limit::BindingSize => {
                     assert_eq!(kernel, name, "{case}");
                     tally.refused += 1;

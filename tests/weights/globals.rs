@@ -118,7 +118,7 @@ const CALLS: &[Call] = &[
         },
         Ok(&[1.0; 4]),
     ),
-    ("singles of bytes", |pickle| of_bytes(pickle, "float32", b""), Ok(&[1.0; 2])),
+    ("floats of bytes", |pickle| of_bytes(pickle, "float32", b""), Ok(&[1.0; 2])),
     ("halves of bytes", |pickle| of_bytes(pickle, "float16", b"}"), Ok(&[0.0, 1.875])),
     ("doubles of bytes", |pickle| of_bytes(pickle, "float64", b""), Ok(&[0.007_812_502; 2])),
     (

@@ -9,7 +9,7 @@ use super::handle::Gpu;
 use crate::error::Result;
 
 impl Gpu {
-    /// The same adapter, opened for single precision.
+    /// Opens its adapter once more, for single precision.
     pub fn in_single_precision(&self) -> Result<Gpu> {
         Gpu::open(&Options { precision: Precision::F32, ..self.0.context.options.clone() })
     }
