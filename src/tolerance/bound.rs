@@ -85,8 +85,13 @@ fn stored_error(value: f64) -> f64 {
 
 /// How often parts of a result may be stored before it is: kernels that were made, and parts of long sums.
 fn stored_on_the_way(op: &Operator, roundings: usize) -> usize {
-    let made = matches!(op, Operator::SpanInvolution(_) | Operator::DynamicConv2d(_));
-    usize::from(made) + roundings / MOST_TRIPS
+    let made = matches!(
+        op,
+        Operator::SpanInvolution(_) | Operator::DynamicConv2d(_) | Operator::DynamicConv3d(_)
+    );
+    // A long window is pooled axis by axis.
+    let between = matches!(op, Operator::AvgPool3d(_)) && roundings > MOST_TRIPS;
+    usize::from(made) + usize::from(between) + roundings / MOST_TRIPS
 }
 
 /// The sums of an operator.

@@ -6,6 +6,7 @@ mod convolutions;
 mod dynamic;
 mod involutions;
 mod orders;
+mod volumes;
 
 use std::sync::Arc;
 

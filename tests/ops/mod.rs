@@ -16,6 +16,7 @@ mod max_pool2d;
 mod softmax;
 mod span_involution;
 mod unfold;
+mod volumes;
 
 /// The tests that every operator has: `every::softmax::golden_cases`.
 mod every {

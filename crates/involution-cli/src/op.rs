@@ -77,8 +77,8 @@ Examples:
 /// What an attribute is where it is not given; nothing where it has to be.
 fn default(operator: &str, attribute: &str) -> Option<&'static str> {
     Some(match attribute {
-        "kernel_size" if operator.ends_with("conv2d") => "(of weight)",
-        "stride" if operator.ends_with("pool2d") => "(kernel_size)",
+        "kernel_size" if operator.contains("conv") => "(of weight)",
+        "stride" if operator.contains("_pool") => "(kernel_size)",
         "stride" | "dilation" | "groups" | "temperature" => "1",
         "padding" => "0",
         "activation" => "none",
