@@ -34,7 +34,8 @@ fn main(thread: Invocation) {
         return;
     }
 
-    let taps = tap_rows() * params.window.kernel_width;
+    let rows = tap_rows();
+    let taps = rows * params.window.kernel_width;
     let weight_row = group_in * taps; // elements of the weight per output channel
     let weight_first = sample * params.weight_sample_stride + group * group_out * weight_row;
 #ifdef DEPTH
@@ -49,7 +50,7 @@ fn main(thread: Invocation) {
     var sum: array<vec4<f32>, T>;
     for (var ci = params.first_in; ci < params.last_in; ci++) {
         let plane = (sample * params.in_channels + group * group_in + ci) * in_plane();
-        for (var row = 0u; row < tap_rows(); row++) {
+        for (var row = 0u; row < rows; row++) {
 #ifdef DEPTH
             let iz = iz0 + row / params.window.kernel_height * params.window.dilation_z;
             let slice = plane + iz * params.height * params.width;

@@ -1,5 +1,5 @@
 // Inputs and outputs of gemm.wgsl: with ALIGNED vec4s of planes, where a column is a vec4; else single values.
-// requires: K, N, X_PASSES, X_ROWS, params, real, real4
+// requires: K, N, X_PASSES, X_ROWS, in_plane, out_plane, params, real, real4
 
 #ifdef ALIGNED
 @group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, Ci, H, W]

@@ -89,7 +89,6 @@ fn what_is_no_volume_or_does_not_fit_is_refused() {
     refuses!(strided, [x, kernel], ShapeError::Parameter { parameter: "stride", .. });
     let far = Involution3d { border: Border::Reflect, window: op.window.padding([3, 1, 1]), ..op };
     refuses!(far, [x, kernel], ShapeError::Parameter { parameter: "padding", .. });
-    refuses!(GlobalAvgPool, [[2, 3]], ShapeError::Rank { tensor: "x", .. });
 }
 
 /// Each query of neighbourhood attention has all of its keys: those of its residues that lie nearest.
