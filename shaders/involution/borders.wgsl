@@ -1,5 +1,5 @@
 // Involution whose window reads past the image in any way, or is kept inside, with taps that are normalised, or with an
-// output larger than the positions of the window. One invocation computes C channels of one group at four neighbouring
+// output larger than the positions of the window, and a kernel in any layout. One invocation computes C channels of one group at four neighbouring
 // pixels of the output, which share the weights.
 #variant C=4 BORDER=0,1,2,3 SOFTMAX?
 #import common/real
@@ -8,44 +8,14 @@
 #import involution/params
 
 @group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read> kernel: array<real>;    // [N, G*Kh*Kw, H', W']
+@group(0) @binding(2) var<storage, read> kernel: array<real>;    // in the layout of its code
 @group(0) @binding(3) var<storage, read_write> out: array<real>; // [N, C, H', W']
 
 const C: u32 = 4u;      // channels
 const BORDER: u32 = 0u; // by the codes of `Border` in src/ops/involution.rs: zero, reflect, replicate, shift
 
-// An axis of the window and of x.
-struct Axis {
-    taps: u32,
-    stride: u32,
-    padding: u32,
-    dilation: u32,
-    length: u32,
-}
-
-// Where the windows of four positions begin along an axis.
-fn begin(position: vec4<u32>, axis: Axis) -> vec4<i32> {
-    if BORDER == 3u {
-        let residue = position % axis.dilation;
-        let places = (axis.length - residue + axis.dilation - 1u) / axis.dilation;
-        let half = axis.taps / 2u;
-        let start = min(max(position / axis.dilation, vec4<u32>(half)) - half, places - axis.taps);
-        return vec4<i32>(residue + start * axis.dilation);
-    }
-    return vec4<i32>(position * axis.stride) - i32(axis.padding);
-}
-
-// Where taps at these places read; with zeros outside of the image past the end of the axis.
-fn source_of(place: vec4<i32>, length: u32) -> vec4<u32> {
-    let last = i32(length) - 1;
-    if BORDER == 1u {
-        return vec4<u32>(last - abs(last - abs(place)));
-    }
-    if BORDER == 2u {
-        return vec4<u32>(clamp(place, vec4<i32>(), vec4<i32>(last)));
-    }
-    return vec4<u32>(place);
-}
+#import common/border
+#import involution/layout
 
 // The values of four places of a row.
 fn four_of(row: u32, columns: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
@@ -53,9 +23,9 @@ fn four_of(row: u32, columns: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
     return select(vec4<f32>(), vec4<f32>(real4(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
 }
 
-// The weights of one tap at four neighbouring pixels.
-fn weights(first: u32, tap: u32, pixels: vec4<u32>) -> vec4<f32> {
-    let at = pixels + (first + tap * params.out_height * params.out_width);
+// The weights of one tap at four neighbouring pixels, counted from their places.
+fn weights(tap: u32, places: vec4<u32>) -> vec4<f32> {
+    let at = places + tap * tap_step(params.out_height, params.out_width);
     return vec4<f32>(real4(kernel[at.x], kernel[at.y], kernel[at.z], kernel[at.w]));
 }
 
@@ -80,9 +50,10 @@ fn main(thread: Invocation) {
         return;
     }
     let taps = window.kernel_height * window.kernel_width;
-    let kernel_first = ((sample * params.groups + group) * taps * params.out_height + oy) * params.out_width;
     // Past the end of the row the last pixel is repeated.
     let pixels = min(vec4<u32>(ox) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.out_width - 1u));
+    let kernel_first = (sample * params.groups + group) * taps * params.out_height * params.out_width;
+    let places = pixels_of(oy, pixels, params.out_height, params.out_width, taps) + kernel_first;
     let down = Axis(window.kernel_height, window.stride_y, window.padding_top, window.dilation_y, params.height);
     let across = Axis(window.kernel_width, window.stride_x, window.padding_left, window.dilation_x, params.width);
     let iy0 = begin(vec4<u32>(oy / params.upsample), down);
@@ -92,9 +63,9 @@ fn main(thread: Invocation) {
 
 #ifdef SOFTMAX
     // The largest is taken away, so that no exponential overflows. `max` may lose a NaN; the sum does not.
-    var largest = weights(kernel_first, 0u, pixels);
+    var largest = weights(0u, places);
     for (var tap = 1u; tap < taps; tap++) {
-        largest = max(largest, weights(kernel_first, tap, pixels));
+        largest = max(largest, weights(tap, places));
     }
     var total = vec4<f32>();
 #endif
@@ -104,7 +75,7 @@ fn main(thread: Invocation) {
         for (var kx = 0u; kx < params.window.kernel_width; kx++) {
             let ix = source_of(ix0 + i32(kx * window.dilation_x), params.width);
             let inside = (ix < vec4<u32>(params.width)) & vec4<bool>(iy < params.height);
-            var weight = weights(kernel_first, ky * window.kernel_width + kx, pixels);
+            var weight = weights(ky * window.kernel_width + kx, places);
 #ifdef SOFTMAX
             // Never above 0, or NaN, of which `exp` is a number on some adapters.
             let exponent = weight - largest;

@@ -86,6 +86,7 @@ fn default(operator: &str, attribute: &str) -> Option<&'static str> {
         "border" => "zero",
         "upsample" => "1",
         "softmax" => "false",
+        "kernel_layout" => "taps_first",
         "ceil_mode" => "false",
         "count_include_pad" => "true",
         "eps" => "1e-5",
