@@ -6,6 +6,8 @@
 #import common/grid
 #import common/activation
 #import involution/params
+#import common/border
+#import involution/layout
 
 @group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read> kernel: array<real>;    // in the layout of its code
@@ -13,9 +15,6 @@
 
 const C: u32 = 4u;      // channels
 const BORDER: u32 = 0u; // by the codes of `Border` in src/ops/involution.rs: zero, reflect, replicate, shift
-
-#import common/border
-#import involution/layout
 
 // The values of four places of a row.
 fn four_of(row: u32, columns: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
