@@ -3,8 +3,8 @@
 use involution::error::ShapeError;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, Border,
-    ChannelOrder, Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, KernelLayout, Linear, MaxPool2d, NAMES,
-    Op, Operator, Softmax, SpanInvolution, Unfold,
+    ChannelOrder, Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, KernelLayout, Linear,
+    MaxPool2d, NAMES, Op, Operator, Softmax, SpanInvolution, Unfold,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;

@@ -1,7 +1,7 @@
 // Involution whose window is kept inside of the image, over rows of two or more whole vec4s. One invocation computes eight
 // channels of one group at four neighbouring pixels, and reads a row of the kernel once for all of them. The pixels whose
-// windows would begin or end outside are the first and the last four of a row. They are counted after all others, so that the
-// invocations of a subgroup either slide a window or do not.
+// windows would begin or end outside are the first and the last four of a row. They are counted after all others, so that
+// neighbouring invocations either slide a window or do not.
 #variant K=7,5,3
 #import common/real
 #import common/grid

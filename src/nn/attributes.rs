@@ -325,7 +325,10 @@ impl Read<'_> {
 
     /// An attribute that weights do not tell, and that has no default.
     fn required<T: Value>(&self, name: &'static str) -> Result<T> {
-        self.get(name)?.ok_or_else(|| self.refused(name, "given", "nothing".to_owned()))
+        let known = LAYERS.iter().find(|(layer, _)| *layer == self.layer);
+        let known = known.map_or_else(String::new, |(_, names)| names.join(", "));
+        let missing = ShapeError::MissingAttribute { name, known };
+        self.get(name)?.ok_or_else(|| Error::at(self.layer)(missing))
     }
 
     fn light(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
@@ -353,7 +356,7 @@ impl Read<'_> {
     }
 
     fn san(&self, weights: &StateDict, relation: SanRelation) -> Result<Box<dyn Layer>> {
-        let layer = San::from_weights(weights, self.required("kernel_size")?)?;
+        let mut layer = San::from_weights(weights)?;
         if layer.relation != relation {
             let must = "the name of the layer that the weights belong to";
             return Err(self.refused("layer", must, layer.name()));
@@ -362,6 +365,12 @@ impl Read<'_> {
         self.agree("rel_planes", &layer.rel_planes)?;
         self.agree("out_planes", &layer.out_planes)?;
         self.agree("share_planes", &layer.share_planes)?;
+        match relation {
+            SanRelation::Pairwise => {
+                layer = layer.kernel_size(self.get("kernel_size")?.unwrap_or(7));
+            }
+            SanRelation::Patchwise => self.agree("kernel_size", &layer.kernel_size)?,
+        }
         Ok(Box::new(layer))
     }
 

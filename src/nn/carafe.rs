@@ -109,7 +109,8 @@ impl Layer for Carafe {
         let maps = crate::shape::product("the encoder", &factors)
             .map_err(|source| plan.refuse("conv2d", source))?;
         // As mmcv has it, half a tap less for an even kernel.
-        let padding = self.encoder_kernel.saturating_sub(1).saturating_mul(self.encoder_dilation) / 2;
+        let padding =
+            self.encoder_kernel.saturating_sub(1).saturating_mul(self.encoder_dilation) / 2;
         let encoder = ConvSpec {
             kernel_size: [self.encoder_kernel; 2],
             padding: Padding::from(padding),

@@ -53,8 +53,7 @@ impl LightConv1d {
 
     /// The layer for so many channels whose weights these are. What weights do not tell is as in [`LightConv1d::new`].
     pub fn from_weights(weights: &StateDict, channels: usize) -> Result<Self> {
-        let [heads, _, kernel_size] =
-            dims_of::<3>("light_conv1d", weights, "weight", "[H, 1, K]")?;
+        let [heads, _, kernel_size] = dims_of::<3>("light_conv1d", weights, "weight", "[H, 1, K]")?;
         let bias = weights.get("bias").is_some();
         Ok(LightConv1d { bias, ..LightConv1d::new(channels, kernel_size, heads) })
     }
@@ -182,10 +181,8 @@ impl Layer for DynamicLightConv1d {
         let kernel = plan.scope("weight_linear", |plan| {
             let stored = plan.weight("weight", [maps, self.channels]);
             let shape = Shape::from([maps, self.channels, 1, 1]);
-            let weight = plan.derive(stored, shape.clone(), |of| Constant::Reshaped {
-                of: Box::new(of),
-                shape,
-            });
+            let weight = plan
+                .derive(stored, shape.clone(), |of| Constant::Reshaped { of: Box::new(of), shape });
             let mut inputs = vec![x, weight];
             if self.bias {
                 inputs.push(plan.weight("bias", [maps]));
@@ -207,7 +204,8 @@ fn sequence(plan: &Builder, x: Value, channels: usize) -> Result<[usize; 2]> {
     let shape = plan.shape(x);
     let because = || "the layer was made for so many".to_owned();
     let dims = shape.array("x", "[N, C, L]");
-    let dims = dims.and_then(|dims| shape.expect("x", 1, "channels", channels, because).map(|()| dims));
+    let dims =
+        dims.and_then(|dims| shape.expect("x", 1, "channels", channels, because).map(|()| dims));
     let [batch, _, length] = dims.map_err(|source| plan.refuse("layer", source))?;
     Ok([batch, length])
 }
@@ -223,9 +221,7 @@ fn biased(plan: &mut Builder, y: Value, name: Option<&str>, channels: usize) -> 
     let Some(name) = name else { return Ok(y) };
     let stored = plan.weight(name, [channels]);
     let shape = Shape::from([channels, 1]);
-    let bias = plan.derive(stored, shape.clone(), |of| Constant::Reshaped {
-        of: Box::new(of),
-        shape,
-    });
+    let bias =
+        plan.derive(stored, shape.clone(), |of| Constant::Reshaped { of: Box::new(of), shape });
     plan.apply(name, Add::default(), &[y, bias])
 }

@@ -16,9 +16,7 @@
 use super::parts::{ConvSpec, EPS, activate, batch_norm, conv, dims_of, expect_channels, setters};
 use super::rank::Rank;
 use crate::error::{Error, Result, ShapeError};
-use crate::ops::{
-    Activation, Add, BatchNorm, Border, Conv2d, Involution, Unfold,
-};
+use crate::ops::{Activation, Add, BatchNorm, Border, Conv2d, Involution, Unfold};
 use crate::plan::{Builder, Constant, Layer, Value};
 use crate::shape::{Padding, Shape, Window, divide};
 use crate::tensor::StateDict;
@@ -79,17 +77,24 @@ impl San {
         San { relation: SanRelation::Patchwise, ..San::pairwise(in_planes, kernel_size) }
     }
 
-    /// The layer whose weights these are. Those of pairwise attention do not tell the kernel size, which has to agree with
-    /// those of patchwise attention.
-    pub fn from_weights(weights: &StateDict, kernel_size: usize) -> Result<Self> {
+    /// The layer whose weights these are. Those of pairwise attention do not tell the kernel size, which is 7 until it is
+    /// set.
+    pub fn from_weights(weights: &StateDict) -> Result<Self> {
         let name = "san";
         let dims = |weight: &str| dims_of::<4>(name, weights, weight, "[Co, Ci, 1, 1]");
         let [rel_planes, in_planes, ..] = dims("conv1.weight")?;
         let [out_planes, ..] = dims("conv3.weight")?;
         let [rows, ..] = dims("conv_w.5.weight")?;
         let pairwise = weights.has_prefix("conv_p.");
-        let taps = if pairwise { 1 } else { kernel_size.saturating_mul(kernel_size) };
-        let maps = divide("rows of conv_w.5.weight", rows, "taps", taps).map_err(Error::at(name))?;
+        let (kernel_size, taps) = if pairwise {
+            (7, 1)
+        } else {
+            let [relations] = dims_of::<1>(name, weights, "conv_w.0.weight", "[Cr*(K*K+1)]")?;
+            let taps = (relations / rel_planes.max(1)).saturating_sub(1);
+            (taps.isqrt(), taps)
+        };
+        let maps =
+            divide("rows of conv_w.5.weight", rows, "taps", taps).map_err(Error::at(name))?;
         let layer = if pairwise { San::pairwise } else { San::patchwise };
         let share_planes = divide("channels of the result", out_planes, "kernels", maps)
             .map_err(Error::at(name))?;
@@ -103,6 +108,8 @@ impl San {
         out_planes: usize,
         /// Sets how many channels share a kernel.
         share_planes: usize,
+        /// Sets how many taps there are along an axis.
+        kernel_size: usize,
     }
 
     fn taps(&self) -> usize {
@@ -114,7 +121,8 @@ impl San {
         let dims = plan.shape(x).nchw("x").map_err(|source| plan.refuse("san", source))?;
         let padding = Padding::from(self.kernel_size / 2);
         let window = Window::new([1, 1]).padding(padding);
-        let [height, width] = [2, 3].map(|axis| dims[axis].saturating_add(2 * (self.kernel_size / 2)));
+        let [height, width] =
+            [2, 3].map(|axis| dims[axis].saturating_add(2 * (self.kernel_size / 2)));
         // Padding by other pixels is an involution of one tap, which is one.
         let ones = Shape::from([dims[0], 1, height, width]);
         let ones = plan.constant("ones", ones.clone(), Constant::Ones { shape: ones });
@@ -213,7 +221,8 @@ impl Halves {
         other: Option<Value>,
     ) -> Result<Value> {
         plan.scope("conv_w", |plan| {
-            let norm = self.norm.map(|of| slice(plan, of, [self.channels].into(), 0, start, length));
+            let norm =
+                self.norm.map(|of| slice(plan, of, [self.channels].into(), 0, start, length));
             let inputs = [&[x][..], &norm].concat();
             let x = plan.apply("0", BatchNorm { eps: EPS, ..BatchNorm::default() }, &inputs)?;
             let x = activate(plan, x, Activation::Relu)?;
@@ -270,8 +279,9 @@ impl Layer for San {
             let value = self.kernel_size.to_string();
             return Err(plan.refuse("san", ShapeError::Parameter { parameter, must, value }));
         }
-        let maps = divide("channels of the result", self.out_planes, "share_planes", self.share_planes)
-            .map_err(|source| plan.refuse("san", source))?;
+        let maps =
+            divide("channels of the result", self.out_planes, "share_planes", self.share_planes)
+                .map_err(|source| plan.refuse("san", source))?;
         let dims = plan.shape(x).dims();
         let image = [dims[2], dims[3]];
         let spec = |out_channels| ConvSpec { bias: true, ..ConvSpec::pointwise(out_channels) };

@@ -74,12 +74,7 @@ impl Builder {
     }
 
     /// A value that is known before any input and of no state dict.
-    pub fn constant(
-        &mut self,
-        name: &str,
-        shape: impl Into<Shape>,
-        constant: Constant,
-    ) -> Value {
+    pub fn constant(&mut self, name: &str, shape: impl Into<Shape>, constant: Constant) -> Value {
         let name = self.path(name);
         self.value(name, shape.into(), Source::Constant(constant))
     }

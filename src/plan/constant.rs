@@ -155,7 +155,9 @@ impl Constant {
                 let of = of.evaluate(weights)?;
                 tensor(of.shape().clone(), of.data().iter().map(|value| -value).collect())
             }
-            Constant::Ones { shape } => Tensor::filled(shape.clone(), 1.0),
+            Constant::Ones { shape } => {
+                tensor(shape.clone(), vec![1.0; shape.elements().unwrap_or(0)])
+            }
             Constant::Positions { size: [height, width] } => {
                 let place = |index: usize, length: usize| match length {
                     1 => -1.0,
