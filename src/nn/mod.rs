@@ -8,6 +8,7 @@ mod attributes;
 mod conv_bn_act;
 mod dynamic_conv2d;
 mod involution2d;
+mod local_attention2d;
 mod parts;
 mod rank;
 mod separable_conv2d;
@@ -19,5 +20,6 @@ pub use involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
 pub(crate) use parts::{
     ConvSpec, EPS, activate, batch_norm, channels, conv, expect_channels, setters,
 };
+pub use local_attention2d::LocalAttention2d;
 pub use rank::Rank;
 pub use separable_conv2d::SeparableConv2d;

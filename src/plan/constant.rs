@@ -33,6 +33,15 @@ pub enum Constant {
         /// Size of the dimension that comes first here.
         outer: usize,
     },
+    /// Some rows (first dimension) of a constant.
+    Rows {
+        /// The constant whose rows these are.
+        of: Box<Constant>,
+        /// The first of them.
+        first: usize,
+        /// How many there are.
+        count: usize,
+    },
     /// The weight of a convolution with the batch normalisation after it folded in:
     /// each row times the scale of its channel.
     FoldedWeight {
@@ -111,6 +120,15 @@ impl Constant {
                     of.data()[start..start + length].iter().copied()
                 });
                 tensor(of.shape().clone(), values.collect())
+            }
+            Constant::Rows { of, first, count } => {
+                let of = of.evaluate(weights)?;
+                let mut dims = of.shape().dims().to_vec();
+                let rows = dims.first().copied().unwrap_or(1).max(1);
+                let length = of.data().len() / rows;
+                let values = of.data().iter().skip(first * length).take(count * length);
+                dims.iter_mut().take(1).for_each(|rows| *rows = *count);
+                tensor(Shape::new(dims), values.copied().collect())
             }
             Constant::FoldedWeight { weight, norm } => {
                 let weight = weight.evaluate(weights)?;
