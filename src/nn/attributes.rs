@@ -30,7 +30,19 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("involution2d_reich", PROJECTION),
     ("involution1d", PROJECTION),
-    ("local_attention2d", &["dim", "num_heads", "kernel_size", "dilation", "border", "mask", "qkv_bias", "rel_pos_bias"]),
+    (
+        "local_attention2d",
+        &[
+            "dim",
+            "num_heads",
+            "kernel_size",
+            "dilation",
+            "border",
+            "mask",
+            "qkv_bias",
+            "rel_pos_bias",
+        ],
+    ),
     ("dynamic_conv2d", DYNAMIC),
     ("dynamic_conv1d", DYNAMIC),
     (

@@ -73,7 +73,11 @@ impl LocalAttention2d {
     /// Attention between all pixels of the image.
     pub fn global(channels: usize, heads: usize) -> Self {
         let border = Border::Shift;
-        LocalAttention2d { kernel_size: None, border, ..LocalAttention2d::new(channels, heads, [1, 1]) }
+        LocalAttention2d {
+            kernel_size: None,
+            border,
+            ..LocalAttention2d::new(channels, heads, [1, 1])
+        }
     }
 
     /// `NeighborhoodAttention2D` of NATTEN: windows shifted into the image, a bias in each convolution, none of relative
@@ -184,10 +188,8 @@ fn pointwise(
     bias: Option<Value>,
 ) -> Result<Value> {
     let shape = Shape::new([plan.shape(weight).dims(), &[1, 1]].concat());
-    let weight = plan.derive(weight, shape.clone(), |of| Constant::Reshaped {
-        of: Box::new(of),
-        shape,
-    });
+    let weight =
+        plan.derive(weight, shape.clone(), |of| Constant::Reshaped { of: Box::new(of), shape });
     let op = Conv2d { bias: bias.is_some(), ..Conv2d::default() };
     plan.apply(name, op, &[Some(x), Some(weight), bias].into_iter().flatten().collect::<Vec<_>>())
 }

@@ -17,9 +17,9 @@ pub use attributes::{LAYERS, from_attributes};
 pub use conv_bn_act::ConvBnAct;
 pub use dynamic_conv2d::DynamicConv2d;
 pub use involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
+pub use local_attention2d::LocalAttention2d;
 pub(crate) use parts::{
     ConvSpec, EPS, activate, batch_norm, channels, conv, expect_channels, setters,
 };
-pub use local_attention2d::LocalAttention2d;
 pub use rank::Rank;
 pub use separable_conv2d::SeparableConv2d;
