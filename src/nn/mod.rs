@@ -10,6 +10,7 @@ mod conv_bn_act;
 mod dynamic_conv2d;
 mod involution2d;
 mod light_conv1d;
+mod local_attention2d;
 mod parts;
 mod rank;
 mod san;
@@ -21,6 +22,7 @@ pub use conv_bn_act::ConvBnAct;
 pub use dynamic_conv2d::DynamicConv2d;
 pub use involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
 pub use light_conv1d::{DynamicLightConv1d, LightConv1d};
+pub use local_attention2d::LocalAttention2d;
 pub(crate) use parts::{
     ConvSpec, EPS, activate, batch_norm, channels, conv, expect_channels, setters,
 };
