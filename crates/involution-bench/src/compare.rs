@@ -90,7 +90,10 @@ pub fn attention(flags: &Flags, args: &Args, as_json: bool) -> Result<Outcome> {
     sampling::listen()?;
     let workload = |it: &Compared| {
         let work = Work::Layer(it.layer.clone(), true);
-        Workload { tolerance: LAYER, ..Workload::new(it.name.clone(), "layers", work, vec![x.clone()]) }
+        Workload {
+            tolerance: LAYER,
+            ..Workload::new(it.name.clone(), "layers", work, vec![x.clone()])
+        }
     };
     let workloads: Vec<Workload> = compared.iter().map(workload).collect();
     let request = Request::default();
@@ -181,7 +184,13 @@ impl Compared {
 
 fn text(compared: &[Compared], args: &Args, place: &str) -> String {
     let header = [
-        "layer", "parameters", "MACs/pixel", "kernel/pixel", "kernels, MiB", "ms", "error/allowed",
+        "layer",
+        "parameters",
+        "MACs/pixel",
+        "kernel/pixel",
+        "kernels, MiB",
+        "ms",
+        "error/allowed",
     ];
     let mut table = output::table(&header, 1);
     let pixels = args.size * args.size;
