@@ -289,7 +289,8 @@ pub fn taps_variants(
 ) -> Vec<Variant> {
     let [rows, taps] = op.window.kernel_size;
     let variants = row_variants(&TAPS, &op.window, x[3], output[1]);
-    let alike = variants.filter(|variant| op.is_plain() && rows == taps && variant.defines("MADE") == made);
+    let alike =
+        variants.filter(|variant| op.is_plain() && rows == taps && variant.defines("MADE") == made);
     alike.filter(|&variant| computes_at_once(op, output[0], variant)).collect()
 }
 

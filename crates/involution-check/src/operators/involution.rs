@@ -148,7 +148,12 @@ fn whole_vec4s() -> Vec<Case> {
             let affine = Involution { channel_order: interleaved, affine: true, ..op };
             let softmax = Involution { window: dilated, softmax: true, ..op };
             case("a border of rows of whole vec4s", op, 34, [10, 16]);
-            case("rows of two vec4s", Involution { activation: Activation::Relu, ..affine }, 6, [7, 8]);
+            case(
+                "rows of two vec4s",
+                Involution { activation: Activation::Relu, ..affine },
+                6,
+                [7, 8],
+            );
             case("normalised, and rows are dilated", softmax, 32, [11, 12]);
         }
         let op = Involution::new(same, 2);
@@ -161,7 +166,10 @@ fn whole_vec4s() -> Vec<Case> {
     }
     case(
         "a reflected row of one vec4",
-        Involution { border: Border::Reflect, ..Involution::new(Window::new([7; 2]).padding(3), 1) },
+        Involution {
+            border: Border::Reflect,
+            ..Involution::new(Window::new([7; 2]).padding(3), 1)
+        },
         3,
         [4, 4],
     );
@@ -182,7 +190,12 @@ fn layouts() -> Vec<Case> {
     vec![
         Case::new("a dimension for the taps", plain, &[&[2, 6, 5, 7], &[2, 2, 9, 5, 7]]),
         case("taps side by side", laid_out(last, plain), 6, [5, 7]),
-        case("attention as it comes", laid_out(last, Involution::na2d_av([7; 2], [1; 2], 2)), 8, [10, 12]),
+        case(
+            "attention as it comes",
+            laid_out(last, Involution::na2d_av([7; 2], [1; 2], 2)),
+            8,
+            [10, 12],
+        ),
         case("a sequence", laid_out(last, Involution::na1d_av(5, 2, 3)), 6, [1, 19]),
         case("RAFT", Involution::convex_upsample(8), 2, [3, 5]),
         case("CARAFE", Involution::carafe_normalised(5, 2, 2), 8, [4, 6]),
