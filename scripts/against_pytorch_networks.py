@@ -235,6 +235,18 @@ case(
 )
 case("involution1d", "in_channels=6 out_channels=3 stride=2 padding=3 groups=3", 2, 6, 31, refused="")
 
+for attributes, *shape in (
+    ("dim=16 num_heads=2 kernel_size=7", 2, 16, 9, 12),
+    ("dim=12 num_heads=3 kernel_size=5x3 dilation=1x2 qkv_bias=true", 1, 12, 11, 8),
+    ("dim=8 num_heads=1 kernel_size=3 mask=true rel_pos_bias=true", 2, 8, 6, 7),
+    ("dim=24 num_heads=4 kernel_size=9 mask=true", 1, 24, 5, 5),
+    ("dim=32 num_heads=4 kernel_size=7 border=shift qkv_bias=true", 1, 32, 14, 13),
+    ("dim=32 num_heads=2 kernel_size=3 border=shift qkv_bias=true rel_pos_bias=true dilation=2x3", 2, 32, 9, 11),
+    ("dim=18 num_heads=3 kernel_size=13 border=shift rel_pos_bias=true", 1, 18, 13, 17),
+):
+    case("local_attention2d", attributes, *shape)
+case("local_attention2d", "dim=16 num_heads=2 kernel_size=7 border=shift", 1, 16, 6, 9, refused="")
+
 for dims, name in ((2, "dynamic_conv2d"), (1, "dynamic_conv1d"), (3, "dynamic_conv3d")):
     for attributes, batch, channels, *size in (
         ("in_planes=8 out_planes=8 kernel_size=3", 2, 8, 11, 14),
@@ -307,6 +319,28 @@ for attributes, batch, channels, *size in (
     ("in_channels=6 out_channels=7 kernel_size=1 stride=1 padding=0 dilation=1 bias=true", 4, 6, 5, 5),
 ):
     case("separable_conv2d", attributes, batch, channels, *size)
+
+case("carafe", "channels=16 scale_factor=2", 1, 16, 9, 12)
+case("carafe", "channels=6 scale_factor=3 compressed_channels=5 up_kernel=3", 2, 6, 7, 5)
+case("carafe", "channels=12 scale_factor=2 up_kernel=7 up_group=4 compressed_channels=8 encoder_kernel=5", 2, 12, 8, 11)
+case("carafe", "channels=8 scale_factor=4 up_group=2 encoder_dilation=2", 1, 8, 6, 10)
+case("carafe", "channels=8 scale_factor=2", 1, 12, 6, 10, refused="")
+case("light_conv1d", "input_size=16 kernel_size=7 num_heads=4", 2, 16, 33)
+case("light_conv1d", "input_size=12 kernel_size=5 num_heads=12 padding_l=2 bias=true", 3, 12, 20)
+case("light_conv1d", "input_size=12 kernel_size=31 num_heads=3 padding_l=15 channel_order=interleaved", 1, 12, 64)
+case("light_conv1d", "input_size=6 kernel_size=4 num_heads=2 weight_softmax=false bias=true", 2, 6, 3)
+case("light_conv1d", "kernel_size=4 num_heads=2", 2, 6, 9, refused="input_size=6")
+case("dynamic_light_conv1d", "input_size=16 kernel_size=7 num_heads=4", 2, 16, 33)
+case("dynamic_light_conv1d", "input_size=12 kernel_size=5 num_heads=3 padding_l=2 bias=true conv_bias=true", 3, 12, 20)
+case("dynamic_light_conv1d", "input_size=8 kernel_size=15 num_heads=8 padding_l=7", 1, 8, 129)
+case("dynamic_light_conv1d", "input_size=6 kernel_size=4 num_heads=2 weight_softmax=false", 2, 6, 3)
+case("san_pairwise", "in_planes=64 rel_planes=4 out_planes=16 share_planes=8 kernel_size=7", 1, 64, 14, 14)
+case("san_pairwise", "in_planes=6 rel_planes=3 out_planes=8 share_planes=2 kernel_size=3", 2, 6, 9, 5)
+case("san_pairwise", "in_planes=8 rel_planes=2 out_planes=12 share_planes=4 kernel_size=5", 2, 8, 7, 8)
+case("san_patchwise", "in_planes=64 rel_planes=4 out_planes=16 share_planes=8 kernel_size=7", 1, 64, 14, 14)
+case("san_patchwise", "in_planes=6 rel_planes=3 out_planes=8 share_planes=2 kernel_size=3", 2, 6, 9, 5)
+case("san_patchwise", "in_planes=8 rel_planes=2 out_planes=12 share_planes=4 kernel_size=5", 2, 8, 7, 8)
+case("san_patchwise", "in_planes=6 rel_planes=3 out_planes=8 share_planes=2 kernel_size=7", 1, 6, 3, 9, refused="")
 
 # ---------------------------------------------------------------------------------------------
 # Files

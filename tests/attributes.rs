@@ -4,8 +4,8 @@ use involution::error::ShapeError;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, AvgPool3d, BatchNorm,
     Border, ChannelOrder, Conv2d, Conv3d, DynamicConv2d, DynamicConv3d, Fold, GlobalAvgPool,
-    Involution, Involution3d, Linear, MaxPool2d, MaxPool3d, NAMES, Op, Operator, Softmax,
-    SpanInvolution, Unfold, Unfold3d,
+    Involution, Involution3d, KernelLayout, Linear, MaxPool2d, MaxPool3d, NAMES, Op, Operator, Qk,
+    Softmax, SpanInvolution, Unfold, Unfold3d,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -103,12 +103,13 @@ fn everything() -> Vec<(Operator, &'static str)> {
                 border: Border::Reflect,
                 upsample: 2,
                 softmax: true,
+                kernel_layout: KernelLayout::TapsLast,
                 affine: true,
                 activation,
             }
             .into(),
             "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 channel_order=interleaved \
-             border=reflect upsample=2 softmax=true activation=silu",
+             border=reflect upsample=2 softmax=true kernel_layout=taps_last activation=silu",
         ),
         (
             SpanInvolution {
@@ -122,6 +123,19 @@ fn everything() -> Vec<(Operator, &'static str)> {
             }
             .into(),
             "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
+        ),
+        (
+            Qk {
+                kernel_size: [3, 5],
+                dilation: [2, 2],
+                heads: 2,
+                scale: 0.25,
+                border: Border::Zero,
+                mask: true,
+                bias: true,
+            }
+            .into(),
+            "kernel_size=3x5 dilation=2 heads=2 scale=0.25 mask=true",
         ),
         (BatchNorm { eps: 1e-7, affine: true, activation }.into(), "eps=1e-7 activation=silu"),
         (Activate { activation }.into(), "activation=silu"),

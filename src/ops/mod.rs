@@ -21,6 +21,7 @@ macro_rules! each_operator {
             involution::Involution,
             involution3d::Involution3d,
             span_involution::SpanInvolution,
+            qk::Qk,
             batch_norm::BatchNorm,
             group_norm::GroupNorm,
             activation::Activate,
@@ -53,7 +54,7 @@ mod op;
 mod pool;
 pub(crate) mod value;
 
-pub use self::involution::{Border, ChannelOrder};
+pub use self::involution::{Border, ChannelOrder, KernelLayout};
 pub use attributes::Attributes;
 pub use epilogue::Activation;
 pub use list::{NAMES, Operator};

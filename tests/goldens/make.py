@@ -151,6 +151,10 @@ def involution(attrs, x, kernel):
     groups = int(attrs.get("groups", "1"))
     batch, channels = x.shape[:2]
     taps = size[0] * size[1]
+    if attrs.get("kernel_layout") == "taps_last":
+        kernel = kernel.permute(0, 1, 4, 2, 3).flatten(1, 2)
+    elif attrs.get("kernel_layout") == "before_pixel_shuffle":
+        kernel = F.pixel_shuffle(kernel, int(attrs.get("upsample", "1")))
     patches = windows_of(attrs, x, size)
     for axis in (3, 4):
         patches = patches.repeat_interleave(int(attrs.get("upsample", "1")), axis)
@@ -173,6 +177,56 @@ def span_involution(attrs, x, reduced, weight, bias=None, scale=None, shift=None
     if scale is not None:
         y = y * scale.view(-1, 1, 1) + shift.view(-1, 1, 1)
     return activate(attrs, y)
+
+
+def qk(attrs, query, key, bias=None):
+    size, dilation = pair(attrs["kernel_size"]), pair(attrs.get("dilation", "1"))
+    heads, mask = int(attrs.get("heads", "1")), attrs.get("mask") == "true"
+    window = {name: attrs[name] for name in ("kernel_size", "dilation", "border") if name in attrs} | {"padding": "same"}
+    keys = windows_of(window, key, size).unflatten(1, (heads, -1))
+    out = float(attrs.get("scale", "1")) * (query.unflatten(1, (heads, -1)).unsqueeze(3) * keys).sum(2)
+    if bias is not None:
+        distances = []
+        for length, taps, step in zip(key.shape[2:], size, dilation):
+            if attrs.get("border") == "shift":
+                own = shifted(length, taps, step) - torch.arange(length)[:, None]
+                distances.append(own // step + taps - 1)
+            else:
+                distances.append((torch.arange(taps) + taps // 2).repeat(length, 1))
+        rows, columns = distances
+        # [heads, H, taps, W, taps]
+        near = bias[:, rows[:, :, None, None], columns]
+        out += near.permute(0, 2, 4, 1, 3).flatten(1, 2)
+    if mask:
+        there = windows_of(window, torch.ones_like(key[:1, :1]), size)
+        out = out.masked_fill(there[:, :, :] == 0, -65504.0)
+    return out.flatten(1, 2)
+
+
+def draw_qk(rng):
+    kernel = tuple(rng.choice((1, 3, 3, 5, 7)) for _ in range(2))
+    dilation = tuple(rng.choice((1, 1, 2, 3)) for _ in range(2))
+    border = rng.choice(("zero", "zero", "reflect", "replicate", "shift", "shift"))
+    least = {
+        "shift": [k * d for k, d in zip(kernel, dilation)],
+        "reflect": [1 + k // 2 * d for k, d in zip(kernel, dilation)],
+    }.get(border, [1, 1])
+    size = [max(side, rng.randint(1, 20)) for side in least]
+    heads = rng.randint(1, 4)
+    mask = border == "zero" and rng.random() < 0.3
+    attrs = {
+        "kernel_size": f"{kernel[0]}x{kernel[1]}",
+        "dilation": f"{dilation[0]}x{dilation[1]}",
+        "heads": str(heads),
+        "scale": rng.choice(("1", "0.25", "0.17677669")),
+        "border": border,
+        "mask": "true" if mask else "false",
+    }
+    query = (rng.randint(1, 3), heads * rng.randint(1, 12), *size)
+    shapes = {"query": query, "key": query}
+    if rng.random() < 0.5:
+        shapes["bias"] = (heads, *(2 * taps - 1 for taps in kernel))
+    return attrs, shapes
 
 
 def batch_norm(attrs, x, running_mean, running_var, weight=None, bias=None):
@@ -474,6 +528,7 @@ OPERATORS = {
         involution,
         involution3d,
         span_involution,
+        qk,
         batch_norm,
         activation,
         avg_pool2d,
@@ -513,8 +568,12 @@ def involution_kernel(attrs, x):
     """The shape of the kernel that fits an involution of an input of shape `x`."""
     kernel = pair(attrs["kernel_size"])
     counts = window_counts(x[2:], kernel, *geometry(attrs, kernel))
-    counts = (int(attrs.get("upsample", "1")) * count for count in counts)
-    return (x[0], int(attrs.get("groups", "1")) * kernel[0] * kernel[1], *counts)
+    upsample, groups = int(attrs.get("upsample", "1")), int(attrs.get("groups", "1"))
+    taps, layout = kernel[0] * kernel[1], attrs.get("kernel_layout", "taps_first")
+    if layout == "before_pixel_shuffle":
+        return (x[0], groups * taps * upsample**2, *counts)
+    counts = (upsample * count for count in counts)
+    return (x[0], groups, *counts, taps) if layout == "taps_last" else (x[0], groups * taps, *counts)
 
 
 def fold_input(attrs, batch, channels):
@@ -678,6 +737,20 @@ case(
     bias=(3, 3),
 )
 
+case("qk", "zero_bias", "kernel_size=3 heads=2 scale=0.5", query=(2, 6, 5, 6), key=(2, 6, 5, 6), bias=(2, 5, 5))
+case("qk", "mask_dilated", "kernel_size=5x3 dilation=1x2 mask=true", query=(1, 4, 6, 7), key=(1, 4, 6, 7))
+case("qk", "shift_k7_bias", "kernel_size=7 heads=2 border=shift", query=(1, 8, 9, 8), key=(1, 8, 9, 8), bias=(2, 13, 13))
+case(
+    "qk",
+    "shift_dilated_bias",
+    "kernel_size=3 dilation=2x3 border=shift",
+    query=(2, 3, 7, 11),
+    key=(2, 3, 7, 11),
+    bias=(1, 5, 5),
+)
+case("qk", "reflect", "kernel_size=5 heads=3 border=reflect", query=(1, 6, 4, 5), key=(1, 6, 4, 5))
+case("qk", "replicate_bias", "kernel_size=3 border=replicate", query=(1, 2, 3, 4), key=(1, 2, 3, 4), bias=(1, 5, 5))
+
 case("involution", "k3_p1", "kernel_size=3 padding=1", x=(1, 4, 6, 7))
 case("involution", "k7_s5x1_tall", "kernel_size=7 stride=5x1 padding=3 dilation=1 groups=1", x=(2, 8, 40, 1))
 case("involution", "k3x5_groups3_s2", "kernel_size=3x5 stride=2 padding=1x2 groups=3", x=(2, 9, 9, 11))
@@ -730,6 +803,25 @@ case(
 case("involution", "replicate_s2_softmax", "kernel_size=5x7 stride=2x1 padding=3 border=replicate softmax=true", x=(1, 2, 4, 5))
 case("involution", "carafe", "kernel_size=5 padding=2 upsample=2 softmax=true", x=(2, 4, 4, 5))
 case("involution", "upsample_3_shift", "kernel_size=3 padding=same upsample=3 groups=2 border=shift", x=(1, 4, 4, 3))
+case("involution", "taps_last", "kernel_size=3 padding=1 groups=2 kernel_layout=taps_last", x=(2, 6, 4, 5))
+case(
+    "involution",
+    "natten",
+    "kernel_size=3x5 padding=same groups=2 border=shift kernel_layout=taps_last",
+    x=(1, 6, 4, 8),
+)
+case(
+    "involution",
+    "raft",
+    "kernel_size=3 padding=1 upsample=8 softmax=true kernel_layout=before_pixel_shuffle",
+    x=(1, 2, 3, 2),
+)
+case(
+    "involution",
+    "carafe_normalised",
+    "kernel_size=3 padding=1 groups=2 upsample=2 softmax=true kernel_layout=before_pixel_shuffle",
+    x=(2, 4, 3, 4),
+)
 
 channels7 = {"running_mean": (7,), "running_var": (7,)}
 affine7 = {"weight": (7,), "bias": (7,)}
