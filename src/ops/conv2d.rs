@@ -140,12 +140,13 @@ impl Geometry<3> {
         let Window { kernel_size, stride, dilation, .. } = self.window;
         let plain = [0, 1, 2]
             .map(|axis| (kernel_size[axis], stride[axis], sides[axis]) == (1, 1, [0, 0]));
-        // The axis that stays as it is, and how the sizes become two.
-        let (own, place, pair): (usize, usize, fn([usize; 3]) -> [usize; 2]) = match plain {
-            [_, true, true] => (0, 0, |[d, h, w]| [d, h * w]),
-            [true, true, _] => (2, 1, |[d, h, w]| [d * h, w]),
+        // The axis that stays as it is, and where it lies among the two that are left.
+        let (own, place) = match plain {
+            [_, true, true] => (0, 0),
+            [true, true, _] => (2, 1),
             _ => return None,
         };
+        let pair = |[d, h, w]: [usize; 3]| if place == 0 { [d, h * w] } else { [d * h, w] };
         let mut window = Window::new([1, 1]);
         let mut padding = [[0, 0]; 2];
         window.kernel_size[place] = kernel_size[own];
