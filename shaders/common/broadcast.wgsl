@@ -1,4 +1,5 @@
 // Operands that broadcast in up to six runs of dimensions, innermost first; runs that are not needed have size 1.
+// requires: params
 
 struct Params {
     elements: u32,
