@@ -168,7 +168,7 @@ fn values_have_the_forms_of_the_table() {
         unfold("stride=3 dilation=4x5"),
         Window { stride: [3, 3], dilation: [4, 5], ..unfold("") }
     );
-    let sides = Padding::Explicit { top: 0, left: 3, bottom: 2, right: 1 };
+    let sides = Padding::Explicit([[0, 2], [3, 1]]);
     let paddings = [
         ("1", Padding::symmetric(1, 1)),
         ("1x2", Padding::symmetric(1, 2)),

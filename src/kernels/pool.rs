@@ -38,7 +38,7 @@ pub(super) fn windows(
     call: impl Fn(&Window, [usize; 4], [usize; 2], [Operand; 2]) -> Result<KernelCall>,
 ) -> Result<Vec<Candidate>> {
     let whole = call(window, x, output, [Operand::Input(0), Operand::Output])?;
-    let [[top, bottom], [left, right]] = window.resolve_padding()?;
+    let [rows, columns] = window.resolve_padding()?;
     let along = |axis: usize, padding| {
         let only = |sizes: [usize; 2]| if axis == 0 { [sizes[0], 1] } else { [1, sizes[1]] };
         Window {
@@ -48,8 +48,8 @@ pub(super) fn windows(
             dilation: only(window.dilation),
         }
     };
-    let down = along(0, Padding::Explicit { top, left: 0, bottom, right: 0 });
-    let across = along(1, Padding::Explicit { top: 0, left, bottom: 0, right });
+    let down = along(0, Padding::Explicit([rows, [0, 0]]));
+    let across = along(1, Padding::Explicit([[0, 0], columns]));
     separable(whole, x, output[0], |[input, between, out], columns| {
         let first = call(&down, x, [output[0], x[3]], [input, between])?;
         Ok([first, call(&across, columns, output, [between, out])?])

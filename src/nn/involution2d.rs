@@ -263,7 +263,10 @@ impl Involution2d {
             }
             PoolTo::Stride if strided != output => {
                 let (kernels, positions) = (strided, output);
-                let source = ShapeError::KernelPositions { kernels, positions };
+                let source = ShapeError::KernelPositions {
+                    kernels: kernels.to_vec(),
+                    positions: positions.to_vec(),
+                };
                 return Err(plan.refuse("involution2d", source));
             }
             _ => {}

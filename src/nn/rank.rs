@@ -64,9 +64,7 @@ impl Rank {
     /// The padding of a window: there is nothing above and below the one row of a sequence.
     pub(crate) fn padding(self, padding: Padding) -> Padding {
         match (self, padding) {
-            (Rank::One, Padding::Explicit { left, right, .. }) => {
-                Padding::Explicit { top: 0, left, bottom: 0, right }
-            }
+            (Rank::One, Padding::Explicit([_, across])) => Padding::Explicit([[0, 0], across]),
             _ => padding,
         }
     }

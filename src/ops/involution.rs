@@ -139,7 +139,7 @@ impl Involution {
     /// before their softmax as `[B, heads*K, 1, T]`; output t reads the inputs t-K+1 to t.
     pub fn dynamic_conv1d(kernel_size: usize, heads: usize) -> Self {
         let left = kernel_size.saturating_sub(1);
-        let padding = Padding::Explicit { top: 0, left, bottom: 0, right: 0 };
+        let padding = Padding::Explicit([[0, 0], [left, 0]]);
         let window = Window::new([1, kernel_size]).padding(padding);
         Involution { softmax: true, ..Involution::new(window, heads) }
     }
@@ -182,7 +182,7 @@ impl Involution {
                     self.window.kernel_size[axis].saturating_mul(self.window.dilation[axis])
                 });
                 if rows > height || columns > width {
-                    let (window, input) = ([rows, columns], [height, width]);
+                    let (window, input) = (vec![rows, columns], vec![height, width]);
                     return Err(ShapeError::WindowTooLarge { window, input });
                 }
                 if positions != Ok([height, width]) {

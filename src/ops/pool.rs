@@ -3,20 +3,20 @@
 use crate::error::ShapeError;
 use crate::shape::Window;
 
-/// Positions of a pooling window on an input of this height and width.
+/// Positions of a pooling window on an input of these sizes.
 ///
 /// Without `ceil_mode` these are [`Window::output_size`]. With it a last window may hang over the padded
 /// input, `ceil((size + padding - extent) / stride) + 1` on each axis, but none starts in the padding
 /// after the input or beyond it. Padding must be smaller than the window, so that without dilation every
 /// window holds some input.
-pub(crate) fn pooled_size(
-    window: &Window,
+pub(crate) fn pooled_size<const AXES: usize>(
+    window: &Window<AXES>,
     ceil_mode: bool,
-    input: [usize; 2],
-) -> Result<[usize; 2], ShapeError> {
+    input: [usize; AXES],
+) -> Result<[usize; AXES], ShapeError> {
     let extent = window.extent()?;
     let sides = window.resolve_padding()?;
-    for axis in 0..2 {
+    for axis in 0..AXES {
         let padding = sides[axis][0].max(sides[axis][1]);
         if padding >= extent[axis] {
             return Err(ShapeError::PoolPadding { padding, window: extent[axis] });
@@ -24,7 +24,7 @@ pub(crate) fn pooled_size(
     }
     let mut output = window.output_size(input)?;
     if ceil_mode {
-        for axis in 0..2 {
+        for axis in 0..AXES {
             let [before, after] = sides[axis];
             let stride = window.stride[axis];
             let room = input[axis] + before + after - extent[axis];

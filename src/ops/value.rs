@@ -1,6 +1,6 @@
 //! Attributes of operators: what their values can be, and how an operator lists them.
 
-use crate::shape::{Padding, Window};
+use crate::shape::{Padding, Window, by};
 
 pub(crate) type Name = &'static str;
 
@@ -27,12 +27,16 @@ pub(crate) trait Attributed: Sized {
 }
 
 /// Shows the attributes of a window. The stride of a pooling window is its size where none is given.
-pub(crate) fn visit_window<V: Visitor>(window: &mut Window, v: &mut V, pools: bool) -> Done<V> {
+pub(crate) fn visit_window<V: Visitor, const AXES: usize>(
+    window: &mut Window<AXES>,
+    v: &mut V,
+    pools: bool,
+) -> Done<V> {
     v.visit("kernel_size", &mut window.kernel_size, None)?;
-    let default_stride = if pools { window.kernel_size } else { [1, 1] };
+    let default_stride = if pools { window.kernel_size } else { [1; AXES] };
     v.visit("stride", &mut window.stride, Some(default_stride))?;
     v.visit("padding", &mut window.padding, Some(Padding::default()))?;
-    v.visit("dilation", &mut window.dilation, Some([1, 1]))
+    v.visit("dilation", &mut window.dilation, Some([1; AXES]))
 }
 
 /// What is one of a few, each with a name: `ALL` lists them.
@@ -100,21 +104,32 @@ impl Value for bool {
     }
 }
 
-impl Value for [usize; 2] {
-    const MUST: &'static str = "a size such as 3 or 3x5 (height x width)";
+/// Sizes along each axis, or one for all of them.
+impl<const AXES: usize> Value for [usize; AXES] {
+    const MUST: &'static str = match AXES {
+        2 => "a size such as 3 or 3x5 (height x width)",
+        _ => "a size such as 3 or 3x5x7 (depth x height x width)",
+    };
     fn read(text: &str) -> Option<Self> {
-        let (height, width) = text.split_once('x').unwrap_or((text, text));
-        Some([usize::read(height)?, usize::read(width)?])
+        let sizes: Vec<usize> = text.split('x').map(usize::read).collect::<Option<_>>()?;
+        match sizes[..] {
+            [size] => Some([size; AXES]),
+            _ => sizes.try_into().ok(),
+        }
     }
     fn write(&self) -> String {
-        let [height, width] = self;
-        if height == width { height.to_string() } else { format!("{height}x{width}") }
+        let [first, others @ ..] = &self[..] else { return String::new() };
+        if others.iter().all(|size| size == first) { first.to_string() } else { by(self) }
     }
 }
 
-impl Value for Padding {
-    const MUST: &'static str =
-        "same, valid, full, 1, 1x2 (height x width) or top,left,bottom,right";
+impl<const AXES: usize> Value for Padding<AXES> {
+    const MUST: &'static str = match AXES {
+        2 => "same, valid, full, 1, 1x2 (height x width) or top,left,bottom,right",
+        _ => {
+            "same, valid, full, 1, 1x2x3 (depth x height x width) or front,top,left,back,bottom,right"
+        }
+    };
     fn read(text: &str) -> Option<Self> {
         match text {
             "same" => Some(Padding::Same),
@@ -122,10 +137,10 @@ impl Value for Padding {
             "full" => Some(Padding::Full),
             _ if text.contains(',') => {
                 let sides: Vec<usize> = text.split(',').map(usize::read).collect::<Option<_>>()?;
-                let [top, left, bottom, right] = <[usize; 4]>::try_from(sides).ok()?;
-                Some(Padding::Explicit { top, left, bottom, right })
+                let side = |axis| [sides[axis], sides[AXES + axis]];
+                (sides.len() == 2 * AXES).then(|| Padding::Explicit(std::array::from_fn(side)))
             }
-            _ => <[usize; 2]>::read(text).map(|[rows, columns]| Padding::symmetric(rows, columns)),
+            _ => <[usize; AXES]>::read(text).map(Padding::from),
         }
     }
     fn write(&self) -> String {
@@ -133,11 +148,14 @@ impl Value for Padding {
             Padding::Same => "same".to_owned(),
             Padding::Valid => "valid".to_owned(),
             Padding::Full => "full".to_owned(),
-            Padding::Explicit { top, left, bottom, right } if [top, left] == [bottom, right] => {
-                [top, left].write()
-            }
-            Padding::Explicit { top, left, bottom, right } => {
-                format!("{top},{left},{bottom},{right}")
+            Padding::Explicit(sides) => {
+                let [before, after] = [0, 1].map(|side| sides.map(|axis| axis[side]));
+                if before == after {
+                    return before.write();
+                }
+                let sides: Vec<String> =
+                    [before, after].as_flattened().iter().map(usize::to_string).collect();
+                sides.join(",")
             }
         }
     }

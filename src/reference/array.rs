@@ -74,21 +74,19 @@ impl From<TensorView<'_>> for Array {
     }
 }
 
-/// Rows and columns of padding as `([top, bottom], [left, right])`, written out from the definitions.
-pub(super) fn padding(
-    padding: Padding,
-    kernel_size: [usize; 2],
-    dilation: [usize; 2],
-) -> ([usize; 2], [usize; 2]) {
-    let along = |axis: usize| {
+/// The padding before and after each axis, written out from the definitions: `[[top, bottom], [left, right]]` of an image.
+pub(super) fn padding<const AXES: usize>(
+    padding: Padding<AXES>,
+    kernel_size: [usize; AXES],
+    dilation: [usize; AXES],
+) -> [[usize; 2]; AXES] {
+    std::array::from_fn(|axis| {
         let whole = dilation[axis] * (kernel_size[axis] - 1);
         match padding {
             Padding::Valid => [0, 0],
             Padding::Full => [whole, whole],
             Padding::Same => [whole / 2, whole.div_ceil(2)],
-            Padding::Explicit { top, bottom, .. } if axis == 0 => [top, bottom],
-            Padding::Explicit { left, right, .. } => [left, right],
+            Padding::Explicit(sides) => sides[axis],
         }
-    };
-    (along(0), along(1))
+    })
 }

@@ -32,7 +32,7 @@ pub(super) fn evaluate(op: &AvgPool2d, inputs: &[Array]) -> Array {
     let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
-    let (rows, columns) = padding(op.window.padding, [kh, kw], [1, 1]);
+    let [rows, columns] = padding(op.window.padding, [kh, kw], [1, 1]);
     let oh = windows(h, rows, kh, sh, op.ceil_mode);
     let ow = windows(w, columns, kw, sw, op.ceil_mode);
 

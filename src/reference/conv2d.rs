@@ -11,7 +11,7 @@ pub(super) fn evaluate(op: &Conv2d, inputs: &[Array]) -> Array {
     let [co, group_in, kh, kw] =
         [weight.shape[0], weight.shape[1], weight.shape[2], weight.shape[3]];
     let group_out = co / op.groups;
-    let ([top, bottom], [left, right]) = padding(op.padding, [kh, kw], op.dilation);
+    let [[top, bottom], [left, right]] = padding(op.padding, [kh, kw], op.dilation);
     let [sh, sw] = op.stride;
     let [dh, dw] = op.dilation;
     let oh = (h + top + bottom - dh * (kh - 1) - 1) / sh + 1;

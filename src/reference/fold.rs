@@ -11,7 +11,7 @@ pub(super) fn evaluate(op: &Fold, inputs: &[Array]) -> Array {
     let [dh, dw] = op.window.dilation;
     let [h, w] = op.output_size;
     let [n, c] = [x.shape[0], x.shape[1] / (kh * kw)];
-    let ([top, bottom], [left, right]) = padding(op.window.padding, [kh, kw], [dh, dw]);
+    let [[top, bottom], [left, right]] = padding(op.window.padding, [kh, kw], [dh, dw]);
     let oh = (h + top + bottom - dh * (kh - 1) - 1) / sh + 1;
     let ow = (w + left + right - dw * (kw - 1) - 1) / sw + 1;
 

@@ -20,7 +20,7 @@ pub(super) fn evaluate(op: &Involution, inputs: &[Array]) -> Array {
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
     let [dh, dw] = op.window.dilation;
-    let ([top, _], [left, _]) = padding(op.window.padding, [kh, kw], [dh, dw]);
+    let [[top, _], [left, _]] = padding(op.window.padding, [kh, kw], [dh, dw]);
 
     Array::from_fn([n, c, oh, ow], |[b, c_out, i, j]| {
         let group = match op.channel_order {

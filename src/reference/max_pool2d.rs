@@ -11,7 +11,7 @@ pub(super) fn evaluate(op: &MaxPool2d, inputs: &[Array]) -> Array {
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
     let [dh, dw] = op.window.dilation;
-    let (rows, columns) = padding(op.window.padding, [kh, kw], [dh, dw]);
+    let [rows, columns] = padding(op.window.padding, [kh, kw], [dh, dw]);
     let oh = windows(h, rows, dh * (kh - 1) + 1, sh, op.ceil_mode);
     let ow = windows(w, columns, dw * (kw - 1) + 1, sw, op.ceil_mode);
 

@@ -10,7 +10,7 @@ pub(super) fn evaluate(op: &Unfold, inputs: &[Array]) -> Array {
     let [kh, kw] = op.window.kernel_size;
     let [sh, sw] = op.window.stride;
     let [dh, dw] = op.window.dilation;
-    let ([top, bottom], [left, right]) = padding(op.window.padding, [kh, kw], [dh, dw]);
+    let [[top, bottom], [left, right]] = padding(op.window.padding, [kh, kw], [dh, dw]);
     let oh = (h + top + bottom - dh * (kh - 1) - 1) / sh + 1;
     let ow = (w + left + right - dw * (kw - 1) - 1) / sw + 1;
 

@@ -62,15 +62,16 @@ pub enum ShapeError {
     },
     /// The window does not fit into the padded input even once.
     #[error(
-        "a window of {}x{} (kernel_size with dilation) does not fit into the padded input of {}x{}: \
+        "a window of {} (kernel_size with dilation) does not fit into the padded input of {}: \
          pad more, dilate less or use a smaller kernel",
-        window[0], window[1], input[0], input[1]
+        by(window),
+        by(input)
     )]
     WindowTooLarge {
-        /// Height and width of the window with its dilation.
-        window: [usize; 2],
-        /// Height and width of the input with its padding.
-        input: [usize; 2],
+        /// The sizes of the window with its dilation, such as height and width.
+        window: Vec<usize>,
+        /// The sizes of the input with its padding.
+        input: Vec<usize>,
     },
     /// A pooling window could lie in the padding alone.
     #[error(
@@ -86,15 +87,16 @@ pub enum ShapeError {
     /// A strided involution makes kernels for fewer or more positions than it has;
     /// [`PoolTo::Output`](crate::nn::PoolTo::Output) pools them to what is needed.
     #[error(
-        "kernels would be made for {}x{} positions where the output has {}x{}: give an input that the \
+        "kernels would be made for {} positions where the output has {}: give an input that the \
          stride divides, or have the kernels pooled to the output's size",
-        kernels[0], kernels[1], positions[0], positions[1]
+        by(kernels),
+        by(positions)
     )]
     KernelPositions {
-        /// Height and width of the kernel branch, pooled by the stride.
-        kernels: [usize; 2],
-        /// Height and width of the output.
-        positions: [usize; 2],
+        /// The sizes of the kernel branch, pooled by the stride, such as height and width.
+        kernels: Vec<usize>,
+        /// The sizes of the output.
+        positions: Vec<usize>,
     },
     /// Two shapes cannot be broadcast together.
     #[error(
@@ -200,6 +202,11 @@ pub enum ShapeError {
         /// The names there are.
         known: String,
     },
+}
+
+/// Sizes as text: `3x5`.
+pub(crate) fn by(sizes: &[usize]) -> String {
+    sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }
 
 /// So many of what this word names: `1 value`, `2 values`, `3 classes`.

@@ -9,6 +9,7 @@ pub(crate) use checks::gcd;
 pub use checks::{divide, product, to_u32};
 pub use dims::Shape;
 pub use error::ShapeError;
+pub(crate) use error::by;
 #[doc(hidden)]
 pub use error::count;
 pub(crate) use window::positive;

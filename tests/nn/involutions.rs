@@ -132,7 +132,10 @@ fn odd_sizes_with_a_stride_are_refused_or_pooled() {
     let layer = Involution2d::paper(16, [7, 7]).stride([2, 2]);
     let error = layer.plan(&Shape::from([1, 16, 9, 8])).unwrap_err();
     assert!(error.to_string().contains("pooled to the output's size"), "{error}");
-    assert_eq!(refusal(error), ShapeError::KernelPositions { kernels: [4, 4], positions: [5, 4] });
+    assert_eq!(
+        refusal(error),
+        ShapeError::KernelPositions { kernels: vec![4, 4], positions: vec![5, 4] }
+    );
     let shape = layer.pool_to(PoolTo::Output).output_shape(&Shape::from([1, 16, 9, 8])).unwrap();
     assert_eq!(shape.dims(), [1, 16, 5, 4]);
 }

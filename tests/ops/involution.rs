@@ -99,7 +99,8 @@ fn the_window_fits() {
     refuses!(
         wide,
         [X, [2, 48, 7, 1]],
-        ShapeError::WindowTooLarge { window: [3, 8], input: [9, 7] }
+        ShapeError::WindowTooLarge { window: w, input: i }
+        if *w == [3, 8] && *i == [9, 7]
     );
 }
 
@@ -127,7 +128,7 @@ fn parameters_have_a_meaning() {
 /// A kernel that is the same at every pixel, a group for each channel: a depthwise convolution.
 #[test]
 fn with_one_kernel_for_all_pixels_it_is_a_depthwise_convolution() {
-    let padding = Padding::Explicit { top: 0, left: 2, bottom: 3, right: 1 };
+    let padding = Padding::Explicit([[0, 3], [2, 1]]);
     let window = Window::new([2, 3]).stride([2, 1]).padding(padding).dilation([1, 2]);
     let (x, weight) = (numbers([2, 4, 9, 8], 1), numbers([4, 1, 2, 3], 2));
     let conv = Conv2d {
@@ -214,7 +215,8 @@ fn borders_and_upsampling_have_a_meaning() {
     refuses!(narrow, [X, [2, 18, 5, 3]], ShapeError::Parameter { parameter: "padding", .. });
     // Five columns have no three places two apart among those of an odd column.
     let dilated = with(Border::Shift, window.dilation([1, 2]).padding(Padding::Same));
-    refuses!(dilated, [X, KERNEL], ShapeError::WindowTooLarge { window: [3, 6], input: [7, 5] });
+    refuses!(dilated, [X, KERNEL], ShapeError::WindowTooLarge { window: w, input: i }
+        if *w == [3, 6] && *i == [7, 5]);
     let twice = Involution { upsample: 2, ..plain() };
     refuses!(twice, [X, KERNEL], ShapeError::Dimension { dimension: "height", expected: 14, .. });
 }

@@ -144,7 +144,7 @@ fn software_adapters_store_the_kernel_where_many_channels_make_it_and_gpus_where
 #[test]
 fn it_is_a_convolution_and_an_involution() {
     for channel_order in ChannelOrder::ALL.map(|(_, order)| order) {
-        let padding = Padding::Explicit { top: 0, left: 2, bottom: 3, right: 1 };
+        let padding = Padding::Explicit([[0, 3], [2, 1]]);
         let window = Window::new([2, 3]).stride([2, 1]).padding(padding).dilation([1, 2]);
         let involution = Involution { channel_order, ..Involution::new(window, 3) };
         let involution = Involution { affine: true, activation: Activation::Sigmoid, ..involution };

@@ -35,9 +35,10 @@ fn no_dimension_is_empty() {
 fn the_window_fits() {
     let (window, input) = ([3, 2], [2, 5]);
     refuses!(plain(), [[1, 1, 2, 5]], ShapeError::WindowTooLarge { window: w, input: i }
-        if (*w, *i) == (window, input));
+        if *w == window && *i == input);
     let dilated = Unfold { window: plain().window.dilation([2, 5]) };
-    refuses!(dilated, [[1, 1, 5, 5]], ShapeError::WindowTooLarge { window: [5, 6], input: [5, 5] });
+    refuses!(dilated, [[1, 1, 5, 5]], ShapeError::WindowTooLarge { window: w, input: i }
+        if *w == [5, 6] && *i == [5, 5]);
     let padded = Unfold { window: plain().window.padding(1) };
     refuses!(padded, [[1, 1, 0, 5]], ShapeError::Empty { .. });
 }

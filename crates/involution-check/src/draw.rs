@@ -92,12 +92,10 @@ impl<'a> Draw<'a> {
         match self.0.below(5) {
             0 => Padding::Valid,
             1 => Padding::symmetric(self.0.below(4), self.0.below(4)),
-            2 => Padding::Explicit {
-                top: self.0.below(4),
-                left: self.0.below(4),
-                bottom: self.0.below(4),
-                right: self.0.below(4),
-            },
+            2 => Padding::Explicit([
+                [self.0.below(4), self.0.below(4)],
+                [self.0.below(4), self.0.below(4)],
+            ]),
             3 => Padding::Same,
             _ => Padding::Full,
         }
@@ -141,12 +139,10 @@ impl<'a> Draw<'a> {
             7 if image[axis] > 1 => missing[axis + self.one_of(&[0, 2])] = 1,
             _ => {}
         }
-        window.padding(Padding::Explicit {
-            top: around[0] - missing[0],
-            left: around[1] - missing[1],
-            bottom: around[0] - missing[2],
-            right: around[1] - missing[3],
-        })
+        window.padding(Padding::Explicit([
+            [around[0] - missing[0], around[0] - missing[2]],
+            [around[1] - missing[1], around[1] - missing[3]],
+        ]))
     }
 
     /// A pooling window that fits, with less padding than window.
@@ -155,12 +151,10 @@ impl<'a> Draw<'a> {
         let stride = [self.size(3), self.size(3)];
         let mut window = Window::new(kernel_size).stride(stride).dilation(dilation);
         let extent = window.extent().unwrap_or([1, 1]);
-        window.padding = Padding::Explicit {
-            top: self.0.below(extent[0]),
-            left: self.0.below(extent[1]),
-            bottom: self.0.below(extent[0]),
-            right: self.0.below(extent[1]),
-        };
+        window.padding = Padding::Explicit([
+            [self.0.below(extent[0]), self.0.below(extent[0])],
+            [self.0.below(extent[1]), self.0.below(extent[1])],
+        ]);
         if window.output_size(image).is_err() {
             window.padding = Padding::Full;
         }

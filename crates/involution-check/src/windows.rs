@@ -21,10 +21,10 @@ pub fn uneven() -> Vec<(Window, [usize; 2])> {
         square.dilation([1, 2]).padding(Padding::symmetric(1, 2)),
     ];
     let padded = [[0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 1, 0]].map(|[top, left, bottom, right]| {
-        (square.padding(Padding::Explicit { top, left, bottom, right }), [6, 9])
+        (square.padding(Padding::Explicit([[top, bottom], [left, right]])), [6, 9])
     });
     let on = |image| windows.map(|window| (window, image));
-    let above = Padding::Explicit { top: 0, left: 1, bottom: 1, right: 1 };
+    let above = Padding::Explicit([[0, 1], [1, 1]]);
     [&on([5, 16])[..], &[(square.padding(above), [5, 16])], &on([6, 9]), &padded].concat()
 }
 

@@ -232,7 +232,7 @@ fn told() -> Vec<Case> {
                 Conv2d {
                     stride: [2, 1],
                     dilation: [3, 1],
-                    padding: Padding::Explicit { top: 3, left: 0, bottom: 2, right: 2 },
+                    padding: Padding::Explicit([[3, 2], [0, 2]]),
                     residual: true,
                     activation: Activation::Relu,
                     ..conv
