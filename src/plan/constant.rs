@@ -33,6 +33,15 @@ pub enum Constant {
         /// Size of the dimension that comes first here.
         outer: usize,
     },
+    /// Some rows (first dimension) of a constant.
+    Rows {
+        /// The constant whose rows these are.
+        of: Box<Constant>,
+        /// The first of them.
+        first: usize,
+        /// How many there are.
+        count: usize,
+    },
     /// The weight of a convolution with the batch normalisation after it folded in:
     /// each row times the scale of its channel.
     FoldedWeight {
@@ -71,15 +80,6 @@ pub enum Constant {
         weight: Box<Constant>,
         /// The normalisation.
         norm: Box<Norm>,
-    },
-    /// Rows (first dimension) of another constant that follow one another.
-    Rows {
-        /// The constant whose rows these are.
-        of: Box<Constant>,
-        /// The first of them.
-        start: usize,
-        /// The shape of these.
-        shape: Shape,
     },
     /// Biases of an attention by distance down and along, stored as `[heads, S*S]` for distances of 0 to S-1 in either direction, as
     /// `[heads, Sh, Sw]` for signed distances with 0 in the middle; 0 for those that are not stored.
@@ -168,6 +168,15 @@ impl Constant {
                 });
                 tensor(of.shape().clone(), values.collect())
             }
+            Constant::Rows { of, first, count } => {
+                let of = of.evaluate(weights)?;
+                let mut dims = of.shape().dims().to_vec();
+                let rows = dims.first().copied().unwrap_or(1).max(1);
+                let length = of.data().len() / rows;
+                let values = of.data().iter().skip(first * length).take(count * length);
+                dims.iter_mut().take(1).for_each(|rows| *rows = *count);
+                tensor(Shape::new(dims), values.copied().collect())
+            }
             Constant::FoldedWeight { weight, norm } => {
                 let weight = weight.evaluate(weights)?;
                 let ScaleShift { scale, .. } = norm.evaluate(weights)?;
@@ -217,14 +226,6 @@ impl Constant {
                 });
                 let folded: Vec<f32> = folded.collect();
                 tensor(Shape::from([folded.len()]), folded)
-            }
-            Constant::Rows { of, start, shape } => {
-                let of = of.evaluate(weights)?;
-                let rows = of.shape().dims().first().copied().unwrap_or(1).max(1);
-                let elements = shape.elements().map_err(Error::at("constant"))?;
-                let first = start * (of.data().len() / rows);
-                let values = of.data().iter().skip(first).take(elements);
-                tensor(shape.clone(), values.copied().collect())
             }
             Constant::SignedDistances { of, shape } => {
                 let of = of.evaluate(weights)?;

@@ -170,14 +170,13 @@ impl LSNet {
         let depthwise = ConvSpec { groups: keys, ..ConvSpec::square(keys, 3, 1) };
         let query = conv_bn(plan, "dw", query, depthwise)?;
         let scale = 1.0 / (KEY_CHANNELS as f32).sqrt();
-        // From any pixel such a window reaches all.
-        let reach = 2 * size - 1;
-        let op = Qk { scale, mask: true, bias: true, ..Qk::new([reach; 2], HEADS) };
+        // Shifted into the image, a window as large as this is all of it.
+        let op = Qk { scale, bias: true, ..Qk::na2d_qk([size; 2], [1, 1], HEADS) };
         let biases = plan.weight("attention_biases", [HEADS, size * size]);
-        let shape = Shape::from([HEADS, 2 * reach - 1, 2 * reach - 1]);
-        let biases = plan.derive(biases, shape.clone(), |of| Constant::SignedDistances {
+        let distances = Shape::from([HEADS, 2 * size - 1, 2 * size - 1]);
+        let biases = plan.derive(biases, distances.clone(), |of| Constant::SignedDistances {
             of: Box::new(of),
-            shape,
+            shape: distances,
         });
         let attention = plan.apply("qk", op, &[query, key, biases])?;
         let y = plan.apply("attention", op.values(), &[value, attention])?;
@@ -259,16 +258,13 @@ fn query_key_value(plan: &mut Builder, x: Value, sizes: [usize; 3]) -> Result<[V
         let beta = plan.weight("bn.bias", [all]);
         let mean = plan.statistic("bn.running_mean", [all]);
         let variance = plan.statistic("bn.running_var", [all]);
-        let mut start = 0;
-        let mut part = |plan: &mut Builder, name: &str, size: usize| {
-            let rows = |plan: &mut Builder, of: Value| {
-                let shape = Shape::new([&[size], &plan.shape(of).dims()[1..]].concat());
-                let rows = shape.clone();
-                plan.derive(of, shape, |of| Constant::Rows { of: Box::new(of), start, shape: rows })
-            };
-            let [weight, gamma, beta, mean, variance] =
-                [weight, gamma, beta, mean, variance].map(|of| rows(plan, of));
-            start += size;
+        let mut first = 0;
+        let mut part = |plan: &mut Builder, name: &str, count: usize| {
+            let rows = |of| Constant::Rows { of: Box::new(of), first, count };
+            let weight = plan.derive(weight, [count, width, 1, 1], rows);
+            let [gamma, beta, mean, variance] =
+                [gamma, beta, mean, variance].map(|of| plan.derive(of, [count], rows));
+            first += count;
             let y = plan.apply(&format!("c.{name}"), Conv2d::default(), &[x, weight])?;
             let inputs = [y, mean, variance, gamma, beta];
             plan.apply(&format!("bn.{name}"), BatchNorm::default(), &inputs)
