@@ -165,7 +165,6 @@ impl LSNet {
             return Err(plan.refuse("attention", source));
         }
         let keys = HEADS * KEY_CHANNELS;
-        let keys = HEADS * KEY_CHANNELS;
         let [query, key, value] = query_key_value(plan, x, [keys, keys, width])?;
         let depthwise = ConvSpec { groups: keys, ..ConvSpec::square(keys, 3, 1) };
         let query = conv_bn(plan, "dw", query, depthwise)?;

@@ -10,9 +10,14 @@ impl Plan {
     /// after them, layers that read one input and are summed made one, sums done by the convolution that makes one of the operands, kernels made by the involution that uses them, and
     /// activations by the step that makes their input.
     pub fn fuse(mut self) -> Plan {
-        self.fold_batch_norms();
-        self.fold_into_linear();
-        self.merge_branches();
+        // What is merged may be a convolution before a normalisation, and what is folded a branch.
+        let mut before = usize::MAX;
+        while self.steps.len() < before {
+            before = self.steps.len();
+            self.fold_batch_norms();
+            self.fold_into_linear();
+            self.merge_branches();
+        }
         self.fuse_residuals();
         self.fuse_spans();
         self.fuse_activations();
