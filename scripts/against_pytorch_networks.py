@@ -242,6 +242,18 @@ case(
 )
 case("involution1d", "in_channels=6 out_channels=3 stride=2 padding=3 groups=3", 2, 6, 31, refused="")
 
+for attributes, *shape in (
+    ("dim=16 num_heads=2 kernel_size=7", 2, 16, 9, 12),
+    ("dim=12 num_heads=3 kernel_size=5x3 dilation=1x2 qkv_bias=true", 1, 12, 11, 8),
+    ("dim=8 num_heads=1 kernel_size=3 mask=true rel_pos_bias=true", 2, 8, 6, 7),
+    ("dim=24 num_heads=4 kernel_size=9 mask=true", 1, 24, 5, 5),
+    ("dim=32 num_heads=4 kernel_size=7 border=shift qkv_bias=true", 1, 32, 14, 13),
+    ("dim=32 num_heads=2 kernel_size=3 border=shift qkv_bias=true rel_pos_bias=true dilation=2x3", 2, 32, 9, 11),
+    ("dim=18 num_heads=3 kernel_size=13 border=shift rel_pos_bias=true", 1, 18, 13, 17),
+):
+    case("local_attention2d", attributes, *shape)
+case("local_attention2d", "dim=16 num_heads=2 kernel_size=7 border=shift", 1, 16, 6, 9, refused="")
+
 for dims, name in ((2, "dynamic_conv2d"), (1, "dynamic_conv1d")):
     for attributes, batch, channels, *size in (
         ("in_planes=8 out_planes=8 kernel_size=3", 2, 8, 11, 14),

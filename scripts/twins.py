@@ -256,6 +256,65 @@ class DynamicConv1d(DynamicConv):
     conv, function = nn.Conv1d, staticmethod(F.conv1d)
 
 
+class LocalAttention2d(nn.Module):
+    """Attention of each pixel with a window of K x K taps around it, one sum after the other.
+
+    `border` is zero, or shift: then the window is moved into the image, among the pixels of the same residue of the
+    dilation, and the weights have the names of NATTEN. `mask` leaves out what lies outside of the image.
+    """
+
+    def __init__(
+        self, dim, num_heads, kernel_size, dilation=1, border="zero", mask=False, qkv_bias=False, rel_pos_bias=False
+    ):
+        super().__init__()
+        self.heads, self.size, self.dilation = num_heads, pair(kernel_size), pair(dilation)
+        self.border, self.mask = border, mask
+        if border == "shift":
+            self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+            self.proj = nn.Linear(dim, dim, bias=qkv_bias)
+        else:
+            self.query, self.key, self.value = (nn.Conv2d(dim, dim, 1, bias=qkv_bias) for _ in range(3))
+        self.rpb = None
+        if rel_pos_bias:
+            self.rpb = nn.Parameter(torch.randn(num_heads, *(2 * taps - 1 for taps in self.size)))
+
+    def axis(self, length, taps, step):
+        """For each position the places of its taps, and their distances from it in taps, from 0 on."""
+        rows = []
+        for position in range(length):
+            first = position // step - taps // 2
+            if self.border == "shift":
+                last = len(range(position % step, length, step)) - taps
+                first = min(max(first, 0), last)
+            rows.append([position % step + step * (first + tap) for tap in range(taps)])
+        places = torch.tensor(rows)
+        return places, (places - torch.arange(length)[:, None]) // step + taps - 1
+
+    def window(self, x, rows, columns):
+        """[N, heads, d, H, W, taps]: zero outside of the image."""
+        height, width = x.shape[2:]
+        inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((columns >= 0) & (columns < width))[None, :, None]
+        found = x[:, :, rows.clamp(0, height - 1)[:, None, :, None], columns.clamp(0, width - 1)[None, :, None]]
+        return (found * inside).flatten(-2).unflatten(1, (self.heads, -1)), inside.flatten(-2)
+
+    def forward(self, x):
+        if self.border == "shift":
+            query, key, value = self.qkv(x.movedim(1, -1)).movedim(-1, 1).chunk(3, 1)
+        else:
+            query, key, value = self.query(x), self.key(x), self.value(x)
+        (rows, down), (columns, across) = map(self.axis, x.shape[2:], self.size, self.dilation)
+        keys, inside = self.window(key, rows, columns)
+        query = query.unflatten(1, (self.heads, -1))
+        logits = torch.einsum("nhdyx,nhdyxt->nhyxt", query * query.shape[2] ** -0.5, keys)
+        if self.rpb is not None:
+            logits = logits + self.rpb[:, down[:, None, :, None], across[None, :, None]].flatten(-2)
+        if self.mask:
+            logits = logits.masked_fill(~inside, float("-inf"))
+        values, _ = self.window(value, rows, columns)
+        y = torch.einsum("nhyxt,nhdyxt->nhdyx", logits.softmax(-1), values).flatten(1, 2)
+        return self.proj(y.movedim(1, -1)).movedim(-1, 1) if self.border == "shift" else y
+
+
 class DepthwiseSeparableConv2d(nn.Module):
     """A depthwise convolution and a 1x1 convolution."""
 
@@ -272,6 +331,7 @@ class DepthwiseSeparableConv2d(nn.Module):
 
 # The layers, by their names on the command line.
 LAYERS = {
+    "local_attention2d": LocalAttention2d,
     "involution2d_dli14": Involution2dDli14,
     "involution2d_reich": Involution2dReich,
     "involution1d": Involution1d,

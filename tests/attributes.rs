@@ -4,7 +4,7 @@ use involution::error::ShapeError;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, Border,
     ChannelOrder, Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Mul,
-    NAMES, Op, Operator, Softmax, SpanInvolution, Unfold,
+    NAMES, Op, Operator, Qk, Softmax, SpanInvolution, Unfold,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -77,6 +77,19 @@ fn everything() -> Vec<(Operator, &'static str)> {
             }
             .into(),
             "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
+        ),
+        (
+            Qk {
+                kernel_size: [3, 5],
+                dilation: [2, 2],
+                heads: 2,
+                scale: 0.25,
+                border: Border::Zero,
+                mask: true,
+                bias: true,
+            }
+            .into(),
+            "kernel_size=3x5 dilation=2 heads=2 scale=0.25 mask=true",
         ),
         (BatchNorm { eps: 1e-7, affine: true, activation }.into(), "eps=1e-7 activation=silu"),
         (Activate { activation }.into(), "activation=silu"),

@@ -3,6 +3,7 @@
 use super::conv_bn_act::ConvBnAct;
 use super::dynamic_conv2d::DynamicConv2d;
 use super::involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
+use super::local_attention2d::LocalAttention2d;
 use super::parts::EPS;
 use super::rank::Rank;
 use super::separable_conv2d::SeparableConv2d;
@@ -29,6 +30,19 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("involution2d_reich", PROJECTION),
     ("involution1d", PROJECTION),
+    (
+        "local_attention2d",
+        &[
+            "dim",
+            "num_heads",
+            "kernel_size",
+            "dilation",
+            "border",
+            "mask",
+            "qkv_bias",
+            "rel_pos_bias",
+        ],
+    ),
     ("dynamic_conv2d", DYNAMIC),
     ("dynamic_conv1d", DYNAMIC),
     (
@@ -113,6 +127,7 @@ pub fn from_attributes(
         "involution1d" => read.projection(weights, Rank::One),
         "dynamic_conv2d" => read.dynamic(weights, Rank::Two),
         "dynamic_conv1d" => read.dynamic(weights, Rank::One),
+        "local_attention2d" => read.attention(weights),
         "separable_conv2d" => read.separable(weights),
         _ => read.conv_bn_act(weights),
     }
@@ -247,6 +262,21 @@ impl Read<'_> {
                 .dilation(self.pair("dilation", rank, 1)?)
                 .temperature(temperature),
         ))
+    }
+
+    fn attention(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let kernel_size = self.get("kernel_size")?;
+        let layer = LocalAttention2d::from_weights(weights, self.get("num_heads")?, kernel_size)?;
+        self.agree("dim", &layer.channels)?;
+        self.agree("qkv_bias", &layer.bias)?;
+        self.agree("rel_pos_bias", &layer.relative_bias)?;
+        let layer = layer
+            .dilation(self.pair("dilation", Rank::Two, 1)?)
+            .mask(self.get("mask")?.unwrap_or(false));
+        Ok(Box::new(match self.get("border")? {
+            Some(border) => layer.border(border),
+            None => layer,
+        }))
     }
 
     fn separable(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {

@@ -8,6 +8,7 @@ mod attributes;
 mod conv_bn_act;
 mod dynamic_conv2d;
 mod involution2d;
+mod local_attention2d;
 mod parts;
 mod rank;
 mod separable_conv2d;
@@ -16,6 +17,7 @@ pub use attributes::{LAYERS, from_attributes};
 pub use conv_bn_act::ConvBnAct;
 pub use dynamic_conv2d::DynamicConv2d;
 pub use involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
+pub use local_attention2d::LocalAttention2d;
 pub(crate) use parts::{
     ConvSpec, EPS, activate, batch_norm, channels, conv, expect_channels, setters,
 };

@@ -156,7 +156,7 @@ impl Involution {
     }
 
     /// Positions of the window: height and width.
-    fn positions(&self, [height, width]: [usize; 2]) -> Result<[usize; 2], ShapeError> {
+    pub(super) fn positions(&self, [height, width]: [usize; 2]) -> Result<[usize; 2], ShapeError> {
         let must = |parameter, must, value| ShapeError::Parameter { parameter, must, value };
         let positions = self.window.output_size([height, width]);
         let padding = self.window.resolve_padding()?;

@@ -17,6 +17,7 @@ macro_rules! each_operator {
             dynamic_conv2d::DynamicConv2d,
             involution::Involution,
             span_involution::SpanInvolution,
+            qk::Qk,
             batch_norm::BatchNorm,
             group_norm::GroupNorm,
             activation::Activate,

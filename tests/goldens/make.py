@@ -175,6 +175,56 @@ def span_involution(attrs, x, reduced, weight, bias=None, scale=None, shift=None
     return activate(attrs, y)
 
 
+def qk(attrs, query, key, bias=None):
+    size, dilation = pair(attrs["kernel_size"]), pair(attrs.get("dilation", "1"))
+    heads, mask = int(attrs.get("heads", "1")), attrs.get("mask") == "true"
+    window = {name: attrs[name] for name in ("kernel_size", "dilation", "border") if name in attrs} | {"padding": "same"}
+    keys = windows_of(window, key, size).unflatten(1, (heads, -1))
+    out = float(attrs.get("scale", "1")) * (query.unflatten(1, (heads, -1)).unsqueeze(3) * keys).sum(2)
+    if bias is not None:
+        distances = []
+        for length, taps, step in zip(key.shape[2:], size, dilation):
+            if attrs.get("border") == "shift":
+                own = shifted(length, taps, step) - torch.arange(length)[:, None]
+                distances.append(own // step + taps - 1)
+            else:
+                distances.append((torch.arange(taps) + taps // 2).repeat(length, 1))
+        rows, columns = distances
+        # [heads, H, taps, W, taps]
+        near = bias[:, rows[:, :, None, None], columns]
+        out += near.permute(0, 2, 4, 1, 3).flatten(1, 2)
+    if mask:
+        there = windows_of(window, torch.ones_like(key[:1, :1]), size)
+        out = out.masked_fill(there[:, :, :] == 0, -65504.0)
+    return out.flatten(1, 2)
+
+
+def draw_qk(rng):
+    kernel = tuple(rng.choice((1, 3, 3, 5, 7)) for _ in range(2))
+    dilation = tuple(rng.choice((1, 1, 2, 3)) for _ in range(2))
+    border = rng.choice(("zero", "zero", "reflect", "replicate", "shift", "shift"))
+    least = {
+        "shift": [k * d for k, d in zip(kernel, dilation)],
+        "reflect": [1 + k // 2 * d for k, d in zip(kernel, dilation)],
+    }.get(border, [1, 1])
+    size = [max(side, rng.randint(1, 20)) for side in least]
+    heads = rng.randint(1, 4)
+    mask = border == "zero" and rng.random() < 0.3
+    attrs = {
+        "kernel_size": f"{kernel[0]}x{kernel[1]}",
+        "dilation": f"{dilation[0]}x{dilation[1]}",
+        "heads": str(heads),
+        "scale": rng.choice(("1", "0.25", "0.17677669")),
+        "border": border,
+        "mask": "true" if mask else "false",
+    }
+    query = (rng.randint(1, 3), heads * rng.randint(1, 12), *size)
+    shapes = {"query": query, "key": query}
+    if rng.random() < 0.5:
+        shapes["bias"] = (heads, *(2 * taps - 1 for taps in kernel))
+    return attrs, shapes
+
+
 def batch_norm(attrs, x, running_mean, running_var, weight=None, bias=None):
     eps = float(attrs.get("eps", "1e-5"))
     return activate(attrs, F.batch_norm(x, running_mean, running_var, weight, bias, False, 0.0, eps))
@@ -274,6 +324,7 @@ OPERATORS = {
         dynamic_conv2d,
         involution,
         span_involution,
+        qk,
         batch_norm,
         activation,
         avg_pool2d,
@@ -474,6 +525,20 @@ case(
     weight=(3, 3, 2, 3, 2),
     bias=(3, 3),
 )
+
+case("qk", "zero_bias", "kernel_size=3 heads=2 scale=0.5", query=(2, 6, 5, 6), key=(2, 6, 5, 6), bias=(2, 5, 5))
+case("qk", "mask_dilated", "kernel_size=5x3 dilation=1x2 mask=true", query=(1, 4, 6, 7), key=(1, 4, 6, 7))
+case("qk", "shift_k7_bias", "kernel_size=7 heads=2 border=shift", query=(1, 8, 9, 8), key=(1, 8, 9, 8), bias=(2, 13, 13))
+case(
+    "qk",
+    "shift_dilated_bias",
+    "kernel_size=3 dilation=2x3 border=shift",
+    query=(2, 3, 7, 11),
+    key=(2, 3, 7, 11),
+    bias=(1, 5, 5),
+)
+case("qk", "reflect", "kernel_size=5 heads=3 border=reflect", query=(1, 6, 4, 5), key=(1, 6, 4, 5))
+case("qk", "replicate_bias", "kernel_size=3 border=replicate", query=(1, 2, 3, 4), key=(1, 2, 3, 4), bias=(1, 5, 5))
 
 case("involution", "k3_p1", "kernel_size=3 padding=1", x=(1, 4, 6, 7))
 case("involution", "k7_s5x1_tall", "kernel_size=7 stride=5x1 padding=3 dilation=1 groups=1", x=(2, 8, 40, 1))
