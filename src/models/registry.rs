@@ -35,7 +35,7 @@ pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>
     }
     for model in [LSNet::t(), LSNet::s(), LSNet::b()] {
         if name == model.name() {
-            return Ok(fitted(model, weights, LSNet::with_head_and_size_of));
+            return Ok(fitted(model, weights, LSNet::with_variant_of));
         }
     }
     if let Some(Ok(model)) = depth("rednet").map(RedNet::new) {

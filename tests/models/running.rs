@@ -56,7 +56,8 @@ fn lsnets_are_right() {
             let model = model.attention_size(Some(2));
             let network = gpu.load(model, weights).unwrap();
             let found = network.run_for(&x, &names).unwrap();
-            assert_all_close(&format!("{size}"), &found, &want, 1e-4);
+            // Normalisations that are not calibrated amplify rounding errors, block by block.
+            assert_all_close(&format!("{size}"), &found, &want, 1e-3);
         }
     });
 }

@@ -25,6 +25,8 @@ pub struct LSNet {
     classes: Option<usize>,
     distilled: bool,
     attention_size: Option<usize>,
+    /// Whether depthwise 3x3 convolutions have a 1x1 one beside them.
+    pointwise_branch: bool,
 }
 
 /// What the three networks differ in.
@@ -87,7 +89,13 @@ const FEATURES: [&str; 4] = ["c3", "c4", "c5", "c6"];
 
 impl LSNet {
     fn new(variant: Variant) -> Self {
-        LSNet { variant, classes: Some(1000), distilled: false, attention_size: None }
+        LSNet {
+            variant,
+            classes: Some(1000),
+            distilled: false,
+            attention_size: None,
+            pointwise_branch: true,
+        }
     }
 
     /// LSNet-T for the 1000 classes of ImageNet.
@@ -105,9 +113,9 @@ impl LSNet {
         LSNet::new(Variant::B)
     }
 
-    /// Takes the number of classes, whether there is a second head, and the size that the attention is for from these
-    /// weights.
-    pub fn with_head_and_size_of(self, weights: &StateDict) -> Self {
+    /// Takes the number of classes, the size that the attention is for, and whether there are a second head and 1x1
+    /// convolutions beside the depthwise ones from these weights.
+    pub fn with_variant_of(self, weights: &StateDict) -> Self {
         // The first block with an attention: two layers make the stage's input, then blocks alternate.
         let biases = weights.shape("blocks4.3.mixer.m.attention_biases");
         let biases = biases.and_then(|shape| shape.dims().get(1).copied());
@@ -115,6 +123,7 @@ impl LSNet {
             classes: classes_of(weights, "head.l.weight"),
             distilled: weights.has_prefix("head_dist."),
             attention_size: biases.map(usize::isqrt).or(self.attention_size),
+            pointwise_branch: weights.has_prefix("blocks4.2.mixer.conv1."),
             ..self
         }
     }
@@ -132,7 +141,7 @@ impl LSNet {
     /// A block whose input and result are of one shape.
     fn block(&self, plan: &mut Builder, x: Value, stage: usize, index: usize) -> Result<Value> {
         let mixed = plan.scope("mixer", |plan| match (index % 2, stage) {
-            (0, _) => rep_vgg(plan, x),
+            (0, _) => self.depthwise(plan, x),
             (_, 3) => {
                 let y = plan.scope("m", |plan| self.attention(plan, x))?;
                 plan.apply("add", Add::default(), &[y, x])
@@ -152,6 +161,19 @@ impl LSNet {
             })?;
             plan.apply("add", Add::default(), &[y, mixed])
         })
+    }
+
+    /// A depthwise 3x3 and a depthwise 1x1 convolution, and the input itself.
+    fn depthwise(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+        let groups = channels(plan, x)?;
+        let mut y =
+            conv_bn(plan, "conv", x, ConvSpec { groups, ..ConvSpec::square(groups, 3, 1) })?;
+        if self.pointwise_branch {
+            let spec = ConvSpec { groups, ..ConvSpec::pointwise(groups) };
+            let thin = conv_bn(plan, "conv1", x, spec)?;
+            y = plan.apply("add", Add::default(), &[y, thin])?;
+        }
+        plan.apply("identity", Add::default(), &[y, x])
     }
 
     /// Attention from each pixel of a square map to each, as that to a window which reaches every pixel from any.
@@ -201,15 +223,6 @@ impl LSNet {
 /// A convolution `name.c` and its normalisation `name.bn`.
 fn conv_bn(plan: &mut Builder, name: &str, x: Value, spec: ConvSpec) -> Result<Value> {
     plan.scope(name, |plan| normed(plan, ["c", "bn"], x, spec))
-}
-
-/// A depthwise 3x3 and a depthwise 1x1 convolution, and the input itself.
-fn rep_vgg(plan: &mut Builder, x: Value) -> Result<Value> {
-    let groups = channels(plan, x)?;
-    let wide = conv_bn(plan, "conv", x, ConvSpec { groups, ..ConvSpec::square(groups, 3, 1) })?;
-    let thin = conv_bn(plan, "conv1", x, ConvSpec { groups, ..ConvSpec::pointwise(groups) })?;
-    let sum = plan.apply("add", Add::default(), &[wide, thin])?;
-    plan.apply("identity", Add::default(), &[sum, x])
 }
 
 /// Each channel times a factor that is made of the means of all: Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018.
