@@ -5,7 +5,7 @@ use std::time::Duration;
 use involution::gpu::{Network, Timing};
 use involution::models::{LSNet, MobileNetV2, RedNet};
 use involution::nn::{Involution2d, PoolTo};
-use involution::{Error, Gpu, Layer, Limit, Shape, Tensor, reference};
+use involution::{Error, Gpu, Layer, Limit, Shape, StateDict, Tensor, reference};
 
 use super::plan;
 use crate::adapters;
@@ -49,15 +49,22 @@ fn lsnets_are_right() {
             let model = LSNet::t().distilled(distilled);
             let x = input(&[2, 3, size, size], 7);
             let plan = model.plan(x.shape()).unwrap();
-            let weights = state_of(&plan, 43);
+            // Blocks refine their input, as in a trained network: random ones would amplify a change of the input in its last
+            // bit to 5e-4 of the largest value, whatever computes them.
+            let last = [".mixer.bn.weight", ".proj.1.bn.weight", ".pw2.bn.weight"];
+            let refining = |(name, tensor): (&str, &Tensor)| {
+                let factor = if last.iter().any(|end| name.ends_with(end)) { 0.1 } else { 1.0 };
+                let data = tensor.data().iter().map(|value| value * factor).collect();
+                (name.to_owned(), Tensor::new(tensor.shape().clone(), data).unwrap())
+            };
+            let weights: StateDict = state_of(&plan, 43).iter().map(refining).collect();
             let names = ["logits", "c4", "c6"];
             let defined = plan.keep(&names).unwrap();
             let want = reference::run_plan(&defined, &weights, &[&x]).unwrap();
             let model = model.attention_size(Some(2));
             let network = gpu.load(model, weights).unwrap();
             let found = network.run_for(&x, &names).unwrap();
-            // Normalisations that are not calibrated amplify rounding errors, block by block.
-            assert_all_close(&format!("{size}"), &found, &want, 1e-3);
+            assert_all_close(&format!("{size}"), &found, &want, 1e-4);
         }
     });
 }
