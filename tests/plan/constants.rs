@@ -154,11 +154,7 @@ fn a_small_kernel_is_added_in_the_middle_of_a_large_one() {
 }
 
 #[test]
-fn parts_and_multiples() {
-    let rows =
-        Constant::Rows { of: Box::new(constant("weight", &[2, 1, 1, 2])), first: 1, count: 1 };
-    let rows = rows.evaluate(&example()).unwrap().into_owned();
-    assert_eq!((rows.shape().dims(), rows.data()), (&[1, 1, 1, 2][..], &[8.0, 1.0][..]));
+fn multiples() {
     let of = Box::new(constant("bias", &[2]));
     let half = Constant::Scaled { of, factor: 0.5f32.to_bits() };
     assert_eq!(half.evaluate(&example()).unwrap().data(), [5.0, 1.5]);

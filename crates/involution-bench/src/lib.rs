@@ -5,6 +5,7 @@
 pub mod adapter;
 pub mod bench;
 mod calls;
+pub mod compare;
 mod compile;
 mod diff;
 pub mod drivers;

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use involution_bench::adapter::Flags;
-use involution_bench::{bench, program};
+use involution_bench::{bench, compare, program};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,8 +76,17 @@ enum Command {
     Op(With<op::Args>),
     /// Time kernels on the shapes of RedNet-50, or layers and networks, and check what they computed
     Bench(Box<bench::Args>),
+    /// Set an involution beside other layers: cost, time, and a picture of the kernels
+    #[command(subcommand)]
+    Compare(Compare),
     /// Measure which kernels are the fastest here, and remember them
     Tune(With<tune::Args>),
+}
+
+#[derive(Debug, Subcommand)]
+enum Compare {
+    /// Attention within the window, and to the whole image
+    Attention(With<compare::Args>),
 }
 
 // The flag --json may stand before a command or after it. (A doc comment would replace that of the command.)
@@ -102,6 +111,9 @@ fn main() -> ExitCode {
         Some(Command::Layer(args)) => layer::run(&adapter, &args.own, json || args.json),
         Some(Command::Op(args)) => op::run(&adapter, &args.own, json || args.json),
         Some(Command::Bench(args)) => bench::run(&adapter, &args, json),
+        Some(Command::Compare(Compare::Attention(args))) => {
+            compare::attention(&adapter, &args.own, json || args.json)
+        }
         Some(Command::Tune(args)) => tune::run(&adapter, &args.own, json || args.json),
     })
 }

@@ -10,6 +10,7 @@ mod bench_files;
 mod bench_peers;
 #[path = "../../../tests/tune/calls.rs"]
 mod calls;
+mod compare;
 mod homes;
 mod images;
 #[path = "../../../tests/networks.rs"]

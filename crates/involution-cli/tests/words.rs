@@ -4,7 +4,7 @@
 use super::*;
 use involution::ops::{Attributes, NAMES, Operator};
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &[],
     &["doctor"],
     &["verify"],
@@ -18,6 +18,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["bench", "sweep"],
     &["bench", "diff"],
     &["bench", "registers"],
+    &["compare", "attention"],
     &["tune"],
 ];
 

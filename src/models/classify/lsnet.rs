@@ -270,13 +270,13 @@ fn query_key_value(plan: &mut Builder, x: Value, sizes: [usize; 3]) -> Result<[V
         let beta = plan.weight("bn.bias", [all]);
         let mean = plan.statistic("bn.running_mean", [all]);
         let variance = plan.statistic("bn.running_var", [all]);
-        let mut first = 0;
+        let mut start = 0;
         let mut part = |plan: &mut Builder, name: &str, count: usize| {
-            let rows = |of| Constant::Rows { of: Box::new(of), first, count };
+            let rows = |of| Constant::Slice { of: Box::new(of), axis: 0, start, length: count };
             let weight = plan.derive(weight, [count, width, 1, 1], rows);
             let [gamma, beta, mean, variance] =
                 [gamma, beta, mean, variance].map(|of| plan.derive(of, [count], rows));
-            first += count;
+            start += count;
             let y = plan.apply(&format!("c.{name}"), Conv2d::default(), &[x, weight])?;
             let inputs = [y, mean, variance, gamma, beta];
             plan.apply(&format!("bn.{name}"), BatchNorm::default(), &inputs)
