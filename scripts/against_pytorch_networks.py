@@ -12,8 +12,8 @@ Networks run through
 
     involution forward MODEL --weights FILE.pth --input x.safetensors --output out.safetensors
 
-with weights in both formats of torch.save, inside a checkpoint dictionary, and in channels_last order. Each of logits,
-c2, c3, c4 and c5 passes if its largest error against PyTorch in 64 bits is at most 1e-4 of its largest value, and each
+with weights in both formats of torch.save, inside a checkpoint dictionary, in channels_last order, and in safetensors files.
+Each of logits and the feature maps (c2 to c5, of LSNet c3 to c6) passes if its largest error against PyTorch in 64 bits is at most 1e-4 of its largest value, and each
 image has to have the class that PyTorch gives it. Layers run through
 
     involution layer NAME --attr key=value ... --weights FILE --input x.safetensors --output out.safetensors
@@ -59,6 +59,13 @@ NETWORK_CASES = [
     Network("rednet50-stem7", "rednet50", {"stem_kernel": 7}, "zip", EVERY_SIZE),
     Network("rednet26-legacy", "rednet26", {"stem_kernel": 3}, "legacy", [(1, 160)]),
     Network("rednet26-channels-last", "rednet26", {"stem_kernel": 7}, "channels-last", [(1, 160)]),
+    Network("lsnet_t", "lsnet_t", {}, "model", [(1, 224), (3, 224)]),
+    Network("lsnet_t-160", "lsnet_t", {"image_size": 160}, "safetensors", [(1, 160), (3, 160)]),
+    Network("lsnet_t-distill", "lsnet_t", {"distillation": True}, "model", [(3, 224)]),
+    Network("lsnet_s", "lsnet_s", {}, "safetensors", [(1, 224), (3, 224)]),
+    Network("lsnet_s-160", "lsnet_s", {"image_size": 160}, "zip", [(1, 160), (3, 160)]),
+    Network("lsnet_b", "lsnet_b", {}, "zip", [(1, 224), (3, 224)]),
+    Network("lsnet_b-160", "lsnet_b", {"image_size": 160}, "model", [(1, 160), (3, 160)]),
     Network("resnet50", "resnet50", {}, "zip", [(1, 224)]),
     Network("mobilenet_v2", "mobilenet_v2", {}, "legacy", [(1, 224)]),
 ]
@@ -351,13 +358,18 @@ def without_counters(state):
 
 
 def save_network(state, path, form):
-    """Saves the weights in one of the formats of a .pth file."""
+    """Saves the weights in a safetensors file, or in one of the formats of a .pth file."""
+    if form == "safetensors":
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+        return
     if form == "channels-last":
         for name, tensor in state.items():
             if tensor.dim() == 4:
                 state[name] = tensor.to(memory_format=torch.channels_last)
     if form == "nested":
         state = {"meta": {"epoch": 130, "top1": 77.25, "classes": None, "time": "now"}, "state_dict": state}
+    if form == "model":
+        state = {"model": state, "epoch": 299, "scaler": {"scale": 65536.0}}
     torch.save(state, path, _use_new_zipfile_serialization=form != "legacy")
 
 
@@ -456,7 +468,7 @@ def run_network(options, report, network, runs, root):
         torch.manual_seed(zlib.crc32(f"{options.seed}/{name}".encode()))
         x = torch.randn(batch, 3, size, size)
         calibrate(net.float(), x)
-        weights = folder / "weights.pth"
+        weights = folder / ("weights.safetensors" if network.form == "safetensors" else "weights.pth")
         save_network(net.state_dict(), weights, network.form)
         net.double()
         with torch.no_grad():

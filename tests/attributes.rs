@@ -4,8 +4,8 @@ use involution::error::ShapeError;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, AvgPool3d, BatchNorm,
     Border, ChannelOrder, Conv2d, Conv3d, DynamicConv2d, DynamicConv3d, Fold, GlobalAvgPool,
-    Involution, Involution3d, KernelLayout, Linear, MaxPool2d, MaxPool3d, NAMES, Op, Operator, Qk,
-    Softmax, SpanInvolution, Unfold, Unfold3d,
+    Involution, Involution3d, KernelLayout, Linear, MaxPool2d, MaxPool3d, Mul, NAMES, Op, Operator,
+    Qk, Softmax, SpanInvolution, Unfold, Unfold3d,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -152,6 +152,7 @@ fn everything() -> Vec<(Operator, &'static str)> {
         (Softmax { axis: -2, temperature: 0.1 }.into(), "axis=-2 temperature=0.1"),
         (Linear { bias: true, activation }.into(), "activation=silu"),
         (Add { activation }.into(), "activation=silu"),
+        (Mul { activation }.into(), "activation=silu"),
     ]
 }
 
@@ -178,7 +179,7 @@ fn defaults_may_be_left_out_and_are() {
     let window = Window::new([3, 5]);
     let pool = window.stride([3, 5]);
     let average = AvgPool2d { window: pool, ceil_mode: false, count_include_pad: true };
-    let defaults: [(&str, &str, &[&str], Operator); 11] = [
+    let defaults: [(&str, &str, &[&str], Operator); 12] = [
         ("unfold", "kernel_size=3x5", &["x"], Unfold { window }.into()),
         ("conv2d", "", &["x", "weight"], Conv2d::default().into()),
         (
@@ -205,6 +206,7 @@ fn defaults_may_be_left_out_and_are() {
         ("softmax", "", &["x"], Softmax { axis: -1, temperature: 1.0 }.into()),
         ("linear", "", &["x", "weight"], Linear::default().into()),
         ("add", "", &["x", "y"], Add::default().into()),
+        ("mul", "", &["x", "y"], Mul::default().into()),
     ];
     for (name, text, tensors, op) in defaults {
         assert_eq!(read(name, text, tensors).unwrap(), op);

@@ -34,6 +34,7 @@ macro_rules! each_operator {
             softmax::Softmax,
             linear::Linear,
             add::Add,
+            mul::Mul,
         }
     };
 }
@@ -48,6 +49,7 @@ macro_rules! declare {
 each_operator!(declare);
 
 pub(crate) mod attributes;
+pub(crate) mod broadcast;
 mod epilogue;
 mod list;
 mod op;

@@ -515,6 +515,18 @@ def add(attrs, x, y):
     return activate(attrs, x + y)
 
 
+def mul(attrs, x, y):
+    return activate(attrs, x * y)
+
+
+def draw_mul(rng):
+    """A random call: attributes, and the shapes of the tensors."""
+    x = [rng.randint(1, 9) for _ in range(rng.randint(1, 5))]
+    kept = rng.randint(0, len(x))
+    y = x[:kept] + [1] * (len(x) - kept) if rng.random() < 0.5 else [rng.choice((1, n)) for n in x]
+    return {"activation": rng.choice(("none", "relu", "silu"))}, {"x": tuple(x), "y": tuple(y)}
+
+
 OPERATORS = {
     operator.__name__: operator
     for operator in (
@@ -541,6 +553,7 @@ OPERATORS = {
         group_norm,
         linear,
         add,
+        mul,
     )
 }
 
@@ -1024,6 +1037,13 @@ case("add", "last_axis_relu6", "activation=relu6", x=(3, 4, 5), y=(5,))
 case("add", "smaller_first_sigmoid", "activation=sigmoid", x=(4, 1), y=(2, 3, 4, 5))
 case("add", "both_grow", x=(2, 1, 5, 1), y=(3, 1, 7))
 case("add", "one_element", x=(3, 5), y=(1,))
+
+case("mul", "channel_gates", x=(2, 5, 4, 6), y=(2, 5, 1, 1))
+case("mul", "odd_rows_relu", "activation=relu", x=(2, 3, 5, 7), y=(2, 3, 1, 1))
+case("mul", "same_shape_silu", "activation=silu", x=(2, 5, 7, 3), y=(2, 5, 7, 3))
+case("mul", "smaller_first_sigmoid", "activation=sigmoid", x=(4, 1), y=(2, 3, 4, 5))
+case("mul", "both_grow_relu6", "activation=relu6", x=(2, 1, 5, 1), y=(3, 1, 7))
+case("mul", "one_element", x=(3, 8), y=(1,))
 
 
 def main():

@@ -13,6 +13,7 @@ mod global_avg_pool;
 mod involution;
 mod linear;
 mod max_pool2d;
+mod mul;
 mod softmax;
 mod span_involution;
 mod unfold;
