@@ -16,7 +16,12 @@ type Result<T> = std::result::Result<T, ShapeError>;
 const RUN: usize = 256;
 
 /// Mixes the bank of input `bank`, kernels of `elements` values each, into a scratch buffer.
-fn mix<const AXES: usize>(sizes: &Checked<AXES>, bank: usize, elements: usize, scratch: usize) -> Result<KernelCall> {
+fn mix<const AXES: usize>(
+    sizes: &Checked<AXES>,
+    bank: usize,
+    elements: usize,
+    scratch: usize,
+) -> Result<KernelCall> {
     let batch = sizes.geometry.batch;
     // Samples share what is read from the bank; a single one would waste the rest of a wide tile.
     let [wide, narrow] = const { [DYNAMIC_CONV2D.variant("S=4"), DYNAMIC_CONV2D.variant("S=1")] };

@@ -138,8 +138,8 @@ impl Geometry<3> {
     pub fn flattened(&self) -> Option<Geometry<2>> {
         let sides = self.window.resolve_padding().ok()?;
         let Window { kernel_size, stride, dilation, .. } = self.window;
-        let plain = [0, 1, 2]
-            .map(|axis| (kernel_size[axis], stride[axis], sides[axis]) == (1, 1, [0, 0]));
+        let plain =
+            [0, 1, 2].map(|axis| (kernel_size[axis], stride[axis], sides[axis]) == (1, 1, [0, 0]));
         // The axis that stays as it is, and where it lies among the two that are left.
         let (own, place) = match plain {
             [_, true, true] => (0, 0),

@@ -11,9 +11,8 @@ pub(super) fn evaluate(op: &AvgPool3d, inputs: &[Array]) -> Array {
     let size = [0, 1, 2].map(|axis| x.shape[2 + axis]);
     let (kernel, stride) = (op.window.kernel_size, op.window.stride);
     let sides = padding(op.window.padding, kernel, [1, 1, 1]);
-    let [od, oh, ow] = [0, 1, 2].map(|axis| {
-        windows(size[axis], sides[axis], kernel[axis], stride[axis], op.ceil_mode)
-    });
+    let [od, oh, ow] = [0, 1, 2]
+        .map(|axis| windows(size[axis], sides[axis], kernel[axis], stride[axis], op.ceil_mode));
 
     Array::from_fn([n, c, od, oh, ow], |[b, channel, k, i, j]| {
         let (mut sum, mut on_input, mut on_padded) = (0.0, 0, 0);
@@ -27,7 +26,8 @@ pub(super) fn evaluate(op: &AvgPool3d, inputs: &[Array]) -> Array {
                         on_input += 1;
                     }
                     let ends = [0, 1, 2].map(|axis| (size[axis] + sides[axis][1]) as isize);
-                    on_padded += u32::from(places.iter().zip(ends).all(|(&place, end)| place < end));
+                    on_padded +=
+                        u32::from(places.iter().zip(ends).all(|(&place, end)| place < end));
                 }
             }
         }

@@ -16,14 +16,15 @@ pub(super) fn evaluate(op: &Unfold3d, inputs: &[Array]) -> Array {
     });
     let [kd, kh, kw] = kernel;
 
-    let patches = Array::from_fn([n, c, kd, kh, kw, od, oh, ow], |[b, channel, r, p, q, k, i, j]| {
-        let (position, tap) = ([k, i, j], [r, p, q]);
-        let places = [0, 1, 2].map(|axis| {
-            let at = position[axis] * stride[axis] + tap[axis] * dilation[axis];
-            at as isize - sides[axis][0] as isize
+    let patches =
+        Array::from_fn([n, c, kd, kh, kw, od, oh, ow], |[b, channel, r, p, q, k, i, j]| {
+            let (position, tap) = ([k, i, j], [r, p, q]);
+            let places = [0, 1, 2].map(|axis| {
+                let at = position[axis] * stride[axis] + tap[axis] * dilation[axis];
+                at as isize - sides[axis][0] as isize
+            });
+            x.within(b, channel, places).unwrap_or(0.0)
         });
-        x.within(b, channel, places).unwrap_or(0.0)
-    });
     Array { shape: vec![n, c * kd * kh * kw, od * oh * ow], ..patches }
 }
 

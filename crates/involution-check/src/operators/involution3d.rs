@@ -51,7 +51,8 @@ fn shapes(op: &Involution3d, batch: usize, channels: usize, volume: [usize; 3]) 
 /// The fixed cases.
 pub fn fixed() -> Vec<Case> {
     let same = |taps| Window::new(taps).padding(Padding::Same);
-    let with = |border, window, groups| Involution3d { border, ..Involution3d::new(window, groups) };
+    let with =
+        |border, window, groups| Involution3d { border, ..Involution3d::new(window, groups) };
     let softmax = |op| Involution3d { softmax: true, ..op };
     let case = |story, op: Involution3d, channels, volume| {
         let shapes = shapes(&op, 2, channels, volume);
