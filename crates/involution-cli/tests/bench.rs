@@ -279,7 +279,7 @@ fn what_selects_nothing_is_refused_with_what_there_is() {
     // One text that selects something does not hide one that does not.
     refused(&["--suite", "peers", "--filter", "conv/,none/"], &["--filter none/"]);
     refused(&["--filter", "nothing"], &["nothing", "softmax 1000"]);
-    refused(&["--ops", "conv3d"], &["conv3d", "conv2d"]);
+    refused(&["--ops", "conv4d"], &["conv4d", "conv2d"]);
     refused(&["--batch", "0"], &["above 0"]);
     refused(&["--suite", "peers", "--ops", "conv2d"], &["--ops", "--filter"]);
     refused(&["--suite", "peers", "--candidates"], &["--candidates", "ops"]);

@@ -222,7 +222,7 @@ fn tune_says_what_it_cannot_do() {
     for (arguments, part) in [
         (&["tune", "--model", "alexnet"][..], "rednet50"),
         (&["tune", "--model", "rednet_digits", "--ops", "fold"], "no call of fold"),
-        (&["tune", "--ops", "conv3d"], "conv3d"),
+        (&["tune", "--ops", "conv4d"], "conv4d"),
         (&["tune", "--size", "large"], "224 or 480x640"),
         (&["tune", "--batch", "0"], "empty"),
     ] {
