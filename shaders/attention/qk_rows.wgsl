@@ -45,9 +45,9 @@ fn main(thread: Invocation) {
     let inside = u32(iy) < params.height;
     let row = select(0u, u32(iy), inside);
 #ifdef SHIFT
-    // Twelve keys that have the windows of all four pixels among them.
-    let first = min(max(column, 1u) - 1u, columns - 3u);
-    let places = vec3<u32>(first, first + 1u, first + 2u);
+    // Twelve keys that have the windows of all four pixels among them; past the end of the row none of these does.
+    let first = max(column, 1u) - 1u;
+    let places = vec3<u32>(first, first + 1u, min(first + 2u, columns - 1u));
 #else
     let places = vec3<u32>(max(column, 1u) - 1u, column, min(column + 1u, columns - 1u));
 #endif

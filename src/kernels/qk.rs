@@ -11,8 +11,8 @@ use crate::shape::{Shape, product};
 /// Taps that an invocation computes.
 const TAPS: usize = 4;
 
-/// Keys of a row that an invocation of `qk_rows` reads.
-const KEYS: usize = 12;
+/// Pixels of a row in which a shifted window of seven lies in any place.
+const SHIFTED: usize = 2 * VEC4;
 
 /// The candidates of the operator.
 pub fn candidates(op: &Qk, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
@@ -64,7 +64,7 @@ pub fn candidates(op: &Qk, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeErr
 fn rows(op: &Qk, width: usize) -> Option<Variant> {
     let shift = match op.border {
         Border::Zero => false,
-        Border::Shift if width >= KEYS => true,
+        Border::Shift if width >= SHIFTED => true,
         _ => return None,
     };
     let taps = op.kernel_size[1];
