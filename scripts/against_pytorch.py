@@ -4,6 +4,7 @@
     pip install torch safetensors numpy
     cargo build --release
     python scripts/against_pytorch.py --cases 200 --seed 0
+    python scripts/against_pytorch.py --cases 300 --family
 
 Tested with Python 3.11, torch 2.15.0, safetensors 0.8.0 and numpy 2.4.6.
 
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "goldens"))
 import make  # noqa: E402
+from family import FAMILY  # noqa: E402
 from make import OPERATORS, compute, geometry, random_tensor, sides, window_counts  # noqa: E402
 
 TOLERANCE = 1e-5
@@ -48,6 +50,7 @@ DEFAULTS = {
     "border": "zero",
     "upsample": "1",
     "softmax": "false",
+    "kernel_layout": "taps_first",
     "heads": "1",
     "scale": "1",
     "mask": "false",
@@ -184,6 +187,7 @@ def draw_involution(rng):
         "border": rng.choice(("zero", "reflect", "replicate", "shift")),
         "upsample": rng.choice(("1", "1", "2", "3")),
         "softmax": rng.choice(("true", "false")),
+        "kernel_layout": rng.choice(("taps_first", "taps_last", "before_pixel_shuffle")),
     }
     if attrs["border"] == "shift":
         attrs |= {"stride": "1", "padding": "same"}
@@ -292,6 +296,12 @@ DRAWS = {op: globals().get(f"draw_{op}") or getattr(make, f"draw_{op}") for op i
 def draw_call(op, seed, index):
     """The call of this index: attributes, inputs and PyTorch's result."""
     rng = random.Random(f"{seed}/{index}")
+    while op in FAMILY:
+        torch.manual_seed(rng.getrandbits(63))
+        attrs, tensors, result = FAMILY[op](rng)
+        expected = result(*(tensor.double() for tensor in tensors.values()))
+        if expected.numel() >= FEWEST_RESULTS:
+            return attrs, tensors, expected
     while True:
         attrs, shapes = DRAWS[op](rng)
         attrs = some_defaults_unsaid(rng, op, attrs)
@@ -338,7 +348,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=200, help="how many calls (default 200)")
     parser.add_argument("--seed", type=int, default=0, help="which calls (default 0)")
-    parser.add_argument("--op", choices=OPERATORS, help="calls of this operator alone")
+    parser.add_argument("--family", action="store_true", help="operators under the names of other libraries")
+    parser.add_argument("--op", choices=[*OPERATORS, *FAMILY], help="calls of this operator alone")
     parser.add_argument("--only", type=int, metavar="INDEX", help="run only this call")
     parser.add_argument("--adapter", help="passed on to the command line")
     parser.add_argument("--binary", type=Path, default=Path("target/release/involution"))
@@ -347,7 +358,7 @@ def main():
     if not options.binary.is_file():
         parser.error(f"no binary at {options.binary}")
 
-    ops = [options.op] if options.op else list(OPERATORS)
+    ops = [options.op] if options.op else list(FAMILY if options.family else OPERATORS)
     calls, misses, worst = ({op: 0 for op in ops} for _ in range(3))
     folder = Path(tempfile.mkdtemp(prefix="involution-"))
     for index in range(options.cases) if options.only is None else [options.only]:
@@ -356,7 +367,7 @@ def main():
         source = folder / f"{index}-{op}-in.safetensors"
         result = folder / f"{index}-{op}-out.safetensors"
         save_file(tensors, source)
-        command = command_line(options, op, attrs, source, result)
+        command = command_line(options, "involution" if op in FAMILY else op, attrs, source, result)
         relative, problem = run(command, result, expected)
         calls[op] += 1
         worst[op] = max(worst[op], relative if relative == relative else float("inf"))
@@ -368,6 +379,7 @@ def main():
             print(f"  {shlex.join(command)}")
             again = [sys.executable, sys.argv[0], "--seed", str(options.seed), "--only", str(index)]
             again += ["--op", options.op] if options.op else []
+            again += ["--family"] if options.family else []
             again += ["--binary", str(options.binary)]
             again += ["--adapter", options.adapter] if options.adapter else []
             print(f"  {shlex.join(again)}", flush=True)

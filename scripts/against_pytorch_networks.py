@@ -291,6 +291,28 @@ for attributes, batch, channels, *size in (
 ):
     case("separable_conv2d", attributes, batch, channels, *size)
 
+case("carafe", "channels=16 scale_factor=2", 1, 16, 9, 12)
+case("carafe", "channels=6 scale_factor=3 compressed_channels=5 up_kernel=3", 2, 6, 7, 5)
+case("carafe", "channels=12 scale_factor=2 up_kernel=7 up_group=4 compressed_channels=8 encoder_kernel=5", 2, 12, 8, 11)
+case("carafe", "channels=8 scale_factor=4 up_group=2 encoder_dilation=2", 1, 8, 6, 10)
+case("carafe", "channels=8 scale_factor=2", 1, 12, 6, 10, refused="")
+case("light_conv1d", "input_size=16 kernel_size=7 num_heads=4", 2, 16, 33)
+case("light_conv1d", "input_size=12 kernel_size=5 num_heads=12 padding_l=2 bias=true", 3, 12, 20)
+case("light_conv1d", "input_size=12 kernel_size=31 num_heads=3 padding_l=15 channel_order=interleaved", 1, 12, 64)
+case("light_conv1d", "input_size=6 kernel_size=4 num_heads=2 weight_softmax=false bias=true", 2, 6, 3)
+case("light_conv1d", "kernel_size=4 num_heads=2", 2, 6, 9, refused="input_size=6")
+case("dynamic_light_conv1d", "input_size=16 kernel_size=7 num_heads=4", 2, 16, 33)
+case("dynamic_light_conv1d", "input_size=12 kernel_size=5 num_heads=3 padding_l=2 bias=true conv_bias=true", 3, 12, 20)
+case("dynamic_light_conv1d", "input_size=8 kernel_size=15 num_heads=8 padding_l=7", 1, 8, 129)
+case("dynamic_light_conv1d", "input_size=6 kernel_size=4 num_heads=2 weight_softmax=false", 2, 6, 3)
+case("san_pairwise", "in_planes=64 rel_planes=4 out_planes=16 share_planes=8 kernel_size=7", 1, 64, 14, 14)
+case("san_pairwise", "in_planes=6 rel_planes=3 out_planes=8 share_planes=2 kernel_size=3", 2, 6, 9, 5)
+case("san_pairwise", "in_planes=8 rel_planes=2 out_planes=12 share_planes=4 kernel_size=5", 2, 8, 7, 8)
+case("san_patchwise", "in_planes=64 rel_planes=4 out_planes=16 share_planes=8 kernel_size=7", 1, 64, 14, 14)
+case("san_patchwise", "in_planes=6 rel_planes=3 out_planes=8 share_planes=2 kernel_size=3", 2, 6, 9, 5)
+case("san_patchwise", "in_planes=8 rel_planes=2 out_planes=12 share_planes=4 kernel_size=5", 2, 8, 7, 8)
+case("san_patchwise", "in_planes=6 rel_planes=3 out_planes=8 share_planes=2 kernel_size=7", 1, 6, 3, 9, refused="")
+
 # ---------------------------------------------------------------------------------------------
 # Files
 

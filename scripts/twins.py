@@ -329,6 +329,171 @@ class DepthwiseSeparableConv2d(nn.Module):
         return self.pointwise(self.depthwise(x))
 
 
+# ---------------------------------------------------------------------------------------------
+# Other members of the family
+
+
+class Carafe(nn.Module):
+    """CARAFE with the branch that makes its kernels, under the names of mmcv's CARAFEPack."""
+
+    def __init__(
+        self,
+        channels,
+        scale_factor,
+        up_kernel=5,
+        up_group=1,
+        encoder_kernel=3,
+        encoder_dilation=1,
+        compressed_channels=64,
+    ):
+        super().__init__()
+        self.scale, self.kernel, self.groups = scale_factor, up_kernel, up_group
+        self.channel_compressor = nn.Conv2d(channels, compressed_channels, 1)
+        self.content_encoder = nn.Conv2d(
+            compressed_channels,
+            up_kernel**2 * up_group * scale_factor**2,
+            encoder_kernel,
+            padding=(encoder_kernel - 1) * encoder_dilation // 2,
+            dilation=encoder_dilation,
+        )
+
+    def forward(self, x):
+        n, channels, h, w = x.shape
+        masks = F.pixel_shuffle(self.content_encoder(self.channel_compressor(x)), self.scale)
+        masks = masks.unflatten(1, (self.groups, self.kernel**2)).softmax(2)
+        # Every output pixel of a position weighs the same window.
+        windows = F.unfold(x, self.kernel, padding=self.kernel // 2)
+        windows = windows.view(n, self.groups, channels // self.groups, self.kernel**2, h, w)
+        windows = windows.repeat_interleave(self.scale, 4).repeat_interleave(self.scale, 5)
+        return (windows * masks.unsqueeze(2)).sum(3).flatten(1, 2)
+
+
+def over_time(x, weights, padding_l):
+    """x [N, H, R, L], weights [N, H, L, K]: sums over windows that begin `padding_l` before each position."""
+    taps = weights.shape[-1]
+    windows = F.pad(x, (padding_l, taps - 1 - padding_l)).unfold(3, taps, 1)
+    return (windows * weights.unsqueeze(2)).sum(-1)
+
+
+class LightConv1d(nn.Module):
+    """A lightweight convolution of [N, C, L]: blocked as fairseq's LightweightConv1dTBC, or interleaved as its
+    LightweightConv1d."""
+
+    def __init__(
+        self,
+        input_size,
+        kernel_size,
+        num_heads,
+        padding_l=None,
+        weight_softmax=True,
+        bias=False,
+        channel_order="blocked",
+    ):
+        super().__init__()
+        self.padding_l = kernel_size - 1 if padding_l is None else padding_l
+        self.softmax, self.blocked = weight_softmax, channel_order == "blocked"
+        self.weight = nn.Parameter(torch.randn(num_heads, 1, kernel_size))
+        self.bias = nn.Parameter(torch.randn(input_size)) if bias else None
+
+    def forward(self, x):
+        n, channels, length = x.shape
+        heads = len(self.weight)
+        weight = self.weight.softmax(-1) if self.softmax else self.weight
+        weight = weight.view(1, heads, 1, -1).expand(n, heads, length, -1)
+        if self.blocked:
+            y = over_time(x.view(n, heads, -1, length), weight, self.padding_l)
+        else:
+            y = over_time(x.view(n, -1, heads, length).transpose(1, 2), weight, self.padding_l).transpose(1, 2)
+        y = y.reshape(n, channels, length)
+        return y if self.bias is None else y + self.bias.view(-1, 1)
+
+
+class DynamicLightConv1d(nn.Module):
+    """A dynamic convolution of [N, C, L], under the names of fairseq's DynamicConv1dTBC."""
+
+    def __init__(
+        self,
+        input_size,
+        kernel_size,
+        num_heads,
+        padding_l=None,
+        weight_softmax=True,
+        bias=False,
+        conv_bias=False,
+    ):
+        super().__init__()
+        self.padding_l = kernel_size - 1 if padding_l is None else padding_l
+        self.heads, self.softmax = num_heads, weight_softmax
+        self.weight_linear = nn.Linear(input_size, num_heads * kernel_size, bias=bias)
+        self.conv_bias = nn.Parameter(torch.randn(input_size)) if conv_bias else None
+
+    def forward(self, x):
+        n, channels, length = x.shape
+        weights = self.weight_linear(x.transpose(1, 2)).view(n, length, self.heads, -1).transpose(1, 2)
+        weights = weights.softmax(-1) if self.softmax else weights
+        y = over_time(x.view(n, self.heads, -1, length), weights, self.padding_l).reshape(x.shape)
+        return y if self.conv_bias is None else y + self.conv_bias.view(-1, 1)
+
+
+class San(nn.Module):
+    """A self-attention layer of SAN with stride 1, under the names of its module SAM."""
+
+    def __init__(self, in_planes, rel_planes, out_planes, share_planes, kernel_size):
+        super().__init__()
+        self.conv1, self.conv2 = (nn.Conv2d(in_planes, rel_planes, 1) for _ in range(2))
+        self.conv3 = nn.Conv2d(in_planes, out_planes, 1)
+        self.kernel, self.maps = kernel_size, out_planes // share_planes
+
+    def make(self, relations, middle, rows):
+        self.conv_w = nn.Sequential(
+            nn.BatchNorm2d(relations),
+            nn.ReLU(),
+            nn.Conv2d(relations, middle, 1, bias=False),
+            nn.BatchNorm2d(middle),
+            nn.ReLU(),
+            nn.Conv2d(middle, rows, 1),
+        )
+
+    def windows(self, x):
+        """[N, C, taps, pixels] of the reflected image."""
+        padded = F.pad(x, (self.kernel // 2,) * 4, mode="reflect")
+        return F.unfold(padded, self.kernel).view(*x.shape[:2], self.kernel**2, -1)
+
+    def aggregate(self, x, weights):
+        n, channels, h, w = x.shape
+        # Channel c takes the kernel c % maps.
+        windows = self.windows(x).view(n, -1, self.maps, self.kernel**2, h * w)
+        return (windows * weights.view(n, 1, self.maps, self.kernel**2, h * w)).sum(3).view(n, channels, h, w)
+
+
+class SanPairwise(San):
+    def __init__(self, in_planes, rel_planes, out_planes, share_planes, kernel_size=7):
+        super().__init__(in_planes, rel_planes, out_planes, share_planes, kernel_size)
+        self.conv_p = nn.Conv2d(2, 2, 1)
+        self.make(rel_planes + 2, rel_planes, self.maps)
+
+    def forward(self, x):
+        h, w = x.shape[2:]
+        columns = torch.linspace(-1, 1, w, dtype=x.dtype).expand(h, w)
+        rows = torch.linspace(-1, 1, h, dtype=x.dtype).unsqueeze(1).expand(h, w)
+        places = self.conv_p(torch.stack((columns, rows)).unsqueeze(0)).expand(len(x), 2, h, w)
+        own = torch.cat((self.conv1(x), places), 1).flatten(2).unsqueeze(2)
+        others = self.windows(torch.cat((self.conv2(x), places), 1))
+        return self.aggregate(self.conv3(x), self.conv_w(own - others).softmax(2))
+
+
+class SanPatchwise(San):
+    def __init__(self, in_planes, rel_planes, out_planes, share_planes, kernel_size):
+        super().__init__(in_planes, rel_planes, out_planes, share_planes, kernel_size)
+        taps = kernel_size**2
+        self.make(rel_planes * (taps + 1), self.maps, taps * self.maps)
+
+    def forward(self, x):
+        own = self.conv1(x).flatten(2).unsqueeze(2)
+        others = self.windows(self.conv2(x)).flatten(1, 2).unsqueeze(2)
+        return self.aggregate(self.conv3(x), self.conv_w(torch.cat((own, others), 1)))
+
+
 # The layers, by their names on the command line.
 LAYERS = {
     "local_attention2d": LocalAttention2d,
@@ -338,6 +503,11 @@ LAYERS = {
     "dynamic_conv2d": DynamicConv2d,
     "dynamic_conv1d": DynamicConv1d,
     "separable_conv2d": DepthwiseSeparableConv2d,
+    "carafe": Carafe,
+    "light_conv1d": LightConv1d,
+    "dynamic_light_conv1d": DynamicLightConv1d,
+    "san_pairwise": SanPairwise,
+    "san_patchwise": SanPatchwise,
 }
 
 

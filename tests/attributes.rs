@@ -3,8 +3,8 @@
 use involution::error::ShapeError;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, Border,
-    ChannelOrder, Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, NAMES,
-    Op, Operator, Qk, Softmax, SpanInvolution, Unfold,
+    ChannelOrder, Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, KernelLayout, Linear,
+    MaxPool2d, NAMES, Op, Operator, Qk, Softmax, SpanInvolution, Unfold,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -58,12 +58,13 @@ fn everything() -> Vec<(Operator, &'static str)> {
                 border: Border::Reflect,
                 upsample: 2,
                 softmax: true,
+                kernel_layout: KernelLayout::TapsLast,
                 affine: true,
                 activation,
             }
             .into(),
             "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2 groups=2 channel_order=interleaved \
-             border=reflect upsample=2 softmax=true activation=silu",
+             border=reflect upsample=2 softmax=true kernel_layout=taps_last activation=silu",
         ),
         (
             SpanInvolution {

@@ -31,6 +31,10 @@ const HELPERS: &[(&str, &str)] = &[
     ("gemm/prepack", "gemm/gemm"),
     ("gemm/prepack", "gemm/cooperative"),
     ("gemm/prepack", "involution/span_rows"),
+    ("involution/arrange", "involution/columns"),
+    ("involution/arrange", "involution/vec4_rows"),
+    ("involution/arrange", "involution/shifted_rows"),
+    ("involution/arrange", "involution/upsampled"),
     ("reduce/max_pool2d", "reduce/max_pool2d/separable"),
     ("reduce/adaptive_avg_pool2d", "reduce/adaptive_avg_pool2d/separable"),
 ];

@@ -1,5 +1,5 @@
 // What lies under a row of taps at four neighbouring pixels of a row of whole vec4s.
-// requires: K, Row, under, x
+// requires: K, BORDER, Row, under, x
 
 // Where four pixels of a row of x lie and those beside them: the own ones at the ends of the row.
 struct Place {
@@ -17,13 +17,35 @@ fn place_of(at: u32, column: u32, columns: u32) -> Place {
     return Place(at - select(0u, 1u, has_left), at, at + select(0u, 1u, has_right), has_left, has_right);
 }
 
+// What is read in place of the four pixels before the first ones of a row.
+fn before(first: vec4<f32>) -> vec4<f32> {
+    if BORDER == 1u {
+        return first.xwzy;
+    }
+    if BORDER == 2u {
+        return first.xxxx;
+    }
+    return vec4<f32>();
+}
+
+// What is read in place of the four pixels after the last ones of a row.
+fn after(last: vec4<f32>) -> vec4<f32> {
+    if BORDER == 1u {
+        return last.zyxw;
+    }
+    if BORDER == 2u {
+        return last.wwww;
+    }
+    return vec4<f32>();
+}
+
 // Adds what lies under a row of taps to the sum of a channel, one product after the other: each becomes a fused
-// multiply-add. Beside the image there are zeros.
+// multiply-add.
 fn along(sum: vec4<f32>, taps: array<vec4<f32>, K>, channel: u32, place: Place) -> vec4<f32> {
     var row: Row;
-    row.left = select(vec4<f32>(), vec4<f32>(x[channel + place.left]), place.has_left);
     row.own = vec4<f32>(x[channel + place.own]);
-    row.right = select(vec4<f32>(), vec4<f32>(x[channel + place.right]), place.has_right);
+    row.left = select(before(row.own), vec4<f32>(x[channel + place.left]), place.has_left);
+    row.right = select(after(row.own), vec4<f32>(x[channel + place.right]), place.has_right);
     var s = sum;
     for (var kx = 0u; kx < K; kx++) {
         s += taps[kx] * under(row, kx + 3u - K / 2u, 1u);

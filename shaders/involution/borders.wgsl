@@ -1,5 +1,5 @@
 // Involution whose window reads past the image in any way, or is kept inside, with taps that are normalised, or with an
-// output larger than the positions of the window. One invocation computes C channels of one group at four neighbouring
+// output larger than the positions of the window, and a kernel in any layout. One invocation computes C channels of one group at four neighbouring
 // pixels of the output, which share the weights.
 #variant C=4 BORDER=0,1,2,3 SOFTMAX?
 #import common/real
@@ -7,9 +7,10 @@
 #import common/activation
 #import involution/params
 #import common/border
+#import involution/layout
 
 @group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
-@group(0) @binding(2) var<storage, read> kernel: array<real>;    // [N, G*Kh*Kw, H', W']
+@group(0) @binding(2) var<storage, read> kernel: array<real>;    // in the layout of its code
 @group(0) @binding(3) var<storage, read_write> out: array<real>; // [N, C, H', W']
 
 const C: u32 = 4u;      // channels
@@ -21,9 +22,9 @@ fn four_of(row: u32, columns: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
     return select(vec4<f32>(), vec4<f32>(real4(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
 }
 
-// The weights of one tap at four neighbouring pixels.
-fn weights(first: u32, tap: u32, pixels: vec4<u32>) -> vec4<f32> {
-    let at = pixels + (first + tap * params.out_height * params.out_width);
+// The weights of one tap at four neighbouring pixels, counted from their places.
+fn weights(tap: u32, places: vec4<u32>) -> vec4<f32> {
+    let at = places + tap * tap_step(params.out_height, params.out_width);
     return vec4<f32>(real4(kernel[at.x], kernel[at.y], kernel[at.z], kernel[at.w]));
 }
 
@@ -48,9 +49,10 @@ fn main(thread: Invocation) {
         return;
     }
     let taps = window.kernel_height * window.kernel_width;
-    let kernel_first = ((sample * params.groups + group) * taps * params.out_height + oy) * params.out_width;
     // Past the end of the row the last pixel is repeated.
     let pixels = min(vec4<u32>(ox) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.out_width - 1u));
+    let kernel_first = (sample * params.groups + group) * taps * params.out_height * params.out_width;
+    let places = pixels_of(oy, pixels, params.out_height, params.out_width, taps) + kernel_first;
     let down = Axis(window.kernel_height, window.stride_y, window.padding_top, window.dilation_y, params.height);
     let across = Axis(window.kernel_width, window.stride_x, window.padding_left, window.dilation_x, params.width);
     let iy0 = begin(vec4<u32>(oy / params.upsample), down);
@@ -60,9 +62,9 @@ fn main(thread: Invocation) {
 
 #ifdef SOFTMAX
     // The largest is taken away, so that no exponential overflows. `max` may lose a NaN; the sum does not.
-    var largest = weights(kernel_first, 0u, pixels);
+    var largest = weights(0u, places);
     for (var tap = 1u; tap < taps; tap++) {
-        largest = max(largest, weights(kernel_first, tap, pixels));
+        largest = max(largest, weights(tap, places));
     }
     var total = vec4<f32>();
 #endif
@@ -72,7 +74,7 @@ fn main(thread: Invocation) {
         for (var kx = 0u; kx < params.window.kernel_width; kx++) {
             let ix = source_of(ix0 + i32(kx * window.dilation_x), params.width);
             let inside = (ix < vec4<u32>(params.width)) & vec4<bool>(iy < params.height);
-            var weight = weights(kernel_first, ky * window.kernel_width + kx, pixels);
+            var weight = weights(ky * window.kernel_width + kx, places);
 #ifdef SOFTMAX
             // Never above 0, or NaN, of which `exp` is a number on some adapters.
             let exponent = weight - largest;

@@ -7,15 +7,17 @@
 #import common/grid
 #import common/activation
 #import involution/params
-#import involution/tile
 
 @group(0) @binding(1) var<storage, read> x: array<real>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read> kernel: array<real>;    // [N, G*K*Kw, H', W']
 @group(0) @binding(3) var<storage, read_write> out: array<real>; // [N, C, H', W']
 
 const K: u32 = 7u; // taps of a kernel column
+const C: u32 = 8u; // channels of a tile
 const S: u32 = 1u; // stride down the rows
 const ROWS: u32 = 13u; // of x, at most: those under the four pixels are 3 * S + K
+
+#import involution/tile
 
 // Where the rows of x begin that lie under four pixels, and whether they lie on the image.
 struct Place {

@@ -14,6 +14,7 @@ struct Params {
     group_stride: u32,   // channels from one group to the next
     channel_stride: u32, // and from one of its channels to the next
     upsample: u32,       // output pixels for a position of the window, along each axis
+    kernel_layout: u32,  // by the codes of `KernelLayout` in src/ops/involution.rs
     has_affine: u32,
     activation: u32,
     reduced_channels: u32, // of which the kernel is made; 0 where it is a tensor

@@ -8,7 +8,6 @@
 #import common/activation
 #import common/row
 #import involution/params
-#import involution/tile
 
 @group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, C, H, W]
 @group(0) @binding(2) var<storage, read> reduced: array<real2>;   // [N, Cr, H', W], Cr a multiple of STEP
@@ -17,10 +16,13 @@
 @group(0) @binding(7) var<storage, read> bias: array<real>;       // [G*Kh*K]
 
 const K: u32 = 7u; // taps of a kernel row, odd; the padding is half of it
+const C: u32 = 8u; // channels of a tile
+const BORDER: u32 = 0u; // zeros
 const K4: u32 = (K + 3u) / 4u;
 const STEP: u32 = 8u; // channels of `reduced` in an iteration
 const PLACES: u32 = 32u; // of a workgroup
 
+#import involution/tile
 #import involution/beneath
 
 var<workgroup> made: array<array<vec2<f32>, K>, 2u * PLACES>;

@@ -1,7 +1,5 @@
-// Eight channels of one group, and where they lie.
-// requires: params
-
-const C: u32 = 8u; // channels of a tile
+// The channels of a tile, which belong to one group, and where they lie.
+// requires: C, params
 
 struct Tile {
     place: u32,   // where in a plane, in the kernel's own units

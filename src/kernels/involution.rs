@@ -5,8 +5,10 @@ use super::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4, neste
 use super::candidate::{Candidate, GENERAL, Requires};
 use super::neighbours::row_variants;
 use crate::error::ShapeError;
-use crate::ops::{Border, ChannelOrder, Involution};
-use crate::shaders::involution::{BORDERS, COLUMNS, INVOLUTION, VEC4_ROWS};
+use crate::ops::{Border, ChannelOrder, Involution, KernelLayout};
+use crate::shaders::involution::{
+    ARRANGE, BORDERS, COLUMNS, INVOLUTION, SHIFTED_ROWS, UPSAMPLED, VEC4_ROWS,
+};
 use crate::shaders::software::INVOLUTION as TAPS;
 use crate::shaders::{Kernel, Variant};
 use crate::shape::{Shape, Window, product};
@@ -20,8 +22,9 @@ pub const TAPS_CHANNELS: usize = 16;
 /// each, and two rows of four values to store.
 pub const TAPS_TRIPS: usize = TAPS_CHANNELS * (1 + 9 * 2 + 2 * (1 + VEC4));
 
-/// Channels of a tile in `shaders/involution/tile.wgsl`.
+/// Channels of a tile of the kernels for GPUs, and of the one whose output is larger than the positions of the window.
 pub const TILE_CHANNELS: usize = 8;
+const UPSAMPLED_CHANNELS: usize = 4;
 
 /// The candidates of the operator.
 pub fn candidates(op: &Involution, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
@@ -55,35 +58,28 @@ pub fn of_kernel(
             trips,
         })
     };
-    if !op.is_plain() {
-        let candidate = Candidate::general(bordered(op, x, output, &call)?);
-        let shape = Shape::from([x[0], x[1], output[0], output[1]]);
-        return with_epilogue(vec![candidate], op.activation, &shape, scratch);
-    }
-    let slides = op.window.stride[1] == 1 && op.window.dilation[1] == 1;
     let mut candidates = Vec::new();
     let next = |candidates: &[Candidate]| GENERAL + candidates.len() as i32;
-    for &variant in INVOLUTION.variants {
-        let reason = match variant.defines("SLIDING") {
-            false => "general",
-            true if slides => "neighbouring pixels read neighbouring inputs",
-            true => continue,
-        };
-        let channels = variant.get("C").map_or(1, |channels| channels as usize);
-        let blocks = (x[1] / op.groups).div_ceil(channels);
-        let grid = [x[0], op.groups, blocks, output[0], output[1].div_ceil(VEC4)];
-        let trips = nested(&op.window.kernel_size);
-        let call = call(&INVOLUTION, variant, product("the grid", &grid)?, trips)?;
-        candidates.push(Candidate::new(call, next(&candidates), reason));
+    if op.is_plain() {
+        for (variant, reason) in any_window(op) {
+            let channels = variant.get("C").map_or(1, |channels| channels as usize);
+            let blocks = (x[1] / op.groups).div_ceil(channels);
+            let grid = [x[0], op.groups, blocks, output[0], output[1].div_ceil(VEC4)];
+            let trips = nested(&op.window.kernel_size);
+            let call = call(&INVOLUTION, variant, product("the grid", &grid)?, trips)?;
+            candidates.push(Candidate::new(call, next(&candidates), reason));
+        }
+    } else {
+        candidates.push(Candidate::general(bordered(op, x, output, &call)?));
     }
-    for (kernel, reason, places) in tiles(op, x, output) {
-        let blocks = (x[1] / op.groups).div_ceil(TILE_CHANNELS);
+    for Tiles { kernel, reason, places, channels } in tiles(op, x, output) {
+        let blocks = (x[1] / op.groups).div_ceil(channels);
         let grid = product("the grid", &[&[x[0], op.groups, blocks][..], &places].concat())?;
         // Once over what lies on the image, and once over what lies outside.
         let trips = nested(&op.window.kernel_size).saturating_mul(2);
         let call = call(kernel.0, kernel.1, grid, trips)?;
-        let candidate = Candidate::new(call, next(&candidates), reason);
-        candidates.push(candidate.requiring(Requires::GPU));
+        let candidate = Candidate::new(call, next(&candidates), reason).requiring(Requires::GPU);
+        candidates.push(arranged(op, x[0], output, candidate, kernel_maps, scratch)?);
     }
     for variant in taps_variants(op, false, x, output) {
         // The taps of two rows are fetched and read before.
@@ -95,6 +91,66 @@ pub fn of_kernel(
     }
     let shape = Shape::from([x[0], x[1], output[0], output[1]]);
     with_epilogue(candidates, op.activation, &shape, scratch)
+}
+
+/// The variants of the kernel for any window that suit one, each with its reason.
+fn any_window(op: &Involution) -> impl Iterator<Item = (Variant, &'static str)> {
+    let slides = op.window.stride[1] == 1 && op.window.dilation[1] == 1;
+    INVOLUTION.variants.iter().filter_map(move |&variant| match variant.defines("SLIDING") {
+        false => Some((variant, "general")),
+        true => slides.then_some((variant, "neighbouring pixels read neighbouring inputs")),
+    })
+}
+
+/// Puts a dispatch before a candidate that wants its taps normalised and one plane after the other, where the kernel's are not.
+fn arranged(
+    op: &Involution,
+    batch: usize,
+    output: [usize; 2],
+    mut candidate: Candidate,
+    kernel_maps: Operand,
+    scratch: usize,
+) -> Result<Candidate> {
+    if op.reads_kernel_as_it_is() {
+        return Ok(candidate);
+    }
+    let taps = op.window.taps();
+    let matrices = product("the kernel", &[batch, op.groups])?;
+    let pixels = product("the kernel", &[matrices, output[0], output[1]])?;
+    let [as_they_are, softmax] = const { [ARRANGE.variant(""), ARRANGE.variant("softmax")] };
+    let arrange = KernelCall {
+        kernel: &ARRANGE,
+        variant: if op.softmax { softmax } else { as_they_are },
+        params: Params::sizes(&[
+            ("matrices", matrices),
+            ("taps", taps),
+            ("height", output[0]),
+            ("width", output[1]),
+            ("upsample", op.upsample),
+            ("kernel_layout", layout_code(op.kernel_layout)),
+        ])?,
+        bindings: vec![("kernel", kernel_maps), ("out", Operand::Scratch(scratch))],
+        grid: Grid::Invocations(pixels),
+        trips: taps.saturating_mul(3),
+    };
+    for (_, operand) in candidate.calls.iter_mut().flat_map(|call| &mut call.bindings) {
+        if *operand == kernel_maps {
+            *operand = Operand::Scratch(scratch);
+        }
+    }
+    candidate.calls.insert(0, arrange);
+    candidate.scratch.push(product("the kernel", &[pixels, taps])?);
+    candidate.stores_kernel = true;
+    Ok(candidate)
+}
+
+/// The code of a layout in `shaders/involution/layout.wgsl`.
+fn layout_code(layout: KernelLayout) -> usize {
+    match layout {
+        KernelLayout::TapsFirst => 0,
+        KernelLayout::TapsLast => 1,
+        KernelLayout::BeforePixelShuffle => 2,
+    }
 }
 
 /// The call of the kernel for any border, of those that `call` makes of a kernel, its variant, its grid and its trips.
@@ -127,23 +183,65 @@ fn bordered(
     call(&BORDERS, variant, product("the grid", &grid)?, trips)
 }
 
-/// A kernel that computes a tile of channels, why it is chosen, and the places of an output plane, each an invocation.
-type Tiles = ((&'static Kernel, Variant), &'static str, [usize; 2]);
+/// A kernel that computes a tile of channels.
+struct Tiles {
+    kernel: (&'static Kernel, Variant),
+    reason: &'static str,
+    /// The places of an output plane, each an invocation.
+    places: [usize; 2],
+    /// Of a tile.
+    channels: usize,
+}
 
 /// The kernels for GPUs that suit these sizes, the preferred one last: by columns where the window moves down by one or two
-/// rows, by rows of whole `vec4`s where it moves by one column and keeps the width.
+/// rows, by rows of whole `vec4`s where it moves by one column and keeps the width. Each has one way of reading near the
+/// border.
 fn tiles(op: &Involution, x: [usize; 4], output: [usize; 2]) -> Vec<Tiles> {
-    let Window { kernel_size: [rows, _], stride, dilation, .. } = op.window;
-    let columns = find(&COLUMNS, &[("K", rows), ("S", stride[0])]).filter(|_| dilation[0] == 1);
-    let columns = columns.map(|kernel| {
-        let reason = "by columns: eight channels share those of the kernel";
-        (kernel, reason, [output[0].div_ceil(VEC4), output[1]])
-    });
+    let by_rows = |kernel, reason| Tiles {
+        kernel,
+        reason,
+        places: [output[0], output[1] / VEC4],
+        channels: TILE_CHANNELS,
+    };
+    if op.upsample != 1 {
+        return upsampled(op, output).into_iter().collect();
+    }
+    if op.border == Border::Shift {
+        let reason = "rows of whole vec4s, the ends of which are apart";
+        let kernel = vec4_rows(op, &SHIFTED_ROWS, x, output).filter(|_| x[3] >= 2 * VEC4);
+        return kernel.map(|kernel| by_rows(kernel, reason)).into_iter().collect();
+    }
     let vec4_rows = vec4_rows(op, &VEC4_ROWS, x, output).map(|kernel| {
-        let reason = "rows of whole vec4s: eight channels share those of the kernel";
-        (kernel, reason, [output[0], output[1] / VEC4])
+        by_rows(kernel, "rows of whole vec4s: eight channels share those of the kernel")
+    });
+    let Window { kernel_size: [rows, _], stride, dilation, .. } = op.window;
+    let columns = find(&COLUMNS, &[("K", rows), ("S", stride[0])]);
+    let columns = columns.filter(|_| dilation[0] == 1 && op.border == Border::Zero);
+    let columns = columns.map(|kernel| Tiles {
+        kernel,
+        reason: "by columns: eight channels share those of the kernel",
+        places: [output[0].div_ceil(VEC4), output[1]],
+        channels: TILE_CHANNELS,
     });
     [columns, vec4_rows].into_iter().flatten().collect()
+}
+
+/// The kernel whose output is larger than the positions of the window: four neighbouring pixels belong to two positions whose
+/// taps read neighbouring columns, or to one position.
+fn upsampled(op: &Involution, output: [usize; 2]) -> Option<Tiles> {
+    let Window { kernel_size: [_, taps], stride, dilation, .. } = op.window;
+    let alike = match op.upsample {
+        2 if stride[1] == dilation[1] => 2,
+        upsample if upsample.is_multiple_of(VEC4) => VEC4,
+        _ => return None,
+    };
+    let fits = op.border == Border::Zero && output[1].is_multiple_of(VEC4);
+    Some(Tiles {
+        kernel: find(&UPSAMPLED, &[("K", taps), ("R", alike)]).filter(|_| fits)?,
+        reason: "pixels of a position read what lies under its window once",
+        places: [output[0] / 2, output[1] / VEC4],
+        channels: UPSAMPLED_CHANNELS,
+    })
 }
 
 /// The variant of a kernel that has these values.
@@ -164,7 +262,20 @@ pub fn vec4_rows(
     let Window { kernel_size: [_, taps], stride, dilation, .. } = op.window;
     let left = op.window.resolve_padding().map(|[_, [left, _]]| left);
     let keeps = [stride[1], dilation[1], output[1]] == [1, 1, x[3]] && left == Ok(taps / 2);
-    find(kernel, &[("K", taps)]).filter(|_| keeps && output[1].is_multiple_of(VEC4))
+    let of_border = |variant: &Variant| variant.get("BORDER") == read_by_variant(op.border);
+    let suits = |variant: &Variant| variant.get("K").is_some_and(|k| k as usize == taps);
+    let variant = kernel.variants.iter().copied().find(|it| suits(it) && of_border(it))?;
+    (keeps && output[1].is_multiple_of(VEC4)).then_some((kernel, variant))
+}
+
+/// The border of a variant that is made for one, by the codes of the shaders. Each of zeros and of shifted windows has kernels
+/// of its own.
+fn read_by_variant(border: Border) -> Option<u32> {
+    match border {
+        Border::Zero | Border::Shift => None,
+        Border::Reflect => Some(1),
+        Border::Replicate => Some(2),
+    }
 }
 
 /// The variants of the kernel that holds the taps of a pixel for its channels that suit these sizes: those that make the
@@ -178,7 +289,8 @@ pub fn taps_variants(
 ) -> Vec<Variant> {
     let [rows, taps] = op.window.kernel_size;
     let variants = row_variants(&TAPS, &op.window, x[3], output[1]);
-    let alike = variants.filter(|variant| rows == taps && variant.defines("MADE") == made);
+    let alike =
+        variants.filter(|variant| op.is_plain() && rows == taps && variant.defines("MADE") == made);
     alike.filter(|&variant| computes_at_once(op, output[0], variant)).collect()
 }
 
@@ -233,6 +345,7 @@ pub fn params(
         ("group_stride", group_stride),
         ("channel_stride", channel_stride),
         ("upsample", op.upsample),
+        ("kernel_layout", layout_code(op.kernel_layout)),
         ("has_affine", usize::from(op.affine)),
         ("activation", op.activation.code()),
         ("reduced_channels", made_of[0]),

@@ -1,11 +1,14 @@
 //! Layers from text: a name and attributes under the names that PyTorch modules give them.
 
+use super::carafe::Carafe;
 use super::conv_bn_act::ConvBnAct;
 use super::dynamic_conv2d::DynamicConv2d;
 use super::involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
+use super::light_conv1d::{DynamicLightConv1d, LightConv1d};
 use super::local_attention2d::LocalAttention2d;
 use super::parts::EPS;
 use super::rank::Rank;
+use super::san::{San, SanRelation};
 use super::separable_conv2d::SeparableConv2d;
 use crate::error::{Error, Result, ShapeError};
 use crate::ops::Activation;
@@ -73,7 +76,47 @@ pub const LAYERS: &[(&str, &[&str])] = &[
             "activation",
         ],
     ),
+    (
+        "carafe",
+        &[
+            "channels",
+            "scale_factor",
+            "up_kernel",
+            "up_group",
+            "encoder_kernel",
+            "encoder_dilation",
+            "compressed_channels",
+        ],
+    ),
+    (
+        "light_conv1d",
+        &[
+            "input_size",
+            "kernel_size",
+            "padding_l",
+            "num_heads",
+            "weight_softmax",
+            "bias",
+            "channel_order",
+        ],
+    ),
+    (
+        "dynamic_light_conv1d",
+        &[
+            "input_size",
+            "kernel_size",
+            "padding_l",
+            "num_heads",
+            "weight_softmax",
+            "bias",
+            "conv_bias",
+        ],
+    ),
+    ("san_pairwise", SAN),
+    ("san_patchwise", SAN),
 ];
+
+const SAN: &[&str] = &["in_planes", "rel_planes", "out_planes", "share_planes", "kernel_size"];
 
 const PROJECTION: &[&str] = &[
     "in_channels",
@@ -129,6 +172,11 @@ pub fn from_attributes(
         "dynamic_conv1d" => read.dynamic(weights, Rank::One),
         "local_attention2d" => read.attention(weights),
         "separable_conv2d" => read.separable(weights),
+        "carafe" => read.carafe(weights),
+        "light_conv1d" => read.light(weights),
+        "dynamic_light_conv1d" => read.dynamic_light(weights),
+        "san_pairwise" => read.san(weights, SanRelation::Pairwise),
+        "san_patchwise" => read.san(weights, SanRelation::Patchwise),
         _ => read.conv_bn_act(weights),
     }
 }
@@ -292,6 +340,68 @@ impl Read<'_> {
             .dilation(self.pair("dilation", Rank::Two, 1)?);
         let activation = self.get("activation")?.unwrap_or_default();
         Ok(Box::new(SeparableConv2d { activation, ..layer }))
+    }
+
+    fn carafe(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let up_kernel = self.get("up_kernel")?.unwrap_or(5);
+        let up_group = self.get("up_group")?.unwrap_or(1);
+        let layer = Carafe::from_weights(weights, up_kernel, up_group)?;
+        self.agree("channels", &layer.channels)?;
+        self.agree("scale_factor", &layer.scale_factor)?;
+        self.agree("encoder_kernel", &layer.encoder_kernel)?;
+        self.agree("compressed_channels", &layer.compressed_channels)?;
+        Ok(Box::new(layer.encoder_dilation(self.get("encoder_dilation")?.unwrap_or(1))))
+    }
+
+    /// An attribute that weights do not tell, and that has no default.
+    fn required<T: Value>(&self, name: &'static str) -> Result<T> {
+        let known = LAYERS.iter().find(|(layer, _)| *layer == self.layer);
+        let known = known.map_or_else(String::new, |(_, names)| names.join(", "));
+        let missing = ShapeError::MissingAttribute { name, known };
+        self.get(name)?.ok_or_else(|| Error::at(self.layer)(missing))
+    }
+
+    fn light(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let layer = LightConv1d::from_weights(weights, self.required("input_size")?)?;
+        self.agree("kernel_size", &layer.kernel_size)?;
+        self.agree("num_heads", &layer.heads)?;
+        self.agree("bias", &layer.bias)?;
+        let padding_l = self.get("padding_l")?.unwrap_or(layer.padding_l);
+        let layer = layer
+            .padding_l(padding_l)
+            .weight_softmax(self.get("weight_softmax")?.unwrap_or(true))
+            .channel_order(self.get("channel_order")?.unwrap_or_default());
+        Ok(Box::new(layer))
+    }
+
+    fn dynamic_light(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let layer = DynamicLightConv1d::from_weights(weights, self.required("num_heads")?)?;
+        self.agree("input_size", &layer.channels)?;
+        self.agree("kernel_size", &layer.kernel_size)?;
+        self.agree("bias", &layer.bias)?;
+        self.agree("conv_bias", &layer.conv_bias)?;
+        let padding_l = self.get("padding_l")?.unwrap_or(layer.padding_l);
+        let weight_softmax = self.get("weight_softmax")?.unwrap_or(true);
+        Ok(Box::new(layer.padding_l(padding_l).weight_softmax(weight_softmax)))
+    }
+
+    fn san(&self, weights: &StateDict, relation: SanRelation) -> Result<Box<dyn Layer>> {
+        let mut layer = San::from_weights(weights)?;
+        if layer.relation != relation {
+            let must = "the name of the layer that the weights belong to";
+            return Err(self.refused("layer", must, layer.name()));
+        }
+        self.agree("in_planes", &layer.in_planes)?;
+        self.agree("rel_planes", &layer.rel_planes)?;
+        self.agree("out_planes", &layer.out_planes)?;
+        self.agree("share_planes", &layer.share_planes)?;
+        match relation {
+            SanRelation::Pairwise => {
+                layer = layer.kernel_size(self.get("kernel_size")?.unwrap_or(7));
+            }
+            SanRelation::Patchwise => self.agree("kernel_size", &layer.kernel_size)?,
+        }
+        Ok(Box::new(layer))
     }
 
     fn conv_bn_act(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {

@@ -169,7 +169,8 @@ impl LocalAttention2d {
             let bias = self.bias.then(|| plan.weight("bias", [3 * count]));
             for (part, (made, name)) in made.iter_mut().zip(names).enumerate() {
                 let first = part * count;
-                let rows = |of| Constant::Rows { of: Box::new(of), first, count };
+                let rows =
+                    |of| Constant::Slice { of: Box::new(of), axis: 0, start: first, length: count };
                 let own = plan.derive(weight, [count, count], rows);
                 let bias = bias.map(|bias| plan.derive(bias, [count], rows));
                 *made = pointwise(plan, name, x, own, bias)?;

@@ -5,21 +5,27 @@
 //! [`Gpu::load`](crate::Gpu::load) puts it on a device.
 
 mod attributes;
+mod carafe;
 mod conv_bn_act;
 mod dynamic_conv2d;
 mod involution2d;
+mod light_conv1d;
 mod local_attention2d;
 mod parts;
 mod rank;
+mod san;
 mod separable_conv2d;
 
 pub use attributes::{LAYERS, from_attributes};
+pub use carafe::Carafe;
 pub use conv_bn_act::ConvBnAct;
 pub use dynamic_conv2d::DynamicConv2d;
 pub use involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
+pub use light_conv1d::{DynamicLightConv1d, LightConv1d};
 pub use local_attention2d::LocalAttention2d;
 pub(crate) use parts::{
     ConvSpec, EPS, activate, batch_norm, channels, conv, expect_channels, setters,
 };
 pub use rank::Rank;
+pub use san::{San, SanRelation};
 pub use separable_conv2d::SeparableConv2d;

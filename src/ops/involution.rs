@@ -12,7 +12,7 @@
 //! Operators of other names are the same sum. The [`Border`] says what is read outside of the image, or keeps the window
 //! inside, as neighbourhood attention does. With `softmax` the taps of a pixel are made to sum to one first. With an
 //! `upsample` of r, H' and W' are r times as large, and the output pixel (i, j) reads the window of (i / r, j / r), rounded
-//! down, as CARAFE does.
+//! down, as CARAFE does. The [`KernelLayout`] says in which order the weights lie.
 //! Definition: Li et al., "Involution: Inverting the Inherence of Convolution for Visual Recognition",
 //! CVPR 2021. The unfolded input is never stored.
 
@@ -67,6 +67,30 @@ impl Border {
     ];
 }
 
+/// In which order the weights of a kernel lie: T = Kh*Kw taps for each of G groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum KernelLayout {
+    /// A plane for each tap: `[N, G*T, H', W']`, which may also be given as `[N, G, T, H', W']`.
+    #[default]
+    TapsFirst,
+    /// The taps of a pixel side by side: `[N, G, H', W', T]`, as NATTEN's attention.
+    TapsLast,
+    /// As a convolution makes them that predicts the weights of r*r output pixels, r being the `upsample`, at each position
+    /// of the window: `[N, G*T*r*r, H'/r, W'/r]`, channel `(g*T + t)*r*r + dy*r + dx` for the output pixel (dy, dx) of a
+    /// position. PyTorch's `pixel_shuffle` would make `[N, G*T, H', W']` of it. RAFT's mask, and what CARAFE's encoder
+    /// makes.
+    BeforePixelShuffle,
+}
+
+impl KernelLayout {
+    /// Every layout with its name.
+    pub const ALL: [(&'static str, KernelLayout); 3] = [
+        ("taps_first", KernelLayout::TapsFirst),
+        ("taps_last", KernelLayout::TapsLast),
+        ("before_pixel_shuffle", KernelLayout::BeforePixelShuffle),
+    ];
+}
+
 /// The parameters of an involution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Involution {
@@ -82,6 +106,8 @@ pub struct Involution {
     pub upsample: usize,
     /// Whether the taps of a pixel are divided by their sum after exponentiation.
     pub softmax: bool,
+    /// In which order the weights of the kernel lie.
+    pub kernel_layout: KernelLayout,
     /// Whether scale and shift by channel are the third and the fourth input.
     pub affine: bool,
     /// What is done to each output value.
@@ -98,23 +124,31 @@ impl Involution {
             border: Border::default(),
             upsample: 1,
             softmax: false,
+            kernel_layout: KernelLayout::default(),
             affine: false,
             activation: Activation::None,
         }
     }
 
-    /// `SKA` of LSNet (Wang et al., CVPR 2025): x `[N, C, H, W]`, its weight `[N, groups, K*K, H, W]` as
-    /// `[N, groups*K*K, H, W]`; channel c takes the kernel c % groups.
+    /// `SKA` of LSNet (Wang et al., CVPR 2025): x `[N, C, H, W]`, its weight `[N, groups, K*K, H, W]`; channel c takes the
+    /// kernel c % groups.
     pub fn ska(kernel_size: usize, groups: usize) -> Self {
         let window = Window::new([kernel_size; 2]).padding(Padding::Same);
         Involution { channel_order: ChannelOrder::Interleaved, ..Involution::new(window, groups) }
     }
 
     /// `na2d_av` of NATTEN (Hassani et al., CVPR 2023), the second half of neighbourhood attention: the values
-    /// `[B, heads, H, W, d]` as x `[B, heads*d, H, W]`, the attention `[B, heads, H, W, K*K]` as `[B, heads*K*K, H, W]`.
+    /// `[B, heads, H, W, d]` as x `[B, heads*d, H, W]`, and the attention as `[B, heads*K*K, H, W]`, or in NATTEN's order
+    /// `[B, heads, H, W, K*K]` with [`KernelLayout::TapsLast`].
     pub fn na2d_av(kernel_size: [usize; 2], dilation: [usize; 2], heads: usize) -> Self {
         let window = Window::new(kernel_size).dilation(dilation).padding(Padding::Same);
         Involution { border: Border::Shift, ..Involution::new(window, heads) }
+    }
+
+    /// `na1d_av` of NATTEN: the values `[B, heads, L, d]` as x `[B, heads*d, 1, L]`, the attention as `[B, heads*K, 1, L]`,
+    /// or `[B, heads, L, K]` as `[B, heads, 1, L, K]` with [`KernelLayout::TapsLast`].
+    pub fn na1d_av(kernel_size: usize, dilation: usize, heads: usize) -> Self {
+        Involution::na2d_av([1, kernel_size], [1, dilation], heads)
     }
 
     /// `carafe` of mmcv (Wang et al., ICCV 2019), which reassembles features to `scale` times their size: masks
@@ -124,8 +158,24 @@ impl Involution {
         Involution { upsample: scale, ..Involution::new(window, groups) }
     }
 
+    /// The reassembly of CARAFE together with its kernel normaliser: `encoded` `[N, groups*K*K*scale*scale, H, W]` as the
+    /// content encoder makes it, of which a pixel shuffle and a softmax over the taps make the masks. Each group has its own
+    /// kernel, as in mmcv.
+    pub fn carafe_normalised(kernel_size: usize, groups: usize, scale: usize) -> Self {
+        let kernel_layout = KernelLayout::BeforePixelShuffle;
+        let carafe = Involution::carafe(kernel_size, groups, scale);
+        Involution { kernel_layout, softmax: true, ..carafe }
+    }
+
+    /// The convex upsampling of RAFT (Teed and Deng, ECCV 2020): each of the `factor`^2 output pixels of a position is a
+    /// convex combination of the nine positions around it. x `[N, 2, H, W]` is the flow times `factor`, the mask
+    /// `[N, 9*factor*factor, H, W]` as the network predicts it, before its softmax.
+    pub fn convex_upsample(factor: usize) -> Self {
+        Involution::carafe_normalised(3, 1, factor)
+    }
+
     /// `aggregation_zeropad` of SAN (Zhao et al., CVPR 2020) and CoTNet: x `[N, C, H, W]`, weight
-    /// `[N, groups, K*K, H'*W']` as `[N, groups*K*K, H', W']`; channel c takes the kernel c % groups.
+    /// `[N, groups, K*K, H'*W']` as `[N, groups, K*K, H', W']`; channel c takes the kernel c % groups.
     pub fn aggregation_zeropad(window: Window, groups: usize) -> Self {
         Involution { channel_order: ChannelOrder::Interleaved, ..Involution::new(window, groups) }
     }
@@ -152,7 +202,12 @@ impl Involution {
 
     /// Whether it reads zeros outside of the image, and its taps as they are, once for each position of the window.
     pub(crate) fn is_plain(&self) -> bool {
-        self.border == Border::Zero && self.upsample == 1 && !self.softmax
+        self.border == Border::Zero && self.upsample == 1 && self.reads_kernel_as_it_is()
+    }
+
+    /// Whether the taps need not be brought into another order, and are not normalised.
+    pub(crate) fn reads_kernel_as_it_is(&self) -> bool {
+        !self.softmax && self.kernel_layout == KernelLayout::TapsFirst
     }
 
     /// Positions of the window: height and width.
@@ -216,23 +271,57 @@ impl Involution {
         for size in &mut output {
             *size = product("the output", &[*size, self.upsample])?;
         }
-        kernel.nchw("kernel")?;
-        kernel.expect("kernel", 0, "batch", batch, || format!("x is {x}"))?;
-        let maps = product("kernel", &[self.groups, self.window.taps()])?;
-        kernel.expect("kernel", 1, "channels", maps, || {
-            let [kh, kw] = self.window.kernel_size;
-            format!("{} groups of {kh}x{kw} taps", self.groups)
-        })?;
-        for (axis, name) in [(0, "height"), (1, "width")] {
-            kernel.expect("kernel", 2 + axis, name, output[axis], || {
-                format!(
+        self.check_kernel(kernel, x, positions, output)?;
+        Ok(([batch, channels, height, width], output))
+    }
+
+    /// An error where the kernel does not have the shape of its layout.
+    fn check_kernel(
+        &self,
+        kernel: &Shape,
+        x: &Shape,
+        positions: [usize; 2],
+        output: [usize; 2],
+    ) -> Result<(), ShapeError> {
+        let taps = self.window.taps();
+        // Dimensions after the batch: where they are, what they are called and how large they must be.
+        let maps = |factors: &[usize]| Ok((1, "channels", product("kernel", factors)?));
+        let (groups, rows, columns) = ((1, "groups", self.groups), "height", "width");
+        let dims: Vec<(usize, &'static str, usize)> = match self.kernel_layout {
+            KernelLayout::TapsFirst if kernel.rank() == 5 => {
+                kernel.not_empty("kernel")?;
+                vec![groups, (2, "taps", taps), (3, rows, output[0]), (4, columns, output[1])]
+            }
+            KernelLayout::TapsFirst => {
+                kernel.nchw("kernel")?;
+                let maps = maps(&[self.groups, taps])?;
+                vec![maps, (2, rows, output[0]), (3, columns, output[1])]
+            }
+            KernelLayout::TapsLast => {
+                kernel.array::<5>("kernel", "[N, G, H', W', Kh*Kw]")?;
+                vec![groups, (2, rows, output[0]), (3, columns, output[1]), (4, "taps", taps)]
+            }
+            KernelLayout::BeforePixelShuffle => {
+                kernel.array::<4>("kernel", "[N, G*Kh*Kw*r*r, H, W]")?;
+                let maps = maps(&[self.groups, taps, self.upsample, self.upsample])?;
+                vec![maps, (2, rows, positions[0]), (3, columns, positions[1])]
+            }
+        };
+        kernel.expect("kernel", 0, "batch", x.dims()[0], || format!("x is {x}"))?;
+        for (axis, name, expected) in dims {
+            kernel.expect("kernel", axis, name, expected, || match name {
+                "height" | "width" => format!(
                     "x {x} gives {}x{} positions; where a stride does not divide the size, a kernel \
                      made by floor pooling is one short: resize x, or make the kernel from x resized",
                     output[0], output[1]
-                )
+                ),
+                _ => {
+                    let [kh, kw] = self.window.kernel_size;
+                    format!("{} groups of {kh}x{kw} taps", self.groups)
+                }
             })?;
         }
-        Ok(([batch, channels, height, width], output))
+        Ok(())
     }
 
     /// Floating-point operations for an output of this shape.
@@ -293,6 +382,7 @@ impl Attributed for Involution {
         v.visit("border", &mut self.border, Some(Border::default()))?;
         v.visit("upsample", &mut self.upsample, Some(1))?;
         v.visit("softmax", &mut self.softmax, Some(false))?;
+        v.visit("kernel_layout", &mut self.kernel_layout, Some(KernelLayout::default()))?;
         v.visit("activation", &mut self.activation, Some(Activation::None))
     }
 }
@@ -300,4 +390,5 @@ impl Attributed for Involution {
 named_values! {
     ChannelOrder: "blocked or interleaved",
     Border: "zero, reflect, replicate or shift",
+    KernelLayout: "taps_first, taps_last or before_pixel_shuffle",
 }

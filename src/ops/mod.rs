@@ -48,7 +48,7 @@ mod op;
 mod pool;
 pub(crate) mod value;
 
-pub use self::involution::{Border, ChannelOrder};
+pub use self::involution::{Border, ChannelOrder, KernelLayout};
 pub use attributes::Attributes;
 pub use epilogue::Activation;
 pub use list::{NAMES, Operator};

@@ -73,6 +73,12 @@ impl Builder {
         self.value(name, shape, Source::Constant(constant))
     }
 
+    /// A value that is known before any input and of no state dict.
+    pub fn constant(&mut self, name: &str, shape: impl Into<Shape>, constant: Constant) -> Value {
+        let name = self.path(name);
+        self.value(name, shape.into(), Source::Constant(constant))
+    }
+
     /// A value that is made of another constant; it takes that one's place.
     pub fn derive(
         &mut self,

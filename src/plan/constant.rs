@@ -33,14 +33,31 @@ pub enum Constant {
         /// Size of the dimension that comes first here.
         outer: usize,
     },
-    /// Some rows (first dimension) of a constant.
-    Rows {
-        /// The constant whose rows these are.
+    /// So many places of a constant along an axis.
+    Slice {
+        /// The constant whose values these are.
         of: Box<Constant>,
-        /// The first of them.
-        first: usize,
-        /// How many there are.
-        count: usize,
+        /// The axis.
+        axis: usize,
+        /// The first place.
+        start: usize,
+        /// How many places.
+        length: usize,
+    },
+    /// A constant times -1.
+    Negated {
+        /// The constant.
+        of: Box<Constant>,
+    },
+    /// Ones.
+    Ones {
+        /// In this shape.
+        shape: Shape,
+    },
+    /// The columns and the rows of an image, each from -1 to 1: `[1, 2, H, W]`, first how far to the right.
+    Positions {
+        /// Height and width.
+        size: [usize; 2],
     },
     /// The weight of a convolution with the batch normalisation after it folded in:
     /// each row times the scale of its channel.
@@ -121,14 +138,35 @@ impl Constant {
                 });
                 tensor(of.shape().clone(), values.collect())
             }
-            Constant::Rows { of, first, count } => {
+            Constant::Slice { of, axis, start, length } => {
                 let of = of.evaluate(weights)?;
                 let mut dims = of.shape().dims().to_vec();
-                let rows = dims.first().copied().unwrap_or(1).max(1);
-                let length = of.data().len() / rows;
-                let values = of.data().iter().skip(first * length).take(count * length);
-                dims.iter_mut().take(1).for_each(|rows| *rows = *count);
-                tensor(Shape::new(dims), values.copied().collect())
+                let inner: usize = dims.iter().skip(axis + 1).product();
+                let whole = dims.get(*axis).copied().unwrap_or(1) * inner;
+                let own = start * inner..(start + length) * inner;
+                let parts = of.data().chunks(whole.max(1)).filter_map(|part| part.get(own.clone()));
+                let values = parts.flatten().copied().collect();
+                if let Some(size) = dims.get_mut(*axis) {
+                    *size = *length;
+                }
+                tensor(Shape::new(dims), values)
+            }
+            Constant::Negated { of } => {
+                let of = of.evaluate(weights)?;
+                tensor(of.shape().clone(), of.data().iter().map(|value| -value).collect())
+            }
+            Constant::Ones { shape } => {
+                tensor(shape.clone(), vec![1.0; shape.elements().unwrap_or(0)])
+            }
+            Constant::Positions { size: [height, width] } => {
+                let place = |index: usize, length: usize| match length {
+                    1 => -1.0,
+                    _ => (2.0 * index as f64 / (length - 1) as f64 - 1.0) as f32,
+                };
+                let pixels = || (0..*height).flat_map(|i| (0..*width).map(move |j| (i, j)));
+                let columns = pixels().map(|(_, j)| place(j, *width));
+                let rows = pixels().map(|(i, _)| place(i, *height));
+                tensor(Shape::from([1, 2, *height, *width]), columns.chain(rows).collect())
             }
             Constant::FoldedWeight { weight, norm } => {
                 let weight = weight.evaluate(weights)?;

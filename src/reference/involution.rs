@@ -3,17 +3,14 @@
 use super::activation;
 use super::array::{Array, padding};
 use super::rounding::Rounding;
-use crate::ops::{Border, ChannelOrder, Involution};
+use crate::ops::{Border, ChannelOrder, Involution, KernelLayout};
 
 pub(super) fn evaluate(op: &Involution, inputs: &[Array]) -> Array {
     let x = &inputs[0];
-    let normalised;
-    let kernel = if op.softmax {
-        normalised = softmax_over_taps(&inputs[1], op.groups);
-        &normalised
-    } else {
-        &inputs[1]
-    };
+    let mut kernel = taps_first(op, &inputs[1]);
+    if op.softmax {
+        kernel = softmax_over_taps(&kernel, op.groups);
+    }
     let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
     let r = op.upsample;
     let [oh, ow] = [kernel.shape[2], kernel.shape[3]];
@@ -42,6 +39,28 @@ pub(super) fn evaluate(op: &Involution, inputs: &[Array]) -> Array {
         }
         activation::apply(op.activation, sum)
     })
+}
+
+/// The kernel as `[N, G*Kh*Kw, H', W']`.
+fn taps_first(op: &Involution, kernel: &Array) -> Array {
+    let (r, taps, shape) = (op.upsample, op.window.taps(), &kernel.shape);
+    let maps = op.groups * taps;
+    match op.kernel_layout {
+        KernelLayout::TapsFirst => {
+            let [.., oh, ow] = shape[..] else { return kernel.clone() };
+            Array { shape: vec![shape[0], maps, oh, ow], data: kernel.data.clone() }
+        }
+        KernelLayout::TapsLast => {
+            Array::from_fn([shape[0], maps, shape[2], shape[3]], |[b, map, i, j]| {
+                kernel.at(&[b, map / taps, i, j, map % taps])
+            })
+        }
+        KernelLayout::BeforePixelShuffle => {
+            Array::from_fn([shape[0], maps, shape[2] * r, shape[3] * r], |[b, map, i, j]| {
+                kernel.at(&[b, map * r * r + i % r * r + j % r, i / r, j / r])
+            })
+        }
+    }
 }
 
 /// Which place along an axis a tap of a position reads; outside of the image there is zero.

@@ -85,7 +85,10 @@ fn stored_error(value: f64) -> f64 {
 
 /// How often parts of a result may be stored before it is: kernels that were made, and parts of long sums.
 fn stored_on_the_way(op: &Operator, roundings: usize) -> usize {
-    let made = matches!(op, Operator::SpanInvolution(_) | Operator::DynamicConv2d(_));
+    let made = match op {
+        Operator::Involution(involution) => involution.softmax,
+        _ => matches!(op, Operator::SpanInvolution(_) | Operator::DynamicConv2d(_)),
+    };
     usize::from(made) + roundings / MOST_TRIPS
 }
 

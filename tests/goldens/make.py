@@ -151,6 +151,10 @@ def involution(attrs, x, kernel):
     groups = int(attrs.get("groups", "1"))
     batch, channels = x.shape[:2]
     taps = size[0] * size[1]
+    if attrs.get("kernel_layout") == "taps_last":
+        kernel = kernel.permute(0, 1, 4, 2, 3).flatten(1, 2)
+    elif attrs.get("kernel_layout") == "before_pixel_shuffle":
+        kernel = F.pixel_shuffle(kernel, int(attrs.get("upsample", "1")))
     patches = windows_of(attrs, x, size)
     for axis in (3, 4):
         patches = patches.repeat_interleave(int(attrs.get("upsample", "1")), axis)
@@ -350,8 +354,12 @@ def involution_kernel(attrs, x):
     """The shape of the kernel that fits an involution of an input of shape `x`."""
     kernel = pair(attrs["kernel_size"])
     counts = window_counts(x[2:], kernel, *geometry(attrs, kernel))
-    counts = (int(attrs.get("upsample", "1")) * count for count in counts)
-    return (x[0], int(attrs.get("groups", "1")) * kernel[0] * kernel[1], *counts)
+    upsample, groups = int(attrs.get("upsample", "1")), int(attrs.get("groups", "1"))
+    taps, layout = kernel[0] * kernel[1], attrs.get("kernel_layout", "taps_first")
+    if layout == "before_pixel_shuffle":
+        return (x[0], groups * taps * upsample**2, *counts)
+    counts = (upsample * count for count in counts)
+    return (x[0], groups, *counts, taps) if layout == "taps_last" else (x[0], groups * taps, *counts)
 
 
 def fold_input(attrs, batch, channels):
@@ -579,6 +587,25 @@ case(
 case("involution", "replicate_s2_softmax", "kernel_size=5x7 stride=2x1 padding=3 border=replicate softmax=true", x=(1, 2, 4, 5))
 case("involution", "carafe", "kernel_size=5 padding=2 upsample=2 softmax=true", x=(2, 4, 4, 5))
 case("involution", "upsample_3_shift", "kernel_size=3 padding=same upsample=3 groups=2 border=shift", x=(1, 4, 4, 3))
+case("involution", "taps_last", "kernel_size=3 padding=1 groups=2 kernel_layout=taps_last", x=(2, 6, 4, 5))
+case(
+    "involution",
+    "natten",
+    "kernel_size=3x5 padding=same groups=2 border=shift kernel_layout=taps_last",
+    x=(1, 6, 4, 8),
+)
+case(
+    "involution",
+    "raft",
+    "kernel_size=3 padding=1 upsample=8 softmax=true kernel_layout=before_pixel_shuffle",
+    x=(1, 2, 3, 2),
+)
+case(
+    "involution",
+    "carafe_normalised",
+    "kernel_size=3 padding=1 groups=2 upsample=2 softmax=true kernel_layout=before_pixel_shuffle",
+    x=(2, 4, 3, 4),
+)
 
 channels7 = {"running_mean": (7,), "running_var": (7,)}
 affine7 = {"weight": (7,), "bias": (7,)}

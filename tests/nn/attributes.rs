@@ -1,8 +1,8 @@
 //! Layers from text.
 
 use involution::nn::{
-    ConvBnAct, DynamicConv2d, Involution2d, LAYERS, PoolTo, SeparableConv2d, Sigma, TapOrder,
-    from_attributes,
+    Carafe, ConvBnAct, DynamicConv2d, DynamicLightConv1d, Involution2d, LAYERS, LightConv1d,
+    PoolTo, San, SeparableConv2d, Sigma, TapOrder, from_attributes,
 };
 use involution::ops::{Activation, Attributes, ChannelOrder};
 use involution::{Error, Layer, Result, Shape, ShapeError, StateDict, WeightsError};
@@ -193,8 +193,84 @@ fn cases() -> Vec<Case> {
             ],
             x: image(4),
         },
+        Case {
+            name: "carafe",
+            layer: Box::new(
+                Carafe::new(8, 2).up_group(4).compressed_channels(6).encoder_dilation(2),
+            ),
+            attributes: &[
+                ["channels", "8", "4"],
+                ["scale_factor", "2", "4"],
+                ["up_kernel", "5", "3"],
+                ["up_group", "4", "1"],
+                ["encoder_kernel", "3", "5"],
+                ["encoder_dilation", "2", "1"],
+                ["compressed_channels", "6", "64"],
+            ],
+            x: image(8),
+        },
+        Case {
+            name: "light_conv1d",
+            layer: Box::new(
+                LightConv1d::new(8, 3, 4)
+                    .padding_l(1)
+                    .weight_softmax(false)
+                    .bias(true)
+                    .channel_order(ChannelOrder::Interleaved),
+            ),
+            attributes: &[
+                ["input_size", "8", "16"],
+                ["kernel_size", "3", "5"],
+                ["padding_l", "1", "2"],
+                ["num_heads", "4", "2"],
+                ["weight_softmax", "false", "true"],
+                ["bias", "true", "false"],
+                ["channel_order", "interleaved", "blocked"],
+            ],
+            x: Shape::from([1, 8, 20]),
+        },
+        Case {
+            name: "dynamic_light_conv1d",
+            layer: Box::new(
+                DynamicLightConv1d::new(8, 3, 4)
+                    .padding_l(1)
+                    .weight_softmax(false)
+                    .bias(true)
+                    .conv_bias(true),
+            ),
+            attributes: &[
+                ["input_size", "8", "16"],
+                ["kernel_size", "3", "6"],
+                ["padding_l", "1", "2"],
+                ["num_heads", "4", "2"],
+                ["weight_softmax", "false", "true"],
+                ["bias", "true", "false"],
+                ["conv_bias", "true", "false"],
+            ],
+            x: Shape::from([1, 8, 20]),
+        },
+        Case {
+            name: "san_pairwise",
+            layer: Box::new(San::pairwise(16, 7).rel_planes(2).share_planes(2)),
+            attributes: SAN,
+            x: image(16),
+        },
+        Case {
+            name: "san_patchwise",
+            layer: Box::new(San::patchwise(16, 7).rel_planes(2).share_planes(2)),
+            attributes: SAN,
+            x: image(16),
+        },
     ]
 }
+
+const SAN: &[[&str; 3]] = &[
+    ["in_planes", "16", "8"],
+    ["rel_planes", "2", "1"],
+    ["out_planes", "4", "8"],
+    ["share_planes", "2", "4"],
+    ["kernel_size", "7", "5"],
+];
 
 fn read(
     name: &str,

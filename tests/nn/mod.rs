@@ -4,6 +4,7 @@
 mod attributes;
 mod convolutions;
 mod dynamic;
+mod family;
 mod involutions;
 mod orders;
 

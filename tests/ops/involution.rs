@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use involution::ops::{Activation, Border, ChannelOrder, Conv2d, Involution, Op};
+use involution::ops::{Activation, Border, ChannelOrder, Conv2d, Involution, KernelLayout, Op};
 use involution::reference::Array;
 use involution::{Padding, Shape, ShapeError, Window};
 
@@ -23,7 +23,7 @@ fn takes_x_and_a_kernel() {
 #[test]
 fn ranks_are_named() {
     refuses!(plain(), [[6, 7, 5], KERNEL], ShapeError::Rank { tensor: "x", .. });
-    refuses!(plain(), [X, [2, 2, 9, 7, 5]], ShapeError::Rank { tensor: "kernel", .. });
+    refuses!(plain(), [X, [2, 18, 35]], ShapeError::Rank { tensor: "kernel", .. });
 }
 
 #[test]
@@ -224,9 +224,14 @@ fn borders_and_upsampling_have_a_meaning() {
 /// In neighbourhood attention every query has as many keys as there are taps, those nearest to it in the image.
 #[test]
 fn a_window_that_is_shifted_has_all_of_its_taps() {
-    for (taps, dilation, [height, width]) in
-        [(7, [1, 1], [9, 8]), (7, [1, 2], [7, 15]), (3, [3, 2], [10, 7]), (13, [1, 1], [13, 17])]
-    {
+    for (taps, dilation, [height, width]) in [
+        (7, [1, 1], [9, 8]),
+        (7, [1, 2], [7, 15]),
+        (3, [3, 2], [10, 7]),
+        (13, [1, 1], [13, 17]),
+        (13, [2, 1], [27, 14]),
+        (13, [1, 3], [14, 40]),
+    ] {
         let op = Involution::na2d_av([taps; 2], dilation, 1);
         // A value is the number of its pixel, counted from one.
         let x = Array::from_fn([1, 1, height, width], |[.., i, j]| (1 + i * width + j) as f64);
@@ -260,6 +265,60 @@ fn a_window_that_is_shifted_has_all_of_its_taps() {
     }
 }
 
+/// The same of sequences: of 7 and 13 keys along one axis.
+#[test]
+fn a_window_over_a_sequence_has_all_of_its_taps() {
+    for (taps, dilation, length) in [(7, 1, 9), (7, 3, 23), (13, 1, 13), (13, 2, 27)] {
+        let op = Involution::na1d_av(taps, dilation, 1);
+        let op = Involution { kernel_layout: KernelLayout::TapsLast, ..op };
+        let ones = |shape: [usize; 4]| Array::from_fn(shape, |_| 1.0);
+        let kernel = Array::from_fn([1, 1, 1, length, taps], |_| 1.0);
+        let keys = evaluate(op, &[&ones([1, 1, 1, length]), &kernel]);
+        assert!(keys.data.iter().all(|&keys| keys == taps as f64), "{:?}", keys.data);
+        // Each key that a query has, it has once.
+        for key in 0..length {
+            let own = Array::from_fn([1, 1, 1, length], |[.., j]| f64::from(u8::from(j == key)));
+            let counted = evaluate(op, &[&own, &kernel]);
+            let nearby = |query: usize| query % dilation == key % dilation;
+            let legal = counted.data.iter().enumerate();
+            assert!({ legal }.all(|(query, &n)| n == 0.0 || (n == 1.0 && nearby(query))));
+        }
+    }
+}
+
+/// However the weights lie, they are the same weights.
+#[test]
+fn layouts_of_the_kernel_differ_in_their_order_alone() {
+    let op = Involution { upsample: 2, softmax: true, ..plain() };
+    let (x, kernel) = (numbers([2, 6, 3, 4], 1), numbers([2, 18, 6, 8], 2));
+    let out = evaluate(op, &[&x, &kernel]);
+    let split = Array { shape: vec![2, 2, 9, 6, 8], ..kernel.clone() };
+    assert_eq!(evaluate(op, &[&x, &split]), out);
+    let last = Array::from_fn([2, 2, 6, 8, 9], |[n, g, i, j, t]| kernel.at(&[n, g * 9 + t, i, j]));
+    let of = |kernel_layout| Involution { kernel_layout, ..op };
+    assert_eq!(evaluate(of(KernelLayout::TapsLast), &[&x, &last]), out);
+    let narrow = Array::from_fn([2, 72, 3, 4], |[n, map, i, j]| {
+        kernel.at(&[n, map / 4, 2 * i + map % 4 / 2, 2 * j + map % 2])
+    });
+    assert_eq!(evaluate(of(KernelLayout::BeforePixelShuffle), &[&x, &narrow]), out);
+    let kernel = |shape: &[usize]| Shape::new(shape);
+    for (layout, right, wrong) in [
+        (KernelLayout::TapsFirst, [2, 2, 9, 6, 8], [2, 2, 8, 6, 8]),
+        (KernelLayout::TapsLast, [2, 2, 6, 8, 9], [2, 2, 9, 6, 8]),
+    ] {
+        let shape =
+            |dims: &[usize]| of(layout).output_shape(&[&kernel(&[2, 6, 3, 4]), &kernel(dims)]);
+        assert_eq!(shape(&right), Ok(kernel(&[2, 6, 6, 8])));
+        assert!(matches!(shape(&wrong), Err(ShapeError::Dimension { tensor: "kernel", .. })));
+    }
+    refuses!(
+        of(KernelLayout::BeforePixelShuffle),
+        [[2, 6, 3, 4], [2, 18, 6, 8]],
+        ShapeError::Dimension { tensor: "kernel", dimension: "channels", expected: 72, .. }
+    );
+    refuses!(of(KernelLayout::TapsLast), [[2, 6, 3, 4], [2, 18, 6, 8]], ShapeError::Rank { .. });
+}
+
 #[test]
 fn names_of_other_libraries_are_the_same_sum() {
     let interleaved = |op: Involution| op.channel_order == ChannelOrder::Interleaved;
@@ -285,6 +344,16 @@ fn names_of_other_libraries_are_the_same_sum() {
     let all: Vec<f64> = (0..3).map(|tap| weights.at(&[0, tap, 0, 0]).exp()).collect();
     let want = all[2] / all.iter().sum::<f64>() * x.at(&[0, 1, 0, 0]);
     assert!((out.at(&[0, 1, 0, 0]) - want).abs() < 1e-12);
+    // RAFT: the pixel (9, 2) of a flow eight times as large combines the nine positions around (1, 0).
+    let (x, mask) = (numbers([1, 2, 3, 2], 5), numbers([1, 9 * 64, 3, 2], 6));
+    let out = evaluate(Involution::convex_upsample(8), &[&x, &mask]);
+    let powers: Vec<f64> = (0..9).map(|tap| mask.at(&[0, tap * 64 + 8 + 2, 1, 0]).exp()).collect();
+    let want = (0..9).map(|tap| {
+        let value = x.inside(0, 1, tap as isize / 3, tap as isize % 3 - 1).unwrap_or(0.0);
+        powers[tap] * value / powers.iter().sum::<f64>()
+    });
+    assert_eq!(out.shape, [1, 2, 24, 16]);
+    assert!((out.at(&[0, 1, 9, 2]) - want.sum::<f64>()).abs() < 1e-12);
     let filtered = Involution::kernel_prediction(5);
     assert_eq!((filtered.groups, filtered.window.kernel_size), (1, [5, 5]));
 }

@@ -21,6 +21,7 @@ Examples:
                                             not just the preferred kernel
   involution bench --json rows.json         the table, and the rows in a file
   involution bench --quick --json - | jq '.rows[] | [.case, .wall_ms.median]'
+  involution bench --suite family           operators of the involution's family
   involution bench --suite peers            as other libraries are timed
   involution bench --suite peers --filter involution/,rednet50_b1 --json us.json
   involution bench sweep rednet50 --var batch=1..8 --var size=128..512
@@ -102,7 +103,9 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
             measure(flags, request, &args.forms, json, |open| match request.suite {
                 Suite::Transfer => transfer::measure(open, request),
                 Suite::Compile => compile::measure(open, request),
-                Suite::Layers | Suite::Nets | Suite::Peers => layers::measure(open, request),
+                Suite::Layers | Suite::Nets | Suite::Peers | Suite::Family => {
+                    layers::measure(open, request)
+                }
                 Suite::Ops | Suite::Sweep => calls::measure(open, request),
             })
         }
@@ -152,11 +155,11 @@ fn measure(
 /// Refuses what has no meaning for a suite.
 fn check(request: &Request) -> Result<()> {
     let (suite, ops) = (request.suite, request.suite == Suite::Ops);
-    let batched = ops || matches!(suite, Suite::Layers | Suite::Nets);
+    let batched = ops || matches!(suite, Suite::Layers | Suite::Nets | Suite::Family);
     for (flag, wrong, suites) in [
         ("--ops", !ops && !request.ops.is_empty(), "ops"),
         ("--candidates", !ops && request.candidates, "ops"),
-        ("--batch", !batched && !request.batch.is_empty(), "ops, layers and nets"),
+        ("--batch", !batched && !request.batch.is_empty(), "ops, layers, nets and family"),
     ] {
         if wrong {
             let name = suite.name();

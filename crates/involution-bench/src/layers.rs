@@ -1,13 +1,16 @@
 //! The suites `layers` and `nets`: layers and whole networks from host to host, each as it is fused and as it is defined.
-//! And `peers`: operators, layers and networks under the names that other libraries are timed by:
+//! `family`: the operators that other libraries have names for, at the sizes of their papers. And `peers`: operators, layers and networks under the names that other libraries are timed by:
 //! `involution/7x7_c256_56_s1_b1` is the family, what it is with channels, size and stride, and the batch.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use involution::models::{self, MobileNetV2, Model, RedNet, ResNet};
-use involution::nn::{ConvBnAct, DynamicConv2d, Involution2d, SeparableConv2d};
-use involution::ops::{Activation, BatchNorm, Involution, Unfold};
+use involution::nn::{
+    Carafe, ConvBnAct, DynamicConv2d, DynamicLightConv1d, Involution2d, LightConv1d, San,
+    SeparableConv2d,
+};
+use involution::ops::{Activation, BatchNorm, Involution, KernelLayout, Unfold};
 use involution::plan::{Builder, Value};
 use involution::{Layer, Operator, Result, Shape, Window};
 
@@ -43,6 +46,10 @@ fn all(args: &Request) -> Result<Vec<Workload>> {
                 let x = model.preprocessing().input(1);
                 list.add(name, Work::Layer(model, true), &[&x.dims()[1..]]);
             }
+        }
+        Suite::Family => {
+            list.unfused = false;
+            list.family();
         }
         _ => return peers(),
     }
@@ -90,8 +97,50 @@ impl List {
         self.add(base, Work::Operator(op.into(), None), shapes);
     }
 
-    fn layer(&mut self, base: &str, layer: impl Layer + 'static, x: [usize; 3]) {
+    fn layer<const R: usize>(&mut self, base: &str, layer: impl Layer + 'static, x: [usize; R]) {
         self.add(base, Work::Layer(Arc::new(layer), true), &[&x]);
+    }
+
+    /// Each operator by itself, with a kernel that is there, and the layers that make their kernels.
+    fn family(&mut self) {
+        let (groups, window) = (16, Window::new([7, 7]).padding(3));
+        let rednet = Involution::new(window, groups);
+        self.operator("operator/involution_7x7_c256_56", rednet, &[&[256, 56, 56], &[784, 56, 56]]);
+        // The first two stages of LSNet: eight channels to a group.
+        for (channels, size) in [(64, 28), (128, 14)] {
+            let (groups, base) = (channels / 8, format!("operator/ska_3x3_c{channels}_{size}"));
+            let kernel = [groups, 9, size, size];
+            self.operator(&base, Involution::ska(3, groups), &[&[channels, size, size], &kernel]);
+        }
+        let last = |op| Involution { kernel_layout: KernelLayout::TapsLast, ..op };
+        let attention = last(Involution::na2d_av([7, 7], [1, 1], 4));
+        let x: &[usize] = &[128, 56, 56];
+        self.operator("operator/na2d_av_7x7_c128_56", attention, &[x, &[4, 56, 56, 49]]);
+        let planes = Involution { kernel_layout: KernelLayout::TapsFirst, ..attention };
+        self.operator("operator/na2d_av_planes_7x7_c128_56", planes, &[x, &[196, 56, 56]]);
+        let attention = last(Involution::na1d_av(7, 1, 4));
+        self.operator("operator/na1d_av_7_c128_512", attention, &[&[128, 1, 512], &[4, 1, 512, 7]]);
+        let (x, masks): (&[usize], &[usize]) = (&[256, 100, 168], &[25, 200, 336]);
+        self.operator("operator/carafe_5x5_c256_100x168", Involution::carafe(5, 1, 2), &[x, masks]);
+        let (flow, mask): (&[usize], &[usize]) = (&[2, 46, 62], &[576, 46, 62]);
+        let convex = Involution::convex_upsample(8);
+        self.operator("operator/convex_upsample_46x62", convex, &[flow, mask]);
+        let refpad = Involution::aggregation_refpad(window, 8);
+        self.operator(
+            "operator/aggregation_7x7_c64_56",
+            refpad,
+            &[&[64, 56, 56], &[8, 49, 56, 56]],
+        );
+        let filters: &[usize] = &[441, 64, 64];
+        let prediction = Involution::kernel_prediction(21);
+        self.operator("operator/kernel_prediction_21x21_64", prediction, &[&[3, 64, 64], filters]);
+        self.layer("layer/involution2d_c256_56", Involution2d::paper(256, [7, 7]), [256, 56, 56]);
+        self.layer("layer/carafe_c256_25x42", Carafe::new(256, 2), [256, 25, 42]);
+        self.layer("layer/san_pairwise_c256_28", San::pairwise(256, 7), [256, 28, 28]);
+        self.layer("layer/san_patchwise_c256_28", San::patchwise(256, 7), [256, 28, 28]);
+        self.layer("layer/light_conv1d_c512_512", LightConv1d::new(512, 31, 8), [512, 512]);
+        let dynamic = DynamicLightConv1d::new(512, 31, 8);
+        self.layer("layer/dynamic_light_conv1d_c512_512", dynamic, [512, 512]);
     }
 
     fn layers(&mut self) {
@@ -241,6 +290,22 @@ mod tests {
         for family in ["involution/", "layer/", "conv/", "other/", "networks/"] {
             assert!(names.iter().any(|name| name.starts_with(family)), "{family}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn every_member_of_the_family_is_legal_and_named_once() -> Result<()> {
+        let rows = all(&Request { suite: Suite::Family, batch: vec![1, 2], ..Request::default() })?;
+        let mut names = HashSet::new();
+        for row in &rows {
+            assert!(names.insert(&row.name), "{} twice", row.name);
+            let shapes: Vec<&Shape> = row.shapes.iter().collect();
+            match &row.work {
+                Work::Operator(op, _) => assert!(op.output_shape(&shapes).is_ok(), "{}", row.name),
+                Work::Layer(layer, _) => assert!(layer.plan(shapes[0]).is_ok(), "{}", row.name),
+            }
+        }
+        assert_eq!(names.len(), 2 * 16);
         Ok(())
     }
 

@@ -21,6 +21,8 @@ pub enum Suite {
     Nets,
     /// Operators, layers and networks from host to host, under the names that other libraries are timed by
     Peers,
+    /// The operators of the involution's family under the names of other libraries, at the sizes of their papers
+    Family,
     /// Copies to the device and back, and what a submission and a dispatch cost
     Transfer,
     /// The first use of kernels and networks, with an empty and a filled cache of the driver's

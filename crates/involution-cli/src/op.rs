@@ -86,6 +86,7 @@ fn default(operator: &str, attribute: &str) -> Option<&'static str> {
         "border" => "zero",
         "upsample" => "1",
         "softmax" | "mask" | "ceil_mode" => "false",
+        "kernel_layout" => "taps_first",
         "count_include_pad" => "true",
         "eps" => "1e-5",
         "axis" => "-1",

@@ -146,6 +146,9 @@ impl Plan {
     fn with_span(&self, index: usize) -> Option<(usize, Step)> {
         let step = &self.steps[index];
         let Action::Apply(Operator::Involution(involution)) = &step.action else { return None };
+        if !involution.is_plain() {
+            return None;
+        }
         let (&x, &kernel) = (step.inputs.first()?, step.inputs.get(1)?);
         let before = self.only_maker(kernel)?;
         let span = &self.steps[before];

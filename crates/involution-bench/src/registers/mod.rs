@@ -332,6 +332,30 @@ mod tests {
         Ok(report(after).worse_than(&report(before))?.join("\n"))
     }
 
+    /// Of the multiply-adds of the plain involution of 7x7, its variants for borders and larger outputs keep nine tenths.
+    #[test]
+    fn borders_keep_the_share_of_multiply_adds() -> Result<()> {
+        let baseline = include_str!("../../../../benches/registers/navi31.json");
+        let report: Report = serde_json::from_str(baseline)?;
+        let row = |name: &str| {
+            let row = report.kernels.iter().find(|row| row.kernel == name);
+            row.with_context(|| format!("{name} is not in the baseline"))
+        };
+        let plain = row("involution/vec4_rows[K=7]")?.share().context("no share")?;
+        for variant in [
+            "vec4_rows[K=7,BORDER=1]",
+            "vec4_rows[K=7,BORDER=2]",
+            "shifted_rows[K=7]",
+            "upsampled[K=7,R=2]",
+            "upsampled[K=7,R=4]",
+        ] {
+            let row = row(&format!("involution/{variant}"))?;
+            assert!(row.share() >= Some(0.9 * plain), "{variant}: {:?} of {plain}", row.share());
+            assert_eq!((row.spills, row.error.as_ref()), (Some(0), None), "{variant}");
+        }
+        Ok(())
+    }
+
     #[test]
     fn a_kernel_is_worse_by_an_occupancy_step_by_spills_and_by_its_share_of_multiply_adds()
     -> Result<()> {

@@ -5,7 +5,7 @@ use crate::draw::{Draw, Drawn};
 use crate::faults::SeededFault;
 use crate::known::{Known, square, tensor};
 use crate::windows::{ROWS, dilated, of_window, uneven};
-use involution::ops::{Activation, Border, ChannelOrder, Involution};
+use involution::ops::{Activation, Border, ChannelOrder, Involution, KernelLayout};
 use involution::shape::{Padding, ShapeError, Window};
 
 /// An involution and the shapes of its inputs.
@@ -27,13 +27,14 @@ pub(super) fn involving(draw: &mut Draw<'_>) -> (Involution, Vec<Vec<usize>>) {
     (involution, shapes)
 }
 
-/// Draws a legal case: half of them with borders, upsampling or taps that are normalised.
+/// Draws a legal case: half of them with borders, upsampling, or taps that are normalised or in another order.
 pub fn draw(draw: &mut Draw<'_>) -> Drawn {
     let (mut involution, mut shapes) = involving(draw);
     if draw.yes() {
         involution.border = draw.one_of(&Border::ALL).1;
         involution.upsample = draw.one_of(&[1, 1, 2, 3]);
         involution.softmax = draw.yes();
+        involution.kernel_layout = draw.one_of(&KernelLayout::ALL).1;
         fit(&mut involution, &mut shapes);
     }
     (involution.into(), shapes)
@@ -54,15 +55,23 @@ fn fit(involution: &mut Involution, shapes: &mut [Vec<usize>]) {
         };
         shapes[0][2 + axis] = shapes[0][2 + axis].max(least);
     }
-    let positions = window.output_size([shapes[0][2], shapes[0][3]]).unwrap_or([1, 1]);
-    for axis in 0..2 {
-        shapes[1][2 + axis] = involution.upsample * positions[axis];
+    shapes[1] = kernel_of(involution, &shapes[0]);
+}
+
+/// The shape of the kernel that belongs to an input of this shape.
+fn kernel_of(op: &Involution, x: &[usize]) -> Vec<usize> {
+    let [h, w] = op.window.output_size([x[2], x[3]]).unwrap_or([1, 1]);
+    let (n, groups, taps, r) = (x[0], op.groups, op.window.taps(), op.upsample);
+    match op.kernel_layout {
+        KernelLayout::TapsFirst => vec![n, groups * taps, h * r, w * r],
+        KernelLayout::TapsLast => vec![n, groups, h * r, w * r, taps],
+        KernelLayout::BeforePixelShuffle => vec![n, groups * taps * r * r, h, w],
     }
 }
 
 /// The fixed cases.
 pub fn fixed() -> Vec<Case> {
-    [told(), involutions(), borders()].concat()
+    [told(), involutions(), borders(), whole_vec4s(), layouts()].concat()
 }
 
 /// The members of the family that other names are known by.
@@ -73,10 +82,8 @@ fn borders() -> Vec<Case> {
     let upsample = |op: Involution, upsample| Involution { upsample, ..op };
     let interleaved = ChannelOrder::Interleaved;
     let case = |story, op: Involution, channels: usize, [height, width]: [usize; 2]| {
-        let maps = op.groups * op.window.taps();
-        let [oh, ow] = op.window.output_size([height, width]).unwrap_or([1, 1]);
-        let kernel = [2, maps, oh * op.upsample, ow * op.upsample];
-        Case::new(story, op, &[&[2, channels, height, width], &kernel])
+        let x = [2, channels, height, width];
+        Case::new(story, op, &[&x, &kernel_of(&op, &x)])
     };
     vec![
         case("neighbourhood attention", with(Border::Shift, same(7), 2), 12, [9, 11]),
@@ -118,6 +125,89 @@ fn borders() -> Vec<Case> {
             upsample(with(Border::Shift, same(3), 2), 3),
             4,
             [4, 5],
+        ),
+    ]
+}
+
+/// Borders and outputs that are larger, over rows of whole `vec4`s and tiles of channels that overhang their group.
+fn whole_vec4s() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut case = |story, op: Involution, channels: usize, [height, width]: [usize; 2]| {
+        let x = [2, channels, height, width];
+        let mut shapes = vec![x.to_vec(), kernel_of(&op, &x)];
+        shapes.extend(vec![vec![channels]; if op.affine { 2 } else { 0 }]);
+        let shapes: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
+        cases.push(Case::new(story, op, &shapes));
+    };
+    for taps in [7, 5, 3] {
+        let same = Window::new([taps; 2]).padding(Padding::Same);
+        let dilated = Window::new([3, taps]).dilation([2, 1]).padding(Padding::Same);
+        for border in [Border::Reflect, Border::Replicate, Border::Shift] {
+            let op = Involution { border, ..Involution::new(same, 2) };
+            let interleaved = ChannelOrder::Interleaved;
+            let affine = Involution { channel_order: interleaved, affine: true, ..op };
+            let softmax = Involution { window: dilated, softmax: true, ..op };
+            case("a border of rows of whole vec4s", op, 34, [10, 16]);
+            case(
+                "rows of two vec4s",
+                Involution { activation: Activation::Relu, ..affine },
+                6,
+                [7, 8],
+            );
+            case("normalised, and rows are dilated", softmax, 32, [11, 12]);
+        }
+        let op = Involution::new(same, 2);
+        for (upsample, image) in [(2, [6, 8]), (4, [3, 5]), (8, [2, 3])] {
+            case("twice, four and eight times as large", Involution { upsample, ..op }, 34, image);
+        }
+        let strided = Window::new([3, taps]).stride([2, 2]).dilation([1, 2]).padding(3);
+        let normalised = Involution { window: strided, upsample: 2, softmax: true, ..op };
+        case("positions that are two columns apart", normalised, 6, [9, 16]);
+    }
+    case(
+        "a reflected row of one vec4",
+        Involution {
+            border: Border::Reflect,
+            ..Involution::new(Window::new([7; 2]).padding(3), 1)
+        },
+        3,
+        [4, 4],
+    );
+    cases
+}
+
+/// Each layout of the kernel, and windows of many taps.
+fn layouts() -> Vec<Case> {
+    let same = |taps: [usize; 2]| Window::new(taps).padding(Padding::Same);
+    let case = |story, op: Involution, channels: usize, [height, width]: [usize; 2]| {
+        let x = [2, channels, height, width];
+        Case::new(story, op, &[&x, &kernel_of(&op, &x)])
+    };
+    let laid_out = |kernel_layout, op| Involution { kernel_layout, ..op };
+    let last = KernelLayout::TapsLast;
+    let shuffled = KernelLayout::BeforePixelShuffle;
+    let plain = Involution::new(same([3; 2]), 2);
+    vec![
+        Case::new("a dimension for the taps", plain, &[&[2, 6, 5, 7], &[2, 2, 9, 5, 7]]),
+        case("taps side by side", laid_out(last, plain), 6, [5, 7]),
+        case(
+            "attention as it comes",
+            laid_out(last, Involution::na2d_av([7; 2], [1; 2], 2)),
+            8,
+            [10, 12],
+        ),
+        case("a sequence", laid_out(last, Involution::na1d_av(5, 2, 3)), 6, [1, 19]),
+        case("RAFT", Involution::convex_upsample(8), 2, [3, 5]),
+        case("CARAFE", Involution::carafe_normalised(5, 2, 2), 8, [4, 6]),
+        case("three times as large", laid_out(shuffled, Involution::carafe(3, 2, 3)), 4, [4, 5]),
+        case("as large as it was", laid_out(shuffled, plain), 4, [4, 5]),
+        case("51 taps along an axis", Involution::new(same([1, 51]), 2), 4, [3, 20]),
+        case("51 taps along both axes", Involution::kernel_prediction(51), 2, [5, 6]),
+        case(
+            "51 taps that are shifted into the image",
+            Involution { softmax: true, ..Involution::na1d_av(51, 1, 1) },
+            2,
+            [1, 56],
         ),
     ]
 }
@@ -410,6 +500,63 @@ pub const FAULTS: &[SeededFault] = &[
         "what lies below the image is not zero",
         "vec4<bool>(iy < params.height)",
         "vec4<bool>(true)",
+    ),
+    (
+        "involution/borders",
+        "taps that lie side by side are read as planes",
+        "select(height * width, 1u, params.kernel_layout == 1u)",
+        "height * width",
+    ),
+    (
+        "involution/borders",
+        "planes before a pixel shuffle are taken for columns first",
+        "(row - y * upsample) * upsample + columns - x * upsample",
+        "(row - y * upsample) + (columns - x * upsample) * upsample",
+    ),
+    ("involution/vec4_rows", "the image is reflected with its edge", "first.xwzy", "first.wzyx"),
+    ("involution/vec4_rows", "the last pixel is not repeated", "last.wwww", "last.xyzw"),
+    (
+        "involution/shifted_rows",
+        "windows slide out of the image at the end of a row",
+        "min(4u + p - K / 2u, 8u - K)",
+        "4u + p - K / 2u",
+    ),
+    (
+        "involution/shifted_rows",
+        "the first pixels of a row are left out",
+        "select(select(0u, columns - 1u, is_last), 1u + rest, slides)",
+        "select(columns - 1u, 1u + rest, slides)",
+    ),
+    (
+        "involution/shifted_rows",
+        "rows are not dilated",
+        "at += window.dilation_y * columns",
+        "at += columns",
+    ),
+    (
+        "involution/upsampled",
+        "the lower of two rows has the taps of the upper one",
+        "kernel_first + ky * K * out_plane + columns, out_plane",
+        "kernel_first + ky * K * out_plane, out_plane",
+    ),
+    (
+        "involution/upsampled",
+        "all pixels read the window of the first position",
+        "values[kx + 2u / R]",
+        "values[kx]",
+    ),
+    (
+        "involution/upsampled",
+        "what lies left of the image is not zero",
+        "across.inside[i] && on_image",
+        "on_image",
+    ),
+    ("involution/arrange", "taps are divided by the largest", "total += select", "total = select"),
+    (
+        "involution/arrange",
+        "every group has the kernel of the first",
+        "matrix * params.taps * plane;",
+        "min(matrix, 0u) * params.taps * plane;",
     ),
     ("involution/involution", "relu6 has no upper bound", "6.0, v > 6.0", "v, v > 6.0"),
 ];
