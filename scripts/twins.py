@@ -147,6 +147,75 @@ class Involution2dReich(nn.Module):
         return involve(self.initial_mapping(x), kernels, *window, self.groups)
 
 
+class Involution3d(nn.Module):
+    """The involution of volumes of ChristophReich1996/Involution: as intended, or with `compatible_with_released` as it is.
+
+    As released, it pads the width as far as the depth was to be padded, and takes the windows [N, C, P, T] of P places and T
+    taps for [N, C, T, P].
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size=7,
+        stride=1,
+        padding=3,
+        dilation=1,
+        groups=1,
+        reduce_ratio=1,
+        bias=False,
+        sigma_mapping="bn_relu",
+        force_shape_match=False,
+        compatible_with_released=False,
+    ):
+        super().__init__()
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(f"{in_channels} and {out_channels} channels in {groups} groups")
+        sizes = kernel_size, stride, padding, dilation
+        self.window = [n if isinstance(n, tuple) else (n, n, n) for n in sizes]
+        self.groups, self.released = groups, compatible_with_released
+        self.force_shape_match = force_shape_match
+        hidden = out_channels // reduce_ratio
+        taps = self.window[0][0] * self.window[0][1] * self.window[0][2]
+        self.reduce_mapping = nn.Conv3d(in_channels, hidden, 1, bias=bias)
+        self.sigma_mapping = sigma(sigma_mapping, hidden, nn.BatchNorm3d)
+        self.span_mapping = nn.Conv3d(hidden, taps * groups, 1, bias=bias)
+        self.initial_mapping = nn.Identity()
+        if in_channels != out_channels:
+            self.initial_mapping = nn.Conv3d(in_channels, out_channels, 1, bias=bias)
+
+    def windows(self, values):
+        """The values under each tap of each position: [N, C, D', H', W', Kd, Kh, Kw]."""
+        kernel, stride, padding, dilation = self.window
+        front, top, left = reversed(padding) if self.released else padding
+        padded = F.pad(values, (left, left, top, top, front, front))
+        for axis, (k, s, d) in enumerate(zip(kernel, stride, dilation)):
+            padded = padded.unfold(2 + axis, d * (k - 1) + 1, s)[..., ::d]
+        return padded
+
+    def forward(self, x):
+        stride = self.window[1]
+        values = self.initial_mapping(x)
+        if self.force_shape_match:
+            seen = F.adaptive_avg_pool3d(x, out_size(x.shape[2:], *self.window))
+        else:
+            seen = F.avg_pool3d(x, stride, stride)
+        kernels = self.span_mapping(self.sigma_mapping(self.reduce_mapping(seen)))
+        n, channels, *size = self.windows(values).shape[:5]
+        if tuple(kernels.shape[2:]) != tuple(size):
+            raise ValueError(f"a kernel map of {tuple(kernels.shape[2:])} for an output of {size}")
+        windows = self.windows(values).flatten(5).flatten(2, 4)
+        places, taps = windows.shape[2:]
+        if self.released:
+            windows = windows.reshape(n, channels, taps, places)
+        else:
+            windows = windows.transpose(2, 3)
+        windows = windows.reshape(n, self.groups, channels // self.groups, taps, places)
+        weights = kernels.reshape(n, self.groups, 1, taps, places)
+        return (windows * weights).sum(3).reshape(n, channels, *size)
+
+
 class Involution1d(nn.Module):
     """`Involution2dReich` along one dimension: the same names, weights of Conv1d."""
 
@@ -203,7 +272,8 @@ class Attention(nn.Module):
             raise ValueError(f"the temperature has to be 3n + 1, not {temperature}")
         hidden = K if in_planes == 3 else int(in_planes * ratio) + 1
         self.fc1 = conv(in_planes, hidden, 1, bias=False)
-        self.fc2 = conv(hidden, K, 1)
+        # That of volumes has none.
+        self.fc2 = conv(hidden, K, 1, bias=conv is not nn.Conv3d)
         self.temperature = temperature
 
     def forward(self, x):
@@ -231,7 +301,7 @@ class DynamicConv(nn.Module):
         temperature=34,
     ):
         super().__init__()
-        dims = 2 if self.conv is nn.Conv2d else 1
+        dims = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}[self.conv]
         self.window = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         self.attention = Attention(self.conv, in_planes, ratio, K, temperature)
         self.weight = nn.Parameter(torch.empty(K, out_planes, in_planes // groups, *[kernel_size] * dims))
@@ -254,6 +324,10 @@ class DynamicConv2d(DynamicConv):
 
 class DynamicConv1d(DynamicConv):
     conv, function = nn.Conv1d, staticmethod(F.conv1d)
+
+
+class DynamicConv3d(DynamicConv):
+    conv, function = nn.Conv3d, staticmethod(F.conv3d)
 
 
 class LocalAttention2d(nn.Module):
@@ -500,8 +574,11 @@ LAYERS = {
     "involution2d_dli14": Involution2dDli14,
     "involution2d_reich": Involution2dReich,
     "involution1d": Involution1d,
+    "involution3d": Involution3d,
     "dynamic_conv2d": DynamicConv2d,
     "dynamic_conv1d": DynamicConv1d,
+    "dynamic_conv3d": DynamicConv3d,
+    "conv3d": nn.Conv3d,
     "separable_conv2d": DepthwiseSeparableConv2d,
     "carafe": Carafe,
     "light_conv1d": LightConv1d,
@@ -957,7 +1034,7 @@ def randomise(net, seed):
                 # Not zero, even in the last one of a block: zero would hide the block.
                 module.weight.copy_(torch.rand(module.weight.shape, generator=generator) * 0.5 + 0.75)
                 normal(module.bias, 0.1)
-            elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+            elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)):
                 normal(module.weight, (2 / module.weight[0].numel()) ** 0.5)
                 if module.bias is not None:
                     normal(module.bias, 0.2)

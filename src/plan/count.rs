@@ -49,9 +49,11 @@ impl Plan {
             total += self.step_macs(step)?;
             total += match op {
                 Operator::Conv2d(conv) if conv.bias => outputs,
+                Operator::Conv3d(conv) if conv.bias => outputs,
                 Operator::BatchNorm(_) => 2 * outputs,
                 Operator::Activate(activate) if activate.activation != Activation::None => outputs,
                 Operator::AvgPool2d(_) | Operator::MaxPool2d(_) => read,
+                Operator::AvgPool3d(_) | Operator::MaxPool3d(_) => read,
                 Operator::GlobalAvgPool(_) if Some(index) == last_pool => return Ok(total + read),
                 Operator::GlobalAvgPool(_) => read,
                 _ => 0,

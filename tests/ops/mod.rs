@@ -17,6 +17,7 @@ mod mul;
 mod softmax;
 mod span_involution;
 mod unfold;
+mod volumes;
 
 /// The tests that every operator has: `every::softmax::golden_cases`.
 mod every {

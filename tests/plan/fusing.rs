@@ -1,6 +1,8 @@
 //! What is fused, and what must not be.
 
-use involution::ops::{Activation, Add, AvgPool2d, BatchNorm, Conv2d, Involution, Linear};
+use involution::ops::{
+    Activation, Add, AvgPool2d, BatchNorm, Conv2d, Conv3d, Involution, Involution3d, Linear,
+};
 use involution::plan::{Builder, Constant, Source, Value};
 use involution::{Padding, Plan, Shape, Window, reference};
 
@@ -46,6 +48,37 @@ fn a_convolution_with_norm_and_activation_is_one_step() {
         );
         assert_eq!(fused.value(fused.outputs()[0].1).source, Source::Step);
     }
+}
+
+#[test]
+fn convolutions_and_involutions_of_volumes_are_fused_as_those_of_images_are() {
+    let volume = |plan: &mut Builder, x| plan.reshape(x, [2, 3, 1, 5, 4]).unwrap();
+    let conv = |plan: &mut Builder, x, rows: usize| {
+        let weight = plan.weight("conv.weight", [rows, 3, 3, 3, 3]);
+        let op = Conv3d { padding: Padding::Same, ..Conv3d::default() };
+        plan.apply("conv", op, &[x, weight]).unwrap()
+    };
+    let (_, with_residual) = fused(|plan, x| {
+        let x = volume(plan, x);
+        let y = conv(plan, x, 3);
+        let y = norm(plan, "norm", y, true);
+        let y = plan.apply("sum", Add::default(), &[y, x]).unwrap();
+        let y = activate(plan, "act", y, Activation::Relu);
+        plan.output("y", y);
+    });
+    assert_eq!(ops(&with_residual).last().unwrap(), "conv3d padding=same + bias + residual + relu");
+    let (_, involved) = fused(|plan, x| {
+        let x = volume(plan, x);
+        let kernel = conv(plan, x, 27);
+        let op = Involution3d::new(Window::new([3, 3, 3]).padding(1), 1);
+        let y = plan.apply("involution", op, &[x, kernel]).unwrap();
+        let y = norm(plan, "norm", y, true);
+        plan.output("y", y);
+    });
+    assert_eq!(
+        ops(&involved).last().unwrap(),
+        "involution3d kernel_size=3 padding=1 + scale, shift"
+    );
 }
 
 /// Its channels share a kernel: what is done to one of them stays a scale and a shift of its own.

@@ -5,6 +5,25 @@ use crate::plan::constant::{Constant, Norm};
 use crate::plan::graph::{Action, Plan, Source, Step, Value, ValueInfo};
 use crate::shape::{Shape, Window};
 
+/// What a convolution does besides its sum.
+struct Switches<'a> {
+    bias: &'a mut bool,
+    residual: &'a mut bool,
+    activation: &'a mut Activation,
+}
+
+impl<'a> Switches<'a> {
+    /// Those of an operator that is a convolution.
+    fn of(op: &'a mut Operator) -> Option<Self> {
+        let (bias, residual, activation) = match op {
+            Operator::Conv2d(op) => (&mut op.bias, &mut op.residual, &mut op.activation),
+            Operator::Conv3d(op) => (&mut op.bias, &mut op.residual, &mut op.activation),
+            _ => return None,
+        };
+        Some(Switches { bias, residual, activation })
+    }
+}
+
 impl Plan {
     /// Applies every pass: normalisations folded into the convolutions and involutions before them and the linear layers
     /// after them, layers that read one input and are summed made one, sums done by the convolution that makes one of the operands, kernels made by the involution that uses them, and
@@ -47,26 +66,30 @@ impl Plan {
         let before = self.only_maker(*inputs.first()?)?;
         let constants = Box::new(self.norm(&norm, &inputs)?);
         let mut step = self.steps[before].clone();
-        match &mut step.action {
-            Action::Apply(Operator::Conv2d(op))
-                if op.activation == Activation::None && !op.residual =>
-            {
-                op.activation = norm.activation;
-                let had_bias = std::mem::replace(&mut op.bias, true);
-                self.fold_into_conv2d(&mut step, had_bias, constants)?;
+        let Action::Apply(op) = &mut step.action else { return None };
+        if let Some(Switches { bias, residual, activation }) = Switches::of(op) {
+            if *activation != Activation::None || *residual {
+                return None;
             }
-            Action::Apply(Operator::Involution(op))
-                if op.activation == Activation::None && !op.affine =>
-            {
-                (op.affine, op.activation) = (true, norm.activation);
-                self.fold_into_involution(&mut step, constants)?;
+            *activation = norm.activation;
+            let had_bias = std::mem::replace(bias, true);
+            self.fold_into_conv(&mut step, had_bias, constants)?;
+        } else {
+            let (affine, activation) = match op {
+                Operator::Involution(op) => (&mut op.affine, &mut op.activation),
+                Operator::Involution3d(op) => (&mut op.affine, &mut op.activation),
+                _ => return None,
+            };
+            if *activation != Activation::None || *affine {
+                return None;
             }
-            _ => return None,
+            (*affine, *activation) = (true, norm.activation);
+            self.fold_into_involution(&mut step, constants)?;
         }
         Some((before, step))
     }
 
-    fn fold_into_conv2d(&mut self, conv: &mut Step, had_bias: bool, norm: Box<Norm>) -> Option<()> {
+    fn fold_into_conv(&mut self, conv: &mut Step, had_bias: bool, norm: Box<Norm>) -> Option<()> {
         let bias =
             if had_bias { Some(Box::new(self.constant(*conv.inputs.get(2)?)?)) } else { None };
         let weight = Box::new(self.constant(*conv.inputs.get(1)?)?);
@@ -164,11 +187,12 @@ impl Plan {
         [(x, y), (y, x)].into_iter().find_map(|(made, other)| {
             let before = self.only_maker(made)?;
             let mut fused = self.steps[before].clone();
-            let Action::Apply(Operator::Conv2d(conv)) = &mut fused.action else { return None };
-            if conv.residual || conv.activation != Activation::None {
+            let Action::Apply(op) = &mut fused.action else { return None };
+            let Switches { residual, activation, .. } = Switches::of(op)?;
+            if *residual || *activation != Activation::None {
                 return None;
             }
-            (conv.residual, conv.activation) = (true, add.activation);
+            (*residual, *activation) = (true, add.activation);
             fused.inputs.push(other);
             fused.output = step.output;
             Some((before, fused))
