@@ -268,8 +268,7 @@ pub fn vec4_rows(
     let Window { kernel_size: [_, taps], stride, dilation, .. } = op.window;
     let left = op.window.resolve_padding().map(|[_, [left, _]]| left);
     let keeps = [stride[1], dilation[1], output[1]] == [1, 1, x[3]] && left == Ok(taps / 2);
-    find(kernel, &[("K", taps)], op.border)
-        .filter(|_| keeps && output[1].is_multiple_of(VEC4))
+    find(kernel, &[("K", taps)], op.border).filter(|_| keeps && output[1].is_multiple_of(VEC4))
 }
 
 /// The variants of the kernel that holds the taps of a pixel for its channels that suit these sizes: those that make the
