@@ -70,7 +70,7 @@ DEFAULTS = {
 def some_defaults_unsaid(rng, op, attrs):
     """The attributes, some of those with their default value dropped at random."""
     # The stride of a pool defaults to its kernel.
-    defaults = DEFAULTS | ({"stride": None} if op in ("avg_pool2d", "max_pool2d") else {})
+    defaults = DEFAULTS | ({"stride": None} if op in ("avg_pool2d", "max_pool2d", "avg_pool3d", "max_pool3d") else {})
     return {key: text for key, text in attrs.items() if text != defaults.get(key) or rng.random() < 0.5}
 
 
@@ -254,7 +254,8 @@ def draw_max_pool2d(rng):
 
 
 def draw_global_avg_pool(rng):
-    return {}, {"x": (rng.randint(1, 4), draw_channels(rng), *draw_size(rng))}
+    size = draw_size(rng) if rng.random() < 0.7 else [rng.randint(1, 9) for _ in range(rng.choice((1, 3)))]
+    return {}, {"x": (rng.randint(1, 4), draw_channels(rng), *size)}
 
 
 def draw_adaptive_avg_pool2d(rng):

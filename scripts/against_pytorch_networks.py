@@ -12,8 +12,8 @@ Networks run through
 
     involution forward MODEL --weights FILE.pth --input x.safetensors --output out.safetensors
 
-with weights in both formats of torch.save, inside a checkpoint dictionary, and in channels_last order. Each of logits,
-c2, c3, c4 and c5 passes if its largest error against PyTorch in 64 bits is at most 1e-4 of its largest value, and each
+with weights in both formats of torch.save, inside a checkpoint dictionary, in channels_last order, and in safetensors files.
+Each of logits and the feature maps (c2 to c5, of LSNet c3 to c6) passes if its largest error against PyTorch in 64 bits is at most 1e-4 of its largest value, and each
 image has to have the class that PyTorch gives it. Layers run through
 
     involution layer NAME --attr key=value ... --weights FILE --input x.safetensors --output out.safetensors
@@ -59,6 +59,13 @@ NETWORK_CASES = [
     Network("rednet50-stem7", "rednet50", {"stem_kernel": 7}, "zip", EVERY_SIZE),
     Network("rednet26-legacy", "rednet26", {"stem_kernel": 3}, "legacy", [(1, 160)]),
     Network("rednet26-channels-last", "rednet26", {"stem_kernel": 7}, "channels-last", [(1, 160)]),
+    Network("lsnet_t", "lsnet_t", {}, "model", [(1, 224), (3, 224)]),
+    Network("lsnet_t-160", "lsnet_t", {"image_size": 160}, "safetensors", [(1, 160), (3, 160)]),
+    Network("lsnet_t-distill", "lsnet_t", {"distillation": True}, "model", [(3, 224)]),
+    Network("lsnet_s", "lsnet_s", {}, "safetensors", [(1, 224), (3, 224)]),
+    Network("lsnet_s-160", "lsnet_s", {"image_size": 160}, "zip", [(1, 160), (3, 160)]),
+    Network("lsnet_b", "lsnet_b", {}, "zip", [(1, 224), (3, 224)]),
+    Network("lsnet_b-160", "lsnet_b", {"image_size": 160}, "model", [(1, 160), (3, 160)]),
     Network("resnet50", "resnet50", {}, "zip", [(1, 224)]),
     Network("mobilenet_v2", "mobilenet_v2", {}, "legacy", [(1, 224)]),
 ]
@@ -247,7 +254,7 @@ for attributes, *shape in (
     case("local_attention2d", attributes, *shape)
 case("local_attention2d", "dim=16 num_heads=2 kernel_size=7 border=shift", 1, 16, 6, 9, refused="")
 
-for dims, name in ((2, "dynamic_conv2d"), (1, "dynamic_conv1d")):
+for dims, name in ((2, "dynamic_conv2d"), (1, "dynamic_conv1d"), (3, "dynamic_conv3d")):
     for attributes, batch, channels, *size in (
         ("in_planes=8 out_planes=8 kernel_size=3", 2, 8, 11, 14),
         ("in_planes=3 out_planes=16 kernel_size=3 padding=1 temperature=1", 4, 3, 16, 15),
@@ -264,7 +271,7 @@ for dims, name in ((2, "dynamic_conv2d"), (1, "dynamic_conv1d")):
         ("in_planes=64 out_planes=40 kernel_size=3 padding=1 K=2 temperature=34 bias=false", 2, 64, 14, 14),
         ("in_planes=7 out_planes=5 kernel_size=4 K=1 ratio=0.125 temperature=1", 1, 7, 13, 9),
     ):
-        case(name, attributes, batch, channels, *size[:dims])
+        case(name, attributes, batch, channels, *(*([7] * (dims - 2)), *size)[:dims])
     case(
         name,
         "in_planes=8 out_planes=8 kernel_size=3 temperature=0",
@@ -273,6 +280,35 @@ for dims, name in ((2, "dynamic_conv2d"), (1, "dynamic_conv1d")):
         *[9] * dims,
         refused="temperature=1",
     )
+
+# Volumes: the involution as intended, and with the windows and taps of the released one mixed up.
+for released in ("false", "true"):
+    for sigma, bias in (("bn_relu", "false"), ("sigmoid", "true")):
+        rest = f"bias={bias} sigma_mapping={sigma} compatible_with_released={released}"
+        for attributes, *shape in (
+            ("in_channels=4 out_channels=4 kernel_size=3 padding=1", 2, 4, 4, 6, 5),
+            ("in_channels=6 out_channels=8 kernel_size=3 padding=1 stride=2 groups=2 reduce_ratio=2", 1, 6, 4, 8, 10),
+            ("in_channels=8 out_channels=8 groups=4 reduce_ratio=4", 1, 8, 3, 9, 8),
+            ("in_channels=5 out_channels=5 kernel_size=5x3x1 stride=1x2x1 padding=0x0x0 force_shape_match=true", 2, 5, 6, 7, 4),
+            ("in_channels=3 out_channels=6 kernel_size=1 padding=0 groups=3", 2, 3, 2, 5, 7),
+            ("in_channels=2 out_channels=4 kernel_size=4x2x2 padding=1 force_shape_match=true", 1, 2, 5, 6, 8),
+        ):
+            case("involution3d", f"{attributes} {rest}", *shape)
+INTENDED = "in_channels=4 out_channels=4 groups=2"
+case("involution3d", f"{INTENDED} kernel_size=3x5x3 padding=1x2x1", 2, 4, 3, 6, 5)
+case("involution3d", f"{INTENDED} kernel_size=3 padding=2x2x1 dilation=2x2x1", 1, 4, 5, 6, 7)
+case("involution3d", f"{INTENDED} kernel_size=3 padding=1 stride=2", 1, 4, 5, 6, 7, refused="")
+MIXED = f"{INTENDED} compatible_with_released=true"
+case("involution3d", f"{MIXED} kernel_size=3x5x3 padding=1x2x1", 2, 4, 3, 6, 5, refused="compatible_with_released=false")
+case("involution3d", f"{MIXED} kernel_size=3 padding=2 dilation=2", 1, 4, 5, 6, 7, refused="compatible_with_released=false")
+
+for attributes, *shape in (
+    ("in_channels=3 out_channels=8 kernel_size=3 padding=1", 2, 3, 4, 9, 8),
+    ("in_channels=12 out_channels=18 kernel_size=3 stride=2 padding=1 groups=3 bias=false", 1, 12, 5, 8, 11),
+    ("in_channels=16 out_channels=32 kernel_size=1", 2, 16, 3, 5, 7),
+    ("in_channels=6 out_channels=6 kernel_size=2x3x5 stride=1x2x1 padding=0x1x2 dilation=2x1x1 groups=6", 2, 6, 5, 7, 9),
+):
+    case("conv3d", attributes, *shape)
 
 for attributes, batch, channels, *size in (
     ("in_channels=3 out_channels=8 kernel_size=3 stride=1 padding=1 dilation=1 bias=true", 2, 3, 15, 13),
@@ -322,13 +358,18 @@ def without_counters(state):
 
 
 def save_network(state, path, form):
-    """Saves the weights in one of the formats of a .pth file."""
+    """Saves the weights in a safetensors file, or in one of the formats of a .pth file."""
+    if form == "safetensors":
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+        return
     if form == "channels-last":
         for name, tensor in state.items():
             if tensor.dim() == 4:
                 state[name] = tensor.to(memory_format=torch.channels_last)
     if form == "nested":
         state = {"meta": {"epoch": 130, "top1": 77.25, "classes": None, "time": "now"}, "state_dict": state}
+    if form == "model":
+        state = {"model": state, "epoch": 299, "scaler": {"scale": 65536.0}}
     torch.save(state, path, _use_new_zipfile_serialization=form != "legacy")
 
 
@@ -427,7 +468,7 @@ def run_network(options, report, network, runs, root):
         torch.manual_seed(zlib.crc32(f"{options.seed}/{name}".encode()))
         x = torch.randn(batch, 3, size, size)
         calibrate(net.float(), x)
-        weights = folder / "weights.pth"
+        weights = folder / ("weights.safetensors" if network.form == "safetensors" else "weights.pth")
         save_network(net.state_dict(), weights, network.form)
         net.double()
         with torch.no_grad():

@@ -1,13 +1,13 @@
 """The layers and networks of this library in PyTorch, with the same state_dict() names.
 
     pip install torch
-    python scripts/twins.py        # parameter counts and FLOPs of RedNet against the published ones
+    python scripts/twins.py        # parameter counts and FLOPs of RedNet and LSNet against the published ones
 
 Written from the definitions, for comparisons and for making weights: simple, not fast. A single file that can be
 copied and imported on its own. Tested with Python 3.11 and torch 2.15.0.
 
 Tensors are NCHW, or [N, C, L] for one-dimensional layers. `feature_maps(x)` of a network returns a dictionary of "c2"
-(stride 4) to "c5" (stride 32); `forward(x)` returns the logits, before softmax.
+(stride 4) to "c5" (stride 32), of LSNet "c3" to "c6"; `forward(x)` returns the logits, before softmax.
 """
 
 import functools
@@ -147,6 +147,75 @@ class Involution2dReich(nn.Module):
         return involve(self.initial_mapping(x), kernels, *window, self.groups)
 
 
+class Involution3d(nn.Module):
+    """The involution of volumes of ChristophReich1996/Involution: as intended, or with `compatible_with_released` as it is.
+
+    As released, it pads the width as far as the depth was to be padded, and takes the windows [N, C, P, T] of P places and T
+    taps for [N, C, T, P].
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size=7,
+        stride=1,
+        padding=3,
+        dilation=1,
+        groups=1,
+        reduce_ratio=1,
+        bias=False,
+        sigma_mapping="bn_relu",
+        force_shape_match=False,
+        compatible_with_released=False,
+    ):
+        super().__init__()
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(f"{in_channels} and {out_channels} channels in {groups} groups")
+        sizes = kernel_size, stride, padding, dilation
+        self.window = [n if isinstance(n, tuple) else (n, n, n) for n in sizes]
+        self.groups, self.released = groups, compatible_with_released
+        self.force_shape_match = force_shape_match
+        hidden = out_channels // reduce_ratio
+        taps = self.window[0][0] * self.window[0][1] * self.window[0][2]
+        self.reduce_mapping = nn.Conv3d(in_channels, hidden, 1, bias=bias)
+        self.sigma_mapping = sigma(sigma_mapping, hidden, nn.BatchNorm3d)
+        self.span_mapping = nn.Conv3d(hidden, taps * groups, 1, bias=bias)
+        self.initial_mapping = nn.Identity()
+        if in_channels != out_channels:
+            self.initial_mapping = nn.Conv3d(in_channels, out_channels, 1, bias=bias)
+
+    def windows(self, values):
+        """The values under each tap of each position: [N, C, D', H', W', Kd, Kh, Kw]."""
+        kernel, stride, padding, dilation = self.window
+        front, top, left = reversed(padding) if self.released else padding
+        padded = F.pad(values, (left, left, top, top, front, front))
+        for axis, (k, s, d) in enumerate(zip(kernel, stride, dilation)):
+            padded = padded.unfold(2 + axis, d * (k - 1) + 1, s)[..., ::d]
+        return padded
+
+    def forward(self, x):
+        stride = self.window[1]
+        values = self.initial_mapping(x)
+        if self.force_shape_match:
+            seen = F.adaptive_avg_pool3d(x, out_size(x.shape[2:], *self.window))
+        else:
+            seen = F.avg_pool3d(x, stride, stride)
+        kernels = self.span_mapping(self.sigma_mapping(self.reduce_mapping(seen)))
+        n, channels, *size = self.windows(values).shape[:5]
+        if tuple(kernels.shape[2:]) != tuple(size):
+            raise ValueError(f"a kernel map of {tuple(kernels.shape[2:])} for an output of {size}")
+        windows = self.windows(values).flatten(5).flatten(2, 4)
+        places, taps = windows.shape[2:]
+        if self.released:
+            windows = windows.reshape(n, channels, taps, places)
+        else:
+            windows = windows.transpose(2, 3)
+        windows = windows.reshape(n, self.groups, channels // self.groups, taps, places)
+        weights = kernels.reshape(n, self.groups, 1, taps, places)
+        return (windows * weights).sum(3).reshape(n, channels, *size)
+
+
 class Involution1d(nn.Module):
     """`Involution2dReich` along one dimension: the same names, weights of Conv1d."""
 
@@ -203,7 +272,8 @@ class Attention(nn.Module):
             raise ValueError(f"the temperature has to be 3n + 1, not {temperature}")
         hidden = K if in_planes == 3 else int(in_planes * ratio) + 1
         self.fc1 = conv(in_planes, hidden, 1, bias=False)
-        self.fc2 = conv(hidden, K, 1)
+        # That of volumes has none.
+        self.fc2 = conv(hidden, K, 1, bias=conv is not nn.Conv3d)
         self.temperature = temperature
 
     def forward(self, x):
@@ -231,7 +301,7 @@ class DynamicConv(nn.Module):
         temperature=34,
     ):
         super().__init__()
-        dims = 2 if self.conv is nn.Conv2d else 1
+        dims = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}[self.conv]
         self.window = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         self.attention = Attention(self.conv, in_planes, ratio, K, temperature)
         self.weight = nn.Parameter(torch.empty(K, out_planes, in_planes // groups, *[kernel_size] * dims))
@@ -254,6 +324,10 @@ class DynamicConv2d(DynamicConv):
 
 class DynamicConv1d(DynamicConv):
     conv, function = nn.Conv1d, staticmethod(F.conv1d)
+
+
+class DynamicConv3d(DynamicConv):
+    conv, function = nn.Conv3d, staticmethod(F.conv3d)
 
 
 class LocalAttention2d(nn.Module):
@@ -500,8 +574,11 @@ LAYERS = {
     "involution2d_dli14": Involution2dDli14,
     "involution2d_reich": Involution2dReich,
     "involution1d": Involution1d,
+    "involution3d": Involution3d,
     "dynamic_conv2d": DynamicConv2d,
     "dynamic_conv1d": DynamicConv1d,
+    "dynamic_conv3d": DynamicConv3d,
+    "conv3d": nn.Conv3d,
     "separable_conv2d": DepthwiseSeparableConv2d,
     "carafe": Carafe,
     "light_conv1d": LightConv1d,
@@ -760,8 +837,183 @@ class MobileNetV2(nn.Module):
         return self.classifier(self.feature_maps(x)["c5"].mean((2, 3)))
 
 
+# ---------------------------------------------------------------------------------------------
+# LSNet, under the names of jameslahm/lsnet
+
+
+class ConvNorm(nn.Sequential):
+    """A convolution `c` without bias, padded to keep the size at stride 1, and its batch normalisation `bn`."""
+
+    def __init__(self, inputs, outputs, kernel_size=1, stride=1, groups=1):
+        super().__init__()
+        self.c = nn.Conv2d(inputs, outputs, kernel_size, stride, kernel_size // 2, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+
+
+class NormLinear(nn.Sequential):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.bn = nn.BatchNorm1d(inputs)
+        self.l = nn.Linear(inputs, outputs)  # noqa: E741
+
+
+class Residual(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.m = inner
+
+    def forward(self, x):
+        return x + self.m(x)
+
+
+class FeedForward(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.pw1 = ConvNorm(channels, 2 * channels)
+        self.pw2 = ConvNorm(2 * channels, channels)
+
+    def forward(self, x):
+        return self.pw2(F.relu(self.pw1(x)))
+
+
+class RepVgg(nn.Module):
+    """Two depthwise convolutions, 3x3 and 1x1, and the input itself."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = ConvNorm(channels, channels, 3, groups=channels)
+        self.conv1 = ConvNorm(channels, channels, 1, groups=channels)
+
+    def forward(self, x):
+        return self.conv(x) + self.conv1(x) + x
+
+
+class SqueezeExcite(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // 4, 1)
+        self.fc2 = nn.Conv2d(channels // 4, channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3), keepdim=True)))))
+
+
+class KernelPrediction(nn.Module):
+    """Normalised 3x3 kernels for channels / 8 groups, from a 7x7 window."""
+
+    def __init__(self, channels):
+        super().__init__()
+        half, self.groups = channels // 2, channels // 8
+        self.cv1 = ConvNorm(channels, half)
+        self.cv2 = ConvNorm(half, half, 7, groups=half)
+        self.cv3 = ConvNorm(half, half)
+        self.cv4 = nn.Conv2d(half, 9 * self.groups, 1)
+        self.norm = nn.GroupNorm(self.groups, 9 * self.groups)
+
+    def forward(self, x):
+        return self.norm(self.cv4(F.relu(self.cv3(self.cv2(F.relu(self.cv1(x)))))))
+
+
+class LSConv(nn.Module):
+    """An involution by predicted kernels, in which channel c has kernel c % groups."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.lkp = KernelPrediction(channels)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        n, channels, height, width = x.shape
+        groups = self.lkp.groups
+        kernels = self.lkp(x).view(n, 1, groups, 9, height * width)
+        windows = F.unfold(x, 3, padding=1).view(n, channels // groups, groups, 9, height * width)
+        return self.bn((windows * kernels).sum(3).view(x.shape)) + x
+
+
+class BiasedAttention(nn.Module):
+    """Attention over `side` x `side` pixels, with a bias for each distance down and along."""
+
+    def __init__(self, channels, side, heads=4, keys=16):
+        super().__init__()
+        self.heads, self.keys = heads, keys
+        self.qkv = ConvNorm(channels, 2 * heads * keys + channels)
+        self.dw = ConvNorm(heads * keys, heads * keys, 3, groups=heads * keys)
+        self.proj = nn.Sequential(nn.ReLU(), ConvNorm(channels, channels))
+        self.attention_biases = nn.Parameter(torch.zeros(heads, side * side))
+        rows, columns = (line.flatten() for line in torch.meshgrid(*[torch.arange(side)] * 2, indexing="ij"))
+        down, along = ((line[:, None] - line[None]).abs() for line in (rows, columns))
+        self.register_buffer("attention_bias_idxs", down * side + along)
+
+    def forward(self, x):
+        n, channels, height, width = x.shape
+        each = self.heads * self.keys
+        query, key, value = self.qkv(x).split([each, each, channels], 1)
+        query, key, value = (t.reshape(n, self.heads, -1, height * width) for t in (self.dw(query), key, value))
+        logits = query.transpose(2, 3) @ key * self.keys**-0.5
+        attention = (logits + self.attention_biases[:, self.attention_bias_idxs]).softmax(-1)
+        return self.proj((value @ attention.transpose(2, 3)).reshape(x.shape))
+
+
+class LSNetBlock(nn.Module):
+    def __init__(self, channels, place, side):
+        super().__init__()
+        if place % 2 == 0:
+            self.mixer, self.se = RepVgg(channels), SqueezeExcite(channels)
+        else:
+            self.mixer = Residual(BiasedAttention(channels, side)) if side else LSConv(channels)
+            self.se = nn.Identity()
+        self.ffn = Residual(FeedForward(channels))
+
+    def forward(self, x):
+        return self.ffn(self.se(self.mixer(x)))
+
+
+LSNETS = {
+    "lsnet_t": ((64, 128, 256, 384), (0, 2, 8, 10)),
+    "lsnet_s": ((96, 192, 320, 448), (1, 2, 8, 10)),
+    "lsnet_b": ((128, 256, 384, 512), (4, 6, 8, 10)),
+}
+
+
+class LSNet(nn.Module):
+    """LSNet for images of `image_size`, which decides the number of attention biases; two heads with `distillation`."""
+
+    def __init__(self, name, image_size=224, distillation=False, classes=1000):
+        super().__init__()
+        widths, counts = LSNETS[name]
+        stem = [3, widths[0] // 4, widths[0] // 2, widths[0]]
+        parts = []
+        for inputs, outputs in zip(stem, stem[1:]):
+            parts += [ConvNorm(inputs, outputs, 3, 2), nn.ReLU()]
+        self.patch_embed = nn.Sequential(*parts[:-1])
+        for stage, (width, count) in enumerate(zip(widths, counts)):
+            made = []
+            if stage:
+                before = widths[stage - 1]
+                made = [ConvNorm(before, before, 3, 2, groups=before), ConvNorm(before, width)]
+            side = -(-image_size // 64) if stage == 3 else 0
+            made += [LSNetBlock(width, place, side) for place in range(count)]
+            self.add_module(f"blocks{stage + 1}", nn.Sequential(*made))
+        self.head = NormLinear(widths[-1], classes)
+        self.head_dist = NormLinear(widths[-1], classes) if distillation else None
+
+    def feature_maps(self, x):
+        x = self.patch_embed(x)
+        found = {}
+        for stage in range(1, 5):
+            x = found[f"c{stage + 2}"] = getattr(self, f"blocks{stage}")(x)
+        return found
+
+    def forward(self, x):
+        means = self.feature_maps(x)["c6"].mean((2, 3))
+        if self.head_dist is None:
+            return self.head(means)
+        return (self.head(means) + self.head_dist(means)) / 2
+
+
 # The networks, by their names on the command line, with a 7x7 stem if there is a choice.
 NETWORKS = {f"rednet{depth}": functools.partial(RedNet.of_depth, depth) for depth in REDNET_BLOCKS}
+NETWORKS |= {name: functools.partial(LSNet, name) for name in LSNETS}
 NETWORKS |= {"resnet50": ResNet50, "mobilenet_v2": MobileNetV2}
 
 
@@ -778,11 +1030,11 @@ def randomise(net, seed):
 
     with torch.no_grad():
         for module in net.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.GroupNorm)):
                 # Not zero, even in the last one of a block: zero would hide the block.
                 module.weight.copy_(torch.rand(module.weight.shape, generator=generator) * 0.5 + 0.75)
                 normal(module.bias, 0.1)
-            elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+            elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)):
                 normal(module.weight, (2 / module.weight[0].numel()) ** 0.5)
                 if module.bias is not None:
                     normal(module.bias, 0.2)
@@ -790,11 +1042,14 @@ def randomise(net, seed):
                 normal(module.weight, (2 / module.weight[0, 0].numel()) ** 0.5)
                 if module.bias is not None:
                     normal(module.bias, 0.5)
+            elif isinstance(module, BiasedAttention):
+                normal(module.attention_biases, 1.0)
         for module in net.modules():
-            if isinstance(module, (RedNetBottleneck, ResNetBottleneck)):
+            if isinstance(module, (RedNetBottleneck, ResNetBottleneck, LSConv, FeedForward, BiasedAttention)):
                 # Blocks refine their input, as in a trained network, rather than replace it. Deep networks of random
                 # blocks are chaotic otherwise and amplify the rounding errors of single precision.
-                module.bn3.weight.mul_(0.3)
+                last = {LSConv: "bn", FeedForward: "pw2.bn", BiasedAttention: "proj.1.bn"}
+                module.get_submodule(last.get(type(module), "bn3")).weight.mul_(0.3)
     return net
 
 
@@ -804,6 +1059,9 @@ def calibrate(net, x):
     The kernels of an involution depend on its input and are not normalised. Without this, the activations of a network
     with random weights overflow; with it, they still may for other inputs.
     """
+    if len(x) == 1 and isinstance(net, LSNet):
+        # The head normalises rows, whose variance takes two.
+        x = torch.cat([x, x.flip(3)])
     norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -866,6 +1124,27 @@ def main():
         billions = flops(nets[1], torch.zeros(1, 3, 224, 224)) / 1e9
         same &= (*counts, f"{billions:.2f}") == expected
         print(f"{depth:5} {counts[0]:21} {counts[1]:10} {billions:14.3f} G")
+    print(f"{'':>5} {'parameters':>10} {'two heads':>10} {'folded':>10}")
+    # Parameters with one and with two heads, and in millions with one and every normalisation of a batch folded.
+    published = {
+        "lsnet_t": (11409832, 11795600, "11.4"),
+        "lsnet_s": (16146304, 16596200, "16.1"),
+        "lsnet_b": (23313608, 23827632, "23.2"),
+    }
+    for name, expected in published.items():
+        nets = [LSNet(name, distillation=two) for two in (False, True)]
+        counts = [sum(weight.numel() for weight in net.parameters()) for net in nets]
+        # A convolution without bias gets one, the linear layer has its own, and 1x1 branches become a part of the 3x3 ones.
+        folded = counts[0]
+        for module in nets[0].modules():
+            if isinstance(module, ConvNorm):
+                folded -= module.bn.num_features
+            elif isinstance(module, NormLinear):
+                folded -= 2 * module.bn.num_features
+            elif isinstance(module, RepVgg):
+                folded -= 2 * module.conv1.c.out_channels
+        print(f"{name} {counts[0]:10} {counts[1]:10} {folded:10}")
+        same &= (*counts, f"{folded / 1e6:.1f}") == expected
     print("as published" if same else "NOT as published")
     return 0 if same else 1
 

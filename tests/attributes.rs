@@ -2,9 +2,10 @@
 
 use involution::error::ShapeError;
 use involution::ops::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, BatchNorm, Border,
-    ChannelOrder, Conv2d, DynamicConv2d, Fold, GlobalAvgPool, Involution, KernelLayout, Linear,
-    MaxPool2d, NAMES, Op, Operator, Qk, Softmax, SpanInvolution, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, AvgPool3d, BatchNorm,
+    Border, ChannelOrder, Conv2d, Conv3d, DynamicConv2d, DynamicConv3d, Fold, GlobalAvgPool,
+    Involution, Involution3d, KernelLayout, Linear, MaxPool2d, MaxPool3d, Mul, NAMES, Op, Operator,
+    Qk, Softmax, SpanInvolution, Unfold, Unfold3d,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -39,7 +40,51 @@ fn everything() -> Vec<(Operator, &'static str)> {
     let conv = Conv2d { stride, padding, dilation, groups: 2, bias: true, residual, activation };
     let average = AvgPool2d { window, ceil_mode: true, count_include_pad: false };
     let window = window.dilation([2, 2]);
+    let volume = Window::new([2, 3, 5]).stride([2, 1, 1]);
+    let volume = volume.padding(Padding::Explicit([[1, 0], [0, 2], [3, 1]]));
+    let average3 = AvgPool3d { window: volume, ceil_mode: true, count_include_pad: false };
+    let volume = volume.dilation([1, 1, 2]);
+    let conv3 = Conv3d {
+        stride: volume.stride,
+        padding: volume.padding,
+        dilation: volume.dilation,
+        groups: 2,
+        bias: true,
+        residual,
+        activation,
+    };
     vec![
+        (
+            Unfold3d { window: volume }.into(),
+            "kernel_size=2x3x5 stride=2x1x1 padding=1,0,3,0,2,1 dilation=1x1x2",
+        ),
+        (conv3.into(), "stride=2x1x1 padding=1,0,3,0,2,1 dilation=1x1x2 groups=2 activation=silu"),
+        (
+            DynamicConv3d { conv: Conv3d { residual: false, ..conv3 } }.into(),
+            "stride=2x1x1 padding=1,0,3,0,2,1 dilation=1x1x2 groups=2 activation=silu",
+        ),
+        (
+            Involution3d {
+                window: volume,
+                groups: 2,
+                channel_order: ChannelOrder::Interleaved,
+                border: Border::Reflect,
+                softmax: true,
+                affine: true,
+                activation,
+            }
+            .into(),
+            "kernel_size=2x3x5 stride=2x1x1 padding=1,0,3,0,2,1 dilation=1x1x2 groups=2 \
+             channel_order=interleaved border=reflect softmax=true activation=silu",
+        ),
+        (
+            average3.into(),
+            "kernel_size=2x3x5 stride=2x1x1 padding=1,0,3,0,2,1 ceil_mode=true count_include_pad=false",
+        ),
+        (
+            MaxPool3d { window: volume, ceil_mode: true }.into(),
+            "kernel_size=2x3x5 stride=2x1x1 padding=1,0,3,0,2,1 dilation=1x1x2 ceil_mode=true",
+        ),
         (Unfold { window }.into(), "kernel_size=3x5 stride=2x1 padding=1x2 dilation=2"),
         (
             Fold { window, output_size: [8, 9] }.into(),
@@ -107,6 +152,7 @@ fn everything() -> Vec<(Operator, &'static str)> {
         (Softmax { axis: -2, temperature: 0.1 }.into(), "axis=-2 temperature=0.1"),
         (Linear { bias: true, activation }.into(), "activation=silu"),
         (Add { activation }.into(), "activation=silu"),
+        (Mul { activation }.into(), "activation=silu"),
     ]
 }
 
@@ -133,7 +179,7 @@ fn defaults_may_be_left_out_and_are() {
     let window = Window::new([3, 5]);
     let pool = window.stride([3, 5]);
     let average = AvgPool2d { window: pool, ceil_mode: false, count_include_pad: true };
-    let defaults: [(&str, &str, &[&str], Operator); 11] = [
+    let defaults: [(&str, &str, &[&str], Operator); 12] = [
         ("unfold", "kernel_size=3x5", &["x"], Unfold { window }.into()),
         ("conv2d", "", &["x", "weight"], Conv2d::default().into()),
         (
@@ -160,6 +206,7 @@ fn defaults_may_be_left_out_and_are() {
         ("softmax", "", &["x"], Softmax { axis: -1, temperature: 1.0 }.into()),
         ("linear", "", &["x", "weight"], Linear::default().into()),
         ("add", "", &["x", "y"], Add::default().into()),
+        ("mul", "", &["x", "y"], Mul::default().into()),
     ];
     for (name, text, tensors, op) in defaults {
         assert_eq!(read(name, text, tensors).unwrap(), op);
@@ -264,6 +311,8 @@ fn what_cannot_be_meant_is_refused_by_name() {
         "{fold:?}"
     );
 
+    assert!(read("max_pool3d", "kernel_size=3x5", &["x"]).is_err());
+    assert!(read("max_pool3d", "kernel_size=3 padding=1,2,3,4", &["x"]).is_err());
     let wrong = [
         ("kernel_size", "kernel_size=3x"),
         ("kernel_size", "kernel_size=3x3x3"),

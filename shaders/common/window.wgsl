@@ -1,6 +1,12 @@
-// A sliding window, as `Params::window` in src/kernels/call.rs fills it in. Pairs are rows, columns.
+// A sliding window, as `Params::window` in src/kernels/call.rs fills it in. With DEPTH it is one of volumes.
 
 struct Window {
+#ifdef DEPTH
+    kernel_depth: u32,
+    stride_z: u32,
+    padding_front: u32,
+    dilation_z: u32,
+#endif
     kernel_height: u32,
     kernel_width: u32,
     stride_y: u32,

@@ -5,6 +5,10 @@ struct Params {
     window: Window,
     batch: u32,
     in_channels: u32,
+#ifdef DEPTH
+    depth: u32,
+    out_depth: u32,
+#endif
     height: u32,
     width: u32,
     out_channels: u32,
@@ -32,3 +36,38 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+
+// Pixels of a channel of the input and of the output, rows of taps of the window, and rows of the output.
+#ifdef DEPTH
+fn in_plane() -> u32 {
+    return params.depth * params.height * params.width;
+}
+
+fn out_plane() -> u32 {
+    return params.out_depth * params.out_height * params.out_width;
+}
+
+fn tap_rows() -> u32 {
+    return params.window.kernel_depth * params.window.kernel_height;
+}
+
+fn out_rows() -> u32 {
+    return params.out_depth * params.out_height;
+}
+#else
+fn in_plane() -> u32 {
+    return params.height * params.width;
+}
+
+fn out_plane() -> u32 {
+    return params.out_height * params.out_width;
+}
+
+fn tap_rows() -> u32 {
+    return params.window.kernel_height;
+}
+
+fn out_rows() -> u32 {
+    return params.out_height;
+}
+#endif

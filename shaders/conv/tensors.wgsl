@@ -28,8 +28,7 @@ fn padded4(plane: u32, iy: u32, ix: u32) -> vec4<f32> {
 
 // Bias, residual, activation, and the store of up to four neighbouring output pixels.
 fn finish(value: vec4<f32>, sample: u32, channel: u32, pixel: u32, pixels: u32) {
-    let plane = params.out_height * params.out_width;
-    let first = (sample * params.out_channels + channel) * plane + pixel;
+    let first = (sample * params.out_channels + channel) * out_plane() + pixel;
     var shift = 0.0;
     if params.has_bias != 0u {
         shift = f32(bias[sample * params.bias_sample_stride + channel]);

@@ -4,10 +4,13 @@
 // rows lie there in halves, so that a lane's reads differ by constants.
 // Columns are pixels, those of all samples where these share their weights. With ALIGNED the convolution is
 // 1x1 without stride over planes of whole vec4s; else inputs of any window are read value by value, and k runs over the
-// taps and, within a tap, over the input channels.
+// taps and, within a tap, over the input channels. With DEPTH x is a volume.
 #variant M=128 N=128,64 WIDE ALIGNED?
 #variant M=64 N=64 ALIGNED?
 #variant M=32 N=32 SPLIT ALIGNED?
+#variant M=128 N=128,64 WIDE DEPTH
+#variant M=64 N=64 DEPTH
+#variant M=32 N=32 SPLIT DEPTH
 #define GEMM
 #import common/real
 #import common/grid
@@ -205,13 +208,13 @@ fn main(thread: Invocation) {
     let group_out = params.out_channels / params.groups;
     let shared_weights = params.weight_sample_stride == 0u;
     let tiles = (group_out + M - 1u) / M;
-    let pixels = params.out_height * params.out_width / (N / WIDTH);
+    let pixels = out_plane() / (N / WIDTH);
     let columns = pixels * select(1u, params.batch, shared_weights);
     let column_tiles = (columns + WIDTH - 1u) / WIDTH;
 #ifdef ALIGNED
     let taps = 1u;
 #else
-    let taps = params.window.kernel_height * params.window.kernel_width;
+    let taps = tap_rows() * params.window.kernel_width;
 #endif
 
     // item = ((first_sample * groups + group) * column_tiles + column tile) * tiles + tile

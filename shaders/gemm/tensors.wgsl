@@ -1,5 +1,5 @@
 // Inputs and outputs of gemm.wgsl: with ALIGNED vec4s of planes, where a column is a vec4; else single values.
-// requires: K, N, X_PASSES, X_ROWS, params, real, real4
+// requires: K, N, X_PASSES, X_ROWS, in_plane, out_plane, params, real, real4
 
 #ifdef ALIGNED
 @group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, Ci, H, W]
@@ -63,7 +63,7 @@ fn store(place: Target, channel: u32, value: vec4<f32>) {
     }
 }
 #else
-@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, Ci, H, W]
+@group(0) @binding(1) var<storage, read> x: array<real>;         // [N, Ci, H, W] or [N, Ci, D, H, W]
 @group(0) @binding(4) var<storage, read_write> out: array<real>; // [N, Co, H', W']
 @group(0) @binding(5) var<storage, read> residual: array<real>;  // the shape of out
 
@@ -82,6 +82,10 @@ struct Source {
     ix: u32,
     dy: u32,    // from there to the next tap
     dx: u32,
+#ifdef DEPTH
+    iz: u32,
+    dz: u32,
+#endif
     inside: bool,
 }
 
@@ -89,9 +93,17 @@ struct Source {
 fn source_of(channel: u32, pixel: u32, row: u32) -> Source {
     var source: Source;
     source.row = row;
-    source.iy = pixel / params.out_width * params.window.stride_y - params.window.padding_top;
+    let out_row = pixel / params.out_width;
     source.ix = pixel % params.out_width * params.window.stride_x - params.window.padding_left;
-    source.first = ((channel + row) * params.height + source.iy) * params.width + source.ix;
+#ifdef DEPTH
+    source.iz = out_row / params.out_height * params.window.stride_z - params.window.padding_front;
+    source.iy = out_row % params.out_height * params.window.stride_y - params.window.padding_top;
+    let slice = (channel + row) * params.depth + source.iz;
+#else
+    source.iy = out_row * params.window.stride_y - params.window.padding_top;
+    let slice = channel + row;
+#endif
+    source.first = (slice * params.height + source.iy) * params.width + source.ix;
     return source;
 }
 
@@ -101,16 +113,28 @@ fn begin_tap(source: ptr<function, Source>) {
     let dx = (*source).dx;
     (*source).inside = (*source).iy + dy < params.height && (*source).ix + dx < params.width;
     (*source).at = (*source).first + dy * params.width + dx;
+#ifdef DEPTH
+    let dz = (*source).dz;
+    (*source).inside = (*source).inside && (*source).iz + dz < params.depth;
+    (*source).at += dz * params.height * params.width;
+#endif
     (*source).rows = params.in_channels / params.groups;
     let next_dx = dx + params.window.dilation_x;
     let ends = next_dx == params.window.kernel_width * params.window.dilation_x;
     (*source).dx = select(next_dx, 0u, ends);
-    (*source).dy = dy + select(0u, params.window.dilation_y, ends);
+    let next_dy = dy + select(0u, params.window.dilation_y, ends);
+#ifdef DEPTH
+    let last_row = next_dy == params.window.kernel_height * params.window.dilation_y;
+    (*source).dy = select(next_dy, 0u, last_row);
+    (*source).dz = dz + select(0u, params.window.dilation_z, last_row);
+#else
+    (*source).dy = next_dy;
+#endif
 }
 
 // The inputs of the next step of a tap; zeros past the last row and outside of the image.
 fn next_inputs(source: ptr<function, Source>) -> array<Input, X_PASSES> {
-    let plane = params.height * params.width;
+    let plane = in_plane();
     // Outside of the image no row is left.
     let left = select(0u, (*source).rows - min((*source).rows, (*source).row), (*source).inside);
     var next: array<Input, X_PASSES>;
@@ -135,13 +159,13 @@ fn target_of(first_sample: u32, column: u32, pixels: u32, columns: u32) -> Targe
 }
 
 fn residual_at(place: Target, channel: u32) -> vec4<f32> {
-    let at = select(vec4<u32>(), place.at + channel * (params.out_height * params.out_width), place.valid);
+    let at = select(vec4<u32>(), place.at + channel * out_plane(), place.valid);
     return vec4<f32>(real4(residual[at.x], residual[at.y], residual[at.z], residual[at.w]));
 }
 
 // Stores the outputs of a channel.
 fn store(place: Target, channel: u32, value: vec4<f32>) {
-    let at = place.at + channel * (params.out_height * params.out_width);
+    let at = place.at + channel * out_plane();
     if place.valid.x { out[at.x] = real(value.x); }
     if place.valid.y { out[at.y] = real(value.y); }
     if place.valid.z { out[at.z] = real(value.z); }

@@ -1,8 +1,7 @@
 //! Adaptive average pooling.
 
-use super::call::{Grid, KernelCall, Operand, Params, nested};
-use super::candidate::Candidate;
-use super::pool::separable;
+use super::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, nested};
+use super::candidate::{Candidate, GENERAL};
 use crate::error::ShapeError;
 use crate::ops::AdaptiveAvgPool2d;
 use crate::shaders::reduce::ADAPTIVE_AVG_POOL2D;
@@ -12,12 +11,20 @@ use crate::shape::{Shape, product, to_u32};
 pub fn candidates(op: &AdaptiveAvgPool2d, inputs: &[&Shape]) -> Result<Vec<Candidate>, ShapeError> {
     let x = op.checked(inputs)?;
     let output = op.output_size;
-    let whole = adaptive_call(x, output, [Operand::Input(0), Operand::Output])?;
+    let [input, between, out] = [Operand::Input(0), Operand::Scratch(0), Operand::Output];
+    let whole = adaptive_call(x, output, [input, out])?;
+    if whole.trips <= MOST_TRIPS {
+        return Ok(vec![Candidate::general(whole)]);
+    }
     // The mean of a window is that of the means of its columns.
-    separable(whole, x, output[0], |[input, between, out], columns| {
-        let down = adaptive_call(x, [output[0], x[3]], [input, between])?;
-        Ok([down, adaptive_call(columns, output, [between, out])?])
-    })
+    let columns = [x[0], x[1], output[0], x[3]];
+    let down = adaptive_call(x, [output[0], x[3]], [input, between])?;
+    let calls = vec![down, adaptive_call(columns, output, [between, out])?];
+    Ok(vec![Candidate {
+        name: format!("{}/separable", whole.name()),
+        scratch: vec![product("the pooled columns", &columns)?],
+        ..Candidate::of_calls(calls, GENERAL, "general")
+    }])
 }
 
 /// One dispatch of the adaptive kernel: from `[N, C, H, W]` to planes of this size.
@@ -39,7 +46,7 @@ fn adaptive_call(
     Ok(KernelCall {
         kernel: &ADAPTIVE_AVG_POOL2D,
         variant: ADAPTIVE_AVG_POOL2D.variants[0],
-        params: Params::planes(x, output)?,
+        params: Params::planes(product("x", &x[..2])?, [x[2], x[3]], output)?,
         bindings: vec![("x", from), ("out", to)],
         grid: Grid::Invocations(pixels),
         trips: nested(&[longest(x[2], output[0]), longest(x[3], output[1])]),

@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::error::ShapeError;
 use crate::shaders::{Kernel, Variant};
-use crate::shape::{Window, product, to_u32};
+use crate::shape::{Window, to_u32};
 
 /// Neighbouring values that an invocation of most kernels computes (a `vec4` in the shaders).
 pub(crate) const VEC4: usize = 4;
@@ -48,16 +48,26 @@ impl Params {
         sizes.iter().try_fold(Params::default(), |params, &(name, size)| params.size(name, size))
     }
 
-    /// The sizes of a kernel over the planes of x `[N, C, H, W]`, for an output of this height and width.
-    pub fn planes(x: [usize; 4], output: [usize; 2]) -> Result<Self, ShapeError> {
-        let [batch, channels, height, width] = x;
-        Params::sizes(&[
-            ("planes", product("x", &[batch, channels])?),
-            ("height", height),
-            ("width", width),
-            ("out_height", output[0]),
-            ("out_width", output[1]),
-        ])
+    /// The sizes of a kernel over so many planes of these sizes, for outputs of these.
+    pub fn planes<const AXES: usize>(
+        planes: usize,
+        input: [usize; AXES],
+        output: [usize; AXES],
+    ) -> Result<Self, ShapeError> {
+        Params::sizes(&[("planes", planes)])?.axes(input, output)
+    }
+
+    /// Adds the sizes of the input and of the output: height and width, and before them depth where there are three.
+    pub fn axes<const AXES: usize>(
+        mut self,
+        input: [usize; AXES],
+        output: [usize; AXES],
+    ) -> Result<Self, ShapeError> {
+        let names = [("depth", "out_depth"), ("height", "out_height"), ("width", "out_width")];
+        for (axis, (own, out)) in names.into_iter().skip(3 - AXES).enumerate() {
+            self = self.size(own, input[axis])?.size(out, output[axis])?;
+        }
+        Ok(self)
     }
 
     /// Adds a size.
@@ -66,20 +76,25 @@ impl Params {
         Ok(self)
     }
 
-    /// Adds the eight numbers of a sliding window.
-    pub fn window(mut self, window: &Window) -> Result<Self, ShapeError> {
-        let [[top, _], [left, _]] = window.resolve_padding()?;
-        let sizes = Params::sizes(&[
-            ("kernel_height", window.kernel_size[0]),
-            ("kernel_width", window.kernel_size[1]),
-            ("stride_y", window.stride[0]),
-            ("stride_x", window.stride[1]),
-            ("padding_top", top),
-            ("padding_left", left),
-            ("dilation_y", window.dilation[0]),
-            ("dilation_x", window.dilation[1]),
-        ])?;
-        self.0.extend(sizes.0);
+    /// Adds the four numbers that a sliding window has for each axis.
+    pub fn window<const AXES: usize>(mut self, window: &Window<AXES>) -> Result<Self, ShapeError> {
+        let names = [
+            ["kernel_depth", "stride_z", "padding_front", "dilation_z"],
+            ["kernel_height", "stride_y", "padding_top", "dilation_y"],
+            ["kernel_width", "stride_x", "padding_left", "dilation_x"],
+        ];
+        let sides = window.resolve_padding()?;
+        for (axis, [kernel_size, stride, padding, dilation]) in
+            names.into_iter().skip(3 - AXES).enumerate()
+        {
+            let sizes = Params::sizes(&[
+                (kernel_size, window.kernel_size[axis]),
+                (stride, window.stride[axis]),
+                (padding, sides[axis][0]),
+                (dilation, window.dilation[axis]),
+            ])?;
+            self.0.extend(sizes.0);
+        }
         Ok(self)
     }
 

@@ -5,8 +5,8 @@ use crate::error::ShapeError;
 use crate::kernels::call::{Grid, KernelCall, Operand, Params};
 use crate::kernels::candidate::Candidate;
 use crate::kernels::problem::{Problem, Weights};
-use crate::ops::DynamicConv2d;
-use crate::ops::dynamic_conv2d::Checked;
+use crate::ops::Op;
+use crate::ops::dynamic_conv2d::{Checked, DynamicConv};
 use crate::shaders::conv::DYNAMIC_CONV2D;
 use crate::shape::{Shape, product};
 
@@ -16,7 +16,12 @@ type Result<T> = std::result::Result<T, ShapeError>;
 const RUN: usize = 256;
 
 /// Mixes the bank of input `bank`, kernels of `elements` values each, into a scratch buffer.
-fn mix(sizes: &Checked, bank: usize, elements: usize, scratch: usize) -> Result<KernelCall> {
+fn mix<const AXES: usize>(
+    sizes: &Checked<AXES>,
+    bank: usize,
+    elements: usize,
+    scratch: usize,
+) -> Result<KernelCall> {
     let batch = sizes.geometry.batch;
     // Samples share what is read from the bank; a single one would waste the rest of a wide tile.
     let [wide, narrow] = const { [DYNAMIC_CONV2D.variant("S=4"), DYNAMIC_CONV2D.variant("S=1")] };
@@ -42,7 +47,16 @@ fn mix(sizes: &Checked, bank: usize, elements: usize, scratch: usize) -> Result<
 }
 
 /// The candidates of the operator: those of the convolution.
-pub fn candidates(op: &DynamicConv2d, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
+pub fn candidates(op: &DynamicConv<2>, inputs: &[&Shape]) -> Result<Vec<Candidate>> {
+    of_samples(op, inputs, select::of_problem)
+}
+
+/// What mixes the weights, with each of the candidates of a convolution of images or volumes.
+pub(super) fn of_samples<const AXES: usize>(
+    op: &DynamicConv<AXES>,
+    inputs: &[&Shape],
+    of_problem: impl Fn(&Problem<AXES>) -> Result<Vec<Candidate>>,
+) -> Result<Vec<Candidate>> {
     let sizes = op.checked(inputs)?;
     let [batch, out_channels] = [sizes.geometry.batch, sizes.geometry.out_channels];
     let mut scratch = vec![product("the mixed weights", &[batch, sizes.weight_elements])?];
@@ -56,12 +70,12 @@ pub fn candidates(op: &DynamicConv2d, inputs: &[&Shape]) -> Result<Vec<Candidate
     }
     problem.scratch = scratch.len();
     let candidate = |conv: Candidate| Candidate {
-        name: format!("dynamic_conv2d+{}", conv.name),
+        name: format!("{}+{}", op.name(), conv.name),
         scratch: [&scratch[..], &conv.scratch].concat(),
         calls: [&mixes[..], &conv.calls].concat(),
         // The weights are mixed anew in each run.
         prepack: 0,
         ..conv
     };
-    Ok(select::of_problem(&problem)?.into_iter().map(candidate).collect())
+    Ok(of_problem(&problem)?.into_iter().map(candidate).collect())
 }

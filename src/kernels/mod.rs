@@ -10,6 +10,7 @@ macro_rules! declare {
 
 crate::each_operator!(declare);
 
+mod broadcast;
 mod call;
 mod candidate;
 mod conv;

@@ -1,77 +1,121 @@
-//! Pooling. What would be too many places for one invocation is done along the height first, and then along the width,
-//! which gives the same mean or maximum.
+//! Pooling. What would be too many places for one invocation is done along one axis after the other, which gives the same
+//! mean or maximum.
 
 use super::call::{Grid, KernelCall, MOST_TRIPS, Operand, Params, VEC4, nested};
 use super::candidate::{Candidate, GENERAL};
 use crate::error::ShapeError;
-use crate::shaders::Kernel;
+use crate::shaders::{Kernel, Variant};
 use crate::shape::{Padding, Window, product};
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
-/// One dispatch, or two with the pooled columns between them where that would take too many iterations. `two` makes these
-/// of the input, the columns and the output, and of the shape of the columns.
-pub(super) fn separable(
+/// A pooling of so many planes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Planes<const AXES: usize> {
+    pub window: Window<AXES>,
+    pub count: usize,
+    pub input: [usize; AXES],
+    pub output: [usize; AXES],
+}
+
+impl<const AXES: usize> Planes<AXES> {
+    /// The planes of so many samples and channels.
+    pub fn new(
+        window: Window<AXES>,
+        (outer, input, output): ([usize; 2], [usize; AXES], [usize; AXES]),
+    ) -> Result<Self> {
+        Ok(Planes { window, count: product("x", &outer)?, input, output })
+    }
+
+    /// The numbers of a kernel.
+    pub fn params(&self) -> Result<Params> {
+        Params::planes(self.count, self.input, self.output)?.window(&self.window)
+    }
+
+    /// Rows of taps of the window.
+    pub fn tap_rows(&self) -> usize {
+        product_of(&self.window.kernel_size[..AXES - 1])
+    }
+
+    /// One dispatch of a kernel that pools four neighbouring pixels of an output row in each invocation.
+    pub fn call(
+        &self,
+        (kernel, variant): (&'static Kernel, Variant),
+        params: Params,
+        [x, out]: [Operand; 2],
+    ) -> Result<KernelCall> {
+        let rows = product("the grid", &self.output[..AXES - 1])?;
+        let grid = [self.count, rows, self.output[AXES - 1].div_ceil(VEC4)];
+        Ok(KernelCall {
+            kernel,
+            variant,
+            params,
+            bindings: vec![("x", x), ("out", out)],
+            grid: Grid::Invocations(product("the grid", &grid)?),
+            trips: nested(&[self.tap_rows(), self.window.kernel_size[AXES - 1]]),
+        })
+    }
+
+    /// The pooling along one axis, of what is pooled along those before it, as one of images.
+    fn along(&self, axis: usize) -> Result<Planes<2>> {
+        let last = axis == AXES - 1;
+        // The axis is the height, and what follows it the width; the last one is the width.
+        let [rows, columns] = if last { [axis - 1, axis] } else { [axis, axis + 1] };
+        let own = usize::from(last);
+        let of = |size: usize, other: usize| {
+            let mut sizes = [other; 2];
+            sizes[own] = size;
+            sizes
+        };
+        let mut padding = [[0, 0]; 2];
+        padding[own] = self.window.resolve_padding()?[axis];
+        let after = product_of(&self.input[columns..]);
+        let [input, output] = match last {
+            true => [self.input[axis], self.output[axis]].map(|size| [self.output[rows], size]),
+            false => [self.input[axis], self.output[axis]].map(|size| [size, after]),
+        };
+        Ok(Planes {
+            window: Window::new(of(self.window.kernel_size[axis], 1))
+                .stride(of(self.window.stride[axis], 1))
+                .dilation(of(self.window.dilation[axis], 1))
+                .padding(Padding::Explicit(padding)),
+            count: product("x", &[self.count, product_of(&self.output[..rows])])?,
+            input,
+            output,
+        })
+    }
+}
+
+fn product_of(sizes: &[usize]) -> usize {
+    sizes.iter().fold(1, |product, &size| product.saturating_mul(size))
+}
+
+/// One dispatch, or one after the other along each axis where that would take too many iterations. `call` makes such a
+/// dispatch, from one tensor to another.
+pub(super) fn candidates<const AXES: usize>(
+    planes: &Planes<AXES>,
     whole: KernelCall,
-    x: [usize; 4],
-    out_height: usize,
-    two: impl Fn([Operand; 3], [usize; 4]) -> Result<[KernelCall; 2]>,
+    call: impl Fn(&Planes<2>, [Operand; 2]) -> Result<KernelCall>,
 ) -> Result<Vec<Candidate>> {
     if whole.trips <= MOST_TRIPS {
         return Ok(vec![Candidate::general(whole)]);
     }
-    let columns = [x[0], x[1], out_height, x[3]];
-    let calls = two([Operand::Input(0), Operand::Scratch(0), Operand::Output], columns)?;
+    let (mut calls, mut scratch) = (Vec::new(), Vec::new());
+    let mut from = Operand::Input(0);
+    for axis in 0..AXES {
+        let along = planes.along(axis)?;
+        let mut to = Operand::Output;
+        if axis + 1 < AXES {
+            to = Operand::Scratch(axis);
+            let [height, width] = along.output;
+            scratch.push(product("what is pooled along an axis", &[along.count, height, width])?);
+        }
+        calls.push(call(&along, [from, to])?);
+        from = to;
+    }
     Ok(vec![Candidate {
         name: format!("{}/separable", whole.name()),
-        scratch: vec![product("the pooled columns", &columns)?],
-        ..Candidate::of_calls(calls.to_vec(), GENERAL, "general")
+        scratch,
+        ..Candidate::of_calls(calls, GENERAL, "general")
     }])
-}
-
-/// The candidates of a pooling of planes of x `[N, C, H, W]` by a kernel whose calls `call` makes: of a window, from a
-/// tensor of these sizes to an output of this height and width.
-pub(super) fn windows(
-    window: &Window,
-    x: [usize; 4],
-    output: [usize; 2],
-    call: impl Fn(&Window, [usize; 4], [usize; 2], [Operand; 2]) -> Result<KernelCall>,
-) -> Result<Vec<Candidate>> {
-    let whole = call(window, x, output, [Operand::Input(0), Operand::Output])?;
-    let [rows, columns] = window.resolve_padding()?;
-    let along = |axis: usize, padding| {
-        let only = |sizes: [usize; 2]| if axis == 0 { [sizes[0], 1] } else { [1, sizes[1]] };
-        Window {
-            kernel_size: only(window.kernel_size),
-            stride: only(window.stride),
-            padding,
-            dilation: only(window.dilation),
-        }
-    };
-    let down = along(0, Padding::Explicit([rows, [0, 0]]));
-    let across = along(1, Padding::Explicit([[0, 0], columns]));
-    separable(whole, x, output[0], |[input, between, out], columns| {
-        let first = call(&down, x, [output[0], x[3]], [input, between])?;
-        Ok([first, call(&across, columns, output, [between, out])?])
-    })
-}
-
-/// One dispatch of a kernel that pools four neighbouring pixels of an output row in each invocation.
-pub(super) fn window_call(
-    kernel: &'static Kernel,
-    params: Params,
-    window: &Window,
-    [batch, channels, ..]: [usize; 4],
-    [height, width]: [usize; 2],
-    [x, out]: [Operand; 2],
-) -> Result<KernelCall> {
-    let grid = [batch, channels, height, width.div_ceil(VEC4)];
-    Ok(KernelCall {
-        kernel,
-        variant: kernel.variants[0],
-        params,
-        bindings: vec![("x", x), ("out", out)],
-        grid: Grid::Invocations(product("the grid", &grid)?),
-        trips: nested(&window.kernel_size),
-    })
 }

@@ -1,6 +1,6 @@
 //! A convolution as its kernels see it: its sizes, and where its tensors lie.
 
-use super::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4};
+use super::call::{Grid, KernelCall, Operand, Params, SUBGROUP_LANES, VEC4, nested};
 use super::neighbours::row_variants;
 use crate::error::ShapeError;
 use crate::ops::conv2d::Geometry;
@@ -18,8 +18,8 @@ pub enum Weights {
 
 /// A convolution, and where its tensors lie.
 #[derive(Debug, Clone, Copy)]
-pub struct Problem {
-    pub sizes: Geometry,
+pub struct Problem<const AXES: usize = 2> {
+    pub sizes: Geometry<AXES>,
     pub weights: Weights,
     pub x: Operand,
     pub weight: Operand,
@@ -30,9 +30,9 @@ pub struct Problem {
     pub scratch: usize,
 }
 
-impl Problem {
+impl<const AXES: usize> Problem<AXES> {
     /// A convolution of the input 0 to the output, with nothing added to the sums.
-    pub fn new(sizes: Geometry, weight: Operand) -> Self {
+    pub fn new(sizes: Geometry<AXES>, weight: Operand) -> Self {
         Problem {
             sizes,
             weights: Weights::Shared,
@@ -75,11 +75,7 @@ impl Problem {
         Params::sizes(&[
             ("batch", sizes.batch),
             ("in_channels", sizes.in_channels),
-            ("height", sizes.input[0]),
-            ("width", sizes.input[1]),
             ("out_channels", sizes.out_channels),
-            ("out_height", sizes.output[0]),
-            ("out_width", sizes.output[1]),
             ("groups", sizes.groups),
             ("weight_sample_stride", per_sample(weight_elements)),
             ("bias_sample_stride", per_sample(sizes.out_channels)),
@@ -87,27 +83,21 @@ impl Problem {
             ("has_residual", usize::from(self.residual != Operand::Absent)),
             ("activation", sizes.activation.code()),
         ])?
+        .axes(sizes.input, sizes.output)?
         .window(&sizes.window)
     }
 
     /// Whether it is 1x1 without padding: each output pixel reads one input pixel.
     pub fn is_pointwise(&self) -> bool {
-        let unpadded = self.sizes.window.resolve_padding() == Ok([[0, 0], [0, 0]]);
-        self.sizes.window.kernel_size == [1, 1] && unpadded
+        let unpadded = self.sizes.window.resolve_padding() == Ok([[0, 0]; AXES]);
+        self.sizes.window.kernel_size == [1; AXES] && unpadded
     }
 
-    /// The variant of a kernel whose lanes share rows of x, where one supports them: what holds for rows has to hold for columns.
-    pub fn square_variant(&self, kernel: &'static Kernel) -> Option<(&'static Kernel, Variant)> {
-        Some((kernel, self.square_variants(kernel).next()?))
-    }
-
-    /// All such variants.
-    pub fn square_variants(&self, kernel: &'static Kernel) -> impl Iterator<Item = Variant> {
-        let window = &self.sizes.window;
-        let [[rows, taps], [down, along]] = [window.kernel_size, window.stride];
-        let square = rows == taps && down == along && window.dilation[0] == 1;
-        let variants = row_variants(kernel, window, self.sizes.input[1], self.sizes.output[1]);
-        variants.filter(move |_| square)
+    /// Iterations over the taps of so many input channels: the rows of taps one after another.
+    pub fn tap_trips(&self, channels: usize) -> usize {
+        let taps = &self.sizes.window.kernel_size;
+        let rows = taps[..AXES - 1].iter().fold(1, |rows: usize, &size| rows.saturating_mul(size));
+        nested(&[channels, rows, taps[AXES - 1]])
     }
 
     /// Pixels of an output plane.
@@ -122,7 +112,8 @@ impl Problem {
 
     /// `vec4`s of an output plane, each within a row.
     pub fn row_vec4s(&self) -> Result<usize> {
-        product("the grid", &[self.sizes.output[0], self.sizes.output[1].div_ceil(VEC4)])
+        let rows = product("the grid", &self.sizes.output[..AXES - 1])?;
+        product("the grid", &[rows, self.sizes.output[AXES - 1].div_ceil(VEC4)])
     }
 
     /// Weights that are used together, and how many such sets there are.
@@ -154,5 +145,21 @@ impl Problem {
     pub fn subgroup_grid(&self, vec4s: usize, channels: usize) -> Result<Grid> {
         let subgroups = self.subgroups(vec4s, channels)?;
         Ok(Grid::Invocations(product("the grid", &[subgroups, SUBGROUP_LANES])?))
+    }
+}
+
+impl Problem {
+    /// The variant of a kernel whose lanes share rows of x, where one supports them: what holds for rows has to hold for columns.
+    pub fn square_variant(&self, kernel: &'static Kernel) -> Option<(&'static Kernel, Variant)> {
+        Some((kernel, self.square_variants(kernel).next()?))
+    }
+
+    /// All such variants.
+    pub fn square_variants(&self, kernel: &'static Kernel) -> impl Iterator<Item = Variant> {
+        let window = &self.sizes.window;
+        let [[rows, taps], [down, along]] = [window.kernel_size, window.stride];
+        let square = rows == taps && down == along && window.dilation[0] == 1;
+        let variants = row_variants(kernel, window, self.sizes.input[1], self.sizes.output[1]);
+        variants.filter(move |_| square)
     }
 }

@@ -1,8 +1,8 @@
-//! Whole networks: RedNet, ResNet and MobileNetV2, each a [`Layer`](crate::Layer) from images to logits.
+//! Whole networks: RedNet, LSNet, ResNet and MobileNetV2, each a [`Layer`](crate::Layer) from images to logits.
 //!
-//! A network takes any batch and any image size that its strides allow. Besides `logits` it returns the feature maps
-//! `c2` to `c5`, those of strides 4 to 32, from which detectors and segmenters start. With weights that have no head,
-//! the network ends at `c5`.
+//! A network takes any batch and any image size that its strides allow, LSNet any that the biases of its attention are for.
+//! Besides `logits` it returns the feature maps from which detectors and segmenters start: `c2` to `c5`, those of strides 4
+//! to 32, and of LSNet `c3` to `c6`. With weights that have no head, the network ends at the last of them.
 
 mod assets;
 mod classify;
@@ -13,7 +13,7 @@ mod registry;
 #[cfg(feature = "weights")]
 pub use assets::digits_weights;
 pub use assets::{DIGITS, imagenet_labels};
-pub use classify::{MobileNetV2, RedNet, ResNet};
+pub use classify::{LSNet, MobileNetV2, RedNet, ResNet};
 pub use model::Model;
 pub use preprocessing::{Channels, Preprocessing, Resize};
 pub use registry::{MODELS, by_name, recognise};

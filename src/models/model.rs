@@ -16,8 +16,13 @@ pub trait Model: Layer {
     /// [`PoolTo`](crate::nn::PoolTo). The others take any as they are.
     fn any_size(self: Box<Self>) -> Box<dyn Model>;
 
-    /// The names of its results that are not of one layer: `logits`, `c2` to `c5`.
+    /// The names of its results that are not of one layer: `logits`, and feature maps such as `c2` to `c5`.
     fn results(&self) -> Vec<&'static str>;
+
+    /// Where its authors publish weights that load as they are, if they do.
+    fn published(&self) -> Option<&'static str> {
+        None
+    }
 
     /// The names of its classes, where it was made for known ones.
     fn labels(&self) -> Option<Vec<&'static str>> {

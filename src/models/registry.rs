@@ -1,8 +1,9 @@
 //! Networks by name, and by their weights.
 
-use super::classify::{MobileNetV2, RedNet, ResNet};
+use super::classify::{LSNet, MobileNetV2, RedNet, ResNet};
 use super::model::Model;
 use crate::error::{Error, Result, ShapeError};
+use crate::plan::Layer;
 use crate::tensor::StateDict;
 
 /// The networks that [`by_name`] knows.
@@ -12,6 +13,9 @@ pub const MODELS: &[&str] = &[
     "rednet50",
     "rednet101",
     "rednet152",
+    "lsnet_t",
+    "lsnet_s",
+    "lsnet_b",
     "resnet50",
     "resnet101",
     "resnet152",
@@ -19,8 +23,8 @@ pub const MODELS: &[&str] = &[
     "rednet_digits",
 ];
 
-/// The network of this name. With weights, what they tell is taken from them (RedNet's stem, the number of
-/// classes); without, it is the one of the paper, for ImageNet.
+/// The network of this name. With weights, what they tell is taken from them (RedNet's stem, the size of LSNet's
+/// attention, the number of classes); without, it is the one of the paper, for ImageNet.
 pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>> {
     let depth = |prefix: &str| name.strip_prefix(prefix)?.parse::<usize>().ok();
     if name == "rednet_digits" {
@@ -28,6 +32,11 @@ pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>
     }
     if name == "mobilenet_v2" {
         return Ok(fitted(MobileNetV2::new(1000), weights, MobileNetV2::with_head_of));
+    }
+    for model in [LSNet::t(), LSNet::s(), LSNet::b()] {
+        if name == model.name() {
+            return Ok(fitted(model, weights, LSNet::with_variant_of));
+        }
     }
     if let Some(Ok(model)) = depth("rednet").map(RedNet::new) {
         return Ok(fitted(model, weights, RedNet::with_stem_and_head_of));

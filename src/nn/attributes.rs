@@ -2,8 +2,11 @@
 
 use super::carafe::Carafe;
 use super::conv_bn_act::ConvBnAct;
-use super::dynamic_conv2d::DynamicConv2d;
+use super::conv3d::Conv3d;
+use super::dynamic_conv2d::{DynamicConv2d, hidden_channels};
+use super::dynamic_conv3d::DynamicConv3d;
 use super::involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
+use super::involution3d::Involution3d;
 use super::light_conv1d::{DynamicLightConv1d, LightConv1d};
 use super::local_attention2d::LocalAttention2d;
 use super::parts::EPS;
@@ -34,6 +37,23 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("involution2d_reich", PROJECTION),
     ("involution1d", PROJECTION),
     (
+        "involution3d",
+        &[
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "dilation",
+            "groups",
+            "reduce_ratio",
+            "bias",
+            "sigma_mapping",
+            "force_shape_match",
+            "compatible_with_released",
+        ],
+    ),
+    (
         "local_attention2d",
         &[
             "dim",
@@ -48,6 +68,20 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("dynamic_conv2d", DYNAMIC),
     ("dynamic_conv1d", DYNAMIC),
+    ("dynamic_conv3d", DYNAMIC),
+    (
+        "conv3d",
+        &[
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "dilation",
+            "groups",
+            "bias",
+        ],
+    ),
     (
         "separable_conv2d",
         &[
@@ -170,6 +204,9 @@ pub fn from_attributes(
         "involution1d" => read.projection(weights, Rank::One),
         "dynamic_conv2d" => read.dynamic(weights, Rank::Two),
         "dynamic_conv1d" => read.dynamic(weights, Rank::One),
+        "involution3d" => read.involution3d(weights),
+        "dynamic_conv3d" => read.dynamic3d(weights),
+        "conv3d" => read.conv3d(weights),
         "local_attention2d" => read.attention(weights),
         "separable_conv2d" => read.separable(weights),
         "carafe" => read.carafe(weights),
@@ -234,26 +271,11 @@ impl Read<'_> {
 
     fn projection(&self, weights: &StateDict, rank: Rank) -> Result<Box<dyn Layer>> {
         let layer = Involution2d::with_projection_of(self.layer, weights, rank)?;
-        let (channels, mut ratio) = (layer.out_channels, layer.reduction_ratio);
-        let reduced = weights.shape("reduce_mapping.weight").and_then(|it| it.dims().first());
         self.agree("in_channels", &layer.in_channels)?;
-        self.agree("out_channels", &channels)?;
+        self.agree("out_channels", &layer.out_channels)?;
         self.agree("bias", &layer.bias[0])?;
-        // Several ratios may leave as many channels.
-        match self.get::<usize>("reduce_ratio")? {
-            Some(given) if given > 0 && Some(&(channels / given)) == reduced => ratio = given,
-            _ => self.agree("reduce_ratio", &ratio)?,
-        }
-        let sigma = match self.get::<String>("sigma_mapping")?.as_deref() {
-            None => layer.sigma.clone(),
-            Some("bn_relu") => Sigma::BatchNormRelu(EPS),
-            Some(name) => {
-                let known = Activation::ALL.iter().find(|(known, _)| *known == name);
-                let must = "bn_relu, none, relu, relu6, sigmoid or silu";
-                let wrong = || self.refused("sigma_mapping", must, format!("'{name}'"));
-                Sigma::Activation(known.ok_or_else(wrong)?.1)
-            }
-        };
+        let ratio = self.reduce_ratio(weights, layer.out_channels, layer.reduction_ratio)?;
+        let sigma = self.sigma(&layer.sigma)?;
         let layer = layer
             .kernel_size(self.pair("kernel_size", rank, 7)?)
             .padding(self.padding(rank, 3)?)
@@ -266,6 +288,90 @@ impl Read<'_> {
             .channel_order(self.get("channel_order")?.unwrap_or_default())
             .tap_order(self.get("tap_order")?.unwrap_or_default());
         Ok(Box::new(layer))
+    }
+
+    /// The reduction ratio that the weights have.
+    fn reduce_ratio(&self, weights: &StateDict, channels: usize, found: usize) -> Result<usize> {
+        let reduced = weights.shape("reduce_mapping.weight").and_then(|it| it.dims().first());
+        // Several ratios may leave as many channels.
+        match self.get::<usize>("reduce_ratio")? {
+            Some(given) if given > 0 && Some(&(channels / given)) == reduced => Ok(given),
+            _ => self.agree("reduce_ratio", &found).map(|()| found),
+        }
+    }
+
+    /// The middle of the kernel branch; the one that the weights have where none is given.
+    fn sigma(&self, found: &Sigma) -> Result<Sigma> {
+        Ok(match self.get::<String>("sigma_mapping")?.as_deref() {
+            None => found.clone(),
+            Some("bn_relu") => Sigma::BatchNormRelu(EPS),
+            Some(name) => {
+                let known = Activation::ALL.iter().find(|(known, _)| *known == name);
+                let must = "bn_relu, none, relu, relu6, sigmoid or silu";
+                let wrong = || self.refused("sigma_mapping", must, format!("'{name}'"));
+                Sigma::Activation(known.ok_or_else(wrong)?.1)
+            }
+        })
+    }
+
+    fn involution3d(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let layer = Involution3d::from_weights(weights)?;
+        self.agree("in_channels", &layer.in_channels)?;
+        self.agree("out_channels", &layer.out_channels)?;
+        self.agree("bias", &layer.bias)?;
+        let ratio = self.reduce_ratio(weights, layer.out_channels, layer.reduction_ratio)?;
+        let sigma = self.sigma(&layer.sigma)?;
+        let released = self.get("compatible_with_released")?.unwrap_or(false);
+        let layer = layer
+            .kernel_size(self.get("kernel_size")?.unwrap_or([7; 3]))
+            .padding(self.get("padding")?.unwrap_or(Padding::from(3)))
+            .stride(self.get("stride")?.unwrap_or([1; 3]))
+            .dilation(self.get("dilation")?.unwrap_or([1; 3]))
+            .groups(self.get("groups")?.unwrap_or(1))
+            .reduction_ratio(ratio)
+            .sigma(sigma)
+            .pool_to(self.pool_to()?);
+        Ok(Box::new(layer.compatible_with_released(released)))
+    }
+
+    /// The convolution with the attributes that weights do not tell.
+    fn volumes(&self, conv: Conv3d) -> Result<Conv3d> {
+        self.agree("kernel_size", &conv.kernel_size)?;
+        self.agree("bias", &conv.bias)?;
+        Ok(conv
+            .stride(self.get("stride")?.unwrap_or([1; 3]))
+            .padding(self.get::<Padding<3>>("padding")?.unwrap_or_default())
+            .dilation(self.get("dilation")?.unwrap_or([1; 3])))
+    }
+
+    fn conv3d(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let conv = Conv3d::from_weights(weights, self.get("groups")?.unwrap_or(1))?;
+        self.agree("in_channels", &conv.in_channels)?;
+        self.agree("out_channels", &conv.out_channels)?;
+        Ok(Box::new(self.volumes(conv)?))
+    }
+
+    fn dynamic3d(&self, weights: &StateDict) -> Result<Box<dyn Layer>> {
+        let mut layer = DynamicConv3d::from_weights(weights)?;
+        self.agree("in_planes", &layer.conv.in_channels)?;
+        self.agree("out_planes", &layer.conv.out_channels)?;
+        self.agree("groups", &layer.conv.groups)?;
+        self.agree("K", &layer.kernels)?;
+        self.agree_ratio(layer.conv.in_channels, layer.kernels, layer.hidden)?;
+        layer.conv = self.volumes(layer.conv)?;
+        layer.temperature = self.get("temperature")?.unwrap_or(layer.temperature);
+        Ok(Box::new(layer))
+    }
+
+    /// An error where a ratio is given that makes another number of channels in the middle of the attention.
+    fn agree_ratio(&self, in_channels: usize, kernels: usize, found: usize) -> Result<()> {
+        let Some(ratio) = self.get::<f64>("ratio")? else { return Ok(()) };
+        let hidden = hidden_channels(in_channels, kernels, ratio);
+        if hidden == found {
+            return Ok(());
+        }
+        let value = format!("{ratio}: {hidden} channels where the weights have {found}");
+        Err(self.refused("ratio", "what the weights have", value))
     }
 
     fn dynamic(&self, weights: &StateDict, rank: Rank) -> Result<Box<dyn Layer>> {
@@ -293,15 +399,7 @@ impl Read<'_> {
         if self.get::<[usize; 2]>("kernel_size")?.is_some() && kernel_size != layer.kernel_size {
             self.agree("kernel_size", &layer.kernel_size)?;
         }
-        if let Some(ratio) = self.get::<f64>("ratio")? {
-            let hidden = layer.clone().ratio(ratio).hidden;
-            if hidden != layer.hidden {
-                let value =
-                    format!("{ratio}: {hidden} channels where the weights have {}", layer.hidden);
-                let (parameter, must) = ("ratio", "what the weights have");
-                return Err(self.refused(parameter, must, value));
-            }
-        }
+        self.agree_ratio(layer.in_channels, layer.kernels, layer.hidden)?;
         let temperature = self.get("temperature")?.unwrap_or(layer.temperature);
         Ok(Box::new(
             layer

@@ -48,7 +48,7 @@ pub struct DynamicConv2d {
 }
 
 /// The temperature that training starts at, and what it falls by at each update.
-const HOTTEST: f32 = 34.0;
+pub(super) const HOTTEST: f32 = 34.0;
 const COOLING: f32 = 3.0;
 
 impl DynamicConv2d {
@@ -113,10 +113,7 @@ impl DynamicConv2d {
     /// Sets the channels in the middle of the attention to `Ci * ratio + 1`; with 3 channels of x there are as
     /// many as kernels.
     pub fn ratio(self, ratio: f64) -> Self {
-        let hidden = match self.in_channels {
-            3 => self.kernels,
-            channels => (channels as f64 * ratio) as usize + 1,
-        };
+        let hidden = hidden_channels(self.in_channels, self.kernels, ratio);
         DynamicConv2d { hidden, ..self }
     }
 
@@ -149,27 +146,67 @@ impl DynamicConv2d {
     pub fn scheduled_temperature(updates: usize) -> f32 {
         (HOTTEST - COOLING * updates.min(11) as f32).max(1.0)
     }
+}
 
-    fn attention(&self, plan: &mut Builder, x: Value) -> Result<Value> {
-        plan.scope("attention", |plan| {
+/// The channels in the middle of an attention: `Ci * ratio + 1`, or as many as kernels where x has 3 channels.
+pub(super) fn hidden_channels(in_channels: usize, kernels: usize, ratio: f64) -> usize {
+    match in_channels {
+        3 => kernels,
+        channels => (channels as f64 * ratio) as usize + 1,
+    }
+}
+
+/// The attention over the weights of a bank.
+pub(super) struct Attention {
+    /// The layer, for messages.
+    pub op: &'static str,
+    pub in_channels: usize,
+    pub hidden: usize,
+    pub kernels: usize,
+    pub temperature: f32,
+    /// The axes of the weights as the state dict has them, each of size 1.
+    pub axes: usize,
+    /// Whether the second convolution has a bias.
+    pub bias: bool,
+}
+
+impl Attention {
+    /// The attention `[N, K]`, which is a result, too.
+    pub fn build(&self, plan: &mut Builder, x: Value) -> Result<Value> {
+        if !self.temperature.is_finite() || self.temperature <= 0.0 {
+            return Err(plan.refuse(
+                self.op,
+                ShapeError::Parameter {
+                    parameter: "temperature",
+                    must: "finite and above 0",
+                    value: self.temperature.to_string(),
+                },
+            ));
+        }
+        let attention = plan.scope("attention", |plan| {
             let batch = plan.shape(x).dims().first().copied().unwrap_or(0);
             let mean = plan.apply("pool", GlobalAvgPool, &[x])?;
             let mean = plan.reshape(mean, [batch, self.in_channels])?;
             let fc1 = self.matrix(plan, "fc1.weight", [self.hidden, self.in_channels]);
             let middle = Linear { bias: false, activation: Activation::Relu };
             let middle = plan.apply("fc1", middle, &[mean, fc1])?;
-            let fc2 = self.matrix(plan, "fc2.weight", [self.kernels, self.hidden]);
-            let bias = plan.weight("fc2.bias", [self.kernels]);
-            let logits = Linear { bias: true, activation: Activation::None };
-            let logits = plan.apply("fc2", logits, &[middle, fc2, bias])?;
+            let mut inputs =
+                vec![middle, self.matrix(plan, "fc2.weight", [self.kernels, self.hidden])];
+            if self.bias {
+                inputs.push(plan.weight("fc2.bias", [self.kernels]));
+            }
+            let logits = Linear { bias: self.bias, activation: Activation::None };
+            let logits = plan.apply("fc2", logits, &inputs)?;
             let softmax = Softmax { axis: 1, temperature: self.temperature };
             plan.apply("softmax", softmax, &[logits])
-        })
+        })?;
+        plan.expose("attention", attention);
+        Ok(attention)
     }
 
-    /// The weight of a 1x1 convolution as the matrix of a linear layer.
+    /// The weight of a convolution of one tap as the matrix of a linear layer.
     fn matrix(&self, plan: &mut Builder, name: &str, dims: [usize; 2]) -> Value {
-        let stored = self.rank.weight(plan, name, &dims, [1, 1]);
+        let stored = plan.weight(name, Shape::new([&dims[..], &vec![1; self.axes]].concat()));
         let shape = Shape::from(dims);
         plan.derive(stored, dims, |of| Constant::Reshaped { of: Box::new(of), shape })
     }
@@ -189,22 +226,20 @@ impl Layer for DynamicConv2d {
 
     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
         let [x] = plan.take(inputs, ["x"])?;
-        if !self.temperature.is_finite() || self.temperature <= 0.0 {
-            return Err(plan.refuse(
-                "dynamic_conv2d",
-                ShapeError::Parameter {
-                    parameter: "temperature",
-                    must: "finite and above 0",
-                    value: self.temperature.to_string(),
-                },
-            ));
-        }
         let x = self.rank.enter(plan, x)?;
         expect_channels(plan, x, self.in_channels)?;
         let group_in = divide("channels of x", self.in_channels, "groups", self.groups)
             .map_err(|source| plan.refuse("dynamic_conv2d", source))?;
-        let attention = self.attention(plan, x)?;
-        plan.expose("attention", attention);
+        let attention = Attention {
+            op: "dynamic_conv2d",
+            in_channels: self.in_channels,
+            hidden: self.hidden,
+            kernels: self.kernels,
+            temperature: self.temperature,
+            axes: if self.rank == Rank::One { 1 } else { 2 },
+            bias: true,
+        };
+        let attention = attention.build(plan, x)?;
         let outer = [self.kernels, self.out_channels, group_in];
         let weight = self.rank.weight(plan, "weight", &outer, self.kernel_size);
         let mut inputs = vec![x, attention, weight];

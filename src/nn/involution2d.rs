@@ -29,6 +29,32 @@ pub enum Sigma {
     Layer(Arc<dyn Layer>),
 }
 
+impl Sigma {
+    /// Adds its steps; a batch normalisation has the weights below `norm`.
+    pub(super) fn build(&self, plan: &mut Builder, norm: &str, y: Value) -> Result<Value> {
+        match self {
+            Sigma::BatchNormRelu(eps) => {
+                let y = batch_norm(plan, norm, y, *eps)?;
+                plan.scope(norm, |plan| activate(plan, y, Activation::Relu))
+            }
+            Sigma::Activation(activation) => {
+                plan.scope("sigma_mapping", |plan| activate(plan, y, *activation))
+            }
+            Sigma::Layer(layer) => {
+                let before = plan.shape(y).clone();
+                let y = plan.scope("sigma_mapping", |plan| layer.build_one(plan, y))?;
+                if *plan.shape(y) != before {
+                    let value = format!("{} -> {}", before, plan.shape(y));
+                    let (parameter, must) = ("sigma", "a layer that keeps the shape");
+                    let source = ShapeError::Parameter { parameter, must, value };
+                    return Err(plan.refuse("involution", source));
+                }
+                Ok(y)
+            }
+        }
+    }
+}
+
 /// To which size the kernel branch pools its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PoolTo {
@@ -304,7 +330,8 @@ impl Involution2d {
             Names::Projection => ("reduce_mapping", "span_mapping"),
         };
         let y = conv(plan, reduce, pooled, pointwise(reduced, self.bias[0]))?;
-        let y = self.middle(plan, y)?;
+        let norm = if self.names == Names::Paper { "conv1.bn" } else { "sigma_mapping.0" };
+        let y = self.sigma.build(plan, norm, y)?;
         plan.scope(span, |plan| {
             let weight = self.rank.weight(plan, "weight", &[rows, reduced], [1, 1]);
             let mut inputs = vec![y, self.by_group(plan, weight)];
@@ -325,30 +352,6 @@ impl Involution2d {
         let shape = plan.shape(weight).clone();
         let outer = self.groups;
         plan.derive(weight, shape, |of| Constant::RowsSwapped { of: Box::new(of), outer })
-    }
-
-    fn middle(&self, plan: &mut Builder, y: Value) -> Result<Value> {
-        match (&self.sigma, self.names) {
-            (Sigma::BatchNormRelu(eps), names) => {
-                let name = if names == Names::Paper { "conv1.bn" } else { "sigma_mapping.0" };
-                let y = batch_norm(plan, name, y, *eps)?;
-                plan.scope(name, |plan| activate(plan, y, Activation::Relu))
-            }
-            (Sigma::Activation(activation), _) => {
-                plan.scope("sigma_mapping", |plan| activate(plan, y, *activation))
-            }
-            (Sigma::Layer(layer), _) => {
-                let before = plan.shape(y).clone();
-                let y = plan.scope("sigma_mapping", |plan| layer.build_one(plan, y))?;
-                if *plan.shape(y) != before {
-                    let value = format!("{} -> {}", before, plan.shape(y));
-                    let (parameter, must) = ("sigma", "a layer that keeps the shape");
-                    let source = ShapeError::Parameter { parameter, must, value };
-                    return Err(plan.refuse("involution2d", source));
-                }
-                Ok(y)
-            }
-        }
     }
 }
 

@@ -6,9 +6,12 @@
 
 mod attributes;
 mod carafe;
+mod conv3d;
 mod conv_bn_act;
 mod dynamic_conv2d;
+mod dynamic_conv3d;
 mod involution2d;
+mod involution3d;
 mod light_conv1d;
 mod local_attention2d;
 mod parts;
@@ -19,8 +22,11 @@ mod separable_conv2d;
 pub use attributes::{LAYERS, from_attributes};
 pub use carafe::Carafe;
 pub use conv_bn_act::ConvBnAct;
+pub use conv3d::Conv3d;
 pub use dynamic_conv2d::DynamicConv2d;
+pub use dynamic_conv3d::DynamicConv3d;
 pub use involution2d::{Involution2d, PoolTo, Sigma, TapOrder};
+pub use involution3d::Involution3d;
 pub use light_conv1d::{DynamicLightConv1d, LightConv1d};
 pub use local_attention2d::LocalAttention2d;
 pub(crate) use parts::{

@@ -256,7 +256,8 @@ fn slice(
 
 fn negated(plan: &mut Builder, value: Value) -> Value {
     let shape = plan.shape(value).clone();
-    plan.derive(value, shape, |of| Constant::Negated { of: Box::new(of) })
+    let factor = (-1.0f32).to_bits();
+    plan.derive(value, shape, |of| Constant::Scaled { of: Box::new(of), factor })
 }
 
 impl Layer for San {

@@ -15,8 +15,8 @@ type Result<T> = std::result::Result<T, ShapeError>;
 ///
 /// | attribute | value |
 /// |---|---|
-/// | `kernel_size`, `stride`, `dilation`, `output_size` | `3` or `3x5`: height x width |
-/// | `padding` | `1`, `1x2` (rows x columns on both sides), `0,3,2,1` (top, left, bottom, right), `same`, `valid` or `full` |
+/// | `kernel_size`, `stride`, `dilation`, `output_size` | `3` or `3x5`: height x width; of volumes `3x5x7`: depth x height x width |
+/// | `padding` | `1`, `1x2` (rows x columns on both sides), `0,3,2,1` (top, left, bottom, right), `same`, `valid` or `full`; of volumes `1x2x3` or `0,0,3,0,2,1` (front, top, left, back, bottom, right) |
 /// | `groups`, `axis`, `eps`, `temperature` | a number, an integer for the first two |
 /// | `ceil_mode`, `count_include_pad` | `true` or `false`, or `1` or `0` |
 /// | `channel_order` | `blocked` or `interleaved` |
@@ -79,15 +79,11 @@ impl Operator {
         if alias(name).is_none() {
             visit(&mut op, &mut reader)?;
         }
-        // Of other operators the weight has another size.
-        let convolves = matches!(op, Operator::Conv2d(_) | Operator::DynamicConv2d(_));
-        let weight = tensors.iter().find(|(tensor, _)| convolves && *tensor == "weight");
-        if let (Some(size), Some((_, weight))) = (reader.get::<[usize; 2]>("kernel_size")?, weight)
-            && !weight.dims().ends_with(&size)
-        {
-            let value = format!("{} where weight is {weight}", size.write());
-            let (parameter, must) = ("kernel_size", "that of weight");
-            return Err(ShapeError::Parameter { parameter, must, value });
+        match op {
+            Operator::Conv2d(_) | Operator::DynamicConv2d(_) => same_size::<2>(&reader, tensors)?,
+            Operator::Conv3d(_) | Operator::DynamicConv3d(_) => same_size::<3>(&reader, tensors)?,
+            // Of other operators the weight has another size.
+            _ => {}
         }
         Ok(op)
     }
@@ -116,6 +112,19 @@ impl Operator {
         let mut writer = Writer::default();
         let Ok(()) = visit(&mut self.clone(), &mut writer);
         writer.0.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
+    }
+}
+
+/// An error where a kernel size is given and is not that of the weight.
+fn same_size<const AXES: usize>(reader: &Reader<'_>, tensors: &[(&str, &Shape)]) -> Result<()> {
+    let weight = tensors.iter().find(|(tensor, _)| *tensor == "weight");
+    match (reader.get::<[usize; AXES]>("kernel_size")?, weight) {
+        (Some(size), Some((_, weight))) if !weight.dims().ends_with(&size) => {
+            let value = format!("{} where weight is {weight}", size.write());
+            let (parameter, must) = ("kernel_size", "that of weight");
+            Err(ShapeError::Parameter { parameter, must, value })
+        }
+        _ => Ok(()),
     }
 }
 

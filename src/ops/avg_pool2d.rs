@@ -7,50 +7,49 @@
 //! Definition: `torch.nn.functional.avg_pool2d`.
 
 use super::op::{Op, required};
-use super::pool::pooled_size;
+use super::pool::{Pooled, pooled_size};
 use super::value::{Attributed, Done, Visitor, visit_window};
 use crate::error::ShapeError;
-use crate::shape::{Shape, Window};
+use crate::shape::{Shape, Window, by};
 
-/// The parameters of an average pooling.
+/// An average pooling of images.
+pub type AvgPool2d = AvgPool<2>;
+
+/// The parameters of an average pooling over so many axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AvgPool2d {
+pub struct AvgPool<const AXES: usize = 2> {
     /// Kernel size, stride and padding; the dilation must be 1.
-    pub window: Window,
+    pub window: Window<AXES>,
     /// Whether a last window may hang over the padded input.
     pub ceil_mode: bool,
     /// Whether places in the padding count.
     pub count_include_pad: bool,
 }
 
-impl AvgPool2d {
+impl<const AXES: usize> AvgPool<AXES> {
     /// An average pooling that counts the padding and lets no window hang over.
-    pub fn new(window: Window) -> Self {
-        AvgPool2d { window, ceil_mode: false, count_include_pad: true }
+    pub fn new(window: Window<AXES>) -> Self {
+        AvgPool { window, ceil_mode: false, count_include_pad: true }
     }
 
-    /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
-    pub(crate) fn checked(
-        &self,
-        inputs: &[&Shape],
-    ) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+    /// Batch and channels, the other sizes of x, and those of the output.
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Pooled<AXES>, ShapeError> {
         let [x] = required(self, inputs)?;
-        let x = x.nchw("x")?;
-        let [dilation_y, dilation_x] = self.window.dilation;
-        if [dilation_y, dilation_x] != [1, 1] {
+        let (outer, input) = x.planes("x")?;
+        if self.window.dilation != [1; AXES] {
             return Err(ShapeError::Parameter {
                 parameter: "dilation",
-                must: "1x1",
-                value: format!("{dilation_y}x{dilation_x}"),
+                must: "1 along each axis",
+                value: by(&self.window.dilation),
             });
         }
-        Ok((x, pooled_size(&self.window, self.ceil_mode, [x[2], x[3]])?))
+        Ok((outer, input, pooled_size(&self.window, self.ceil_mode, input)?))
     }
 }
 
-impl Op for AvgPool2d {
+impl<const AXES: usize> Op for AvgPool<AXES> {
     fn name(&self) -> &'static str {
-        "avg_pool2d"
+        if AXES == 3 { "avg_pool3d" } else { "avg_pool2d" }
     }
 
     fn inputs(&self) -> Vec<&'static str> {
@@ -58,8 +57,8 @@ impl Op for AvgPool2d {
     }
 
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
-        let ([batch, channels, ..], [height, width]) = self.checked(inputs)?;
-        Ok(Shape::from([batch, channels, height, width]))
+        let (outer, _, output) = self.checked(inputs)?;
+        Ok(Shape::of_planes(outer, &output))
     }
 
     fn flops(&self, inputs: &[&Shape]) -> Result<u64, ShapeError> {
@@ -72,9 +71,9 @@ impl Op for AvgPool2d {
     }
 }
 
-impl Attributed for AvgPool2d {
+impl<const AXES: usize> Attributed for AvgPool<AXES> {
     fn blank(_: bool, _: bool) -> Self {
-        AvgPool2d::new(Window::new([1, 1]))
+        AvgPool::new(Window::new([1; AXES]))
     }
 
     fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {

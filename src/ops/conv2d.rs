@@ -14,15 +14,18 @@ use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::{Padding, Shape, Window, divide};
 
-/// The parameters of a convolution; the kernel size is that of the weight.
+/// A convolution of images.
+pub type Conv2d = Conv<2>;
+
+/// The parameters of a convolution along so many axes; the kernel size is that of the weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Conv2d {
-    /// Distance between two output pixels, in input pixels: height, width.
-    pub stride: [usize; 2],
+pub struct Conv<const AXES: usize = 2> {
+    /// Distance between two output pixels along each axis, in input pixels.
+    pub stride: [usize; AXES],
     /// Zeros around the input.
-    pub padding: Padding,
-    /// Distance between two taps, in input pixels: height, width.
-    pub dilation: [usize; 2],
+    pub padding: Padding<AXES>,
+    /// Distance between two taps along each axis, in input pixels.
+    pub dilation: [usize; AXES],
     /// Groups of channels that do not see each other.
     pub groups: usize,
     /// Whether a bias is the third input.
@@ -34,12 +37,12 @@ pub struct Conv2d {
     pub activation: Activation,
 }
 
-impl Default for Conv2d {
+impl<const AXES: usize> Default for Conv<AXES> {
     fn default() -> Self {
-        Conv2d {
-            stride: [1, 1],
+        Conv {
+            stride: [1; AXES],
             padding: Padding::default(),
-            dilation: [1, 1],
+            dilation: [1; AXES],
             groups: 1,
             bias: false,
             residual: false,
@@ -50,39 +53,39 @@ impl Default for Conv2d {
 
 /// The sizes of a convolution, checked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Geometry {
+pub(crate) struct Geometry<const AXES: usize = 2> {
     pub batch: usize,
     pub in_channels: usize,
-    pub input: [usize; 2],
+    pub input: [usize; AXES],
     pub out_channels: usize,
-    pub output: [usize; 2],
-    pub window: Window,
+    pub output: [usize; AXES],
+    pub window: Window<AXES>,
     pub groups: usize,
     pub activation: Activation,
 }
 
-impl Conv2d {
-    /// Checks the input `x` and one weight of `[Co, Ci/groups, Kh, Kw]`; `shape` is the weight's
-    /// whole shape for messages, its last four dimensions those of `weight`.
+impl<const AXES: usize> Conv<AXES> {
+    /// Checks the input `x` and one weight of so many output channels and this kernel size; `shape` is the weight's
+    /// whole shape, whose last dimensions are output channels, input channels per group and kernel size.
     pub(crate) fn geometry(
         &self,
         x: &Shape,
-        weight: [usize; 4],
+        out_channels: usize,
+        kernel_size: [usize; AXES],
         shape: &Shape,
-    ) -> Result<Geometry, ShapeError> {
-        let [batch, in_channels, height, width] = x.nchw("x")?;
-        let [out_channels, _, kernel_height, kernel_width] = weight;
+    ) -> Result<Geometry<AXES>, ShapeError> {
+        let ([batch, in_channels], input) = x.planes("x")?;
         let group_channels = divide("channels of x", in_channels, "groups", self.groups)?;
         divide("output channels of weight", out_channels, "groups", self.groups)?;
         shape.expect(
             "weight",
-            shape.rank() - 3,
+            shape.rank() - AXES - 1,
             "input channels per group",
             group_channels,
             || format!("x {x} has {in_channels} channels in {} groups", self.groups),
         )?;
         let window = Window {
-            kernel_size: [kernel_height, kernel_width],
+            kernel_size,
             stride: self.stride,
             padding: self.padding,
             dilation: self.dilation,
@@ -90,19 +93,21 @@ impl Conv2d {
         Ok(Geometry {
             batch,
             in_channels,
-            input: [height, width],
+            input,
             out_channels,
-            output: window.output_size([height, width])?,
+            output: window.output_size(input)?,
             window,
             groups: self.groups,
             activation: self.activation,
         })
     }
 
-    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Geometry, ShapeError> {
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Geometry<AXES>, ShapeError> {
         let [x, weight] = required(self, inputs)?;
-        let dims = weight.array("weight", "[Co, Ci/groups, Kh, Kw]")?;
-        let geometry = self.geometry(x, dims, weight)?;
+        let layout =
+            if AXES == 3 { "[Co, Ci/groups, Kd, Kh, Kw]" } else { "[Co, Ci/groups, Kh, Kw]" };
+        let ([out_channels, _], kernel_size) = weight.split("weight", layout)?;
+        let geometry = self.geometry(x, out_channels, kernel_size, weight)?;
         if self.bias
             && let Some(bias) = inputs.get(2)
         {
@@ -114,9 +119,10 @@ impl Conv2d {
         if self.residual
             && let Some(residual) = inputs.last()
         {
-            residual.nchw("residual")?;
+            residual.planes::<AXES>("residual")?;
             let output = geometry.output_shape();
-            let names = ["batch", "output channels", "output height", "output width"];
+            let axes = &["output depth", "output height", "output width"][3 - AXES..];
+            let names = [&["batch", "output channels"], axes].concat();
             for (axis, (name, &size)) in names.into_iter().zip(output.dims()).enumerate() {
                 residual
                     .expect("residual", axis, name, size, || format!("the output is {output}"))?;
@@ -126,9 +132,43 @@ impl Conv2d {
     }
 }
 
-impl Geometry {
+impl Geometry<3> {
+    /// The convolution as one of images, where two neighbouring axes may be one: along these the window has one tap, no
+    /// stride and no padding.
+    pub fn flattened(&self) -> Option<Geometry<2>> {
+        let sides = self.window.resolve_padding().ok()?;
+        let Window { kernel_size, stride, dilation, .. } = self.window;
+        let plain =
+            [0, 1, 2].map(|axis| (kernel_size[axis], stride[axis], sides[axis]) == (1, 1, [0, 0]));
+        // The axis that stays as it is, and where it lies among the two that are left.
+        let (own, place) = match plain {
+            [_, true, true] => (0, 0),
+            [true, true, _] => (2, 1),
+            _ => return None,
+        };
+        let pair = |[d, h, w]: [usize; 3]| if place == 0 { [d, h * w] } else { [d * h, w] };
+        let mut window = Window::new([1, 1]);
+        let mut padding = [[0, 0]; 2];
+        window.kernel_size[place] = kernel_size[own];
+        window.stride[place] = stride[own];
+        window.dilation[place] = dilation[own];
+        padding[place] = sides[own];
+        Some(Geometry {
+            batch: self.batch,
+            in_channels: self.in_channels,
+            input: pair(self.input),
+            out_channels: self.out_channels,
+            output: pair(self.output),
+            window: window.padding(Padding::Explicit(padding)),
+            groups: self.groups,
+            activation: self.activation,
+        })
+    }
+}
+
+impl<const AXES: usize> Geometry<AXES> {
     pub fn output_shape(&self) -> Shape {
-        Shape::from([self.batch, self.out_channels, self.output[0], self.output[1]])
+        Shape::of_planes([self.batch, self.out_channels], &self.output)
     }
 
     /// The reduction length: multiply-adds of one output value.
@@ -157,9 +197,9 @@ impl Geometry {
     }
 }
 
-impl Op for Conv2d {
+impl<const AXES: usize> Op for Conv<AXES> {
     fn name(&self) -> &'static str {
-        "conv2d"
+        if AXES == 3 { "conv3d" } else { "conv2d" }
     }
 
     fn inputs(&self) -> Vec<&'static str> {
@@ -191,17 +231,17 @@ impl Op for Conv2d {
     }
 }
 
-impl Attributed for Conv2d {
+impl<const AXES: usize> Attributed for Conv<AXES> {
     fn blank(optional: bool, apart: bool) -> Self {
-        Conv2d { bias: optional, residual: apart, ..Conv2d::default() }
+        Conv { bias: optional, residual: apart, ..Conv::default() }
     }
 
     fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
         // The weight has the kernel size: it may be given, to be checked, but is never written.
-        v.visit("kernel_size", &mut [0, 0], Some([0, 0]))?;
-        v.visit("stride", &mut self.stride, Some([1, 1]))?;
+        v.visit("kernel_size", &mut [0; AXES], Some([0; AXES]))?;
+        v.visit("stride", &mut self.stride, Some([1; AXES]))?;
         v.visit("padding", &mut self.padding, Some(Padding::default()))?;
-        v.visit("dilation", &mut self.dilation, Some([1, 1]))?;
+        v.visit("dilation", &mut self.dilation, Some([1; AXES]))?;
         v.visit("groups", &mut self.groups, Some(1))?;
         v.visit("activation", &mut self.activation, Some(Activation::None))
     }

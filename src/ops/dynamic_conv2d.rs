@@ -6,40 +6,43 @@
 //! `sum_k attention[n,k] * bias[k]`; the attention is taken as it is, whatever its sign or sum.
 //! Definition: Chen et al., "Dynamic Convolution: Attention over Convolution Kernels", CVPR 2020.
 
-use super::conv2d::{Conv2d, Geometry};
+use super::conv2d::{Conv, Geometry};
 use super::epilogue::Activation;
 use super::op::{Op, required};
 use super::value::{Attributed, Done, Visitor};
 use crate::error::ShapeError;
 use crate::shape::{Shape, product};
 
-/// The parameters of a dynamic convolution.
+/// A dynamic convolution of images.
+pub type DynamicConv2d = DynamicConv<2>;
+
+/// The parameters of a dynamic convolution along so many axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DynamicConv2d {
+pub struct DynamicConv<const AXES: usize = 2> {
     /// The convolution of each sample; its `bias` says whether a bank of biases is the fourth input.
-    pub conv: Conv2d,
+    pub conv: Conv<AXES>,
 }
 
 /// The sizes of a dynamic convolution, checked.
-pub(crate) struct Checked {
-    pub geometry: Geometry,
+pub(crate) struct Checked<const AXES: usize = 2> {
+    pub geometry: Geometry<AXES>,
     /// Weights in the bank.
     pub kernels: usize,
     /// Elements of one of them.
     pub weight_elements: usize,
 }
 
-impl DynamicConv2d {
-    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Checked, ShapeError> {
+impl<const AXES: usize> DynamicConv<AXES> {
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Checked<AXES>, ShapeError> {
         let [x, attention, weight] = required(self, inputs)?;
         if self.conv.residual {
             let (parameter, must) = ("residual", "false in a dynamic convolution");
             return Err(ShapeError::Parameter { parameter, must, value: "true".to_owned() });
         }
-        let [kernels, out, group_in, height, width] =
-            weight.array("weight", "[K, Co, Ci/groups, Kh, Kw]")?;
-        let dims = [out, group_in, height, width];
-        let geometry = self.conv.geometry(x, dims, weight)?;
+        let layout =
+            if AXES == 3 { "[K, Co, Ci/groups, Kd, Kh, Kw]" } else { "[K, Co, Ci/groups, Kh, Kw]" };
+        let ([kernels, out, group_in], kernel_size) = weight.split("weight", layout)?;
+        let geometry = self.conv.geometry(x, out, kernel_size, weight)?;
         attention.array::<2>("attention", "[N, K]")?;
         attention.expect("attention", 0, "batch", geometry.batch, || format!("x is {x}"))?;
         attention.expect("attention", 1, "kernels", kernels, || format!("weight is {weight}"))?;
@@ -48,13 +51,14 @@ impl DynamicConv2d {
             bias.expect("bias", 0, "kernels", kernels, || format!("weight is {weight}"))?;
             bias.expect("bias", 1, "output channels", out, || format!("weight is {weight}"))?;
         }
-        Ok(Checked { geometry, kernels, weight_elements: product("weight", &dims)? })
+        let weight_elements = product("weight", &[out, group_in, geometry.window.taps()])?;
+        Ok(Checked { geometry, kernels, weight_elements })
     }
 }
 
-impl Op for DynamicConv2d {
+impl<const AXES: usize> Op for DynamicConv<AXES> {
     fn name(&self) -> &'static str {
-        "dynamic_conv2d"
+        if AXES == 3 { "dynamic_conv3d" } else { "dynamic_conv2d" }
     }
 
     fn inputs(&self) -> Vec<&'static str> {
@@ -90,9 +94,9 @@ impl Op for DynamicConv2d {
     }
 }
 
-impl Attributed for DynamicConv2d {
+impl<const AXES: usize> Attributed for DynamicConv<AXES> {
     fn blank(optional: bool, _: bool) -> Self {
-        DynamicConv2d { conv: Conv2d { bias: optional, ..Conv2d::default() } }
+        DynamicConv { conv: Conv { bias: optional, ..Conv::default() } }
     }
 
     fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {

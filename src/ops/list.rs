@@ -36,7 +36,7 @@ macro_rules! declare {
         /// The operator of this name before its attributes are read; see [`Attributed::blank`].
         pub(super) fn blank(name: &str, optional: bool, apart: bool) -> Option<Operator> {
             match name {
-                $(stringify!($module) => Some($variant::blank(optional, apart).into()),)+
+                $(stringify!($module) => Some(<$variant>::blank(optional, apart).into()),)+
                 _ => None,
             }
         }
@@ -49,7 +49,7 @@ macro_rules! declare {
         /// The tensors of the operator of this name that may be there without its other optional ones.
         pub(super) fn apart(name: &str) -> &'static [&'static str] {
             match name {
-                $(stringify!($module) => $variant::APART,)+
+                $(stringify!($module) => <$variant>::APART,)+
                 _ => &[],
             }
         }

@@ -6,40 +6,40 @@
 //! Definition: `torch.nn.functional.max_pool2d`.
 
 use super::op::{Op, required};
-use super::pool::pooled_size;
+use super::pool::{Pooled, pooled_size};
 use super::value::{Attributed, Done, Visitor, visit_window};
 use crate::error::ShapeError;
 use crate::shape::{Shape, Window};
 
-/// The parameters of a maximum pooling.
+/// A maximum pooling of images.
+pub type MaxPool2d = MaxPool<2>;
+
+/// The parameters of a maximum pooling over so many axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MaxPool2d {
+pub struct MaxPool<const AXES: usize = 2> {
     /// Kernel size, stride, padding and dilation.
-    pub window: Window,
+    pub window: Window<AXES>,
     /// Whether a last window may hang over the padded input.
     pub ceil_mode: bool,
 }
 
-impl MaxPool2d {
+impl<const AXES: usize> MaxPool<AXES> {
     /// A maximum pooling that lets no window hang over.
-    pub fn new(window: Window) -> Self {
-        MaxPool2d { window, ceil_mode: false }
+    pub fn new(window: Window<AXES>) -> Self {
+        MaxPool { window, ceil_mode: false }
     }
 
-    /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
-    pub(crate) fn checked(
-        &self,
-        inputs: &[&Shape],
-    ) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+    /// Batch and channels, the other sizes of x, and those of the output.
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Pooled<AXES>, ShapeError> {
         let [x] = required(self, inputs)?;
-        let x = x.nchw("x")?;
-        Ok((x, pooled_size(&self.window, self.ceil_mode, [x[2], x[3]])?))
+        let (outer, input) = x.planes("x")?;
+        Ok((outer, input, pooled_size(&self.window, self.ceil_mode, input)?))
     }
 }
 
-impl Op for MaxPool2d {
+impl<const AXES: usize> Op for MaxPool<AXES> {
     fn name(&self) -> &'static str {
-        "max_pool2d"
+        if AXES == 3 { "max_pool3d" } else { "max_pool2d" }
     }
 
     fn inputs(&self) -> Vec<&'static str> {
@@ -47,8 +47,8 @@ impl Op for MaxPool2d {
     }
 
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
-        let ([batch, channels, ..], [height, width]) = self.checked(inputs)?;
-        Ok(Shape::from([batch, channels, height, width]))
+        let (outer, _, output) = self.checked(inputs)?;
+        Ok(Shape::of_planes(outer, &output))
     }
 
     /// A comparison for each tap.
@@ -62,9 +62,9 @@ impl Op for MaxPool2d {
     }
 }
 
-impl Attributed for MaxPool2d {
+impl<const AXES: usize> Attributed for MaxPool<AXES> {
     fn blank(_: bool, _: bool) -> Self {
-        MaxPool2d::new(Window::new([1, 1]))
+        MaxPool::new(Window::new([1; AXES]))
     }
 
     fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {

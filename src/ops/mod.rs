@@ -12,10 +12,14 @@ macro_rules! each_operator {
     ($callback:ident) => {
         $callback! {
             unfold::Unfold,
+            unfold3d::Unfold3d,
             fold::Fold,
             conv2d::Conv2d,
+            conv3d::Conv3d,
             dynamic_conv2d::DynamicConv2d,
+            dynamic_conv3d::DynamicConv3d,
             involution::Involution,
+            involution3d::Involution3d,
             span_involution::SpanInvolution,
             qk::Qk,
             batch_norm::BatchNorm,
@@ -23,11 +27,14 @@ macro_rules! each_operator {
             activation::Activate,
             avg_pool2d::AvgPool2d,
             max_pool2d::MaxPool2d,
+            avg_pool3d::AvgPool3d,
+            max_pool3d::MaxPool3d,
             global_avg_pool::GlobalAvgPool,
             adaptive_avg_pool2d::AdaptiveAvgPool2d,
             softmax::Softmax,
             linear::Linear,
             add::Add,
+            mul::Mul,
         }
     };
 }
@@ -42,6 +49,7 @@ macro_rules! declare {
 each_operator!(declare);
 
 pub(crate) mod attributes;
+pub(crate) mod broadcast;
 mod epilogue;
 mod list;
 mod op;

@@ -3,6 +3,9 @@
 use crate::error::ShapeError;
 use crate::shape::Window;
 
+/// Batch and channels, the other sizes of x, and those of the output.
+pub(crate) type Pooled<const AXES: usize> = ([usize; 2], [usize; AXES], [usize; AXES]);
+
 /// Positions of a pooling window on an input of these sizes.
 ///
 /// Without `ceil_mode` these are [`Window::output_size`]. With it a last window may hang over the padded

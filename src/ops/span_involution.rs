@@ -45,7 +45,7 @@ impl SpanInvolution {
             weight.expect("weight", axis, "kernel size", 1, || format!("of {size}"))?;
         }
         let [batch, _, rows, columns] = reduced.nchw("reduced")?;
-        let span = Conv2d::default().geometry(reduced, [maps, 0, 1, 1], weight)?;
+        let span = Conv2d::default().geometry(reduced, maps, [1, 1], weight)?;
         let kernel = Shape::from([batch, maps, rows, columns]);
         let affine = inputs.iter().skip(3 + usize::from(self.bias)).copied();
         let involved: Vec<&Shape> = [x, &kernel].into_iter().chain(affine).collect();

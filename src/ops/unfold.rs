@@ -5,32 +5,30 @@
 //! the padding. Definition: `torch.nn.functional.unfold`.
 
 use super::op::{Op, required};
+use super::pool::Pooled;
 use super::value::{Attributed, Done, Visitor, visit_window};
 use crate::error::ShapeError;
 use crate::shape::{Shape, Window, product};
 
-/// The parameters of an unfolding.
+/// The parameters of an unfolding over so many axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unfold {
+pub struct Unfold<const AXES: usize = 2> {
     /// Kernel size, stride, padding and dilation.
-    pub window: Window,
+    pub window: Window<AXES>,
 }
 
-impl Unfold {
-    /// Sizes of x and positions of the window: `[N, C, H, W]`, `[H', W']`.
-    pub(crate) fn checked(
-        &self,
-        inputs: &[&Shape],
-    ) -> Result<([usize; 4], [usize; 2]), ShapeError> {
+impl<const AXES: usize> Unfold<AXES> {
+    /// Batch and channels, the other sizes of x, and the positions of the window.
+    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<Pooled<AXES>, ShapeError> {
         let [x] = required(self, inputs)?;
-        let x = x.nchw("x")?;
-        Ok((x, self.window.output_size([x[2], x[3]])?))
+        let (outer, input) = x.planes("x")?;
+        Ok((outer, input, self.window.output_size(input)?))
     }
 }
 
-impl Op for Unfold {
+impl<const AXES: usize> Op for Unfold<AXES> {
     fn name(&self) -> &'static str {
-        "unfold"
+        if AXES == 3 { "unfold3d" } else { "unfold" }
     }
 
     fn inputs(&self) -> Vec<&'static str> {
@@ -38,7 +36,7 @@ impl Op for Unfold {
     }
 
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
-        let ([batch, channels, ..], output) = self.checked(inputs)?;
+        let ([batch, channels], _, output) = self.checked(inputs)?;
         let rows = product("rows of the output", &[channels, self.window.taps()])?;
         Ok(Shape::from([batch, rows, product("columns of the output", &output)?]))
     }
@@ -52,9 +50,9 @@ impl Op for Unfold {
     }
 }
 
-impl Attributed for Unfold {
+impl<const AXES: usize> Attributed for Unfold<AXES> {
     fn blank(_: bool, _: bool) -> Self {
-        Unfold { window: Window::new([1, 1]) }
+        Unfold { window: Window::new([1; AXES]) }
     }
 
     fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {

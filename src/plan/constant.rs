@@ -44,11 +44,6 @@ pub enum Constant {
         /// How many places.
         length: usize,
     },
-    /// A constant times -1.
-    Negated {
-        /// The constant.
-        of: Box<Constant>,
-    },
     /// Ones.
     Ones {
         /// In this shape.
@@ -79,6 +74,53 @@ pub enum Constant {
         bias: Option<Box<Constant>>,
         /// The normalisation.
         norm: Box<Norm>,
+    },
+    /// The weight `[O, I]` of a linear layer with the batch normalisation before it folded in: each column times the scale of
+    /// its channel.
+    NormedWeight {
+        /// The weight.
+        weight: Box<Constant>,
+        /// The normalisation.
+        norm: Box<Norm>,
+    },
+    /// The bias of a linear layer with the batch normalisation before it folded in:
+    /// `bias + weight (shift - mean * scale)`.
+    NormedBias {
+        /// The bias, zero where there is none.
+        bias: Option<Box<Constant>>,
+        /// The weight `[O, I]`.
+        weight: Box<Constant>,
+        /// The normalisation.
+        norm: Box<Norm>,
+    },
+    /// Biases of an attention by distance down and along, stored as `[heads, S*S]` for distances of 0 to S-1 in either direction, as
+    /// `[heads, Sh, Sw]` for signed distances with 0 in the middle; 0 for those that are not stored.
+    SignedDistances {
+        /// The biases as they are stored.
+        of: Box<Constant>,
+        /// Their shape here.
+        shape: Shape,
+    },
+    /// Another constant times a number.
+    Scaled {
+        /// The constant whose values these are a multiple of.
+        of: Box<Constant>,
+        /// Bits of the number.
+        factor: u32,
+    },
+    /// The sum of the weights or of the biases of layers that read one input. A smaller kernel lies in the middle of the
+    /// larger ones.
+    Sum {
+        /// What is summed.
+        of: Vec<Constant>,
+        /// The shape of the largest.
+        shape: Shape,
+    },
+    /// The weight `[C, C/groups, Kh, Kw]` of a convolution whose result is its input: 1 in the middle of the kernel that goes from
+    /// a channel to itself.
+    Identity {
+        /// Its shape.
+        shape: Shape,
     },
 }
 
@@ -151,10 +193,6 @@ impl Constant {
                 }
                 tensor(Shape::new(dims), values)
             }
-            Constant::Negated { of } => {
-                let of = of.evaluate(weights)?;
-                tensor(of.shape().clone(), of.data().iter().map(|value| -value).collect())
-            }
             Constant::Ones { shape } => {
                 tensor(shape.clone(), vec![1.0; shape.elements().unwrap_or(0)])
             }
@@ -195,6 +233,79 @@ impl Constant {
                     .collect::<Vec<f32>>();
                 tensor(Shape::from([folded.len()]), folded)
             }
+            Constant::NormedWeight { weight, norm } => {
+                let weight = weight.evaluate(weights)?;
+                let ScaleShift { scale, .. } = norm.evaluate(weights)?;
+                let columns = weight.data().chunks(scale.len().max(1)).flat_map(|row| {
+                    row.iter().zip(&scale).map(|(&value, scale)| (f64::from(value) * scale) as f32)
+                });
+                tensor(weight.shape().clone(), columns.collect())
+            }
+            Constant::NormedBias { bias, weight, norm } => {
+                let weight = weight.evaluate(weights)?;
+                let ScaleShift { mean, scale, shift } = norm.evaluate(weights)?;
+                let bias = bias.as_ref().map(|bias| bias.evaluate(weights)).transpose()?;
+                let rest: Vec<f64> =
+                    (0..mean.len()).map(|c| shift[c] - mean[c] * scale[c]).collect();
+                let rows = weight.data().chunks(rest.len().max(1));
+                let folded = rows.enumerate().map(|(row, values)| {
+                    let given = bias.as_ref().and_then(|bias| bias.data().get(row));
+                    let products = values.iter().zip(&rest).map(|(&v, rest)| f64::from(v) * rest);
+                    (given.map_or(0.0, |&value| f64::from(value)) + products.sum::<f64>()) as f32
+                });
+                let folded: Vec<f32> = folded.collect();
+                tensor(Shape::from([folded.len()]), folded)
+            }
+            Constant::SignedDistances { of, shape } => {
+                let of = of.evaluate(weights)?;
+                let heads = shape.dims().first().copied().unwrap_or(1).max(1);
+                let stored = of.data().len() / heads;
+                let [height, width] = plane(shape);
+                let side = stored.isqrt();
+                let mut values = Vec::with_capacity(heads * height * width);
+                for (head, row, column) in (0..heads).flat_map(|head| {
+                    let rows = move |row| (0..width).map(move |column| (head, row, column));
+                    (0..height).flat_map(rows)
+                }) {
+                    let (down, along) = (row.abs_diff(height / 2), column.abs_diff(width / 2));
+                    let known = (down < side && along < side).then_some(down * side + along);
+                    let value = known.and_then(|at| of.data().get(head * stored + at));
+                    values.push(value.copied().unwrap_or(0.0));
+                }
+                tensor(shape.clone(), values)
+            }
+            Constant::Scaled { of, factor } => {
+                let of = of.evaluate(weights)?;
+                let factor = f32::from_bits(*factor);
+                let scaled = of.data().iter().map(|&value| value * factor).collect();
+                tensor(of.shape().clone(), scaled)
+            }
+            Constant::Sum { of, shape } => {
+                let mut sums = vec![0.0; shape.elements().map_err(Error::at("constant"))?];
+                for term in of {
+                    let term = term.evaluate(weights)?;
+                    let (size, own) = (plane(shape), plane(term.shape()));
+                    let [top, left] = [0, 1].map(|axis| size[axis].saturating_sub(own[axis]) / 2);
+                    for (place, &value) in term.data().iter().enumerate() {
+                        let (outer, inner) = (place / (own[0] * own[1]), place % (own[0] * own[1]));
+                        let row = outer * size[0] + top + inner / own[1];
+                        if let Some(sum) = sums.get_mut(row * size[1] + left + inner % own[1]) {
+                            *sum += f64::from(value);
+                        }
+                    }
+                }
+                tensor(shape.clone(), sums.into_iter().map(|sum| sum as f32).collect())
+            }
+            Constant::Identity { shape } => {
+                let mut values = vec![0.0; shape.elements().map_err(Error::at("constant"))?];
+                let [height, width] = plane(shape);
+                let middle = height / 2 * width + width / 2;
+                let inputs = shape.dims().get(1).copied().unwrap_or(1).max(1);
+                for (channel, kernels) in values.chunks_mut(inputs * height * width).enumerate() {
+                    kernels[channel % inputs * height * width + middle] = 1.0;
+                }
+                tensor(shape.clone(), values)
+            }
         };
         value.map(Cow::Owned)
     }
@@ -216,6 +327,14 @@ impl Norm {
             shift = values(beta)?;
         }
         Ok(ScaleShift { mean, scale, shift })
+    }
+}
+
+/// Height and width of the kernels of a convolution's weight; 1 for what has none.
+fn plane(shape: &Shape) -> [usize; 2] {
+    match *shape.dims() {
+        [.., _, height, width] => [height.max(1), width.max(1)],
+        _ => [1, 1],
     }
 }
 

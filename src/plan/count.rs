@@ -33,12 +33,15 @@ impl Plan {
 
     /// Operations as mmclassification's `get_flops` counts them, which is how RedNet's figures were made:
     /// a multiply-add counts one, so does each bias, activation and value that is pooled, a normalised
-    /// value two; of the network from its input to the global pooling.
+    /// value two; of the network from its input to the last global pooling.
     ///
     /// Meaningful for a plan that was not fused.
     pub fn mmcls_flops(&self) -> Result<u64> {
         let mut total = 0;
-        for step in &self.steps {
+        let is_pool =
+            |step: &Step| matches!(step.action, Action::Apply(Operator::GlobalAvgPool(_)));
+        let last_pool = self.steps.iter().rposition(is_pool);
+        for (index, step) in self.steps.iter().enumerate() {
             let Action::Apply(op) = &step.action else { continue };
             let outputs = count(self.shape(step.output).elements().map_err(Error::at(op.name()))?);
             let read = step.inputs.first().map(|&x| self.shape(x).elements());
@@ -46,10 +49,13 @@ impl Plan {
             total += self.step_macs(step)?;
             total += match op {
                 Operator::Conv2d(conv) if conv.bias => outputs,
+                Operator::Conv3d(conv) if conv.bias => outputs,
                 Operator::BatchNorm(_) => 2 * outputs,
                 Operator::Activate(activate) if activate.activation != Activation::None => outputs,
                 Operator::AvgPool2d(_) | Operator::MaxPool2d(_) => read,
-                Operator::GlobalAvgPool(_) => return Ok(total + read),
+                Operator::AvgPool3d(_) | Operator::MaxPool3d(_) => read,
+                Operator::GlobalAvgPool(_) if Some(index) == last_pool => return Ok(total + read),
+                Operator::GlobalAvgPool(_) => read,
                 _ => 0,
             };
         }

@@ -52,6 +52,13 @@ impl Array {
         Some(self.at(&[n, c, y, x]))
     }
 
+    /// The value of channel `c` of sample `n` at a slice, a row and a column that may lie outside of the volume.
+    pub fn within(&self, n: usize, c: usize, places: [isize; 3]) -> Option<f64> {
+        let [z, y, x] = places.map(|place| usize::try_from(place).unwrap_or(usize::MAX));
+        let inside = z < self.shape[2] && y < self.shape[3] && x < self.shape[4];
+        inside.then(|| self.at(&[n, c, z, y, x]))
+    }
+
     /// The values rounded to single precision.
     pub fn to_tensor(&self) -> Result<Tensor> {
         let data = self.data.iter().map(|&value| value as f32).collect();

@@ -6,17 +6,15 @@ use crate::ops::GlobalAvgPool;
 
 pub(super) fn evaluate(_: &GlobalAvgPool, inputs: &[Array]) -> Array {
     let x = &inputs[0];
-    let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
+    let [n, c] = [x.shape[0], x.shape[1]];
+    let values: usize = x.shape[2..].iter().product();
 
-    Array::from_fn([n, c, 1, 1], |[b, channel, _, _]| {
-        let mut sum = 0.0;
-        for i in 0..h {
-            for j in 0..w {
-                sum += x.at(&[b, channel, i, j]);
-            }
-        }
-        sum / (h * w) as f64
-    })
+    let flat = Array { shape: vec![n, c, values], data: x.data.clone() };
+    let y = Array::from_fn([n, c], |[b, channel]| {
+        let sum: f64 = (0..values).map(|i| flat.at(&[b, channel, i])).sum();
+        sum / values as f64
+    });
+    Array { shape: [&[n, c][..], &vec![1; x.shape.len() - 2]].concat(), ..y }
 }
 
 /// How far single precision may be off.

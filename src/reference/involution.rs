@@ -64,7 +64,7 @@ fn taps_first(op: &Involution, kernel: &Array) -> Array {
 }
 
 /// Which place along an axis a tap of a position reads; outside of the image there is zero.
-fn read(
+pub(super) fn read(
     border: Border,
     [position, tap]: [usize; 2],
     [taps, stride, dilation, padding]: [usize; 4],
@@ -90,7 +90,7 @@ fn read(
 }
 
 /// The kernel whose taps sum to one in each pixel and group.
-fn softmax_over_taps(kernel: &Array, groups: usize) -> Array {
+pub(super) fn softmax_over_taps(kernel: &Array, groups: usize) -> Array {
     let [n, maps, oh, ow] = [0, 1, 2, 3].map(|axis| kernel.shape[axis]);
     let taps = maps / groups;
     Array::from_fn([n, maps, oh, ow], |[b, map, i, j]| {
@@ -104,7 +104,12 @@ fn softmax_over_taps(kernel: &Array, groups: usize) -> Array {
 /// How far single precision may be off. Taps that are normalised are off by what softmax is, relative to themselves.
 pub(super) fn rounding(op: &Involution, inputs: &[Array], _: &Array) -> Rounding {
     let taps = op.window.taps();
-    let largest = inputs[1].data.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-    let normalised = if op.softmax { 16.0 + taps as f64 + 10.0 * largest } else { 0.0 };
-    Rounding::Sum(taps + 2 + normalised.min(1e9).ceil() as usize)
+    let normalised = if op.softmax { normalised_rounding(taps, &inputs[1]) } else { 0 };
+    Rounding::Sum(taps + 2 + normalised)
+}
+
+/// The roundings of taps that are normalised.
+pub(super) fn normalised_rounding(taps: usize, kernel: &Array) -> usize {
+    let largest = kernel.data.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    (16.0 + taps as f64 + 10.0 * largest).min(1e9).ceil() as usize
 }

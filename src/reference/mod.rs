@@ -10,6 +10,7 @@ macro_rules! declare {
 crate::each_operator!(declare);
 
 mod array;
+mod broadcast;
 mod evaluate;
 mod plan;
 pub(crate) mod rounding;

@@ -30,6 +30,35 @@ impl Shape {
         self.array(tensor, "[N, C, H, W]")
     }
 
+    /// Batch and channels of this shape, and its `AXES` other sizes; an error names `tensor` where it is of another rank
+    /// or is empty.
+    pub fn planes<const AXES: usize>(
+        &self,
+        tensor: &'static str,
+    ) -> Result<([usize; 2], [usize; AXES])> {
+        let layout = match AXES {
+            1 => "[N, C, L]",
+            2 => "[N, C, H, W]",
+            _ => "[N, C, D, H, W]",
+        };
+        self.split(tensor, layout)
+    }
+
+    /// The `OUTER` first sizes of this shape and the `AXES` that follow; an error names `tensor` and its `layout` where it
+    /// is of another rank or is empty.
+    pub fn split<const OUTER: usize, const AXES: usize>(
+        &self,
+        tensor: &'static str,
+        layout: &'static str,
+    ) -> Result<([usize; OUTER], [usize; AXES])> {
+        let wrong = || ShapeError::Rank { tensor, expected: layout, found: self.clone() };
+        let (outer, axes) = self.dims().split_at_checked(OUTER).ok_or_else(wrong)?;
+        let outer = outer.try_into().map_err(|_| wrong())?;
+        let axes = axes.try_into().map_err(|_| wrong())?;
+        self.not_empty(tensor)?;
+        Ok((outer, axes))
+    }
+
     /// This shape as an array of `R` sizes; an error names `tensor` and its `layout`
     /// where the rank differs or a dimension is empty.
     pub fn array<const R: usize>(

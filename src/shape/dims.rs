@@ -12,6 +12,11 @@ impl Shape {
         Shape(dims.into())
     }
 
+    /// The shape of so many samples and channels of planes of these sizes.
+    pub(crate) fn of_planes(outer: [usize; 2], axes: &[usize]) -> Self {
+        Shape([&outer[..], axes].concat())
+    }
+
     /// The sizes, outermost first.
     pub fn dims(&self) -> &[usize] {
         &self.0

@@ -98,6 +98,20 @@ pub enum ShapeError {
         /// The sizes of the output.
         positions: Vec<usize>,
     },
+    /// An attention from each pixel to each has biases for a map of another size.
+    #[error(
+        "the biases of the attention are for a map of {biases}x{biases}, and this one is {}x{}: give images of {} to {} \
+         pixels in height and in width, or weights that were made for this size",
+        map[0], map[1], images[0], images[1]
+    )]
+    AttentionSize {
+        /// Height and width of the map that they are for.
+        biases: usize,
+        /// Height and width of the map.
+        map: [usize; 2],
+        /// The least and the greatest height and width of images that give a map which they are for.
+        images: [usize; 2],
+    },
     /// Two shapes cannot be broadcast together.
     #[error(
         "x {x} and y {y} cannot be broadcast: aligned at the last dimension, sizes must be equal or 1"

@@ -87,7 +87,12 @@ fn stored_error(value: f64) -> f64 {
 fn stored_on_the_way(op: &Operator, roundings: usize) -> usize {
     let made = match op {
         Operator::Involution(involution) => involution.softmax,
-        _ => matches!(op, Operator::SpanInvolution(_) | Operator::DynamicConv2d(_)),
+        Operator::SpanInvolution(_) | Operator::DynamicConv2d(_) | Operator::DynamicConv3d(_) => {
+            true
+        }
+        // A long window is pooled axis by axis.
+        Operator::AvgPool3d(_) => roundings > MOST_TRIPS,
+        _ => false,
     };
     usize::from(made) + roundings / MOST_TRIPS
 }
@@ -144,14 +149,21 @@ fn sums(op: &Operator, inputs: &[Array], value: &Array, evaluate: Evaluate<'_>) 
     Ok(Sums { activation, values, magnitudes, results: value.data.clone() })
 }
 
+/// Whether the taps of a kernel are made to sum to one.
+fn normalises(op: &Operator) -> bool {
+    match op {
+        Operator::Involution(involution) => involution.softmax,
+        Operator::Involution3d(involution) => involution.softmax,
+        _ => false,
+    }
+}
+
 /// The input whose sum is the sum of the absolute values of all terms.
 fn magnitude(op: &Operator, name: &str, input: &Array) -> Array {
     let data = input.data.iter();
     let data = match name {
         // What becomes of it is never negative.
-        "kernel" if matches!(op, Operator::Involution(involution) if involution.softmax) => {
-            data.copied().collect()
-        }
+        "kernel" if normalises(op) => data.copied().collect(),
         "running_var" => data.copied().collect(),
         // x - mean is largest where the two have opposite signs.
         "running_mean" => data.map(|value| -value.abs()).collect(),

@@ -273,7 +273,9 @@ def max_pool2d(attrs, x):
 
 
 def global_avg_pool(attrs, x):
-    return F.adaptive_avg_pool2d(x, 1)
+    if x.dim() == 4:
+        return F.adaptive_avg_pool2d(x, 1)
+    return x.flatten(2).mean(2).reshape(*x.shape[:2], *[1] * (x.dim() - 2))
 
 
 def adaptive_avg_pool2d(attrs, x):
@@ -299,6 +301,212 @@ def draw_group_norm(rng):
     return {"groups": str(groups), "eps": rng.choice(("1e-5", "1e-3"))}, shapes
 
 
+# Volumes: from their definitions, all by the values that lie under each tap of each position.
+
+
+def triple(text):
+    """"3" is (3, 3, 3) and "3x5x7" is (3, 5, 7): depth first."""
+    sizes = tuple(int(size) for size in text.split("x"))
+    return sizes * 3 if len(sizes) == 1 else sizes
+
+
+def volume_geometry(attrs, kernel):
+    """Stride, padding before and after each axis, and dilation of a window of size `kernel`."""
+    stride, dilation = triple(attrs.get("stride", "1")), triple(attrs.get("dilation", "1"))
+    reach = [d * (k - 1) for k, d in zip(kernel, dilation)]
+    text = attrs.get("padding", "0")
+    named = {"valid": ([0] * 3, [0] * 3), "full": (reach, reach)}
+    named["same"] = [r // 2 for r in reach], [r - r // 2 for r in reach]
+    if text in named:
+        return stride, named[text], dilation
+    if "," in text:
+        sides = [int(side) for side in text.split(",")]
+        return stride, (sides[:3], sides[3:]), dilation
+    return stride, (triple(text), triple(text)), dilation
+
+
+def volume_places(attrs, size, kernel, ceil_mode=False):
+    """For each axis the places that each position reads, one for each tap; what lies outside keeps its number."""
+    stride, (before, after), dilation = volume_geometry(attrs, kernel)
+    border, places = attrs.get("border", "zero"), []
+    for n, k, s, p, q, d in zip(size, kernel, stride, before, after, dilation):
+        if border == "shift":
+            places.append(shifted(n, k, d))
+            continue
+        room = n + p + q - d * (k - 1) - 1
+        count = -(-room // s) + 1 if ceil_mode else room // s + 1
+        # The window that rounding up adds has to start on the input or on the padding before it.
+        count -= ceil_mode and (count - 1) * s >= n + p
+        own = (torch.arange(count) * s - p)[:, None] + d * torch.arange(k)
+        if border == "reflect":
+            own = n - 1 - (n - 1 - own.abs()).abs()
+        places.append(own.clamp(0, n - 1) if border == "replicate" else own)
+    return places
+
+
+def outer(z, y, x):
+    """The places of the three axes as [D', H', W', Kd, Kh, Kw]."""
+    return z[:, None, None, :, None, None], y[None, :, None, None, :, None], x[None, None, :, None, None, :]
+
+
+def inside(places, ends):
+    """Which of the places lie before these ends."""
+    z, y, x = outer(*((place >= 0) & (place < end) for place, end in zip(places, ends)))
+    return z & y & x
+
+
+def volume_windows(x, places, fill=0.0):
+    """The values under each tap of each position: [N, C, D', H', W', Kd, Kh, Kw]."""
+    z, y, w = outer(*(place.clamp(0, n - 1) for place, n in zip(places, x.shape[2:])))
+    return torch.where(inside(places, x.shape[2:]), x[:, :, z, y, w], fill)
+
+
+def conv3d(attrs, x, weight, bias=None, residual=None):
+    groups = int(attrs.get("groups", "1"))
+    windows = volume_windows(x, volume_places(attrs, x.shape[2:], weight.shape[2:]))
+    windows = windows.unflatten(1, (groups, -1)).flatten(6)
+    y = torch.einsum("ngczyxt,goct->ngozyx", windows, weight.unflatten(0, (groups, -1)).flatten(3)).flatten(1, 2)
+    y = y if bias is None else y + bias.view(-1, 1, 1, 1)
+    return activate(attrs, y if residual is None else y + residual)
+
+
+def dynamic_conv3d(attrs, x, attention, weight, bias=None):
+    weights = torch.einsum("nk,k...->n...", attention, weight)
+    biases = [None] * len(x) if bias is None else attention @ bias
+    return torch.cat([conv3d(attrs, sample[None], w, b) for sample, w, b in zip(x, weights, biases)])
+
+
+def unfold3d(attrs, x):
+    kernel = triple(attrs["kernel_size"])
+    windows = volume_windows(x, volume_places(attrs, x.shape[2:], kernel)).flatten(5)
+    return windows.movedim(5, 2).flatten(3).flatten(1, 2)
+
+
+def involution3d(attrs, x, kernel, scale=None, shift=None):
+    groups, size = int(attrs.get("groups", "1")), triple(attrs["kernel_size"])
+    windows = volume_windows(x, volume_places(attrs, x.shape[2:], size)).flatten(5)
+    weights = kernel.unflatten(1, (groups, -1)).movedim(2, -1)
+    weights = weights.softmax(-1) if attrs.get("softmax") == "true" else weights
+    interleaved = attrs.get("channel_order") == "interleaved"
+    own = [c % groups if interleaved else c // (x.shape[1] // groups) for c in range(x.shape[1])]
+    y = (windows * weights[:, own]).sum(-1)
+    if scale is not None:
+        y = y * scale.view(-1, 1, 1, 1) + shift.view(-1, 1, 1, 1)
+    return activate(attrs, y)
+
+
+def avg_pool3d(attrs, x):
+    kernel, ceil_mode = triple(attrs["kernel_size"]), attrs.get("ceil_mode") == "true"
+    attrs = {"stride": attrs["kernel_size"], **attrs}
+    places = volume_places(attrs, x.shape[2:], kernel, ceil_mode)
+    # On the padded input, or on the input itself.
+    _, (before, after), _ = volume_geometry(attrs, kernel)
+    if attrs.get("count_include_pad", "true") == "true":
+        moved = [place + p for place, p in zip(places, before)]
+        counted = inside(moved, [p + n + q for p, n, q in zip(before, x.shape[2:], after)])
+    else:
+        counted = inside(places, x.shape[2:])
+    return volume_windows(x, places).flatten(5).sum(5) / counted.flatten(3).sum(3)
+
+
+def max_pool3d(attrs, x):
+    kernel, ceil_mode = triple(attrs["kernel_size"]), attrs.get("ceil_mode") == "true"
+    places = volume_places({"stride": attrs["kernel_size"], **attrs}, x.shape[2:], kernel, ceil_mode)
+    return volume_windows(x, places, float("-inf")).flatten(5).amax(5)
+
+
+def draw_volume(rng, pools=False, dilations=(1, 1, 1, 2, 3)):
+    """A random volume, and a window that fits it: attributes and size of x."""
+    while True:
+        size = [rng.randint(1, most) for most in (7, 9, 14)]
+        kernel = [rng.choice((1, 2, 3, 3, 4)) for _ in range(3)]
+        text = [rng.choice((1, 1, 1, 2, 3)) for _ in range(3)], [rng.choice(dilations) for _ in range(3)]
+        stride, dilation = ("x".join(map(str, sizes)) for sizes in text)
+        covered = [d * (k - 1) + 1 for k, d in zip(kernel, text[1])]
+        most = [min(c - 1 if pools else 3, 3) for c in covered]
+        padding = rng.choice(("valid", "same", "full", "even", "uneven"))
+        if padding == "even":
+            padding = "x".join(str(rng.randint(0, m)) for m in most)
+        elif padding == "uneven":
+            padding = ",".join(str(rng.randint(0, m)) for m in most * 2)
+        attrs = {"kernel_size": "x".join(map(str, kernel)), "stride": stride, "padding": padding, "dilation": dilation}
+        _, (before, after), _ = volume_geometry(attrs, kernel)
+        if all(n + p + q >= c for n, p, q, c in zip(size, before, after, covered)):
+            return attrs, size
+
+
+def draw_unfold3d(rng):
+    attrs, size = draw_volume(rng)
+    return attrs, {"x": (rng.randint(1, 2), rng.randint(1, 4), *size)}
+
+
+def draw_conv3d(rng):
+    attrs, size = draw_volume(rng)
+    kernel = triple(attrs.pop("kernel_size"))
+    groups = rng.choice((1, 1, 2, 3))
+    group_in, group_out = (rng.choice((1, rng.randint(1, 12))) for _ in range(2))
+    attrs |= {"groups": str(groups), "activation": rng.choice(("none", "relu", "silu"))}
+    weight = (groups * group_out, group_in, *kernel)
+    shapes = {"x": (rng.randint(1, 2), groups * group_in, *size), "weight": weight}
+    return attrs, shapes | ({"bias": weight[:1]} if rng.random() < 0.5 else {})
+
+
+def draw_dynamic_conv3d(rng):
+    attrs, shapes = draw_conv3d(rng)
+    kernels = rng.randint(1, 4)
+    for tensor in shapes.keys() & {"weight", "bias"}:
+        shapes[tensor] = (kernels, *shapes[tensor])
+    return attrs, shapes | {"attention": (shapes["x"][0], kernels)}
+
+
+def draw_involution3d(rng):
+    """A third of them with the border of neighbourhood attention, a third with other borders."""
+    attrs, size = draw_volume(rng)
+    border = rng.choice(("zero", "shift", rng.choice(("reflect", "replicate"))))
+    groups, kernel = rng.randint(1, 3), triple(attrs["kernel_size"])
+    attrs |= {
+        "groups": str(groups),
+        "channel_order": rng.choice(("blocked", "interleaved")),
+        "border": border,
+        "softmax": rng.choice(("true", "false")),
+        "activation": rng.choice(("none", "relu", "silu")),
+    }
+    if border == "shift":
+        attrs |= {"stride": "1", "padding": "same"}
+    _, (before, after), dilation = volume_geometry(attrs, kernel)
+    for axis in range(3):
+        if border == "shift":
+            size[axis] = max(size[axis], kernel[axis] * dilation[axis])
+        elif border == "reflect":
+            size[axis] = max(size[axis], 1 + before[axis], 1 + after[axis])
+    x = (rng.randint(1, 2), groups * rng.randint(1, 6), *size)
+    shapes = {"x": x, "kernel": involution3d_kernel(attrs, x)}
+    return attrs, shapes | ({tensor: x[1:2] for tensor in ("scale", "shift")} if rng.random() < 0.3 else {})
+
+
+def involution3d_kernel(attrs, x):
+    """The shape of the kernel that fits an involution of a volume of shape `x`."""
+    kernel = triple(attrs["kernel_size"])
+    counts = (len(place) for place in volume_places(attrs, x[2:], kernel))
+    return (x[0], int(attrs.get("groups", "1")) * kernel[0] * kernel[1] * kernel[2], *counts)
+
+
+def draw_pool3d(rng, **window):
+    attrs, size = draw_volume(rng, pools=True, **window)
+    attrs["ceil_mode"] = rng.choice(("true", "false"))
+    return attrs, {"x": (rng.randint(1, 2), rng.randint(1, 8), *size)}
+
+
+def draw_avg_pool3d(rng):
+    attrs, shapes = draw_pool3d(rng, dilations=(1,))
+    del attrs["dilation"]
+    return attrs | {"count_include_pad": rng.choice(("true", "false"))}, shapes
+
+
+def draw_max_pool3d(rng):
+    return draw_pool3d(rng)
+
+
 def linear(attrs, x, weight, bias=None):
     return activate(attrs, F.linear(x, weight, bias))
 
@@ -307,26 +515,45 @@ def add(attrs, x, y):
     return activate(attrs, x + y)
 
 
+def mul(attrs, x, y):
+    return activate(attrs, x * y)
+
+
+def draw_mul(rng):
+    """A random call: attributes, and the shapes of the tensors."""
+    x = [rng.randint(1, 9) for _ in range(rng.randint(1, 5))]
+    kept = rng.randint(0, len(x))
+    y = x[:kept] + [1] * (len(x) - kept) if rng.random() < 0.5 else [rng.choice((1, n)) for n in x]
+    return {"activation": rng.choice(("none", "relu", "silu"))}, {"x": tuple(x), "y": tuple(y)}
+
+
 OPERATORS = {
     operator.__name__: operator
     for operator in (
         unfold,
+        unfold3d,
         fold,
         conv2d,
+        conv3d,
         dynamic_conv2d,
+        dynamic_conv3d,
         involution,
+        involution3d,
         span_involution,
         qk,
         batch_norm,
         activation,
         avg_pool2d,
         max_pool2d,
+        avg_pool3d,
+        max_pool3d,
         global_avg_pool,
         adaptive_avg_pool2d,
         softmax,
         group_norm,
         linear,
         add,
+        mul,
     )
 }
 
@@ -379,6 +606,8 @@ def case(op, name, attributes="", **tensors):
     attrs = dict(attribute.split("=") for attribute in attributes.split())
     if op == "involution":
         tensors["kernel"] = involution_kernel(attrs, tensors["x"])
+    if op == "involution3d":
+        tensors["kernel"] = involution3d_kernel(attrs, tensors["x"])
     inputs = {
         tensor: given() if callable(given) else random_tensor(tensor, given)
         for tensor, given in tensors.items()
@@ -705,6 +934,62 @@ case(
     x=lambda: -1 - torch.rand(2, 3, 5, 7),
 )
 
+case("unfold3d", "k2", "kernel_size=2", x=(1, 2, 3, 4, 5))
+case("unfold3d", "k3x2x1_s2", "kernel_size=3x2x1 stride=2", x=(2, 1, 5, 4, 3))
+case("unfold3d", "same", "kernel_size=3x4x2 padding=same", x=(1, 1, 3, 4, 3))
+case("unfold3d", "uneven_padding_d2", "kernel_size=2 dilation=2x1x3 padding=1,0,2,0,3,1", x=(1, 2, 3, 3, 4))
+case("unfold3d", "full", "kernel_size=1x2x3 padding=full", x=(2, 1, 2, 3, 2))
+
+case("conv3d", "k3_bias", "padding=1", x=(1, 3, 4, 5, 6), weight=(4, 3, 3, 3, 3), bias=(4,))
+case("conv3d", "k1x3x2_s1x2x1_silu", "stride=1x2x1 activation=silu", x=(2, 3, 3, 7, 5), weight=(5, 3, 1, 3, 2))
+case("conv3d", "depthwise_same", "padding=same groups=3", x=(1, 3, 4, 5, 4), weight=(6, 1, 2, 3, 3), bias=(6,))
+case(
+    "conv3d",
+    "groups2_uneven_padding_d2x1x3",
+    "stride=2x1x3 dilation=2x1x3 padding=1,0,3,2,1,0 groups=2",
+    x=(1, 4, 5, 4, 8),
+    weight=(6, 2, 3, 2, 2),
+)
+case("conv3d", "over_time", "stride=2x1x1 padding=1x0x0", x=(1, 5, 6, 3, 4), weight=(4, 5, 3, 1, 1), bias=(4,))
+case("conv3d", "pointwise_relu", "activation=relu", x=(2, 6, 2, 3, 4), weight=(9, 6, 1, 1, 1), bias=(9,))
+
+case("dynamic_conv3d", "k3", "padding=1", x=(2, 3, 3, 4, 5), attention=(2, 4), weight=(4, 5, 3, 3, 3, 3), bias=(4, 5))
+case("dynamic_conv3d", "no_bias_s2", "stride=2", x=(3, 2, 4, 5, 4), attention=(3, 2), weight=(2, 3, 2, 2, 3, 2))
+case(
+    "dynamic_conv3d",
+    "groups2_relu",
+    "padding=1x0x2 groups=2 activation=relu",
+    x=(2, 4, 3, 4, 3),
+    attention=(2, 3),
+    weight=(3, 6, 2, 2, 3, 3),
+    bias=(3, 6),
+)
+case("dynamic_conv3d", "pointwise", x=(2, 5, 2, 3, 2), attention=(2, 3), weight=(3, 7, 5, 1, 1, 1))
+case("dynamic_conv3d", "one_kernel", "dilation=2", x=(1, 2, 5, 4, 5), attention=(1, 1), weight=(1, 3, 2, 2, 2, 3))
+
+case("involution3d", "k3_p1", "kernel_size=3 padding=1 groups=2", x=(1, 4, 3, 4, 5))
+case("involution3d", "k2x3x4_s1x2x3", "kernel_size=2x3x4 stride=1x2x3 padding=1,0,2,0,2,1", x=(2, 3, 4, 5, 6))
+case("involution3d", "interleaved_d2", "kernel_size=3 padding=same dilation=1x2x1 groups=2 channel_order=interleaved", x=(1, 6, 3, 5, 4))
+case("involution3d", "na3d_av", "kernel_size=3 padding=same groups=3 border=shift", x=(1, 6, 4, 5, 6))
+case("involution3d", "na3d_av_dilated_softmax", "kernel_size=3x2x3 padding=same dilation=1x2x2 border=shift softmax=true", x=(1, 2, 3, 5, 7))
+case("involution3d", "reflect", "kernel_size=3 padding=1 border=reflect", x=(1, 2, 3, 4, 3))
+case("involution3d", "replicate_s2_silu", "kernel_size=3x5x3 stride=2 padding=2 border=replicate activation=silu", x=(1, 2, 3, 4, 5))
+case("involution3d", "affine_relu", "kernel_size=1x3x3 padding=0x1x1 activation=relu", x=(2, 3, 2, 4, 4), scale=(3,), shift=(3,))
+
+case("avg_pool3d", "k2", "kernel_size=2", x=(2, 3, 4, 6, 7))
+case("avg_pool3d", "k3x2x4_s2x1x3_p1", "kernel_size=3x2x4 stride=2x1x3 padding=1x0x2", x=(1, 3, 5, 6, 7))
+case("avg_pool3d", "real_only", "kernel_size=3 stride=2 padding=1 count_include_pad=false", x=(1, 2, 4, 5, 6))
+case("avg_pool3d", "ceil_padded", "kernel_size=3 stride=2 padding=1 ceil_mode=true", x=(1, 2, 4, 6, 5))
+case("avg_pool3d", "uneven_padding_ceil_real_only", "kernel_size=3x4x2 stride=2x3x1 padding=2,0,1,0,3,0 ceil_mode=true count_include_pad=false", x=(1, 2, 4, 7, 5))
+
+case("max_pool3d", "k2", "kernel_size=2", x=(2, 3, 4, 6, 7))
+case("max_pool3d", "stem_of_videos", "kernel_size=1x3x3 stride=1x2x2 padding=0x1x1", x=(1, 3, 3, 7, 8))
+case("max_pool3d", "dilated", "kernel_size=3x2x2 stride=1 dilation=1x2x3", x=(1, 2, 4, 5, 7))
+case("max_pool3d", "ceil", "kernel_size=3 stride=2 ceil_mode=true", x=(1, 2, 4, 6, 7))
+case("max_pool3d", "negative_full", "kernel_size=2x3x2 stride=2 padding=full", x=lambda: -1 - torch.rand(1, 2, 3, 4, 5))
+
+case("global_avg_pool", "volume", x=(2, 3, 4, 5, 6))
+case("global_avg_pool", "sequence", x=(2, 3, 17))
 case("global_avg_pool", "square", x=(1, 3, 8, 8))
 case("global_avg_pool", "odd", x=(2, 5, 7, 9))
 case("global_avg_pool", "tall", x=(2, 3, 40, 1))
@@ -752,6 +1037,13 @@ case("add", "last_axis_relu6", "activation=relu6", x=(3, 4, 5), y=(5,))
 case("add", "smaller_first_sigmoid", "activation=sigmoid", x=(4, 1), y=(2, 3, 4, 5))
 case("add", "both_grow", x=(2, 1, 5, 1), y=(3, 1, 7))
 case("add", "one_element", x=(3, 5), y=(1,))
+
+case("mul", "channel_gates", x=(2, 5, 4, 6), y=(2, 5, 1, 1))
+case("mul", "odd_rows_relu", "activation=relu", x=(2, 3, 5, 7), y=(2, 3, 1, 1))
+case("mul", "same_shape_silu", "activation=silu", x=(2, 5, 7, 3), y=(2, 5, 7, 3))
+case("mul", "smaller_first_sigmoid", "activation=sigmoid", x=(4, 1), y=(2, 3, 4, 5))
+case("mul", "both_grow_relu6", "activation=relu6", x=(2, 1, 5, 1), y=(3, 1, 7))
+case("mul", "one_element", x=(3, 8), y=(1,))
 
 
 def main():

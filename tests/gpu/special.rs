@@ -5,7 +5,7 @@
 use involution::Tensor;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, ChannelOrder, Conv2d, DynamicConv2d,
-    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Operator, Softmax, Unfold,
+    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Mul, Operator, Softmax, Unfold,
 };
 use involution::reference::Array;
 use involution::{Padding, Window};
@@ -55,10 +55,12 @@ fn activations() {
 }
 
 #[test]
-fn sums() {
+fn sums_and_products() {
     for activation in ACTIVATIONS {
         spread(&case(Add { activation }, &[&[3, 40], &[3, 40]]), 0);
         spread(&case(Add { activation }, &[&[3, 40], &[40]]), 1);
+        spread(&case(Mul { activation }, &[&[3, 40], &[3, 1]]), 0);
+        spread(&case(Mul { activation }, &[&[3, 40], &[40]]), 1);
     }
 }
 

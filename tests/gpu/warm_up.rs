@@ -41,7 +41,7 @@ fn warming_up_compiles_everything() {
 /// A few kernels that any adapter has.
 fn some_keys(gpu: &Gpu) -> Vec<KernelKey> {
     let mut keys = Vec::new();
-    for name in ["activation", "add", "softmax", "unfold", "dynamic_conv2d"] {
+    for name in ["activation", "add", "mul", "softmax", "unfold", "dynamic_conv2d"] {
         let case = harness::sample(name, 1).pop().unwrap();
         let shapes: Vec<_> = case.shapes.iter().collect();
         let preferred = gpu.candidates(&case.operator, &shapes).unwrap().pop().unwrap();

@@ -6,7 +6,7 @@ pub mod digits;
 mod running;
 mod streaming;
 
-use involution::models::{self, MODELS, MobileNetV2, Model, RedNet, ResNet};
+use involution::models::{self, LSNet, MODELS, MobileNetV2, Model, RedNet, ResNet};
 use involution::nn::PoolTo;
 use involution::{Error, Layer, Plan, Shape, ShapeError, StateDict, Tensor};
 
@@ -52,6 +52,88 @@ fn the_others_have_the_parameters_of_torchvision() {
     let giga = |model: &dyn Layer| model.example_plan().unwrap().macs().unwrap() as f64 / 1e9;
     assert_eq!(format!("{:.2}", giga(&ResNet::new(50).unwrap())), "4.09");
     assert_eq!(format!("{:.2}", giga(&MobileNetV2::new(1000))), "0.30");
+}
+
+/// The parameters in the logs of the authors' training, T and S with one head and with two; B with two, but without the 1x1
+/// convolutions beside the depthwise ones, which their code has in B, too.
+#[test]
+fn lsnets_have_the_published_figures() {
+    let figures = [
+        (LSNet::t(), 11_409_832, 11_795_600, "0.3"),
+        (LSNet::s(), 16_146_304, 16_596_200, "0.5"),
+        (LSNet::b(), 23_313_608, 23_827_632, "1.2"),
+    ];
+    for (model, one, two, macs) in figures {
+        assert_eq!(model.parameters().unwrap(), one, "{}", model.name());
+        assert_eq!(model.clone().distilled(true).parameters().unwrap(), two, "{}", model.name());
+        let counted = plan(&model).macs().unwrap() as f64 / 1e9;
+        assert_eq!(format!("{counted:.1}"), macs, "{}", model.name());
+        assert!(model.published().unwrap().contains(&format!("{}.pth", model.name())));
+    }
+    assert_eq!(models::by_name("rednet50", None).unwrap().published(), None);
+    let weights = zeros_of(&plan(&LSNet::b().distilled(true)));
+    let trained = weights.iter().filter(|(name, _)| !name.contains(".conv1."));
+    let trained: StateDict =
+        trained.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
+    let (name, model) = models::recognise(&trained).unwrap();
+    assert_eq!((name, model.parameters().unwrap()), ("lsnet_b", 23_812_272));
+}
+
+/// The names and shapes of the published files, some of each kind.
+#[test]
+fn lsnets_name_their_weights_as_the_published_files_do() {
+    let weights = zeros_of(&plan(&LSNet::s().distilled(true)));
+    let expected: [(&str, &[usize]); 19] = [
+        ("patch_embed.0.c.weight", &[24, 3, 3, 3]),
+        ("patch_embed.4.bn.running_var", &[96]),
+        ("blocks1.0.mixer.conv.c.weight", &[96, 1, 3, 3]),
+        ("blocks1.0.mixer.conv1.bn.weight", &[96]),
+        ("blocks1.0.se.fc1.weight", &[24, 96, 1, 1]),
+        ("blocks1.0.se.fc2.bias", &[96]),
+        ("blocks1.0.ffn.m.pw1.c.weight", &[192, 96, 1, 1]),
+        ("blocks2.0.c.weight", &[96, 1, 3, 3]),
+        ("blocks2.1.c.weight", &[192, 96, 1, 1]),
+        ("blocks2.3.mixer.lkp.cv2.c.weight", &[96, 1, 7, 7]),
+        ("blocks2.3.mixer.lkp.cv4.bias", &[9 * 24]),
+        ("blocks2.3.mixer.lkp.norm.weight", &[9 * 24]),
+        ("blocks2.3.mixer.bn.running_mean", &[192]),
+        ("blocks4.3.mixer.m.qkv.c.weight", &[128 + 448, 448, 1, 1]),
+        ("blocks4.3.mixer.m.dw.c.weight", &[64, 1, 3, 3]),
+        ("blocks4.3.mixer.m.proj.1.bn.bias", &[448]),
+        ("blocks4.11.mixer.m.attention_biases", &[4, 16]),
+        ("head.bn.running_var", &[448]),
+        ("head_dist.l.weight", &[1000, 448]),
+    ];
+    for (name, shape) in expected {
+        assert_eq!(weights.shape(name).map(Shape::dims), Some(shape), "{name}");
+    }
+    assert!(!weights.has_prefix("blocks1.1.") && !weights.has_prefix("blocks2.3.se."));
+}
+
+/// Weights for images of another size, and with a second head, are recognised; other images are refused with the sizes that
+/// there are biases for.
+#[test]
+fn lsnets_take_the_sizes_that_their_biases_are_for() {
+    for (side, image, sizes) in [(3, 160, 129..=192), (4, 224, 193..=256)] {
+        let made = LSNet::t().distilled(true).attention_size(Some(side));
+        let weights = zeros_of(&plan(&made));
+        let (name, model) = models::recognise(&weights).unwrap();
+        assert_eq!((name, model.parameters().unwrap()), ("lsnet_t", made.parameters().unwrap()));
+        assert_eq!(model.preprocessing().input(2).dims(), [2, 3, image, image]);
+        for size in [sizes.start() - 1, *sizes.start(), image, *sizes.end(), sizes.end() + 1] {
+            let planned = model.plan(&Shape::from([1, 3, size, image]));
+            assert_eq!(planned.is_ok(), sizes.contains(&size), "{size}");
+            let Err(error) = planned else { continue };
+            let text = error.to_string();
+            let cure = format!("images of {} to {} pixels", sizes.start(), sizes.end());
+            assert!(text.starts_with("blocks4.3.mixer.m: ") && text.contains(&cure), "{text}");
+        }
+    }
+    // Without weights, biases are for the image that there is, which has to be square in the last stage.
+    for size in [1, 64, 65, 300] {
+        LSNet::t().plan(&Shape::from([1, 3, size, size])).unwrap();
+    }
+    LSNet::t().plan(&Shape::from([1, 3, 100, 200])).unwrap_err();
 }
 
 /// PyTorch saves `num_batches_tracked` for each normalisation, too: 451 and 251 entries for RedNet-50 and 26.
@@ -132,6 +214,7 @@ fn weights_are_recognised() {
         // Ten classes, or seven.
         let [weight, bias] = match *name {
             "mobilenet_v2" => ["classifier.1.weight", "classifier.1.bias"],
+            "lsnet_t" | "lsnet_s" | "lsnet_b" => ["head.l.weight", "head.l.bias"],
             _ => ["fc.weight", "fc.bias"],
         };
         let features = weights.shape(weight).unwrap().dims()[1];
@@ -145,12 +228,16 @@ fn weights_are_recognised() {
         // Without a head, it ends at its features.
         let bare: StateDict = weights
             .iter()
-            .filter(|(known, _)| ![weight, bias].contains(known))
+            .filter(|(known, _)| ![weight, bias].contains(known) && !known.starts_with("head."))
             .map(|(known, tensor)| (known.to_owned(), tensor.clone()))
             .collect();
         recognised(&bare, name, None);
         let model = models::by_name(name, Some(&bare)).unwrap();
-        let last = if *name == "rednet_digits" { "c3" } else { "c5" };
+        let last = match *name {
+            "rednet_digits" => "c3",
+            "lsnet_t" | "lsnet_s" | "lsnet_b" => "c6",
+            _ => "c5",
+        };
         assert_eq!((model.output(), model.labels()), (last, None));
         assert!(!model.results().contains(&"logits"));
         // One tensor too few or too many belongs to nothing.
@@ -319,6 +406,45 @@ fn blocks_do_what_their_papers_say() {
             ("4.conv", "conv2d padding=1 + bias + relu"),
         ],
     );
+    let feed_forward =
+        [("ffn.m.pw1.c", "conv2d + bias + relu"), ("ffn.m.pw2.c", "conv2d + bias + residual")];
+    let gated = [
+        ("mixer.conv.c", "conv2d padding=1 groups=96 + bias"),
+        ("se.pool", "global_avg_pool"),
+        ("se.reshape", "reshape"),
+        ("se.fc1", "linear + bias + relu"),
+        ("se.fc2", "linear + bias + sigmoid"),
+        ("se.reshape", "reshape"),
+        ("se.gate", "mul"),
+    ];
+    expect("lsnet_s", "blocks1.0.", &[&gated[..], &feed_forward].concat());
+    let large_small = [
+        ("mixer.lkp.cv1.c", "conv2d + bias + relu"),
+        ("mixer.lkp.cv2.c", "conv2d padding=3 groups=96 + bias"),
+        ("mixer.lkp.cv3.c", "conv2d + bias + relu"),
+        ("mixer.lkp.cv4", "conv2d + bias"),
+        ("mixer.lkp.norm", "group_norm groups=24 + bias"),
+        (
+            "mixer.ska",
+            "involution kernel_size=3 padding=same groups=24 channel_order=interleaved + scale, shift",
+        ),
+        ("mixer.add", "add"),
+    ];
+    expect("lsnet_s", "blocks2.3.", &[&large_small[..], &feed_forward].concat());
+    let attention = [
+        ("mixer.m.qkv.c.query", "conv2d + bias"),
+        ("mixer.m.qkv.c.key", "conv2d + bias"),
+        ("mixer.m.qkv.c.value", "conv2d + bias"),
+        ("mixer.m.dw.c", "conv2d padding=1 groups=64 + bias"),
+        ("mixer.m.qk", "qk kernel_size=4 heads=4 scale=0.25 border=shift + bias"),
+        (
+            "mixer.m.attention",
+            "involution kernel_size=4 padding=same groups=4 border=shift softmax=true + relu",
+        ),
+        ("mixer.m.proj.1.c", "conv2d + bias + residual"),
+    ];
+    expect("lsnet_s", "blocks4.3.", &[&attention[..], &feed_forward].concat());
+    expect("lsnet_s", "head.", &[("l", "linear + bias")]);
     let pool = [("", "max_pool2d kernel_size=3 stride=2 padding=1")];
     expect("rednet50", "maxpool", &pool);
     expect("resnet50", "maxpool", &pool);
@@ -331,22 +457,25 @@ fn blocks_do_what_their_papers_say() {
 fn networks_give_feature_maps_beside_their_logits() {
     for name in MODELS.iter().filter(|name| **name != "rednet_digits") {
         let model = models::by_name(name, None).unwrap();
-        let channels = match *name {
-            "mobilenet_v2" => [24, 32, 96, 1280],
-            _ => [256, 512, 1024, 2048],
+        let (channels, names, [height, width]) = match *name {
+            "lsnet_t" => ([64, 128, 256, 384], ["c3", "c4", "c5", "c6"], [128, 128]),
+            "lsnet_s" => ([96, 192, 320, 448], ["c3", "c4", "c5", "c6"], [128, 128]),
+            "lsnet_b" => ([128, 256, 384, 512], ["c3", "c4", "c5", "c6"], [128, 128]),
+            "mobilenet_v2" => ([24, 32, 96, 1280], ["c2", "c3", "c4", "c5"], [64, 96]),
+            _ => ([256, 512, 1024, 2048], ["c2", "c3", "c4", "c5"], [64, 96]),
         };
-        let plan = model.plan(&Shape::from([2, 3, 64, 96])).unwrap();
+        let first = names[0][1..].parse::<usize>().unwrap();
+        let plan = model.plan(&Shape::from([2, 3, height, width])).unwrap();
         let shape = |name: &str| {
             let (_, value) = plan.outputs().iter().find(|(known, _)| known == name).unwrap();
             plan.shape(*value).dims().to_vec()
         };
-        for (index, (name, channels)) in
-            ["c2", "c3", "c4", "c5"].into_iter().zip(channels).enumerate()
-        {
-            assert_eq!(shape(name), [2, channels, 16 >> index, 24 >> index], "{name}");
+        for (index, (name, channels)) in names.into_iter().zip(channels).enumerate() {
+            let stride = first + index;
+            assert_eq!(shape(name), [2, channels, height >> stride, width >> stride], "{name}");
         }
         assert_eq!(shape("logits"), [2, 1000]);
-        assert_eq!(model.results(), ["logits", "c2", "c3", "c4", "c5"]);
+        assert_eq!(model.results(), [&["logits"][..], &names].concat());
         let labels = model.labels().unwrap();
         assert_eq!((labels.len(), labels[0], labels[281]), (1000, "tench", "tabby"));
         // Nothing but convolutions, involutions, sums and pooling is left: every normalisation is part of one.

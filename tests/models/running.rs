@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use involution::gpu::{Network, Timing};
-use involution::models::{MobileNetV2, RedNet};
+use involution::models::{LSNet, MobileNetV2, RedNet};
 use involution::nn::{Involution2d, PoolTo};
-use involution::{Error, Gpu, Layer, Limit, Shape, Tensor, reference};
+use involution::{Error, Gpu, Layer, Limit, Shape, StateDict, Tensor, reference};
 
 use super::plan;
 use crate::adapters;
@@ -38,6 +38,34 @@ fn a_plan_that_is_not_fused_gives_the_same_in_more_dispatches() {
             |network: &Network| network.dispatches(x.shape(), &["logits"]).unwrap().len();
         assert!(dispatches(&unfused) > dispatches(&fused));
         assert!(dispatches(&unfused) >= plan(unfused.layer()).steps().len() - 1);
+    });
+}
+
+/// Every kind of block, with and without vec4s in a row, and logits that are the mean of two heads.
+#[test]
+fn lsnets_are_right() {
+    adapters::each(|gpu| {
+        for (distilled, size) in [(false, 96), (true, 72)] {
+            let model = LSNet::t().distilled(distilled);
+            let x = input(&[2, 3, size, size], 7);
+            let plan = model.plan(x.shape()).unwrap();
+            // Blocks refine their input, as in a trained network: random ones would amplify a change of the input in its last
+            // bit to 5e-4 of the largest value, whatever computes them.
+            let last = [".mixer.bn.weight", ".proj.1.bn.weight", ".pw2.bn.weight"];
+            let refining = |(name, tensor): (&str, &Tensor)| {
+                let factor = if last.iter().any(|end| name.ends_with(end)) { 0.1 } else { 1.0 };
+                let data = tensor.data().iter().map(|value| value * factor).collect();
+                (name.to_owned(), Tensor::new(tensor.shape().clone(), data).unwrap())
+            };
+            let weights: StateDict = state_of(&plan, 43).iter().map(refining).collect();
+            let names = ["logits", "c4", "c6"];
+            let defined = plan.keep(&names).unwrap();
+            let want = reference::run_plan(&defined, &weights, &[&x]).unwrap();
+            let model = model.attention_size(Some(2));
+            let network = gpu.load(model, weights).unwrap();
+            let found = network.run_for(&x, &names).unwrap();
+            assert_all_close(&format!("{size}"), &found, &want, 1e-4);
+        }
     });
 }
 

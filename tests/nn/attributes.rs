@@ -1,8 +1,9 @@
 //! Layers from text.
 
 use involution::nn::{
-    Carafe, ConvBnAct, DynamicConv2d, DynamicLightConv1d, Involution2d, LAYERS, LightConv1d,
-    LocalAttention2d, PoolTo, San, SeparableConv2d, Sigma, TapOrder, from_attributes,
+    Carafe, Conv3d, ConvBnAct, DynamicConv2d, DynamicConv3d, DynamicLightConv1d, Involution2d,
+    Involution3d, LAYERS, LightConv1d, LocalAttention2d, PoolTo, San, SeparableConv2d, Sigma,
+    TapOrder, from_attributes,
 };
 use involution::ops::{Activation, Attributes, ChannelOrder};
 use involution::{Error, Layer, Result, Shape, ShapeError, StateDict, WeightsError};
@@ -124,6 +125,36 @@ fn cases() -> Vec<Case> {
             x: Shape::from([1, 8, 20]),
         },
         Case {
+            name: "involution3d",
+            layer: Box::new(
+                Involution3d::new(8, 12)
+                    .kernel_size([1, 3, 5])
+                    .stride([1, 2, 1])
+                    .padding([0, 2, 4])
+                    .dilation([1, 2, 2])
+                    .groups(2)
+                    .reduction_ratio(3)
+                    .bias(true)
+                    .sigma(Sigma::Activation(Activation::Silu))
+                    .pool_to(PoolTo::Output),
+            ),
+            attributes: &[
+                ["in_channels", "8", "4"],
+                ["out_channels", "12", "8"],
+                ["kernel_size", "1x3x5", "3"],
+                ["stride", "1x2x1", "1"],
+                ["padding", "0x2x4", "1"],
+                ["dilation", "1x2x2", "1"],
+                ["groups", "2", "1"],
+                ["reduce_ratio", "3", "2"],
+                ["bias", "true", "false"],
+                ["sigma_mapping", "silu", "relu"],
+                ["force_shape_match", "true", "false"],
+                ["compatible_with_released", "false", "true"],
+            ],
+            x: Shape::from([1, 8, 3, 9, 11]),
+        },
+        Case {
             name: "local_attention2d",
             layer: Box::new(
                 LocalAttention2d::new(12, 3, [3, 5])
@@ -179,6 +210,54 @@ fn cases() -> Vec<Case> {
                 ["temperature", "7", "1"],
             ],
             x: Shape::from([1, 8, 20]),
+        },
+        Case {
+            name: "dynamic_conv3d",
+            layer: Box::new(
+                DynamicConv3d::new(8, 6, [2, 3, 5])
+                    .kernels(3)
+                    .ratio(0.5)
+                    .stride([1, 2, 1])
+                    .padding([0, 1, 2])
+                    .dilation([1, 1, 2])
+                    .groups(2)
+                    .temperature(7.0),
+            ),
+            attributes: &[
+                ["in_planes", "8", "4"],
+                ["out_planes", "6", "8"],
+                ["kernel_size", "2x3x5", "3"],
+                ["ratio", "0.5", "0.25"],
+                ["stride", "1x2x1", "1"],
+                ["padding", "0x1x2", "1"],
+                ["dilation", "1x1x2", "1"],
+                ["groups", "2", "1"],
+                ["bias", "true", "false"],
+                ["K", "3", "4"],
+                ["temperature", "7", "1"],
+            ],
+            x: Shape::from([1, 8, 4, 9, 11]),
+        },
+        Case {
+            name: "conv3d",
+            layer: Box::new(
+                Conv3d::new(4, 6, [2, 3, 5])
+                    .stride([1, 2, 1])
+                    .padding([0, 1, 2])
+                    .dilation([1, 1, 2])
+                    .groups(2),
+            ),
+            attributes: &[
+                ["in_channels", "4", "8"],
+                ["out_channels", "6", "4"],
+                ["kernel_size", "2x3x5", "3"],
+                ["stride", "1x2x1", "1"],
+                ["padding", "0x1x2", "1"],
+                ["dilation", "1x1x2", "1"],
+                ["groups", "2", "1"],
+                ["bias", "true", "false"],
+            ],
+            x: Shape::from([1, 4, 4, 9, 11]),
         },
         Case {
             name: "separable_conv2d",
@@ -392,12 +471,12 @@ fn an_attribute_that_disagrees_with_the_weights_says_both() {
 #[test]
 fn unknown_names_and_values_are_refused() {
     let none = StateDict::new();
-    let error = read("involution3d", [], &none).unwrap_err();
+    let error = read("involution4d", [], &none).unwrap_err();
     assert!(error.to_string().contains("involution2d_dli14"), "{error}");
     let Error::Shape { source: ShapeError::UnknownLayer { name, known }, .. } = error else {
         panic!("{error:?}")
     };
-    assert_eq!(name, "involution3d");
+    assert_eq!(name, "involution4d");
     assert!(LAYERS.iter().all(|(layer, _)| known.contains(layer)));
     for Case { name, layer, attributes, x } in cases() {
         let weights = zeros_of(&layer.plan(&x).unwrap());

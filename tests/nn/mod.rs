@@ -7,6 +7,7 @@ mod dynamic;
 mod family;
 mod involutions;
 mod orders;
+mod volumes;
 
 use std::sync::Arc;
 

@@ -4,11 +4,10 @@ use involution::{ShapeError, Window};
 use crate::harness::{assert_same, evaluate, numbers, refuses};
 
 #[test]
-fn takes_an_image() {
+fn takes_planes_of_any_rank() {
     refuses!(GlobalAvgPool, [], ShapeError::InputCount { found: 0, .. });
     refuses!(GlobalAvgPool, [[1, 2, 3, 4], [1]], ShapeError::InputCount { found: 2, .. });
-    refuses!(GlobalAvgPool, [[2, 3, 4]], ShapeError::Rank { tensor: "x", .. });
-    refuses!(GlobalAvgPool, [[1, 2, 3, 4, 5]], ShapeError::Rank { tensor: "x", .. });
+    refuses!(GlobalAvgPool, [[2, 3]], ShapeError::Rank { tensor: "x", .. });
     for x in [[0, 2, 7, 6], [1, 0, 7, 6], [1, 2, 0, 6], [1, 2, 7, 0]] {
         refuses!(GlobalAvgPool, [x], ShapeError::Empty { tensor: "x", .. });
     }

@@ -13,9 +13,11 @@ mod global_avg_pool;
 mod involution;
 mod linear;
 mod max_pool2d;
+mod mul;
 mod softmax;
 mod span_involution;
 mod unfold;
+mod volumes;
 
 /// The tests that every operator has: `every::softmax::golden_cases`.
 mod every {

@@ -108,6 +108,73 @@ fn another_shape_has_the_same_values() {
     assert!(matches!(wrong.evaluate(&example()), Err(Error::Shape { op: "constant", .. })));
 }
 
+/// Columns of 2, -4 and 8, 1 times 3 and -1/2; and with a shift of 100 - 4 * 3 and of 7 - 5 / 2.
+#[test]
+fn a_norm_before_a_linear_layer_scales_its_columns() {
+    let weight = || Box::new(constant("rows", &[2, 2]));
+    let mut state = example();
+    state.insert("rows", Tensor::new([2, 2], vec![2.0, -4.0, 8.0, 1.0]).unwrap());
+    let folded = Constant::NormedWeight { weight: weight(), norm: norm(true, 1.0) };
+    let folded = folded.evaluate(&state).unwrap().into_owned();
+    assert_eq!((folded.shape().dims(), folded.data()), (&[2, 2][..], &[6.0, 2.0, 24.0, -0.5][..]));
+    for (bias, expected) in [(false, [158.0, 708.5]), (true, [168.0, 711.5])] {
+        let bias = bias.then(|| Box::new(constant("bias", &[2])));
+        let folded = Constant::NormedBias { bias, weight: weight(), norm: norm(true, 1.0) };
+        assert_eq!(folded.evaluate(&state).unwrap().data(), expected);
+    }
+}
+
+#[test]
+fn a_small_kernel_is_added_in_the_middle_of_a_large_one() {
+    let state = weights(&[
+        ("wide", &[2, 1, 3, 3], &(0..18).map(|value| value as f32).collect::<Vec<_>>()),
+        ("thin", &[2, 1, 1, 1], &[100.0, 200.0]),
+        ("bias", &[2], &[1.0, 2.0]),
+    ]);
+    let shape = Shape::from([2, 1, 3, 3]);
+    let identity = Constant::Identity { shape: Shape::from([2, 1, 1, 1]) };
+    let of = vec![constant("thin", &[2, 1, 1, 1]), constant("wide", &[2, 1, 3, 3]), identity];
+    let sum = Constant::Sum { of, shape: shape.clone() }.evaluate(&state).unwrap().into_owned();
+    let expected = |place: usize| match place {
+        4 => 105.0,
+        13 => 214.0,
+        place => place as f32,
+    };
+    assert_eq!(sum.shape(), &shape);
+    assert_eq!(sum.data(), (0..18).map(expected).collect::<Vec<_>>());
+    let of = vec![constant("bias", &[2]); 3];
+    let biases = Constant::Sum { of, shape: Shape::from([2]) };
+    assert_eq!(biases.evaluate(&state).unwrap().data(), [3.0, 6.0]);
+    // Two channels in a group: the second one of a group is the second of its inputs.
+    let identity = Constant::Identity { shape: Shape::from([4, 2, 1, 3]) };
+    let value = identity.evaluate(&state).unwrap().into_owned();
+    let ones: Vec<usize> = (0..24).filter(|&place| value.data()[place] == 1.0).collect();
+    assert_eq!(ones, [1, 10, 13, 22]);
+    assert_eq!(value.data().iter().sum::<f32>(), 4.0);
+}
+
+#[test]
+fn multiples() {
+    let of = Box::new(constant("bias", &[2]));
+    let half = Constant::Scaled { of, factor: 0.5f32.to_bits() };
+    assert_eq!(half.evaluate(&example()).unwrap().data(), [5.0, 1.5]);
+}
+
+/// Two heads, biases for distances of 0 and 1; windows of two taps are at most 1 away, of three at most 2.
+#[test]
+fn biases_of_distances_are_the_same_in_either_direction() {
+    let state = weights(&[("biases", &[2, 4], &[0.0, 1.0, 10.0, 11.0, 20.0, 21.0, 30.0, 31.0])]);
+    let signed = |sizes: [usize; 3]| {
+        let (of, shape) = (Box::new(constant("biases", &[2, 4])), Shape::from(sizes));
+        Constant::SignedDistances { of, shape }.evaluate(&state).unwrap().into_owned()
+    };
+    let found = signed([2, 3, 3]);
+    assert_eq!(found.data()[..9], [11.0, 10.0, 11.0, 1.0, 0.0, 1.0, 11.0, 10.0, 11.0]);
+    assert_eq!(found.data()[9..], [31.0, 30.0, 31.0, 21.0, 20.0, 21.0, 31.0, 30.0, 31.0]);
+    let found = signed([2, 1, 5]);
+    assert_eq!(found.data(), [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 21.0, 20.0, 21.0, 0.0]);
+}
+
 #[test]
 fn weights_that_are_not_there_are_named() {
     let missing = constant("nothing", &[2]).evaluate(&example()).unwrap_err();

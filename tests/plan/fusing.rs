@@ -1,6 +1,8 @@
 //! What is fused, and what must not be.
 
-use involution::ops::{Activation, Add, AvgPool2d, BatchNorm, Conv2d, Involution};
+use involution::ops::{
+    Activation, Add, AvgPool2d, BatchNorm, Conv2d, Conv3d, Involution, Involution3d, Linear,
+};
 use involution::plan::{Builder, Constant, Source, Value};
 use involution::{Padding, Plan, Shape, Window, reference};
 
@@ -46,6 +48,37 @@ fn a_convolution_with_norm_and_activation_is_one_step() {
         );
         assert_eq!(fused.value(fused.outputs()[0].1).source, Source::Step);
     }
+}
+
+#[test]
+fn convolutions_and_involutions_of_volumes_are_fused_as_those_of_images_are() {
+    let volume = |plan: &mut Builder, x| plan.reshape(x, [2, 3, 1, 5, 4]).unwrap();
+    let conv = |plan: &mut Builder, x, rows: usize| {
+        let weight = plan.weight("conv.weight", [rows, 3, 3, 3, 3]);
+        let op = Conv3d { padding: Padding::Same, ..Conv3d::default() };
+        plan.apply("conv", op, &[x, weight]).unwrap()
+    };
+    let (_, with_residual) = fused(|plan, x| {
+        let x = volume(plan, x);
+        let y = conv(plan, x, 3);
+        let y = norm(plan, "norm", y, true);
+        let y = plan.apply("sum", Add::default(), &[y, x]).unwrap();
+        let y = activate(plan, "act", y, Activation::Relu);
+        plan.output("y", y);
+    });
+    assert_eq!(ops(&with_residual).last().unwrap(), "conv3d padding=same + bias + residual + relu");
+    let (_, involved) = fused(|plan, x| {
+        let x = volume(plan, x);
+        let kernel = conv(plan, x, 27);
+        let op = Involution3d::new(Window::new([3, 3, 3]).padding(1), 1);
+        let y = plan.apply("involution", op, &[x, kernel]).unwrap();
+        let y = norm(plan, "norm", y, true);
+        plan.output("y", y);
+    });
+    assert_eq!(
+        ops(&involved).last().unwrap(),
+        "involution3d kernel_size=3 padding=1 + scale, shift"
+    );
 }
 
 /// Its channels share a kernel: what is done to one of them stays a scale and a shift of its own.
@@ -294,11 +327,158 @@ fn a_sum_that_no_convolution_can_do_stays() {
     // A norm after a residual scales that, too: it cannot be folded into the weight.
     let (_, normed) = fused(|plan, x| {
         let y = conv(plan, "conv", x, 3, 1, false);
-        let y = plan.apply("sum", add, &[y, x]).unwrap();
+        let other = activate(plan, "other", x, Activation::Sigmoid);
+        let y = plan.apply("sum", add, &[y, other]).unwrap();
         let y = norm(plan, "norm", y, true);
         plan.output("y", y);
     });
-    assert_eq!(ops(&normed), ["conv2d + residual", "batch_norm"]);
+    assert_eq!(ops(&normed)[1..], ["conv2d + residual", "batch_norm"]);
+}
+
+/// RepVGG's block: a 3x3 and a 1x1 convolution and the input itself, each normalised but for the last, in any order.
+#[test]
+fn branches_of_one_input_are_one_convolution() {
+    let depthwise = |plan: &mut Builder, name: &str, x: Value, kernel: usize| {
+        let weight = plan.weight(&format!("{name}.weight"), [3, 1, kernel, kernel]);
+        let op = Conv2d { padding: (kernel / 2).into(), groups: 3, ..Conv2d::default() };
+        let y = plan.apply(name, op, &[x, weight]).unwrap();
+        norm(plan, &format!("{name}.norm"), y, true)
+    };
+    for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0], [2, 1, 0]] {
+        let (_, fused) = fused(|plan, x| {
+            let branches = [depthwise(plan, "wide", x, 3), depthwise(plan, "thin", x, 1), x];
+            let [a, b, c] = order.map(|branch| branches[branch]);
+            let y = plan.apply("sum", Add::default(), &[a, b]).unwrap();
+            let y = plan.apply("all", Add { activation: Activation::Relu }, &[y, c]).unwrap();
+            let y = activate(plan, "act", y, Activation::Sigmoid);
+            plan.output("y", y);
+        });
+        let told = ["conv2d padding=1 groups=3 + bias + relu", "activation"];
+        assert_eq!(ops(&fused), told, "{order:?}");
+    }
+    // Dense ones, of which one alone has a bias, and a normalisation behind the sum.
+    let (_, dense) = fused(|plan, x| {
+        let wide = conv(plan, "wide", x, 3, 3, false);
+        let thin = conv(plan, "thin", x, 3, 1, true);
+        let y = plan.apply("sum", Add::default(), &[thin, wide]).unwrap();
+        let y = plan.apply("identity", Add::default(), &[x, y]).unwrap();
+        let y = norm(plan, "norm", y, true);
+        plan.output("y", y);
+    });
+    assert_eq!(ops(&dense), ["conv2d padding=1 + bias"]);
+}
+
+/// Each differs in one respect from two convolutions that are one.
+#[test]
+fn branches_that_are_no_one_convolution_stay_apart() {
+    let plain = Conv2d { padding: 1.into(), ..Conv2d::default() };
+    let thin = ([3, 3, 1, 1], Conv2d::default());
+    let wide = ([3, 3, 3, 3], plain);
+    let relu = Activation::Relu;
+    let cases = [
+        ("alike", true, wide, thin),
+        ("an activation", false, wide, (thin.0, Conv2d { activation: relu, ..thin.1 })),
+        (
+            "an even kernel",
+            false,
+            wide,
+            ([3, 3, 2, 2], Conv2d { padding: Padding::Explicit([[0, 1]; 2]), ..plain }),
+        ),
+        (
+            "crossed kernels",
+            false,
+            ([3, 3, 3, 1], Conv2d { padding: Padding::symmetric(1, 0), ..plain }),
+            ([3, 3, 1, 3], Conv2d { padding: Padding::symmetric(0, 1), ..plain }),
+        ),
+        (
+            "other taps",
+            false,
+            ([3, 3, 3, 3], Conv2d { padding: Padding::Explicit([[2, 0], [1, 1]]), ..plain }),
+            thin,
+        ),
+        (
+            "a dilation",
+            false,
+            wide,
+            ([3, 3, 3, 3], Conv2d { padding: 2.into(), dilation: [2, 2], ..plain }),
+        ),
+        ("groups", false, wide, ([3, 1, 1, 1], Conv2d { groups: 3, ..thin.1 })),
+    ];
+    for (what, is_one, first, second) in cases {
+        let (_, fused) = fused(|plan, x| {
+            let mut branch = |name: &str, (weight, op): ([usize; 4], Conv2d)| {
+                let weight = plan.weight(&format!("{name}.weight"), weight);
+                plan.apply(name, op, &[x, weight]).unwrap()
+            };
+            let branches = [branch("first", first), branch("second", second)];
+            let y = plan.apply("sum", Add::default(), &branches).unwrap();
+            plan.output("y", y);
+        });
+        assert_eq!(steps(&fused).len() == 1, is_one, "{what}: {:?}", ops(&fused));
+    }
+    // Of two inputs; and an input that the convolution shifts, spreads or reads in steps.
+    let (_, two) = fused(|plan, x| {
+        let other = activate(plan, "other", x, Activation::Sigmoid);
+        let branches = [conv(plan, "wide", x, 3, 3, false), conv(plan, "thin", other, 3, 1, true)];
+        let y = plan.apply("sum", Add::default(), &branches).unwrap();
+        plan.output("y", y);
+    });
+    assert_eq!(steps(&two).len(), 3);
+    let shifted = Conv2d { padding: Padding::Explicit([[2, 0], [1, 1]]), ..plain };
+    let spread = Conv2d { padding: 2.into(), dilation: [2, 2], ..plain };
+    for (what, op) in [("shifted", shifted), ("spread", spread)] {
+        let (_, fused) = fused(|plan, x| {
+            let weight = plan.weight("weight", [3, 3, 3, 3]);
+            let y = plan.apply("conv", op, &[x, weight]).unwrap();
+            let y = plan.apply("sum", Add::default(), &[y, x]).unwrap();
+            plan.output("y", y);
+        });
+        assert!(ops(&fused)[0].contains("residual"), "{what}: {:?}", ops(&fused));
+    }
+}
+
+/// The head of LeViT and LSNet: a normalisation of rows and a linear layer, and the sum of two of these.
+#[test]
+fn a_linear_layer_takes_the_norm_before_it() {
+    let head = |plan: &mut Builder, name: &str, x: Value, bias: bool| {
+        let y = norm(plan, &format!("{name}.bn"), x, true);
+        let mut inputs = vec![y, plan.weight(&format!("{name}.weight"), [7, 60])];
+        if bias {
+            inputs.push(plan.weight(&format!("{name}.bias"), [7]));
+        }
+        let op = Linear { bias, ..Linear::default() };
+        plan.apply(name, op, &inputs).unwrap()
+    };
+    for bias in [false, true] {
+        let (_, one) = fused(|plan, x| {
+            let rows = plan.reshape(x, [2, 60]).unwrap();
+            let y = head(plan, "head", rows, bias);
+            plan.output("y", y);
+        });
+        assert_eq!(ops(&one), ["reshape", "linear + bias"]);
+        let (_, two) = fused(|plan, x| {
+            let rows = plan.reshape(x, [2, 60]).unwrap();
+            let heads = [head(plan, "head", rows, true), head(plan, "other", rows, bias)];
+            let y = plan.apply("sum", Add { activation: Activation::Relu }, &heads).unwrap();
+            plan.output("y", y);
+        });
+        assert_eq!(ops(&two), ["reshape", "linear + bias + relu"]);
+    }
+    // The channels are not what the layer sums over, or somebody else reads the rows that are normalised.
+    let (_, others) = fused(|plan, x| {
+        let y = norm(plan, "norm", x, true);
+        let weight = plan.weight("weight", [7, 4]);
+        let y = plan.apply("linear", Linear::default(), &[y, weight]).unwrap();
+        plan.output("y", y);
+        let rows = plan.reshape(x, [2, 60]).unwrap();
+        let rows = norm(plan, "rows", rows, true);
+        let weight = plan.weight("second", [7, 60]);
+        let z = plan.apply("second", Linear::default(), &[rows, weight]).unwrap();
+        plan.output("rows", rows);
+        plan.output("z", z);
+    });
+    let norms = ops(&others).iter().filter(|op| op.starts_with("batch_norm")).count();
+    assert_eq!(norms, 2);
 }
 
 #[test]

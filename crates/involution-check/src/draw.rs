@@ -87,15 +87,18 @@ impl<'a> Draw<'a> {
         (batch, [self.extent(largest), self.extent(17)])
     }
 
+    /// Batch, depth, height and width of a volume: small, as there are many places in it.
+    pub fn volume(&mut self) -> (usize, [usize; 3]) {
+        let batch = self.size(2);
+        (batch, [self.extent(5), self.extent(6), self.extent(13)])
+    }
+
     /// A padding.
-    pub fn padding(&mut self) -> Padding {
+    pub fn padding<const AXES: usize>(&mut self) -> Padding<AXES> {
         match self.0.below(5) {
             0 => Padding::Valid,
-            1 => Padding::symmetric(self.0.below(4), self.0.below(4)),
-            2 => Padding::Explicit([
-                [self.0.below(4), self.0.below(4)],
-                [self.0.below(4), self.0.below(4)],
-            ]),
+            1 => Padding::from([0; AXES].map(|_| self.0.below(4))),
+            2 => Padding::Explicit([[0; 2]; AXES].map(|sides| sides.map(|_| self.0.below(4)))),
             3 => Padding::Same,
             _ => Padding::Full,
         }
@@ -103,11 +106,20 @@ impl<'a> Draw<'a> {
 
     /// A window that fits into the image.
     pub fn window(&mut self, image: [usize; 2]) -> Window {
-        let mut window = Window::new([self.size(5), self.size(7)])
-            .stride([self.size(3), self.size(3)])
-            .dilation([self.size(3), self.size(3)]);
+        self.window_within(image, [5, 7])
+    }
+
+    /// A window that fits into these sizes, with at most so many taps along each axis.
+    pub fn window_within<const AXES: usize>(
+        &mut self,
+        sizes: [usize; AXES],
+        taps: [usize; AXES],
+    ) -> Window<AXES> {
+        let mut window = Window::new(taps.map(|most| self.size(most)))
+            .stride([3; AXES].map(|most| self.size(most)))
+            .dilation([3; AXES].map(|most| self.size(most)));
         window.padding = self.padding();
-        if window.output_size(image).is_err() {
+        if window.output_size(sizes).is_err() {
             window.padding = Padding::Full;
         }
         window
@@ -146,16 +158,18 @@ impl<'a> Draw<'a> {
     }
 
     /// A pooling window that fits, with less padding than window.
-    pub fn pool_window(&mut self, image: [usize; 2], dilation: [usize; 2]) -> Window {
-        let kernel_size = [self.size(4).min(image[0]), self.size(4).min(image[1])];
-        let stride = [self.size(3), self.size(3)];
+    pub fn pool_window<const AXES: usize>(
+        &mut self,
+        sizes: [usize; AXES],
+        dilation: [usize; AXES],
+    ) -> Window<AXES> {
+        let kernel_size = sizes.map(|size| self.size(4).min(size));
+        let stride = [3; AXES].map(|most| self.size(most));
         let mut window = Window::new(kernel_size).stride(stride).dilation(dilation);
-        let extent = window.extent().unwrap_or([1, 1]);
-        window.padding = Padding::Explicit([
-            [self.0.below(extent[0]), self.0.below(extent[0])],
-            [self.0.below(extent[1]), self.0.below(extent[1])],
-        ]);
-        if window.output_size(image).is_err() {
+        let extent = window.extent().unwrap_or([1; AXES]);
+        let sides = extent.map(|extent| [extent; 2].map(|most| self.0.below(most)));
+        window.padding = Padding::Explicit(sides);
+        if window.output_size(sizes).is_err() {
             window.padding = Padding::Full;
         }
         window

@@ -11,8 +11,8 @@ use crate::network::{self, Weighted};
 
 const HELP: &str = "\
 The input file holds a tensor x [N, C, H, W], normalised as the network wants it. The output file \
-gets logits and c2 to c5, the feature maps of strides 4 to 32, or what --outputs names: those, and \
-the kernel of every involution, such as layer1.0.conv2.kernel.
+gets logits and c2 to c5, the feature maps of strides 4 to 32 (of LSNet c3 to c6), or what --outputs \
+names: those, and the kernel of every involution, such as layer1.0.conv2.kernel.
 
 Examples:
   involution forward rednet50 --weights rednet50.pth \\
@@ -34,7 +34,7 @@ pub struct Args {
     /// safetensors file to write, - for stdout
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// Results to write, instead of logits and c2 to c5
+    /// Results to write, instead of logits and feature maps
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
     /// Take images of any size: pool a RedNet's kernels to the size that is needed

@@ -29,7 +29,9 @@ pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
         let model = models::by_name(&name, None)?;
         if name != DEFAULT {
             let only = format!("only {DEFAULT} comes with its weights");
-            return Err(bad_use(format!("--weights FILE is missing: {only}")));
+            let published = model.published().map(|place| format!("; those of {name} are {place}"));
+            let published = published.unwrap_or_default();
+            return Err(bad_use(format!("--weights FILE is missing: {only}{published}")));
         }
         return Ok(Weighted { name, model, weights: models::digits_weights()? });
     };

@@ -59,7 +59,8 @@ fn help() -> String {
         "  {activations}: activations by their own name\n
 Tensors in brackets may be left out; scale goes with shift, and the weight of batch_norm with its \
 bias. An attribute without a default must be given. Sizes are written 3 or 3x5 (height x width), \
-padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full. activation is none, \
+padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full; those of volumes begin with the \
+depth, as 3x5x7, and their padding with the front and the back. activation is none, \
 {activations}; channel_order is blocked or interleaved; ceil_mode and count_include_pad are true or false.
 
 Examples:
@@ -77,8 +78,8 @@ Examples:
 /// What an attribute is where it is not given; nothing where it has to be.
 fn default(operator: &str, attribute: &str) -> Option<&'static str> {
     Some(match attribute {
-        "kernel_size" if operator.ends_with("conv2d") => "(of weight)",
-        "stride" if operator.ends_with("pool2d") => "(kernel_size)",
+        "kernel_size" if operator.contains("conv") => "(of weight)",
+        "stride" if operator.contains("_pool") => "(kernel_size)",
         "stride" | "dilation" | "groups" | "heads" | "scale" | "temperature" => "1",
         "padding" => "0",
         "activation" => "none",

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::ShapeError;
-use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand, nested};
+use crate::kernels::call::{Grid, KernelCall, MOST_TRIPS, Operand};
 use crate::kernels::candidate::{Candidate, GENERAL};
 use crate::kernels::problem::Problem;
 use crate::kernels::rank;
@@ -14,9 +14,13 @@ use crate::shaders::conv::CONV2D;
 type Result<T> = std::result::Result<T, ShapeError>;
 
 /// The general candidate, and the one with the better tile.
-pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>> {
+pub fn candidates<const AXES: usize>(problem: &Problem<AXES>) -> Result<Vec<Candidate>> {
     // A wide tile shares each input value among more outputs; a narrow one wastes less on small groups.
-    let [wide, narrow] = const { [CONV2D.variant("T=8"), CONV2D.variant("T=2")] };
+    let [wide, narrow] = match (AXES, problem.sizes.group_out()) {
+        (3, 1) => const { [CONV2D.variant("T=8,depth"), CONV2D.variant("T=1,depth")] },
+        (3, _) => const { [CONV2D.variant("T=8,depth"), CONV2D.variant("T=2,depth")] },
+        _ => const { [CONV2D.variant("T=8"), CONV2D.variant("T=2")] },
+    };
     let variants = if problem.sizes.group_out() > 2 { [narrow, wide] } else { [wide, narrow] };
     let ranks = [(GENERAL, "general"), (rank::DIRECT, "the tile for so many output channels")];
     let candidate = |(variant, (rank, reason))| {
@@ -29,14 +33,13 @@ pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>> {
 }
 
 /// One dispatch, which adds these input channels of a group.
-pub fn call(
-    problem: &Problem,
+pub fn call<const AXES: usize>(
+    problem: &Problem<AXES>,
     variant: Variant,
     grid: Grid,
     channels: Range<usize>,
 ) -> Result<KernelCall> {
-    let [kernel_height, kernel_width] = problem.sizes.window.kernel_size;
-    let trips = nested(&[channels.len(), kernel_height, kernel_width]);
+    let trips = problem.tap_trips(channels.len());
     let call = problem.call((&CONV2D, variant), grid, trips)?;
     let params = call.params.size("first_in", channels.start)?.size("last_in", channels.end)?;
     Ok(KernelCall { params, ..call })
@@ -44,11 +47,10 @@ pub fn call(
 
 /// One dispatch, or as many as keep to [`MOST_TRIPS`], each of which adds some of the input channels of a group. All but
 /// the first add what the one before has left, as their residual.
-fn calls(problem: &Problem, variant: Variant) -> Result<Vec<KernelCall>> {
+fn calls<const AXES: usize>(problem: &Problem<AXES>, variant: Variant) -> Result<Vec<KernelCall>> {
     let sizes = problem.sizes;
     let grid = problem.blocks(problem.row_vec4s()?, variant)?;
-    let [kernel_height, kernel_width] = sizes.window.kernel_size;
-    let trips = nested(&[sizes.group_in(), kernel_height, kernel_width]);
+    let trips = problem.tap_trips(sizes.group_in());
     if trips <= MOST_TRIPS {
         return Ok(vec![call(problem, variant, grid, 0..sizes.group_in())?]);
     }

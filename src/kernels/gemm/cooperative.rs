@@ -22,7 +22,8 @@ const fn tile(
     let (aligned, scalar) = (COOPERATIVE.variant(aligned), COOPERATIVE.variant(scalar));
     let units = MatrixUnits { side, lanes };
     let matrices = Some((units, lanes as usize * subgroups));
-    Tile { kernel: &COOPERATIVE, channels, columns, rows: ROWS, aligned, scalar, matrices }
+    let kernel = &COOPERATIVE;
+    Tile { kernel, channels, columns, rows: ROWS, aligned, scalar, deep: None, matrices }
 }
 
 /// For each size of matrices and subgroups the tiles, the largest first.

@@ -25,6 +25,8 @@ pub struct Tile {
     pub aligned: Variant,
     /// For any inputs.
     pub scalar: Variant,
+    /// For volumes, where the kernel has one.
+    pub deep: Option<Variant>,
     /// The matrix units that it is for, and how many invocations share them.
     pub matrices: Option<(MatrixUnits, usize)>,
 }
@@ -34,17 +36,19 @@ const fn plain(
     [channels, columns, rows]: [usize; 3],
     aligned: &'static str,
     scalar: &'static str,
+    deep: &'static str,
 ) -> Tile {
     let (aligned, scalar) = (GEMM.variant(aligned), GEMM.variant(scalar));
-    Tile { kernel: &GEMM, channels, columns, rows, aligned, scalar, matrices: None }
+    let deep = Some(GEMM.variant(deep));
+    Tile { kernel: &GEMM, channels, columns, rows, aligned, scalar, deep, matrices: None }
 }
 
 /// The tiles, the largest first.
 const TILES: [Tile; 4] = [
-    plain([128, 128, 8], "M=128,N=128,wide,aligned", "M=128,N=128,wide"),
-    plain([128, 64, 8], "M=128,N=64,wide,aligned", "M=128,N=64,wide"),
-    plain([64, 64, 8], "M=64,N=64,aligned", "M=64,N=64"),
-    plain([32, 32, 16], "M=32,N=32,split,aligned", "M=32,N=32,split"),
+    plain([128, 128, 8], "M=128,N=128,wide,aligned", "M=128,N=128,wide", "M=128,N=128,wide,depth"),
+    plain([128, 64, 8], "M=128,N=64,wide,aligned", "M=128,N=64,wide", "M=128,N=64,wide,depth"),
+    plain([64, 64, 8], "M=64,N=64,aligned", "M=64,N=64", "M=64,N=64,depth"),
+    plain([32, 32, 16], "M=32,N=32,split,aligned", "M=32,N=32,split", "M=32,N=32,split,depth"),
 ];
 
 /// Workgroups that keep the larger GPUs busy.
@@ -94,7 +98,7 @@ impl Matrices {
 }
 
 /// Columns that share their weights: the pixels of a sample, or of all.
-fn columns(problem: &Problem) -> Result<usize> {
+fn columns<const AXES: usize>(problem: &Problem<AXES>) -> Result<usize> {
     let samples = match problem.weights {
         Weights::Shared => problem.sizes.batch,
         Weights::PerSample => 1,
@@ -104,31 +108,37 @@ fn columns(problem: &Problem) -> Result<usize> {
 
 impl Tile {
     /// Rows of the reduction for each tap, zeros among them.
-    fn rows_of_tap(&self, problem: &Problem) -> usize {
+    fn rows_of_tap<const AXES: usize>(&self, problem: &Problem<AXES>) -> usize {
         problem.sizes.group_in().next_multiple_of(self.rows)
     }
 
-    fn workgroups(&self, problem: &Problem) -> Result<usize> {
+    fn workgroups<const AXES: usize>(&self, problem: &Problem<AXES>) -> Result<usize> {
         let channels = problem.sizes.group_out().div_ceil(self.channels);
         let columns = columns(problem)?.div_ceil(self.columns);
         product("the grid", &[problem.matrices()?, channels, columns])
     }
 
     /// Whether so few channels, columns or inputs would leave much of the tile empty.
-    fn is_wasteful(&self, problem: &Problem) -> Result<bool> {
+    fn is_wasteful<const AXES: usize>(&self, problem: &Problem<AXES>) -> Result<bool> {
         let sizes = &problem.sizes;
         Ok(sizes.group_out() * 4 < sizes.group_out().next_multiple_of(self.channels) * 3
             || columns(problem)? * 2 < self.columns
             || sizes.group_in() * 4 < self.rows_of_tap(problem) * 3)
     }
 
-    fn candidate(&self, problem: &Problem, rank: i32, reason: &'static str) -> Result<Candidate> {
+    fn candidate<const AXES: usize>(
+        &self,
+        problem: &Problem<AXES>,
+        rank: i32,
+        reason: &'static str,
+    ) -> Result<Candidate> {
         let sizes = &problem.sizes;
         let taps = sizes.window.taps();
         let rows = self.rows_of_tap(problem);
         let packed = Problem { weight: Operand::Scratch(problem.scratch), ..*problem };
-        let aligned = problem.is_pointwise()
-            && sizes.window.stride == [1, 1]
+        let aligned = AXES == 2
+            && problem.is_pointwise()
+            && sizes.window.stride == [1; AXES]
             && problem.pixels()?.is_multiple_of(VEC4);
         // Rows of the reduction that an invocation stages of a column in a step.
         let passes = self.matrices.map(|(_, invocations)| {
@@ -146,7 +156,8 @@ impl Tile {
         };
         let (prepack, elements) = matrices.prepack(problem.weight, packed.weight)?;
         let requires = self.matrices.map_or(Requires::GPU, |(units, _)| Requires::matrices(units));
-        let variant = if aligned { self.aligned } else { self.scalar };
+        let scalar = if AXES == 3 { self.deep.unwrap_or(self.scalar) } else { self.scalar };
+        let variant = if aligned { self.aligned } else { scalar };
         let grid = Grid::Workgroups(self.workgroups(problem)?);
         let steps = rows / self.rows;
         let call = packed.call((self.kernel, variant), grid, nested(&[taps, steps]))?;
@@ -170,12 +181,16 @@ const PLAIN: Ranks = Ranks {
 };
 
 /// A candidate for each tile.
-pub fn candidates(problem: &Problem) -> Result<Vec<Candidate>> {
+pub fn candidates<const AXES: usize>(problem: &Problem<AXES>) -> Result<Vec<Candidate>> {
     of_kind(problem, &TILES, &PLAIN)
 }
 
 /// A candidate for each of these tiles. Preferred is the largest that makes work for the whole device, else the smallest.
-pub(super) fn of_kind(problem: &Problem, tiles: &[Tile], ranks: &Ranks) -> Result<Vec<Candidate>> {
+pub(super) fn of_kind<const AXES: usize>(
+    problem: &Problem<AXES>,
+    tiles: &[Tile],
+    ranks: &Ranks,
+) -> Result<Vec<Candidate>> {
     let mut preferred = tiles.len() - 1;
     for (index, tile) in tiles.iter().enumerate().rev() {
         if tile.workgroups(problem)? >= ENOUGH && !tile.is_wasteful(problem)? {

@@ -5,12 +5,38 @@ use crate::plan::constant::{Constant, Norm};
 use crate::plan::graph::{Action, Plan, Source, Step, Value, ValueInfo};
 use crate::shape::{Shape, Window};
 
+/// What a convolution does besides its sum.
+struct Switches<'a> {
+    bias: &'a mut bool,
+    residual: &'a mut bool,
+    activation: &'a mut Activation,
+}
+
+impl<'a> Switches<'a> {
+    /// Those of an operator that is a convolution.
+    fn of(op: &'a mut Operator) -> Option<Self> {
+        let (bias, residual, activation) = match op {
+            Operator::Conv2d(op) => (&mut op.bias, &mut op.residual, &mut op.activation),
+            Operator::Conv3d(op) => (&mut op.bias, &mut op.residual, &mut op.activation),
+            _ => return None,
+        };
+        Some(Switches { bias, residual, activation })
+    }
+}
+
 impl Plan {
-    /// Applies every pass: normalisations folded into the convolutions and involutions before them,
-    /// sums done by the convolution that makes one of the operands, kernels made by the involution that uses them, and
+    /// Applies every pass: normalisations folded into the convolutions and involutions before them and the linear layers
+    /// after them, layers that read one input and are summed made one, sums done by the convolution that makes one of the operands, kernels made by the involution that uses them, and
     /// activations by the step that makes their input.
     pub fn fuse(mut self) -> Plan {
-        self.fold_batch_norms();
+        // What is merged may be a convolution before a normalisation, and what is folded a branch.
+        let mut before = usize::MAX;
+        while self.steps.len() < before {
+            before = self.steps.len();
+            self.fold_batch_norms();
+            self.fold_into_linear();
+            self.merge_branches();
+        }
         self.fuse_residuals();
         self.fuse_spans();
         self.fuse_activations();
@@ -40,26 +66,30 @@ impl Plan {
         let before = self.only_maker(*inputs.first()?)?;
         let constants = Box::new(self.norm(&norm, &inputs)?);
         let mut step = self.steps[before].clone();
-        match &mut step.action {
-            Action::Apply(Operator::Conv2d(op))
-                if op.activation == Activation::None && !op.residual =>
-            {
-                op.activation = norm.activation;
-                let had_bias = std::mem::replace(&mut op.bias, true);
-                self.fold_into_conv2d(&mut step, had_bias, constants)?;
+        let Action::Apply(op) = &mut step.action else { return None };
+        if let Some(Switches { bias, residual, activation }) = Switches::of(op) {
+            if *activation != Activation::None || *residual {
+                return None;
             }
-            Action::Apply(Operator::Involution(op))
-                if op.activation == Activation::None && !op.affine =>
-            {
-                (op.affine, op.activation) = (true, norm.activation);
-                self.fold_into_involution(&mut step, constants)?;
+            *activation = norm.activation;
+            let had_bias = std::mem::replace(bias, true);
+            self.fold_into_conv(&mut step, had_bias, constants)?;
+        } else {
+            let (affine, activation) = match op {
+                Operator::Involution(op) => (&mut op.affine, &mut op.activation),
+                Operator::Involution3d(op) => (&mut op.affine, &mut op.activation),
+                _ => return None,
+            };
+            if *activation != Activation::None || *affine {
+                return None;
             }
-            _ => return None,
+            (*affine, *activation) = (true, norm.activation);
+            self.fold_into_involution(&mut step, constants)?;
         }
         Some((before, step))
     }
 
-    fn fold_into_conv2d(&mut self, conv: &mut Step, had_bias: bool, norm: Box<Norm>) -> Option<()> {
+    fn fold_into_conv(&mut self, conv: &mut Step, had_bias: bool, norm: Box<Norm>) -> Option<()> {
         let bias =
             if had_bias { Some(Box::new(self.constant(*conv.inputs.get(2)?)?)) } else { None };
         let weight = Box::new(self.constant(*conv.inputs.get(1)?)?);
@@ -83,6 +113,43 @@ impl Plan {
         let shift = self.new_constant(format!("{name}.shift"), channels, shift);
         involution.inputs.extend([scale, shift]);
         Some(())
+    }
+
+    /// Folds each batch normalisation of rows that a linear layer alone reads into that one's weight and bias.
+    fn fold_into_linear(&mut self) {
+        for index in 0..self.steps.len() {
+            let Some(folded) = self.with_norm(index) else { continue };
+            self.steps[index] = folded;
+        }
+        self.drop_unread();
+    }
+
+    /// The linear layer of a step with the normalisation before it.
+    fn with_norm(&mut self, index: usize) -> Option<Step> {
+        let mut step = self.steps[index].clone();
+        let Action::Apply(Operator::Linear(linear)) = &mut step.action else { return None };
+        let [x, weight, bias @ ..] = step.inputs.as_slice() else { return None };
+        let before = &self.steps[self.only_maker(*x)?];
+        let Action::Apply(Operator::BatchNorm(norm)) = &before.action else { return None };
+        if norm.activation != Activation::None || self.shape(*x).rank() != 2 {
+            return None;
+        }
+        let (x, inputs) = (*before.inputs.first()?, before.inputs.clone());
+        let norm = Box::new(self.norm(norm, &inputs)?);
+        let bias = match bias {
+            [bias] => Some(Box::new(self.constant(*bias)?)),
+            _ => None,
+        };
+        linear.bias = true;
+        let shape = self.shape(*weight).clone();
+        let rows = Shape::from([*shape.dims().first()?]);
+        let weight = Box::new(self.constant(*weight)?);
+        let bias = Constant::NormedBias { bias, weight: weight.clone(), norm: norm.clone() };
+        let weight = Constant::NormedWeight { weight, norm };
+        let weight = self.new_constant(format!("{}.weight", step.name), shape, weight);
+        let bias = self.new_constant(format!("{}.bias", step.name), rows, bias);
+        step.inputs = vec![x, weight, bias];
+        Some(step)
     }
 
     /// The normalisation's tensors as constants; nothing where one is computed.
@@ -120,11 +187,12 @@ impl Plan {
         [(x, y), (y, x)].into_iter().find_map(|(made, other)| {
             let before = self.only_maker(made)?;
             let mut fused = self.steps[before].clone();
-            let Action::Apply(Operator::Conv2d(conv)) = &mut fused.action else { return None };
-            if conv.residual || conv.activation != Activation::None {
+            let Action::Apply(op) = &mut fused.action else { return None };
+            let Switches { residual, activation, .. } = Switches::of(op)?;
+            if *residual || *activation != Activation::None {
                 return None;
             }
-            (conv.residual, conv.activation) = (true, add.activation);
+            (*residual, *activation) = (true, add.activation);
             fused.inputs.push(other);
             fused.output = step.output;
             Some((before, fused))
@@ -188,7 +256,7 @@ impl Plan {
     }
 
     /// The step that makes a value, where only one step reads it and it is no result.
-    fn only_maker(&self, value: Value) -> Option<usize> {
+    pub(super) fn only_maker(&self, value: Value) -> Option<usize> {
         let readers = self.steps.iter().flat_map(|step| &step.inputs).filter(|&&v| v == value);
         let is_output = self.outputs.iter().any(|(_, output)| *output == value);
         if is_output || readers.count() != 1 {
@@ -197,14 +265,14 @@ impl Plan {
         self.steps.iter().position(|step| step.output == value)
     }
 
-    fn constant(&self, value: Value) -> Option<Constant> {
+    pub(super) fn constant(&self, value: Value) -> Option<Constant> {
         match &self.value(value).source {
             Source::Constant(constant) => Some(constant.clone()),
             _ => None,
         }
     }
 
-    fn new_constant(&mut self, name: String, shape: Shape, constant: Constant) -> Value {
+    pub(super) fn new_constant(&mut self, name: String, shape: Shape, constant: Constant) -> Value {
         self.new_value(ValueInfo { name, shape, source: Source::Constant(constant) })
     }
 

@@ -1,4 +1,5 @@
 //! Passes, which make a plan from a plan.
 
+mod branches;
 mod fuse;
 mod keep;

@@ -90,7 +90,7 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
 
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
-    ("reduce/avg_pool2d", "the divisor is off by one row", "f32(y1 - y0)", "f32(y1 - y0 + 1u)"),
+    ("reduce/avg_pool2d", "the divisor is off by one row", "= y1 - y0;", "= y1 - y0 + 1u;"),
     (
         "reduce/avg_pool_pairs",
         "planes follow each other without the row that is left over",

@@ -55,6 +55,6 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
 pub const FAULTS: &[SeededFault] = &[(
     "conv/unfold",
     "the rows of a channel are in the order of its columns",
-    "(plane * params.window.kernel_height + ky) * params.window.kernel_width + kx",
-    "(plane * params.window.kernel_width + kx) * params.window.kernel_height + ky",
+    "(plane * tap_rows + tap_row) * params.window.kernel_width + kx",
+    "(plane * params.window.kernel_width + kx) * tap_rows + tap_row",
 )];

@@ -1,0 +1,3 @@
+//! Windows of volumes laid out as columns.
+
+pub use super::unfold::candidates;
