@@ -56,12 +56,7 @@ pub fn fixed() -> Vec<Case> {
             let op = bias(Qk { kernel_size: [3, taps], ..with(border, taps, 2) });
             case("rows of whole vec4s", op, [3, 10, 17, width])
         };
-        [
-            row(Border::Zero, 20),
-            row(Border::Zero, 4),
-            row(Border::Shift, 20),
-            row(Border::Shift, 8),
-        ]
+        [row(Border::Zero, 20), row(Border::Zero, 4), row(Border::Shift, 20), row(Border::Shift, 8)]
     });
     let others = vec![
         case("stand-alone attention", bias(with(Border::Zero, 7, 2)), [2, 32, 9, 11]),
