@@ -3,22 +3,9 @@
 #variant T=4 BORDER=0,1,2,3
 #import common/real
 #import common/grid
-#import common/window
+#import attention/params
 #import common/border
 
-struct Params {
-    window: Window,
-    batch: u32,
-    heads: u32,
-    head_channels: u32,
-    height: u32,
-    width: u32,
-    has_bias: u32,
-    mask: u32,
-    scale: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query: array<real>;     // [N, heads*d, H, W]
 @group(0) @binding(2) var<storage, read> key: array<real>;       // [N, heads*d, H, W]
 @group(0) @binding(3) var<storage, read> bias: array<real>;      // [heads, 2*Kh-1, 2*Kw-1]
@@ -26,7 +13,6 @@ struct Params {
 
 const T: u32 = 4u;      // taps
 const BORDER: u32 = 0u; // by the codes of `Border` in src/ops/involution.rs: zero, reflect, replicate, shift
-const MASKED: f32 = -65504.0;
 
 // Four values of a tensor.
 fn queries(at: vec4<u32>) -> vec4<f32> {
@@ -69,7 +55,9 @@ fn main(thread: Invocation) {
     let iy0 = begin(vec4<u32>(oy), down).x;
     let ix0 = begin(pixels, across);
 
+    // What is outside of the image reads the first key, and is left out at the end.
     var places: array<vec4<u32>, T>;
+    var all_inside: array<vec4<bool>, T>;
     var distances: array<vec4<u32>, T>;
     var sums: array<vec4<f32>, T>;
     let last_distance = vec4<i32>(vec4<u32>(window.kernel_width - 1u));
@@ -81,26 +69,26 @@ fn main(thread: Invocation) {
         let iy = source_of(vec4<i32>(ky), params.height).x;
         let ix = source_of(kx, params.width);
         let inside = (ix < vec4<u32>(params.width)) & vec4<bool>(iy < params.height);
-        places[t] = select(vec4<u32>(0xffffffffu), iy * params.width + ix, inside);
+        places[t] = select(vec4<u32>(), iy * params.width + ix, inside);
+        all_inside[t] = inside;
         let row = (ky - i32(oy)) / i32(window.dilation_y) + i32(window.kernel_height) - 1i;
         let column = (kx - vec4<i32>(pixels)) / i32(window.dilation_x) + last_distance;
         distances[t] = vec4<u32>(row * (2i * i32(window.kernel_width) - 1i) + column);
     }
     let plane = params.height * params.width;
     let base = (sample * params.heads + head) * params.head_channels * plane;
-    let middle = base + oy * params.width + pixels;
+    let middle = oy * params.width + pixels;
     for (var c = 0u; c < params.head_channels; c++) {
-        let q = queries(middle + c * plane);
+        let channel = base + c * plane;
+        let q = queries(channel + middle);
         for (var t = 0u; t < T; t++) {
-            // What is outside of the image reads the first key, and is left out below.
-            let inside = places[t] != vec4<u32>(0xffffffffu);
-            sums[t] += q * keys(base + c * plane + select(vec4<u32>(), places[t], inside));
+            sums[t] += q * keys(channel + places[t]);
         }
     }
     let distances_of_head = (2u * window.kernel_height - 1u) * (2u * window.kernel_width - 1u);
     for (var t = 0u; t < T; t++) {
         if first + t < taps {
-            let inside = places[t] != vec4<u32>(0xffffffffu);
+            let inside = all_inside[t];
             var sum = select(vec4<f32>(), params.scale * sums[t], inside);
             if params.has_bias != 0u {
                 sum += biases(head * distances_of_head + distances[t]);

@@ -3,6 +3,7 @@
 // column of the kernel once for all channels: for K = 7 and S = 1, 28 values of the kernel and ten of x for each channel, for 28
 // multiply-adds a channel.
 #variant K=7,5,3 S=1,2
+#variant K=7,5,3 S=1 BORDER=1,2,3
 #import common/real
 #import common/grid
 #import common/activation
@@ -16,7 +17,9 @@ const K: u32 = 7u; // taps of a kernel column
 const C: u32 = 8u; // channels of a tile
 const S: u32 = 1u; // stride down the rows
 const ROWS: u32 = 13u; // of x, at most: those under the four pixels are 3 * S + K
+const BORDER: u32 = 0u; // by the codes of `Border` in src/ops/involution.rs: zero, reflect, replicate, shift
 
+#import common/border
 #import involution/tile
 
 // Where the rows of x begin that lie under four pixels, and whether they lie on the image.
@@ -35,6 +38,17 @@ fn taps_of(first: u32, step: u32, pixels: vec4<u32>) -> array<vec4<f32>, K> {
     return taps;
 }
 
+// Adds what lies under a column of taps to the sum of a channel, at four pixels whose windows begin in these rows.
+fn apart(sum: vec4<f32>, taps: array<vec4<f32>, K>, first: u32, rows: vec4<u32>) -> vec4<f32> {
+    var s = sum;
+    var at = rows + first;
+    for (var ky = 0u; ky < K; ky++) {
+        s += taps[ky] * vec4<f32>(real4(x[at.x], x[at.y], x[at.z], x[at.w]));
+        at += params.width;
+    }
+    return s;
+}
+
 // Adds what lies under a column of taps to the sums of a channel. Above and below the image there are zeros.
 fn down(sum: vec4<f32>, taps: array<vec4<f32>, K>, first: u32, place: Place) -> vec4<f32> {
     var values: array<f32, ROWS>;
@@ -46,6 +60,40 @@ fn down(sum: vec4<f32>, taps: array<vec4<f32>, K>, first: u32, place: Place) -> 
         s += taps[ky] * vec4<f32>(values[ky], values[ky + S], values[ky + 2u * S], values[ky + 3u * S]);
     }
     return s;
+}
+
+// What columns of taps outside of the image add to the sums of any channel: their weights times zero, which is not zero where
+// they are NaN or infinite. The compiler does not know that the stride is S.
+fn outside_of(ix0: u32, first: u32, step: u32, out_plane: u32, pixels: vec4<u32>) -> vec4<f32> {
+    let zero = f32(params.window.stride_y - S);
+    var outside = vec4<f32>();
+    for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+        if ix0 + kx * params.window.dilation_x >= params.width {
+            let taps = taps_of(first + kx * out_plane, step, pixels);
+            for (var ky = 0u; ky < K; ky++) {
+                outside += zero * taps[ky];
+            }
+        }
+    }
+    return outside;
+}
+
+// Stores the results of the channels and pixels that the tile has.
+fn finish(sums: array<vec4<f32>, C>, tile: Tile, oy: vec4<u32>, pixels: vec4<u32>) {
+    let out_plane = params.out_height * params.out_width;
+    var of_channels = sums;
+    for (var c = 0u; c < C; c++) {
+        if stores(tile, c) {
+            let sum = affine4(of_channels[c], tile.channel % params.channels + channels_to(c));
+            let values = activate4(sum, params.activation);
+            let first = (tile.channel + channels_to(c)) * out_plane;
+            for (var r = 0u; r < 4u; r++) {
+                if oy[r] < params.out_height {
+                    out[first + pixels[r]] = real(values[r]);
+                }
+            }
+        }
+    }
 }
 
 @compute @workgroup_size(64)
@@ -61,24 +109,41 @@ fn main(thread: Invocation) {
     let ox = tile.place - band * params.out_width;
     let oy = vec4<u32>(band * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
     // Below the last row of the output that is computed again and dropped.
-    let pixels = min(oy, vec4<u32>(params.out_height - 1u)) * params.out_width + vec4<u32>(ox);
+    let rows = min(oy, vec4<u32>(params.out_height - 1u));
+    let pixels = rows * params.out_width + vec4<u32>(ox);
     let x_first = tile.channel * plane;
     let step = params.window.kernel_width * out_plane;
     let kernel_first = tile.matrix * K * step;
 
-    // Places above or left of the image have wrapped around 0.
+    let window = params.window;
+    let vertical = Axis(K, S, window.padding_top, 1u, params.height);
+    let horizontal = Axis(window.kernel_width, window.stride_x, window.padding_left, window.dilation_x, params.width);
+    let starts = begin(rows, vertical);
+    // Places above or left of the image have wrapped around 0, where they are not read from elsewhere.
     var place: Place;
     for (var row = 0u; row < 3u * S + K; row++) {
-        let iy = oy.x * S + row - params.window.padding_top;
-        place.inside[row] = iy < params.height;
+        let iy = source_of(vec4<i32>(starts.x + i32(row)), params.height).x;
+        place.inside[row] = BORDER != 0u || iy < params.height;
         place.at[row] = x_first + min(iy, params.height - 1u) * params.width;
     }
-    let ix0 = ox * params.window.stride_x - params.window.padding_left;
+    let ix0 = u32(begin(vec4<u32>(ox), horizontal).x);
 
     var sums: array<vec4<f32>, C>;
+    if BORDER == 3u && any(vec4<u32>(starts - starts.x) != vec4<u32>(0u, 1u, 2u, 3u)) {
+        // At the upper and at the lower end of the image windows do not slide.
+        for (var kx = 0u; kx < params.window.kernel_width; kx++) {
+            let taps = taps_of(kernel_first + kx * out_plane, step, pixels);
+            let first = x_first + ix0 + kx * window.dilation_x;
+            for (var c = 0u; c < C; c++) {
+                sums[c] = apart(sums[c], taps, channels_to(c) * plane + first, vec4<u32>(starts) * params.width);
+            }
+        }
+        finish(sums, tile, oy, pixels);
+        return;
+    }
     for (var kx = 0u; kx < params.window.kernel_width; kx++) {
-        let ix = ix0 + kx * params.window.dilation_x;
-        if ix < params.width {
+        let ix = source_of(vec4<i32>(i32(ix0 + kx * window.dilation_x)), params.width).x;
+        if BORDER != 0u || ix < params.width {
             let taps = taps_of(kernel_first + kx * out_plane, step, pixels);
             for (var c = 0u; c < C; c++) {
                 sums[c] = down(sums[c], taps, channels_to(c) * plane + ix, place);
@@ -86,28 +151,11 @@ fn main(thread: Invocation) {
         }
     }
 
-    // Columns of taps outside of the image add their weights times zero, which is not zero where they are NaN or infinite.
-    // The compiler does not know that the stride is S.
-    let zero = f32(params.window.stride_y - S);
-    var outside = vec4<f32>();
-    for (var kx = 0u; kx < params.window.kernel_width; kx++) {
-        if ix0 + kx * params.window.dilation_x >= params.width {
-            let taps = taps_of(kernel_first + kx * out_plane, step, pixels);
-            for (var ky = 0u; ky < K; ky++) {
-                outside += zero * taps[ky];
-            }
+    if BORDER == 0u {
+        let outside = outside_of(ix0, kernel_first, step, out_plane, pixels);
+        for (var c = 0u; c < C; c++) {
+            sums[c] += outside;
         }
     }
-    for (var c = 0u; c < C; c++) {
-        if stores(tile, c) {
-            let sum = affine4(sums[c] + outside, tile.channel % params.channels + channels_to(c));
-            let values = activate4(sum, params.activation);
-            let first = (tile.channel + channels_to(c)) * out_plane;
-            for (var r = 0u; r < 4u; r++) {
-                if oy[r] < params.out_height {
-                    out[first + pixels[r]] = real(values[r]);
-                }
-            }
-        }
-    }
+    finish(sums, tile, oy, pixels);
 }

@@ -2,7 +2,7 @@
 // channels of one group at four neighbouring pixels, and reads a row of the kernel once for all of them. The pixels whose
 // windows would begin or end outside are the first and the last four of a row. They are counted after all others, so that
 // neighbouring invocations either slide a window or do not.
-#variant K=7,5,3
+#variant K=7,5,3 BORDER=3
 #import common/real
 #import common/grid
 #import common/activation

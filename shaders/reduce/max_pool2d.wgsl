@@ -47,7 +47,11 @@ fn main(thread: Invocation) {
 
     var best = vec4<u32>(LOWEST_KEY);
     for (var tap_row = 0u; tap_row < tap_rows; tap_row++) {
+#ifdef DEPTH
         let iy = iy0 + tap_row % params.window.kernel_height * params.window.dilation_y;
+#else
+        let iy = iy0 + tap_row * params.window.dilation_y;
+#endif
         if iy >= params.height {
             continue;
         }

@@ -197,33 +197,28 @@ struct Tiles {
 /// rows, by rows of whole `vec4`s where it moves by one column and keeps the width. Each has one way of reading near the
 /// border.
 fn tiles(op: &Involution, x: [usize; 4], output: [usize; 2]) -> Vec<Tiles> {
-    let by_rows = |kernel, reason| Tiles {
-        kernel,
-        reason,
-        places: [output[0], output[1] / VEC4],
-        channels: TILE_CHANNELS,
-    };
     if op.upsample != 1 {
         return upsampled(op, output).into_iter().collect();
     }
-    if op.border == Border::Shift {
-        let reason = "rows of whole vec4s, the ends of which are apart";
-        let kernel = vec4_rows(op, &SHIFTED_ROWS, x, output).filter(|_| x[3] >= 2 * VEC4);
-        return kernel.map(|kernel| by_rows(kernel, reason)).into_iter().collect();
-    }
-    let vec4_rows = vec4_rows(op, &VEC4_ROWS, x, output).map(|kernel| {
-        by_rows(kernel, "rows of whole vec4s: eight channels share those of the kernel")
-    });
     let Window { kernel_size: [rows, _], stride, dilation, .. } = op.window;
-    let columns = find(&COLUMNS, &[("K", rows), ("S", stride[0])]);
-    let columns = columns.filter(|_| dilation[0] == 1 && op.border == Border::Zero);
-    let columns = columns.map(|kernel| Tiles {
+    let columns = find(&COLUMNS, &[("K", rows), ("S", stride[0])], op.border);
+    let columns = columns.filter(|_| dilation[0] == 1).map(|kernel| Tiles {
         kernel,
         reason: "by columns: eight channels share those of the kernel",
         places: [output[0].div_ceil(VEC4), output[1]],
         channels: TILE_CHANNELS,
     });
-    [columns, vec4_rows].into_iter().flatten().collect()
+    let whole = match op.border {
+        Border::Shift => vec4_rows(op, &SHIFTED_ROWS, x, output).filter(|_| x[3] >= 2 * VEC4),
+        _ => vec4_rows(op, &VEC4_ROWS, x, output),
+    };
+    let whole = whole.map(|kernel| Tiles {
+        kernel,
+        reason: "rows of whole vec4s: eight channels share those of the kernel",
+        places: [output[0], output[1] / VEC4],
+        channels: TILE_CHANNELS,
+    });
+    [columns, whole].into_iter().flatten().collect()
 }
 
 /// The kernel whose output is larger than the positions of the window: four neighbouring pixels belong to two positions whose
@@ -237,17 +232,28 @@ fn upsampled(op: &Involution, output: [usize; 2]) -> Option<Tiles> {
     };
     let fits = op.border == Border::Zero && output[1].is_multiple_of(VEC4);
     Some(Tiles {
-        kernel: find(&UPSAMPLED, &[("K", taps), ("R", alike)]).filter(|_| fits)?,
+        kernel: find(&UPSAMPLED, &[("K", taps), ("R", alike)], op.border).filter(|_| fits)?,
         reason: "pixels of a position read what lies under its window once",
         places: [output[0] / 2, output[1] / VEC4],
         channels: UPSAMPLED_CHANNELS,
     })
 }
 
-/// The variant of a kernel that has these values.
-fn find(kernel: &'static Kernel, wanted: &[(&str, usize)]) -> Option<(&'static Kernel, Variant)> {
+/// The variant of a kernel that has these values, and the border where the kernel has several.
+fn find(
+    kernel: &'static Kernel,
+    wanted: &[(&str, usize)],
+    border: Border,
+) -> Option<(&'static Kernel, Variant)> {
+    let code = match border {
+        Border::Zero => 0,
+        Border::Reflect => 1,
+        Border::Replicate => 2,
+        Border::Shift => 3,
+    };
     let is = |variant: &Variant| {
-        wanted.iter().all(|&(name, value)| variant.get(name).map(|of| of as usize) == Some(value))
+        let has = |&(name, value): &(&str, usize)| variant.get(name) == u32::try_from(value).ok();
+        variant.get("BORDER").unwrap_or(0) == code && wanted.iter().all(has)
     };
     Some((kernel, kernel.variants.iter().copied().find(is)?))
 }
@@ -262,20 +268,7 @@ pub fn vec4_rows(
     let Window { kernel_size: [_, taps], stride, dilation, .. } = op.window;
     let left = op.window.resolve_padding().map(|[_, [left, _]]| left);
     let keeps = [stride[1], dilation[1], output[1]] == [1, 1, x[3]] && left == Ok(taps / 2);
-    let of_border = |variant: &Variant| variant.get("BORDER") == read_by_variant(op.border);
-    let suits = |variant: &Variant| variant.get("K").is_some_and(|k| k as usize == taps);
-    let variant = kernel.variants.iter().copied().find(|it| suits(it) && of_border(it))?;
-    (keeps && output[1].is_multiple_of(VEC4)).then_some((kernel, variant))
-}
-
-/// The border of a variant that is made for one, by the codes of the shaders. Each of zeros and of shifted windows has kernels
-/// of its own.
-fn read_by_variant(border: Border) -> Option<u32> {
-    match border {
-        Border::Zero | Border::Shift => None,
-        Border::Reflect => Some(1),
-        Border::Replicate => Some(2),
-    }
+    find(kernel, &[("K", taps)], op.border).filter(|_| keeps && output[1].is_multiple_of(VEC4))
 }
 
 /// The variants of the kernel that holds the taps of a pixel for its channels that suit these sizes: those that make the

@@ -2,8 +2,8 @@
 
 use involution::nn::{
     Carafe, Conv3d, ConvBnAct, DynamicConv2d, DynamicConv3d, DynamicLightConv1d, Involution2d,
-    Involution3d, LAYERS, LightConv1d, PoolTo, San, SeparableConv2d, Sigma, TapOrder,
-    from_attributes,
+    Involution3d, LAYERS, LightConv1d, LocalAttention2d, PoolTo, San, SeparableConv2d, Sigma,
+    TapOrder, from_attributes,
 };
 use involution::ops::{Activation, Attributes, ChannelOrder};
 use involution::{Error, Layer, Result, Shape, ShapeError, StateDict, WeightsError};
@@ -153,6 +153,27 @@ fn cases() -> Vec<Case> {
                 ["compatible_with_released", "false", "true"],
             ],
             x: Shape::from([1, 8, 3, 9, 11]),
+        },
+        Case {
+            name: "local_attention2d",
+            layer: Box::new(
+                LocalAttention2d::new(12, 3, [3, 5])
+                    .dilation([2, 1])
+                    .mask(true)
+                    .bias(true)
+                    .relative_bias(true),
+            ),
+            attributes: &[
+                ["dim", "12", "8"],
+                ["num_heads", "3", "2"],
+                ["kernel_size", "3x5", "5x3"],
+                ["dilation", "2x1", "1"],
+                ["border", "zero", "replicate"],
+                ["mask", "true", "false"],
+                ["qkv_bias", "true", "false"],
+                ["rel_pos_bias", "true", "false"],
+            ],
+            x: image(12),
         },
         Case {
             name: "dynamic_conv2d",

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use involution::nn::{Carafe, DynamicLightConv1d, LightConv1d, San, SanRelation};
-use involution::ops::{Activation, ChannelOrder, Conv2d};
+use involution::nn::{Carafe, DynamicLightConv1d, LightConv1d, LocalAttention2d, San, SanRelation};
+use involution::ops::{Activation, Border, ChannelOrder, Conv2d};
 use involution::reference::Array;
 use involution::{Layer, ShapeError, StateDict};
 
@@ -209,4 +209,102 @@ fn san_relates_a_pixel_to_its_window() {
     }
     let even = San::pairwise(32, 4).example_plan().unwrap_err();
     assert!(matches!(refusal(even), ShapeError::Parameter { parameter: "kernel_size", .. }));
+}
+
+/// The logits of each head, and the attention of these queries, keys and values.
+fn attend(
+    [query, key, value]: [&Array; 3],
+    layer: &LocalAttention2d,
+    taps: impl Fn([usize; 2]) -> Vec<[isize; 2]>,
+    bias: Option<&Array>,
+) -> [Array; 2] {
+    let [n, c, h, w] = query.shape[..] else { panic!("{:?}", query.shape) };
+    let (d, count) = (c / layer.heads, taps([0, 0]).len());
+    let logits = Array::from_fn([n, layer.heads * count, h, w], |[b, map, i, j]| {
+        let (head, [row, column]) = (map / count, taps([i, j])[map % count]);
+        if layer.mask && key.inside(b, 0, row, column).is_none() {
+            return -65504.0;
+        }
+        let products = (head * d..(head + 1) * d)
+            .map(|c| query.at(&[b, c, i, j]) * key.inside(b, c, row, column).unwrap_or(0.0));
+        let logit = products.sum::<f64>() / (d as f64).sqrt();
+        bias.map_or(logit, |bias| {
+            let index = |size: usize, from: isize, to: usize, step: usize| {
+                (size as isize / 2 + (from - to as isize) / step as isize) as usize
+            };
+            let r = index(bias.shape[1], row, i, layer.dilation[0]);
+            let s = index(bias.shape[2], column, j, layer.dilation[1]);
+            logit + bias.at(&[head, r, s])
+        })
+    });
+    let out = Array::from_fn([n, c, h, w], |[b, channel, i, j]| {
+        let first = channel / d * count;
+        let shares: Vec<f64> =
+            (first..first + count).map(|map| logits.at(&[b, map, i, j])).collect();
+        let shares = normalised(&shares).into_iter().zip(taps([i, j]));
+        shares.map(|(share, [i, j])| share * value.inside(b, channel, i, j).unwrap_or(0.0)).sum()
+    });
+    [logits, out]
+}
+
+/// Where the taps around a position along an axis are.
+fn axis(border: Border, at: usize, taps: usize, step: usize, length: usize) -> Vec<isize> {
+    let mut first = (at / step) as isize - (taps / 2) as isize;
+    if border == Border::Shift {
+        let last = (at % step..length).step_by(step).count() - taps;
+        first = first.clamp(0, last as isize);
+    }
+    let place = |tap: usize| (at % step) as isize + step as isize * (first + tap as isize);
+    (0..taps).map(place).collect()
+}
+
+#[test]
+fn local_attention_compares_a_pixel_with_its_window() {
+    let plain = |border| LocalAttention2d::new(6, 2, [3, 5]).border(border);
+    for (layer, x) in [
+        (plain(Border::Zero), [2, 6, 7, 6]),
+        (plain(Border::Zero).bias(true).relative_bias(true).dilation([2, 1]), [1, 6, 5, 8]),
+        (plain(Border::Zero).mask(true).relative_bias(true), [1, 6, 4, 9]),
+        (plain(Border::Shift).dilation([2, 1]).relative_bias(true), [1, 6, 7, 8]),
+        (LocalAttention2d::natten(8, 2, [3, 3]), [2, 8, 5, 4]),
+        (LocalAttention2d::global(8, 4), [1, 8, 4, 6]),
+    ] {
+        check(&Arc::new(layer.clone()), &x, |weights, x| {
+            let channels = layer.channels;
+            let linear = |name: &str, rows: std::ops::Range<usize>| {
+                let all = weight(weights, &format!("{name}.weight"));
+                let data = all.data[rows.start * channels..rows.end * channels].to_vec();
+                let kernel = Array { shape: vec![rows.len(), channels, 1, 1], data };
+                let bias = weight(weights, &format!("{name}.bias")).data[rows].to_vec();
+                (kernel, Array { shape: vec![bias.len()], data: bias })
+            };
+            let natten = weights.has_prefix("qkv.");
+            let biased = Conv2d { bias: true, ..Conv2d::default() };
+            let made = ["query", "key", "value"].into_iter().enumerate().map(|(part, name)| {
+                if !natten {
+                    return pointwise(weights, name, x, layer.bias);
+                }
+                let (kernel, bias) = linear("qkv", part * channels..(part + 1) * channels);
+                super::evaluate(biased, &[x, &kernel, &bias])
+            });
+            let made: Vec<Array> = made.collect();
+            let bias = layer.relative_bias.then(|| weight(weights, "rpb"));
+            let image = [x.shape[2], x.shape[3]];
+            let size = layer.kernel_size.unwrap_or(image);
+            let taps = |at: [usize; 2]| {
+                let [rows, columns] = [0, 1].map(|axis_| {
+                    let step = layer.dilation[axis_];
+                    axis(layer.border, at[axis_], size[axis_], step, image[axis_])
+                });
+                rows.iter().flat_map(|&row| columns.iter().map(move |&it| [row, it])).collect()
+            };
+            let [logits, mut out] =
+                attend([&made[0], &made[1], &made[2]], &layer, taps, bias.as_ref());
+            if natten {
+                let (kernel, bias) = linear("proj", 0..channels);
+                out = super::evaluate(biased, &[&out, &kernel, &bias]);
+            }
+            vec![("logits", logits), ("out", out)]
+        });
+    }
 }

@@ -315,6 +315,9 @@ fn plan_adds_up() {
     misused(&involution(&["plan", "rednet26", "--outputs", "c2,c9"]), &["c9", "c5"]);
     misused(&involution(&["plan", "resnet50", "--stem", "3"]), &["--stem"]);
     misused(&involution(&["plan", "resnet50", "--any-size"]), &["--any-size"]);
+    misused(&involution(&["plan", "lsnet_t", "--size", "160x224"]), &["129 to 192 pixels"]);
+    let published = ["lsnet_t.pth", "jameslahm/lsnet"];
+    misused(&involution(&["run", "--model", "lsnet_t", "cat.jpg"]), &published);
     for stem in ["0", "4", "99999999999", "18446744073709551615"] {
         misused(&involution(&["plan", "rednet26", "--stem", stem]), &["stem"]);
     }

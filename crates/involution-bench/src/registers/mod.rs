@@ -345,7 +345,7 @@ mod tests {
         for variant in [
             "vec4_rows[K=7,BORDER=1]",
             "vec4_rows[K=7,BORDER=2]",
-            "shifted_rows[K=7]",
+            "shifted_rows[K=7,BORDER=3]",
             "upsampled[K=7,R=2]",
             "upsampled[K=7,R=4]",
         ] {

@@ -413,8 +413,8 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "involution/columns",
         "the rows of x are counted as if the stride were one",
-        "oy.x * S + row",
-        "oy.x + row",
+        "Axis(K, S, window.padding_top",
+        "Axis(K, 1u, window.padding_top",
     ),
     (
         "involution/columns",
@@ -515,6 +515,18 @@ pub const FAULTS: &[SeededFault] = &[
     ),
     ("involution/vec4_rows", "the image is reflected with its edge", "first.xwzy", "first.wzyx"),
     ("involution/vec4_rows", "the last pixel is not repeated", "last.wwww", "last.xyzw"),
+    (
+        "involution/columns",
+        "windows slide out of the image at its lower end",
+        "any(vec4<u32>(starts - starts.x) != vec4<u32>(0u, 1u, 2u, 3u))",
+        "false",
+    ),
+    (
+        "involution/columns",
+        "places left of the image are not reflected",
+        "source_of(vec4<i32>(i32(ix0 + kx * window.dilation_x)), params.width).x",
+        "min(ix0 + kx * window.dilation_x, params.width - 1u)",
+    ),
     (
         "involution/shifted_rows",
         "windows slide out of the image at the end of a row",

@@ -51,7 +51,14 @@ pub fn fixed() -> Vec<Case> {
     let with = |border, taps: usize, heads| Qk { border, ..Qk::new([taps; 2], heads) };
     let bias = |op| Qk { bias: true, ..op };
     let mask = |op| Qk { mask: true, ..op };
-    vec![
+    let rows = [3, 5, 7].into_iter().flat_map(|taps| {
+        let row = |border, width| {
+            let op = bias(Qk { kernel_size: [3, taps], ..with(border, taps, 2) });
+            case("rows of whole vec4s", op, [3, 10, 17, width])
+        };
+        [row(Border::Zero, 20), row(Border::Zero, 4), row(Border::Shift, 20), row(Border::Shift, 8)]
+    });
+    let others = vec![
         case("stand-alone attention", bias(with(Border::Zero, 7, 2)), [2, 32, 9, 11]),
         case("keys outside left out", bias(mask(with(Border::Zero, 5, 3))), [1, 12, 6, 7]),
         case("a masked window over the whole image", mask(with(Border::Zero, 9, 1)), [2, 8, 5, 4]),
@@ -75,7 +82,18 @@ pub fn fixed() -> Vec<Case> {
         ),
         case("shifted, several workgroups", bias(with(Border::Shift, 3, 2)), [3, 8, 18, 20]),
         case("reflected, several workgroups", with(Border::Reflect, 5, 2), [3, 8, 18, 19]),
-    ]
+        case(
+            "masked rows, dilated down",
+            mask(Qk { dilation: [2, 1], ..with(Border::Zero, 5, 2) }),
+            [2, 6, 9, 16],
+        ),
+        case(
+            "shifted rows, dilated down",
+            bias(Qk { dilation: [3, 1], ..with(Border::Shift, 7, 1) }),
+            [1, 3, 23, 16],
+        ),
+    ];
+    rows.chain(others).collect()
 }
 
 /// Calls whose answers follow by hand from the definition.
@@ -128,6 +146,36 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
 
 /// What is planted into the shaders, and must be caught.
 pub const FAULTS: &[SeededFault] = &[
+    (
+        "attention/qk_rows",
+        "keys left of the first column are those of the row",
+        "place < vec4<u32>(params.width)",
+        "place < vec4<u32>(0xffffffffu)",
+    ),
+    (
+        "attention/qk_rows",
+        "rows above the image are the first",
+        "vec4<bool>(inside)",
+        "vec4<bool>(true)",
+    ),
+    (
+        "attention/qk_rows",
+        "keys of shifted windows are those from the own vec4 on",
+        "let first = max(column, 1u) - 1u",
+        "let first = column",
+    ),
+    (
+        "attention/qk_rows",
+        "a tap of a shifted window too many",
+        "if tap < K {",
+        "if tap < K - 1u {",
+    ),
+    (
+        "attention/qk_rows",
+        "the bias does not know how far the window is shifted",
+        "place + K - 1u - pixels[p]",
+        "tap + K / 2u",
+    ),
     ("attention/qk", "the scale is left out", "params.scale * sums[t]", "sums[t]"),
     (
         "attention/qk",
