@@ -48,6 +48,7 @@ DEFAULTS = {
     "groups": "1",
     "channel_order": "blocked",
     "border": "zero",
+    "mode": "nearest",
     "upsample": "1",
     "softmax": "false",
     "kernel_layout": "taps_first",

@@ -2,10 +2,10 @@
 
 use involution::error::ShapeError;
 use involution::ops::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, AvgPool3d, BatchNorm,
-    Border, ChannelOrder, Conv2d, Conv3d, DynamicConv2d, DynamicConv3d, Fold, GlobalAvgPool,
-    Involution, Involution3d, KernelLayout, Linear, MaxPool2d, MaxPool3d, Mul, NAMES, Op, Operator,
-    Qk, Softmax, SpanInvolution, Unfold, Unfold3d,
+    Activate, Activation, AdaptiveAvgPool2d, Add, Argmax, Attributes, AvgPool2d, AvgPool3d,
+    BatchNorm, Border, ChannelOrder, Conv2d, Conv3d, DynamicConv2d, DynamicConv3d, Fold,
+    GlobalAvgPool, Interpolation, Involution, Involution3d, KernelLayout, Linear, MaxPool2d,
+    MaxPool3d, Mul, NAMES, Op, Operator, Qk, Resize, Softmax, SpanInvolution, Unfold, Unfold3d,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -149,7 +149,12 @@ fn everything() -> Vec<(Operator, &'static str)> {
         ),
         (GlobalAvgPool.into(), ""),
         (AdaptiveAvgPool2d { output_size: [8, 9] }.into(), "output_size=8x9"),
+        (
+            Resize { residual, ..Resize::new([8, 9], Interpolation::Bilinear) }.into(),
+            "output_size=8x9 mode=bilinear",
+        ),
         (Softmax { axis: -2, temperature: 0.1 }.into(), "axis=-2 temperature=0.1"),
+        (Argmax.into(), ""),
         (Linear { bias: true, activation }.into(), "activation=silu"),
         (Add { activation }.into(), "activation=silu"),
         (Mul { activation }.into(), "activation=silu"),
@@ -179,7 +184,7 @@ fn defaults_may_be_left_out_and_are() {
     let window = Window::new([3, 5]);
     let pool = window.stride([3, 5]);
     let average = AvgPool2d { window: pool, ceil_mode: false, count_include_pad: true };
-    let defaults: [(&str, &str, &[&str], Operator); 12] = [
+    let defaults: [(&str, &str, &[&str], Operator); 13] = [
         ("unfold", "kernel_size=3x5", &["x"], Unfold { window }.into()),
         ("conv2d", "", &["x", "weight"], Conv2d::default().into()),
         (
@@ -203,6 +208,7 @@ fn defaults_may_be_left_out_and_are() {
             &["x"],
             MaxPool2d { window: pool, ceil_mode: false }.into(),
         ),
+        ("resize", "output_size=8", &["x"], Resize::new([8, 8], Interpolation::Nearest).into()),
         ("softmax", "", &["x"], Softmax { axis: -1, temperature: 1.0 }.into()),
         ("linear", "", &["x", "weight"], Linear::default().into()),
         ("add", "", &["x", "y"], Add::default().into()),

@@ -6,6 +6,7 @@ use crate::error::ShapeError;
 use crate::ops::{Op, Operator};
 use crate::shaders::{KERNELS, Kernel};
 use crate::shape::Shape;
+use crate::tensor::DType;
 
 type Result<T> = std::result::Result<T, ShapeError>;
 
@@ -16,6 +17,13 @@ pub fn candidates(
     profile: &DeviceProfile,
 ) -> Result<Vec<Candidate>> {
     let mut candidates = described(op, inputs)?;
+    // Half precision has every integer up to here.
+    let largest = op.largest_index(inputs)?;
+    if profile.storage == DType::F16 && largest > 1 << 11 {
+        let must = "at most 2048 in half precision (store tensors in single precision)";
+        let (parameter, value) = ("the largest index", largest.to_string());
+        return Err(ShapeError::Parameter { parameter, must, value });
+    }
     candidates.retain(|candidate| candidate.requires.supported_by(profile));
     candidates.iter_mut().for_each(|candidate| candidate.rank_on(profile));
     candidates.sort_by_key(|candidate| candidate.rank);

@@ -20,6 +20,7 @@ type Result<T> = std::result::Result<T, ShapeError>;
 /// | `groups`, `axis`, `eps`, `temperature` | a number, an integer for the first two |
 /// | `ceil_mode`, `count_include_pad` | `true` or `false`, or `1` or `0` |
 /// | `channel_order` | `blocked` or `interleaved` |
+/// | `mode` | `nearest` or `bilinear` |
 /// | `activation` | `none`, `relu`, `relu6`, `sigmoid` or `silu` |
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attributes(pub(crate) Vec<(String, String)>);

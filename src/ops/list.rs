@@ -93,6 +93,10 @@ impl Op for Operator {
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         self.op().batched(inputs)
     }
+    fn largest_index(&self, inputs: &[&Shape]) -> Result<usize> {
+        self.output_shape(inputs)?;
+        self.op().largest_index(inputs)
+    }
     fn epilogue(&mut self) -> Option<&mut Activation> {
         self.op_mut().epilogue()
     }

@@ -31,7 +31,9 @@ macro_rules! each_operator {
             max_pool3d::MaxPool3d,
             global_avg_pool::GlobalAvgPool,
             adaptive_avg_pool2d::AdaptiveAvgPool2d,
+            resize::Resize,
             softmax::Softmax,
+            argmax::Argmax,
             linear::Linear,
             add::Add,
             mul::Mul,
@@ -57,6 +59,7 @@ mod pool;
 pub(crate) mod value;
 
 pub use self::involution::{Border, ChannelOrder, KernelLayout};
+pub use self::resize::Interpolation;
 pub use attributes::Attributes;
 pub use epilogue::Activation;
 pub use list::{NAMES, Operator};

@@ -29,6 +29,11 @@ pub trait Op: std::fmt::Debug {
     /// empty where it may not.
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool>;
 
+    /// The largest index that a result may be, which tensors must hold exactly; 0 where results are no indices.
+    fn largest_index(&self, inputs: &[&Shape]) -> Result<usize> {
+        self.output_shape(inputs).map(|_| 0)
+    }
+
     /// The activation that is done to each output value, where the operator has one.
     fn epilogue(&mut self) -> Option<&mut Activation> {
         None

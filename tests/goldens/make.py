@@ -282,6 +282,41 @@ def adaptive_avg_pool2d(attrs, x):
     return F.adaptive_avg_pool2d(x, pair(attrs["output_size"]))
 
 
+def resize(attrs, x, residual=None):
+    mode = attrs.get("mode", "nearest")
+    size = pair(attrs["output_size"])
+    out = F.interpolate(x, size, mode=mode, **({} if mode == "nearest" else {"align_corners": False}))
+    return out if residual is None else out + residual
+
+
+def nearest_is_exact(size, count):
+    """Whether PyTorch, which rounds size / count, reads the place floor(i * size / count) for each i."""
+    read = F.interpolate(torch.arange(size)[None, None].double(), count)
+    return bool((read[0, 0] == torch.arange(count) * size // count).all())
+
+
+def draw_resize(rng):
+    while True:
+        size, output = ([rng.randint(1, 40) for _ in range(2)] for _ in range(2))
+        if rng.random() < 0.3:
+            output = [2 * side for side in size]
+        if all(map(nearest_is_exact, size, output)):
+            break
+    shapes = {"x": (rng.randint(1, 3), rng.randint(1, 9), *size)}
+    if rng.random() < 0.3:
+        shapes["residual"] = (*shapes["x"][:2], *output)
+    return {"output_size": f"{output[0]}x{output[1]}", "mode": rng.choice(("nearest", "bilinear"))}, shapes
+
+
+def argmax(attrs, x):
+    return x.argmax(1, keepdim=True).to(x.dtype)
+
+
+def draw_argmax(rng):
+    channels = rng.randint(1, 300 if rng.random() < 0.2 else 30)
+    return {}, {"x": (rng.randint(1, 3), channels, *(rng.randint(1, 20) for _ in range(rng.randint(0, 3))))}
+
+
 def softmax(attrs, x):
     temperature = float(attrs.get("temperature", "1"))
     return torch.softmax(x / temperature, int(attrs.get("axis", "-1")))
@@ -549,7 +584,9 @@ OPERATORS = {
         max_pool3d,
         global_avg_pool,
         adaptive_avg_pool2d,
+        resize,
         softmax,
+        argmax,
         group_norm,
         linear,
         add,
@@ -1004,6 +1041,15 @@ case("adaptive_avg_pool2d", "copy", "output_size=4x5", x=(2, 3, 4, 5))
 case("adaptive_avg_pool2d", "one_row_many_columns", "output_size=1x11", x=(2, 3, 6, 8))
 case("adaptive_avg_pool2d", "of_one_element", "output_size=3x2", x=(2, 3, 1, 1))
 
+case("resize", "nearest_twice", "output_size=12x10", x=(2, 3, 6, 5))
+case("resize", "nearest_sum", "output_size=7x9", x=(1, 4, 4, 5), residual=(1, 4, 7, 9))
+case("resize", "nearest_smaller", "output_size=5x8", x=(2, 2, 13, 11))
+case("resize", "bilinear_twice", "output_size=12x16 mode=bilinear", x=(2, 3, 6, 8))
+case("resize", "bilinear_sum", "output_size=11x7 mode=bilinear", x=(1, 3, 5, 9), residual=(1, 3, 11, 7))
+case("resize", "bilinear_smaller", "output_size=4x3 mode=bilinear", x=(1, 2, 15, 10))
+case("resize", "bilinear_of_one_pixel", "output_size=5x4 mode=bilinear", x=(2, 3, 1, 1))
+case("resize", "bilinear_one_axis", "output_size=6x20 mode=bilinear", x=(1, 2, 6, 3))
+
 case("group_norm", "plain", "groups=2", x=(2, 6, 5, 4))
 case("group_norm", "affine", "groups=3", x=(2, 9, 7), weight=(9,), bias=(9,))
 case("group_norm", "one_group", "eps=1e-3", x=(3, 5, 4, 3), weight=(5,), bias=(5,))
@@ -1021,6 +1067,13 @@ case("softmax", "temperature_half_axis1", "axis=1 temperature=0.5", x=(2, 4, 5))
 case("softmax", "long_row", x=(2, 1031))
 # The exponential of these overflows unless the largest is taken away first.
 case("softmax", "large_values", x=lambda: torch.randn(3, 8) + torch.tensor([[500.0], [-500.0], [10000.0]]))
+
+case("argmax", "labels", x=(2, 19, 5, 7))
+case("argmax", "labels_of_vec4s", x=(1, 5, 6, 8))
+case("argmax", "logits", x=(4, 33))
+case("argmax", "volume", x=(2, 3, 3, 4, 5))
+case("argmax", "equal_values", x=lambda: torch.randn(2, 9, 6, 6).round())
+case("argmax", "one_channel", x=(2, 1, 4))
 
 case("linear", "bias", x=(4, 6), weight=(5, 6), bias=(5,))
 case("linear", "no_bias", x=(3, 7), weight=(1, 7))

@@ -4,8 +4,9 @@
 
 use involution::Tensor;
 use involution::ops::{
-    Activate, Activation, AdaptiveAvgPool2d, Add, AvgPool2d, ChannelOrder, Conv2d, DynamicConv2d,
-    Fold, GlobalAvgPool, Involution, Linear, MaxPool2d, Mul, Operator, Softmax, Unfold,
+    Activate, Activation, AdaptiveAvgPool2d, Add, Argmax, AvgPool2d, ChannelOrder, Conv2d,
+    DynamicConv2d, Fold, GlobalAvgPool, Interpolation, Involution, Linear, MaxPool2d, Mul,
+    Operator, Resize, Softmax, Unfold,
 };
 use involution::reference::Array;
 use involution::{Padding, Window};
@@ -69,6 +70,35 @@ fn maxima() {
     let window = Window::new([3, 2]).stride([2, 1]).padding(1);
     for ceil_mode in [false, true] {
         spread(&case(MaxPool2d { window, ceil_mode }, &[&[2, 3, 9, 7]]), 0);
+    }
+}
+
+/// The first NaN is the largest, minus infinity the smallest, and of equal values the first counts.
+#[test]
+fn places_of_maxima() {
+    for shape in [[2, 5, 3, 7], [2, 5, 3, 8]] {
+        spread(&case(Argmax, &[&shape]), 0);
+        let mut x = vec![f32::NEG_INFINITY; shape.iter().product()];
+        compared(&Argmax.into(), &[Tensor::new(shape, x.clone()).unwrap()], "minus infinity alone");
+        let places = shape[2] * shape[3];
+        for (index, value) in x.iter_mut().enumerate() {
+            let channel = index / places % shape[1];
+            *value = if channel % 2 == index % 2 { f32::NAN } else { f32::INFINITY };
+        }
+        compared(&Argmax.into(), &[Tensor::new(shape, x).unwrap()], "NaN after infinity");
+    }
+}
+
+/// A weight of 0 counts: what is infinite beside a pixel that is copied makes it NaN.
+#[test]
+fn resized_images() {
+    for (_, mode) in Interpolation::ALL {
+        for output_size in [[9, 13], [11, 8], [4, 3], [27, 28]] {
+            let shapes: [&[usize]; 2] = [&[2, 3, 9, 7], &[2, 3, output_size[0], output_size[1]]];
+            let resize = Resize::new(output_size, mode);
+            spread(&case(resize, &shapes[..1]), 0);
+            spread(&case(Resize { residual: true, ..resize }, &shapes), 1);
+        }
     }
 }
 

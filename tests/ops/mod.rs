@@ -4,6 +4,7 @@
 mod activation;
 mod adaptive_avg_pool2d;
 mod add;
+mod argmax;
 mod avg_pool2d;
 mod batch_norm;
 mod conv2d;
@@ -14,6 +15,7 @@ mod involution;
 mod linear;
 mod max_pool2d;
 mod mul;
+mod resize;
 mod softmax;
 mod span_involution;
 mod unfold;

@@ -61,7 +61,8 @@ Tensors in brackets may be left out; scale goes with shift, and the weight of ba
 bias. An attribute without a default must be given. Sizes are written 3 or 3x5 (height x width), \
 padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full; those of volumes begin with the \
 depth, as 3x5x7, and their padding with the front and the back. activation is none, \
-{activations}; channel_order is blocked or interleaved; ceil_mode and count_include_pad are true or false.
+{activations}; channel_order is blocked or interleaved; mode is nearest or bilinear; \
+ceil_mode and count_include_pad are true or false.
 
 Examples:
   involution op relu --input in.safetensors --output out.safetensors
@@ -85,6 +86,7 @@ fn default(operator: &str, attribute: &str) -> Option<&'static str> {
         "activation" => "none",
         "channel_order" => "blocked",
         "border" => "zero",
+        "mode" => "nearest",
         "upsample" => "1",
         "softmax" | "mask" | "ceil_mode" => "false",
         "kernel_layout" => "taps_first",
