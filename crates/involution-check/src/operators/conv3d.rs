@@ -119,14 +119,14 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
 
 /// A call whose tensors are too large to be bound whole where bindings are small; each sample is a multiple of 256 bytes.
 pub fn batched() -> Case {
-    let conv = Conv3d { padding: 1.into(), bias: true, ..Conv3d::default() };
-    Case::new("cut along the batch", conv, &[&[6, 4, 4, 8, 16], &[8, 4, 3, 3, 3], &[8]])
+    let conv = Conv3d { padding: Padding::Same, bias: true, ..Conv3d::default() };
+    Case::new("cut along the batch", conv, &[&[6, 4, 4, 8, 16], &[8, 4, 2, 2, 2], &[8]])
 }
 
 /// The call that is mostly made, in any batch and size.
 pub fn usual(batch: usize, size: usize) -> Drawn {
     let conv = Conv3d { padding: 1.into(), ..Conv3d::default() };
-    (conv.into(), vec![vec![batch, 64, 4, size, size], vec![64, 64, 3, 3, 3]])
+    (conv.into(), vec![vec![batch, 8, 4, size, size], vec![8, 8, 3, 3, 3]])
 }
 
 /// What is planted into the shaders, and must be caught.

@@ -70,7 +70,7 @@ pub fn usual(batch: usize, size: usize) -> Drawn {
     let conv = Conv3d { padding: 1.into(), ..Conv3d::default() };
     (
         DynamicConv3d { conv }.into(),
-        vec![vec![batch, 64, 4, size, size], vec![batch, 4], vec![4, 64, 64, 3, 3, 3]],
+        vec![vec![batch, 8, 4, size, size], vec![batch, 4], vec![4, 8, 8, 3, 3, 3]],
     )
 }
 
