@@ -60,6 +60,10 @@ DEFAULTS = {
     "ceil_mode": "false",
     "count_include_pad": "true",
     "axis": "-1",
+    "output_padding": "0",
+    "spatial_scale": "1",
+    "sampling_ratio": "0",
+    "aligned": "true",
 }
 
 

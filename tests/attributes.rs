@@ -3,9 +3,9 @@
 use involution::error::ShapeError;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Attributes, AvgPool2d, AvgPool3d, BatchNorm,
-    Border, ChannelOrder, Conv2d, Conv3d, DynamicConv2d, DynamicConv3d, Fold, GlobalAvgPool,
-    Involution, Involution3d, KernelLayout, Linear, MaxPool2d, MaxPool3d, Mul, NAMES, Op, Operator,
-    Qk, Softmax, SpanInvolution, Unfold, Unfold3d,
+    Border, ChannelOrder, Conv2d, Conv3d, ConvTranspose2d, DynamicConv2d, DynamicConv3d, Fold,
+    GlobalAvgPool, Involution, Involution3d, KernelLayout, Linear, MaxPool2d, MaxPool3d, Mul,
+    NAMES, Op, Operator, Qk, RoiAlign, Softmax, SpanInvolution, Unfold, Unfold3d,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -91,6 +91,29 @@ fn everything() -> Vec<(Operator, &'static str)> {
             "output_size=8x9 kernel_size=3x5 stride=2x1 padding=1x2 dilation=2",
         ),
         (conv.into(), "stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu"),
+        (
+            ConvTranspose2d {
+                stride,
+                padding,
+                output_padding: [1, 0],
+                dilation,
+                groups: 2,
+                bias: true,
+                activation,
+            }
+            .into(),
+            "stride=2x1 padding=1x2 output_padding=1x0 dilation=2 groups=2 activation=silu",
+        ),
+        (
+            RoiAlign {
+                output_size: [7, 14],
+                spatial_scale: 0.25,
+                sampling_ratio: 2,
+                aligned: false,
+            }
+            .into(),
+            "output_size=7x14 spatial_scale=0.25 sampling_ratio=2 aligned=false",
+        ),
         (
             DynamicConv2d { conv: Conv2d { residual: false, ..conv } }.into(),
             "stride=2x1 padding=1x2 dilation=2 groups=2 activation=silu",
@@ -179,9 +202,11 @@ fn defaults_may_be_left_out_and_are() {
     let window = Window::new([3, 5]);
     let pool = window.stride([3, 5]);
     let average = AvgPool2d { window: pool, ceil_mode: false, count_include_pad: true };
-    let defaults: [(&str, &str, &[&str], Operator); 12] = [
+    let defaults: [(&str, &str, &[&str], Operator); 14] = [
         ("unfold", "kernel_size=3x5", &["x"], Unfold { window }.into()),
         ("conv2d", "", &["x", "weight"], Conv2d::default().into()),
+        ("conv_transpose2d", "", &["x", "weight"], ConvTranspose2d::default().into()),
+        ("roi_align", "output_size=7", &["x", "rois"], RoiAlign::new([7, 7], 1.0).into()),
         (
             "dynamic_conv2d",
             "",

@@ -195,6 +195,8 @@ impl Gpu {
         let shapes: Vec<_> = inputs.iter().map(|input| input.shape()).collect();
         // Everything that can be refused is refused before anything is allocated.
         self.lower_call(&op, &shapes, &Choice::Preferred)?;
+        let values: Vec<_> = inputs.iter().map(|input| (input.shape(), input.data())).collect();
+        op.check_values(&values).map_err(Error::at(op.name()))?;
         let uploaded: Vec<GpuTensor> =
             inputs.iter().map(|input| self.upload(input)).collect::<Result<_>>()?;
         let uploaded: Vec<&GpuTensor> = uploaded.iter().collect();

@@ -15,10 +15,10 @@ type Result<T> = std::result::Result<T, ShapeError>;
 ///
 /// | attribute | value |
 /// |---|---|
-/// | `kernel_size`, `stride`, `dilation`, `output_size` | `3` or `3x5`: height x width; of volumes `3x5x7`: depth x height x width |
+/// | `kernel_size`, `stride`, `dilation`, `output_padding`, `output_size` | `3` or `3x5`: height x width; of volumes `3x5x7`: depth x height x width |
 /// | `padding` | `1`, `1x2` (rows x columns on both sides), `0,3,2,1` (top, left, bottom, right), `same`, `valid` or `full`; of volumes `1x2x3` or `0,0,3,0,2,1` (front, top, left, back, bottom, right) |
-/// | `groups`, `axis`, `eps`, `temperature` | a number, an integer for the first two |
-/// | `ceil_mode`, `count_include_pad` | `true` or `false`, or `1` or `0` |
+/// | `groups`, `axis`, `sampling_ratio`, `eps`, `temperature`, `spatial_scale` | a number, an integer for the first three |
+/// | `aligned`, `ceil_mode`, `count_include_pad` | `true` or `false`, or `1` or `0` |
 /// | `channel_order` | `blocked` or `interleaved` |
 /// | `activation` | `none`, `relu`, `relu6`, `sigmoid` or `silu` |
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -80,7 +80,9 @@ impl Operator {
             visit(&mut op, &mut reader)?;
         }
         match op {
-            Operator::Conv2d(_) | Operator::DynamicConv2d(_) => same_size::<2>(&reader, tensors)?,
+            Operator::Conv2d(_) | Operator::ConvTranspose2d(_) | Operator::DynamicConv2d(_) => {
+                same_size::<2>(&reader, tensors)?;
+            }
             Operator::Conv3d(_) | Operator::DynamicConv3d(_) => same_size::<3>(&reader, tensors)?,
             // Of other operators the weight has another size.
             _ => {}

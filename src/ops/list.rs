@@ -82,6 +82,9 @@ impl Op for Operator {
         shape.elements()?;
         Ok(shape)
     }
+    fn check_values(&self, inputs: &[(&Shape, &[f32])]) -> Result<()> {
+        self.op().check_values(inputs)
+    }
     fn flops(&self, inputs: &[&Shape]) -> Result<u64> {
         self.output_shape(inputs)?;
         self.op().flops(inputs)

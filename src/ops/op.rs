@@ -17,6 +17,11 @@ pub trait Op: std::fmt::Debug {
     /// Checks parameters and shapes, and gives the shape of the output.
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape>;
 
+    /// Checks what can be wrong with values alone, where they are on the host, in tensors of the right shapes.
+    fn check_values(&self, _inputs: &[(&Shape, &[f32])]) -> Result<()> {
+        Ok(())
+    }
+
     /// Floating-point operations of the call, a multiply-add counted as two.
     fn flops(&self, inputs: &[&Shape]) -> Result<u64>;
 

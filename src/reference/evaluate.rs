@@ -5,10 +5,15 @@ use super::rounding::Rounding;
 use crate::error::{Error, Result};
 use crate::ops::{Op, Operator};
 use crate::shape::Shape;
-use crate::tensor::{AsView, Tensor};
+use crate::tensor::{AsView, Tensor, TensorView};
 
 /// Runs an operator on host tensors and rounds the result once.
 pub fn run(op: &Operator, inputs: &[impl AsView]) -> Result<Tensor> {
+    let views: Vec<TensorView<'_>> = inputs.iter().map(AsView::view).collect();
+    let shapes: Vec<&Shape> = views.iter().map(|view| view.shape()).collect();
+    op.output_shape(&shapes).map_err(Error::at(op.name()))?;
+    let values: Vec<_> = views.iter().map(|view| (view.shape(), view.data())).collect();
+    op.check_values(&values).map_err(Error::at(op.name()))?;
     let arrays: Vec<Array> = inputs.iter().map(|input| Array::from(input.view())).collect();
     evaluate(op, &arrays)?.to_tensor()
 }

@@ -17,6 +17,7 @@ scripts/against_pytorch.py compares with the same `compute`.
 """
 
 import json
+import math
 import zlib
 from pathlib import Path
 
@@ -110,6 +111,73 @@ def conv2d(attrs, x, weight, bias=None):
     stride, padding, dilation = geometry(attrs, weight.shape[-2:])
     groups = int(attrs.get("groups", "1"))
     return activate(attrs, F.conv2d(pad(x, padding), weight, bias, stride, 0, dilation, groups))
+
+
+def conv_transpose2d(attrs, x, weight, bias=None):
+    stride, (top, left, bottom, right), dilation = geometry(attrs, weight.shape[-2:])
+    more, groups = pair(attrs.get("output_padding", "0")), int(attrs.get("groups", "1"))
+    whole = F.conv_transpose2d(x, weight, bias, stride, 0, more, groups, dilation)
+    height, width = whole.shape[-2:]
+    return activate(attrs, whole[..., top : height - bottom, left : width - right])
+
+
+def draw_conv_transpose2d(rng):
+    kernel, stride, dilation = ([rng.randint(1, most) for _ in range(2)] for most in (5, 3, 3))
+    size = [rng.randint(4, 12) for _ in range(2)]
+    room = [(n - 1) * s + d * (k - 1) for n, s, d, k in zip(size, stride, dilation, kernel)]
+    padding = [rng.randint(0, min(3, (side - 1) // 2)) for side in room]
+    more = [rng.randint(0, max(s, d) - 1) for s, d in zip(stride, dilation)]
+    groups, group_out = rng.randint(1, 3), rng.randint(1, 11)
+    channels = groups * rng.randint(1, 6)
+    attrs = {
+        "stride": "{}x{}".format(*stride),
+        "padding": "{}x{}".format(*padding),
+        "output_padding": "{}x{}".format(*more),
+        "dilation": "{}x{}".format(*dilation),
+        "groups": str(groups),
+        "activation": rng.choice(("none", "relu", "silu")),
+    }
+    shapes = {"x": (rng.randint(1, 3), channels, *size), "weight": (channels, group_out, *kernel)}
+    return attrs, shapes | ({"bias": (groups * group_out,)} if rng.random() < 0.5 else {})
+
+
+def samples_of_bins(attrs, low, high, bins, size):
+    """How much of each value of an axis is in each bin of a box from `low` to `high`: [bins, size]."""
+    scale, aligned = float(attrs.get("spatial_scale", "1")), attrs.get("aligned", "true") == "true"
+    start = low * scale - (0.5 if aligned else 0.0)
+    length = (high - low) * scale if aligned else max((high - low) * scale, 1.0)
+    count = int(attrs.get("sampling_ratio", "0")) or max(math.ceil(length / bins), 0)
+    matrix = torch.zeros(bins, size, dtype=torch.float64)
+    for p in range(bins):
+        for k in range(count):
+            place = start + (p + (k + 0.5) / count) * length / bins
+            if -1 <= place <= size:
+                place = min(max(place, 0.0), size - 1.0)
+                first = int(place)
+                matrix[p, first] += (1 - (place - first)) / count
+                matrix[p, min(first + 1, size - 1)] += (place - first) / count
+    return matrix
+
+
+def roi_align(attrs, x, rois):
+    rows, columns = pair(attrs["output_size"])
+    out = []
+    for sample, left, top, right, bottom in rois.tolist():
+        down = samples_of_bins(attrs, top, bottom, rows, x.shape[2])
+        across = samples_of_bins(attrs, left, right, columns, x.shape[3])
+        out.append(down @ x[int(sample)] @ across.T)
+    return torch.stack(out)
+
+
+def draw_roi_align(rng):
+    attrs = {
+        "output_size": "{}x{}".format(rng.randint(1, 7), rng.randint(1, 7)),
+        "spatial_scale": rng.choice(("1", "0.5", "0.25", "0.125")),
+        "sampling_ratio": rng.choice(("0", "0", "1", "2", "3")),
+        "aligned": rng.choice(("true", "false")),
+    }
+    x = (rng.randint(2, 3), rng.randint(1, 19), rng.randint(1, 40), rng.randint(1, 40))
+    return attrs, {"x": x, "rois": (rng.randint(1, 9), 5)}
 
 
 def dynamic_conv2d(attrs, x, attention, weight, bias=None):
@@ -535,6 +603,7 @@ OPERATORS = {
         fold,
         conv2d,
         conv3d,
+        conv_transpose2d,
         dynamic_conv2d,
         dynamic_conv3d,
         involution,
@@ -549,6 +618,7 @@ OPERATORS = {
         max_pool3d,
         global_avg_pool,
         adaptive_avg_pool2d,
+        roi_align,
         softmax,
         group_norm,
         linear,
@@ -572,6 +642,11 @@ def random_tensor(name, shape):
     """Values of the kind that the input `name` holds in a trained network."""
     if name == "running_var":
         return torch.rand(shape) * 1.5 + 0.5
+    if name == "rois":
+        # Boxes in the first two samples.
+        boxes = torch.rand(shape) * torch.tensor([2.0, 30, 30, 40, 40]) + torch.tensor([0.0, -6, -6, 14, 14])
+        boxes[:, 0] = boxes[:, 0].floor()
+        return boxes
     if name == "attention":
         return torch.softmax(torch.randn(shape), -1)
     return torch.randn(shape)
@@ -1044,6 +1119,51 @@ case("mul", "same_shape_silu", "activation=silu", x=(2, 5, 7, 3), y=(2, 5, 7, 3)
 case("mul", "smaller_first_sigmoid", "activation=sigmoid", x=(4, 1), y=(2, 3, 4, 5))
 case("mul", "both_grow_relu6", "activation=relu6", x=(2, 1, 5, 1), y=(3, 1, 7))
 case("mul", "one_element", x=(3, 8), y=(1,))
+
+case("conv_transpose2d", "k2_s2_bias_relu", "stride=2 activation=relu", x=(2, 5, 4, 6), weight=(5, 9, 2, 2), bias=(9,))
+case("conv_transpose2d", "k3_s2_p1_o1", "stride=2 padding=1 output_padding=1", x=(1, 4, 5, 7), weight=(4, 3, 3, 3))
+case("conv_transpose2d", "k4_s2_p1_depthwise", "stride=2 padding=1 groups=5", x=(2, 5, 4, 3), weight=(5, 1, 4, 4))
+case("conv_transpose2d", "k3x2_s3x2_d2x3", "stride=3x2 dilation=2x3", x=(1, 3, 4, 5), weight=(3, 2, 3, 2))
+case(
+    "conv_transpose2d",
+    "k3_s2_d2_output_padding_of_dilation",
+    "stride=2x1 dilation=1x2 output_padding=1 groups=2 activation=silu",
+    x=(2, 4, 3, 5),
+    weight=(4, 6, 3, 3),
+    bias=(12,),
+)
+case("conv_transpose2d", "k1_s3_gaps", "stride=3 output_padding=2", x=(1, 2, 3, 4), weight=(2, 9, 1, 1), bias=(9,))
+case("conv_transpose2d", "uneven_padding", "stride=2 padding=1,0,2,1", x=(1, 3, 4, 5), weight=(3, 2, 3, 4))
+
+
+def boxes(*rows):
+    return lambda: torch.tensor(rows)
+
+
+case("roi_align", "aligned_stride_4", "output_size=7 spatial_scale=0.25", x=(2, 9, 12, 15), rois=(6, 5))
+case("roi_align", "not_aligned", "output_size=5x3 spatial_scale=0.25 aligned=false", x=(2, 3, 12, 15), rois=(6, 5))
+case("roi_align", "sampling_ratio_2", "output_size=7 sampling_ratio=2", x=(2, 3, 20, 25), rois=(5, 5))
+case("roi_align", "one_bin_of_many_samples", "output_size=1", x=(2, 2, 30, 40), rois=(4, 5))
+case(
+    "roi_align",
+    "48_samples_across",
+    "output_size=7 spatial_scale=0.25",
+    x=(1, 2, 5, 335),
+    rois=boxes((0.0, 1.3, 3.2, 1334.3, 12.7)),
+)
+case(
+    "roi_align",
+    "whole_bins_empty_and_outside",
+    "output_size=7 spatial_scale=0.25",
+    x=(1, 3, 30, 30),
+    rois=boxes(
+        (0.0, 0.0, 0.0, 112.0, 56.0),
+        (0.0, 10.0, 10.0, 10.0, 40.0),
+        (0.0, 40.0, 10.0, 20.0, 40.0),
+        (0.0, 200.0, 10.0, 240.0, 40.0),
+        (0.0, -60.0, -20.0, 30.0, 22.0),
+    ),
+)
 
 
 def main():

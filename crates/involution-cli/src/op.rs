@@ -61,7 +61,7 @@ Tensors in brackets may be left out; scale goes with shift, and the weight of ba
 bias. An attribute without a default must be given. Sizes are written 3 or 3x5 (height x width), \
 padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full; those of volumes begin with the \
 depth, as 3x5x7, and their padding with the front and the back. activation is none, \
-{activations}; channel_order is blocked or interleaved; ceil_mode and count_include_pad are true or false.
+{activations}; channel_order is blocked or interleaved; ceil_mode, count_include_pad and aligned are true or false.
 
 Examples:
   involution op relu --input in.safetensors --output out.safetensors
@@ -80,15 +80,17 @@ fn default(operator: &str, attribute: &str) -> Option<&'static str> {
     Some(match attribute {
         "kernel_size" if operator.contains("conv") => "(of weight)",
         "stride" if operator.contains("_pool") => "(kernel_size)",
-        "stride" | "dilation" | "groups" | "heads" | "scale" | "temperature" => "1",
-        "padding" => "0",
+        "stride" | "dilation" | "groups" | "heads" | "scale" | "spatial_scale" | "temperature" => {
+            "1"
+        }
+        "padding" | "output_padding" | "sampling_ratio" => "0",
         "activation" => "none",
         "channel_order" => "blocked",
         "border" => "zero",
         "upsample" => "1",
         "softmax" | "mask" | "ceil_mode" => "false",
         "kernel_layout" => "taps_first",
-        "count_include_pad" => "true",
+        "count_include_pad" | "aligned" => "true",
         "eps" => "1e-5",
         "axis" => "-1",
         _ => return None,
@@ -110,6 +112,8 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     // Whatever is wrong with the call is said before a device is opened.
     let candidates = kernels::candidates(&op, &shapes, &DeviceProfile::software())
         .map_err(Error::at(op.name()))?;
+    let values: Vec<_> = inputs.iter().map(|input| (input.shape(), input.data())).collect();
+    op.check_values(&values).map_err(Error::at(op.name()))?;
     let runner = flags.open()?;
     let (result, kernel) = match (&runner, args.kernel.clone()) {
         (Runner::Gpu(gpu), kernel) => {
