@@ -6,6 +6,7 @@
 
 mod assets;
 mod classify;
+pub mod detect;
 mod model;
 mod preprocessing;
 mod registry;

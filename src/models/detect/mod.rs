@@ -1,0 +1,3 @@
+//! What detectors need beside their network: boxes.
+
+pub mod boxes;
