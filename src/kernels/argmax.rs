@@ -14,11 +14,7 @@ pub fn candidates(op: &Argmax, inputs: &[&Shape]) -> Result<Vec<Candidate>, Shap
         Ok::<_, ShapeError>(KernelCall {
             kernel: &ARGMAX,
             variant,
-            params: Params::sizes(&[
-                ("batch", batch),
-                ("channels", channels),
-                ("places", places),
-            ])?,
+            params: Params::sizes(&[("batch", batch), ("channels", channels), ("places", places)])?,
             bindings: vec![("x", Operand::Input(0)), ("out", Operand::Output)],
             grid: Grid::Invocations(product("the grid", &[batch, places])?),
             trips: channels,

@@ -26,8 +26,8 @@ pub fn candidates(op: &Resize, inputs: &[&Shape]) -> Result<Vec<Candidate>, Shap
         to_u32(what, product(what, &[parts, size, count])?)?;
     }
     let planes = product("x", &[batch, channels])?;
-    let params = Params::planes(planes, input, output)?
-        .size("has_residual", usize::from(op.residual))?;
+    let params =
+        Params::planes(planes, input, output)?.size("has_residual", usize::from(op.residual))?;
     let call = |variant, planes: usize, shared: usize| {
         let grid = [planes.div_ceil(shared), output[0], output[1].div_ceil(VEC4)];
         Ok::<_, ShapeError>(KernelCall {

@@ -87,5 +87,10 @@ pub const FAULTS: &[SeededFault] = &[
         "key",
     ),
     ("reduce/argmax", "the first channel is left out", "var c = 0u", "var c = 1u"),
-    ("reduce/argmax", "all samples are the first", "sample * params.channels * params.places + ", ""),
+    (
+        "reduce/argmax",
+        "all samples are the first",
+        "sample * params.channels * params.places + ",
+        "",
+    ),
 ];

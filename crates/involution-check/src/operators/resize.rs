@@ -112,7 +112,12 @@ pub const FAULTS: &[SeededFault] = &[
         "min(first + 1u, vec4<u32>(size - 1u))",
         "first + 1u",
     ),
-    ("reduce/resize", "the nearest place is rounded up", "i * size / count", "(i * size + count - 1u) / count"),
+    (
+        "reduce/resize",
+        "the nearest place is rounded up",
+        "i * size / count",
+        "(i * size + count - 1u) / count",
+    ),
     (
         "reduce/resize",
         "places are quotients of floats",
@@ -120,5 +125,10 @@ pub const FAULTS: &[SeededFault] = &[
         "Parts(vec4<u32>(vec4<f32>(i) * (f32(size) / f32(count))))",
     ),
     ("reduce/resize", "the four planes are one", "plane0 + k;", "plane0;"),
-    ("reduce/resize", "the lower row is the upper one", "rows.second.x) * params.width", "rows.first.x) * params.width"),
+    (
+        "reduce/resize",
+        "the lower row is the upper one",
+        "rows.second.x) * params.width",
+        "rows.first.x) * params.width",
+    ),
 ];
