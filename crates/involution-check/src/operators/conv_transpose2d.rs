@@ -134,7 +134,7 @@ pub fn batched() -> Case {
 /// The call that is mostly made, in any batch and size.
 pub fn usual(batch: usize, size: usize) -> Drawn {
     let two = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::default() };
-    (two.into(), vec![vec![batch, 64, size, size], vec![64, 64, 2, 2]])
+    (two.into(), vec![vec![batch, 32, size, size], vec![32, 32, 2, 2]])
 }
 
 /// What is planted into the shaders, and must be caught.
