@@ -63,12 +63,12 @@ fn sliding(op: &Involution3d) -> Option<Variant> {
     let [.., stride] = op.window.stride;
     let [.., dilation] = op.window.dilation;
     let border = Border::ALL.iter().position(|&(_, border)| border == op.border)?;
-    let suits = |variant: &Variant| {
+    let fits = |variant: &Variant| {
         variant.defines("SLIDING")
             && variant.defines("SOFTMAX") == op.softmax
             && variant.get("BORDER").map(|border| border as usize) == Some(border)
     };
-    let variant = INVOLUTION3D.variants.iter().copied().find(suits);
+    let variant = INVOLUTION3D.variants.iter().copied().find(fits);
     variant.filter(|_| [stride, dilation] == [1, 1])
 }
 

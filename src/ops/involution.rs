@@ -20,7 +20,7 @@ use super::epilogue::Activation;
 use super::op::{Op, required};
 use super::value::{Attributed, Done, Value, Visitor, named_values, visit_window};
 use crate::error::ShapeError;
-use crate::shape::{Padding, Shape, Window, divide, product};
+use crate::shape::{Padding, Shape, Window, by, divide, product};
 
 /// Which channels belong to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -65,6 +65,48 @@ impl Border {
         ("replicate", Border::Replicate),
         ("shift", Border::Shift),
     ];
+
+    /// Positions of a window along each axis; an error where it does not fit this border.
+    pub(super) fn positions<const AXES: usize>(
+        self,
+        window: &Window<AXES>,
+        input: [usize; AXES],
+    ) -> Result<[usize; AXES], ShapeError> {
+        let must = |parameter, must, value| ShapeError::Parameter { parameter, must, value };
+        let positions = window.output_size(input);
+        match self {
+            Border::Reflect => {
+                for (size, pads) in input.into_iter().zip(window.resolve_padding()?) {
+                    if let Some(pad) = pads.into_iter().find(|&pad| pad >= size) {
+                        let smaller = "smaller than the input that is reflected";
+                        return Err(must("padding", smaller, format!("{pad} at a size of {size}")));
+                    }
+                }
+            }
+            Border::Shift => {
+                window.extent()?;
+                if window.stride != [1; AXES] {
+                    let one = "1 where the window is shifted into the input";
+                    return Err(must("stride", one, by(&window.stride)));
+                }
+                let reach: Vec<usize> = (0..AXES)
+                    .map(|axis| window.kernel_size[axis].saturating_mul(window.dilation[axis]))
+                    .collect();
+                if reach.iter().zip(&input).any(|(reach, size)| reach > size) {
+                    return Err(ShapeError::WindowTooLarge {
+                        window: reach,
+                        input: input.to_vec(),
+                    });
+                }
+                if positions != Ok(input) {
+                    let keeps = "such that the output has the size of x, as with same";
+                    return Err(must("padding", keeps, format!("{:?}", window.padding)));
+                }
+            }
+            Border::Zero | Border::Replicate => {}
+        }
+        positions
+    }
 }
 
 /// In which order the weights of a kernel lie: T = Kh*Kw taps for each of G groups.
@@ -210,46 +252,6 @@ impl Involution {
         !self.softmax && self.kernel_layout == KernelLayout::TapsFirst
     }
 
-    /// Positions of the window: height and width.
-    pub(super) fn positions(&self, [height, width]: [usize; 2]) -> Result<[usize; 2], ShapeError> {
-        let must = |parameter, must, value| ShapeError::Parameter { parameter, must, value };
-        let positions = self.window.output_size([height, width]);
-        let padding = self.window.resolve_padding()?;
-        match self.border {
-            Border::Reflect => {
-                for (size, pads) in [height, width].into_iter().zip(padding) {
-                    if let Some(pad) = pads.into_iter().find(|&pad| pad >= size) {
-                        let smaller = "smaller than the image that is reflected";
-                        return Err(must("padding", smaller, format!("{pad} at a size of {size}")));
-                    }
-                }
-            }
-            Border::Shift => {
-                if self.window.stride != [1, 1] {
-                    let value = format!("{:?}", self.window.stride);
-                    return Err(must(
-                        "stride",
-                        "1 where the window is shifted into the image",
-                        value,
-                    ));
-                }
-                let [rows, columns] = [0, 1].map(|axis| {
-                    self.window.kernel_size[axis].saturating_mul(self.window.dilation[axis])
-                });
-                if rows > height || columns > width {
-                    let (window, input) = (vec![rows, columns], vec![height, width]);
-                    return Err(ShapeError::WindowTooLarge { window, input });
-                }
-                if positions != Ok([height, width]) {
-                    let keeps = "such that the output has the size of x, as with same";
-                    return Err(must("padding", keeps, format!("{:?}", self.window.padding)));
-                }
-            }
-            Border::Zero | Border::Replicate => {}
-        }
-        positions
-    }
-
     /// Sizes of x and of the output: `[N, C, H, W]`, `[H', W']`.
     pub(crate) fn checked(
         &self,
@@ -266,7 +268,7 @@ impl Involution {
             let (parameter, must) = ("upsample", "at least 1");
             return Err(ShapeError::Parameter { parameter, must, value: "0".to_owned() });
         }
-        let positions = self.positions([height, width])?;
+        let positions = self.border.positions(&self.window, [height, width])?;
         let mut output = positions;
         for size in &mut output {
             *size = product("the output", &[*size, self.upsample])?;

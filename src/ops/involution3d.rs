@@ -63,7 +63,7 @@ impl Involution3d {
             tensor.expect(name, 0, "channels", channels, || format!("x is {x}"))?;
         }
         divide("channels of x", channels, "groups", self.groups)?;
-        let output = positions(self.border, &self.window, input)?;
+        let output = self.border.positions(&self.window, input)?;
         kernel.planes::<3>("kernel")?;
         kernel.expect("kernel", 0, "batch", batch, || format!("x is {x}"))?;
         let maps = product("kernel", &[self.groups, self.window.taps()])?;
@@ -81,45 +81,6 @@ impl Involution3d {
         }
         Ok(([batch, channels], input, output))
     }
-}
-
-/// Positions of a window with this border on an input of these sizes.
-fn positions<const AXES: usize>(
-    border: Border,
-    window: &Window<AXES>,
-    input: [usize; AXES],
-) -> Result<[usize; AXES], ShapeError> {
-    let must = |parameter, must, value| ShapeError::Parameter { parameter, must, value };
-    let positions = window.output_size(input);
-    match border {
-        Border::Reflect => {
-            for (size, pads) in input.into_iter().zip(window.resolve_padding()?) {
-                if let Some(pad) = pads.into_iter().find(|&pad| pad >= size) {
-                    let smaller = "smaller than the input that is reflected";
-                    return Err(must("padding", smaller, format!("{pad} at a size of {size}")));
-                }
-            }
-        }
-        Border::Shift => {
-            window.extent()?;
-            if window.stride != [1; AXES] {
-                let one = "1 where the window is shifted into the input";
-                return Err(must("stride", one, by(&window.stride)));
-            }
-            let reach: Vec<usize> = (0..AXES)
-                .map(|axis| window.kernel_size[axis].saturating_mul(window.dilation[axis]))
-                .collect();
-            if reach.iter().zip(&input).any(|(reach, size)| reach > size) {
-                return Err(ShapeError::WindowTooLarge { window: reach, input: input.to_vec() });
-            }
-            if positions != Ok(input) {
-                let keeps = "such that the output has the size of x, as with same";
-                return Err(must("padding", keeps, format!("{:?}", window.padding)));
-            }
-        }
-        Border::Zero | Border::Replicate => {}
-    }
-    positions
 }
 
 impl Op for Involution3d {

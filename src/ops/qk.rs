@@ -96,7 +96,7 @@ impl Qk {
             key.expect("key", axis, name, sizes[axis], || format!("query is {query}"))?;
         }
         divide("channels of query", channels, "heads", self.heads)?;
-        self.values().positions([height, width])?;
+        self.border.positions(&self.window(), [height, width])?;
         if let Some(&bias) = inputs.get(2) {
             let [_, rows, columns] = bias.array::<3>("bias", "[heads, 2*Kh-1, 2*Kw-1]")?;
             bias.expect("bias", 0, "heads", self.heads, || format!("query is {query}"))?;

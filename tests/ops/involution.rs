@@ -265,7 +265,7 @@ fn a_window_that_is_shifted_has_all_of_its_taps() {
     }
 }
 
-/// The same of sequences: of 7 and 13 keys along one axis.
+/// Along a sequence, each position has all of its 7 or 13 keys, each of them once.
 #[test]
 fn a_window_over_a_sequence_has_all_of_its_taps() {
     for (taps, dilation, length) in [(7, 1, 9), (7, 3, 23), (13, 1, 13), (13, 2, 27)] {
