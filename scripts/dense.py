@@ -1,11 +1,11 @@
 """Detectors and segmenters with RedNet backbones in PyTorch, with the state_dict() names of mmdetection and mmsegmentation.
 
-    pip install torch
+    pip install torch numpy
     python scripts/dense.py        # parameters and tensors of the eleven published configurations
 
 Faster R-CNN, Mask R-CNN, RetinaNet, Semantic FPN and UPerNet, with necks and heads of convolutions or involutions, any
 number of blocks and any widths. Written from the definitions, for comparisons and for making weights: simple, not fast.
-Needs twins.py beside it. Tested with Python 3.11 and torch 2.15.0.
+Needs twins.py beside it. Tested with Python 3.11, torch 2.15.0 and numpy 2.4.6.
 
 Each network is a chain of stages (methods), each of which takes the results of the one before it, so that a comparison can
 give a stage the values that another program computed. Boxes are x1, y1, x2, y2 in pixels. `valid` is the height and width
@@ -15,6 +15,7 @@ of the image within its padded input, `original` the height and width of the ima
 import math
 import sys
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -40,19 +41,23 @@ def overlaps(a, b):
     return torch.where(union > 0, shared / union, 0.0)
 
 
-def suppress(boxes, scores, groups, threshold):
-    """Non-maximum suppression within each group: the indices of the boxes that stay, by falling score."""
+def suppress(boxes, scores, groups, threshold, most):
+    """Non-maximum suppression within each group: the indices of the boxes that stay, by falling score, `most` at most."""
     order = scores.sort(descending=True, stable=True).indices
-    boxes, groups = boxes[order], groups[order]
-    alive = torch.ones(len(boxes), dtype=torch.bool)
-    kept = []
-    for index in range(len(boxes)):
-        if alive[index]:
-            kept.append(index)
-            rest = torch.nonzero(alive[index + 1 :] & (groups[index + 1 :] == groups[index])).flatten() + index + 1
-            near = overlaps(boxes[index : index + 1], boxes[rest])[0] > threshold
-            alive[rest[near]] = False
-    return order[torch.tensor(kept, dtype=torch.long)]
+    boxes, groups = boxes[order].numpy(), groups[order].numpy()
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    # The boxes that nothing has suppressed so far, by falling score.
+    waiting, kept = np.arange(len(boxes)), []
+    while len(waiting) and len(kept) < most:
+        best, waiting = waiting[0], waiting[1:]
+        kept.append(best)
+        low = np.maximum(boxes[best, :2], boxes[waiting, :2])
+        high = np.minimum(boxes[best, 2:], boxes[waiting, 2:])
+        shared = (high - low).clip(0).prod(1)
+        # Not divided: empty boxes suppress nothing, and nothing suppresses them.
+        near = shared > threshold * (area[best] + area[waiting] - shared)
+        waiting = waiting[~(near & (groups[waiting] == groups[best]))]
+    return order[torch.tensor(np.array(kept, dtype=np.int64))]
 
 
 def base_anchors(stride, scales, ratios=(0.5, 1.0, 2.0)):
@@ -110,7 +115,7 @@ def multiclass(boxes, scores):
     """Boxes [n, classes, 4] and scores [n, classes] to the final boxes, scores and labels."""
     row, label = torch.nonzero(scores > LEAST_SCORE, as_tuple=True)
     boxes, scores = boxes[row, label], scores[row, label]
-    kept = suppress(boxes, scores, label, 0.5)[:MOST_BOXES]
+    kept = suppress(boxes, scores, label, 0.5, MOST_BOXES)
     return boxes[kept], scores[kept], label[kept]
 
 
@@ -412,7 +417,7 @@ class TwoStage(nn.Module):
             likely.append(score)
             groups.append(torch.full((len(score),), index))
         boxes, likely = torch.cat(boxes), torch.cat(likely)
-        kept = suppress(boxes, likely, torch.cat(groups), 0.7)[:CANDIDATES]
+        kept = suppress(boxes, likely, torch.cat(groups), 0.7, CANDIDATES)
         return torch.cat([boxes[kept], likely[kept, None]], 1)
 
     def box_head(self, pyramid, proposals):
@@ -430,7 +435,8 @@ class TwoStage(nn.Module):
     def mask_head(self, pyramid, boxes, labels, valid, original):
         """Logits [n, 28, 28] of the mask of each detection's label."""
         features = regions(pyramid, boxes.double() * factors(valid, original), 14)
-        logits = self.roi_head.mask_head(features)
+        # A few at a time, for the memory that involutions take.
+        logits = torch.cat([self.roi_head.mask_head(some) for some in features.split(16)])
         return logits[torch.arange(len(labels)), labels]
 
     def forward(self, x, valid=None, original=None):

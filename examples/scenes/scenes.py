@@ -211,24 +211,30 @@ def coco(scenes):
     return {"images": images, "annotations": made, "categories": names}
 
 
-def main():
+def write(folder, part, count):
+    """Draws scenes into a folder, and returns how many digits they have."""
     from PIL import Image
 
+    folder.mkdir(parents=True, exist_ok=True)
+    pool, drawn = digits(part), []
+    for number in range(count):
+        picture, found = scene(part, number, pool)
+        name = f"{number:03}.png"
+        Image.fromarray(picture).save(folder / name, optimize=True)
+        Image.fromarray(label_map(found)).save(folder / f"{number:03}_labels.png", optimize=True)
+        drawn.append((name, found))
+    (folder / "annotations.json").write_text(json.dumps(coco(drawn)))
+    return sum(len(found) for _, found in drawn)
+
+
+def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
     parser.add_argument("--part", choices=list(SEEDS), default="test")
     parser.add_argument("--count", type=int, default=TEST_SCENES)
     options = parser.parse_args()
-    options.output.mkdir(parents=True, exist_ok=True)
-    pool, scenes = digits(options.part), []
-    for number in range(options.count):
-        picture, found = scene(options.part, number, pool)
-        name = f"{number:03}.png"
-        Image.fromarray(picture).save(options.output / name)
-        Image.fromarray(label_map(found)).save(options.output / f"{number:03}_labels.png")
-        scenes.append((name, found))
-    (options.output / "annotations.json").write_text(json.dumps(coco(scenes)))
-    print(f"{len(scenes)} scenes with {sum(len(found) for _, found in scenes)} digits in {options.output}")
+    count = write(options.output, options.part, options.count)
+    print(f"{options.count} scenes with {count} digits in {options.output}")
     return 0
 
 

@@ -38,8 +38,9 @@ from dense import BOX_STD, RpnHead, Segmenter, TwoStage, anchors, bilinear, clip
 BACKBONE = {"blocks": (1, 2, 2, 1), "widths": (64, 128, 192, 256), "stem_channels": 32}
 CONFIGS = {
     "detector": BACKBONE | {"channels": 48, "hidden": 96, "classes": 10, "masks": True},
-    "segmenter": BACKBONE | {"channels": 48, "hidden": 32, "classes": 11},
+    "segmenter": BACKBONE | {"channels": 48, "hidden": 48, "classes": 11},
 }
+NAMES = {"detector": "mask_rcnn_digits", "segmenter": "semantic_fpn_digits"}
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
 STD = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
 SIZE = (scenes.HEIGHT, scenes.WIDTH)
@@ -373,29 +374,34 @@ def evaluate(net, part, count):
 # Training
 
 
-def build(kind, neck):
-    involution = neck == "involution"
-    config = CONFIGS[kind] | {"neck": involution}
-    if kind == "detector":
-        config["head"] = involution
-    net = (TwoStage if kind == "detector" else Segmenter)(**config)
-    return net, config
+def network(config):
+    """The Mask R-CNN or the Semantic FPN of a configuration."""
+    return (TwoStage if config.get("masks") else Segmenter)(**config)
+
+
+def configuration(kind, neck):
+    parts = {"neck": neck == "involution"} | ({"head": neck == "involution"} if kind == "detector" else {})
+    return CONFIGS[kind] | parts
 
 
 def prepare(net, seed):
-    """Random weights; the last layers start small."""
+    """Random weights; involutions start near the identity, the last layers near zero."""
     twins.randomise(net, seed)
     with torch.no_grad():
         for name, module in net.named_modules():
-            if name.split(".")[-1] in ("rpn_cls", "rpn_reg", "fc_cls", "fc_reg", "conv_logits", "conv_seg"):
+            last = name.split(".")[-1]
+            if last in ("rpn_cls", "rpn_reg", "fc_cls", "fc_reg", "conv_logits", "conv_seg"):
                 module.weight.mul_(0.01 / module.weight.std())
                 module.bias.zero_()
-            elif isinstance(module, twins.Involution2dDli14) and not name.startswith("backbone"):
-                # No normalisation follows that would take the size of 49 taps back.
-                module.conv2.conv.weight.mul_(1 / 7)
-                module.conv2.conv.bias.mul_(1 / 7)
-            elif name.startswith("neck.") and isinstance(module, torch.nn.Conv2d) and module.bias is not None:
-                module.bias.mul_(0.1) if "conv2" not in name else None
+            elif last == "upsample":
+                torch.nn.init.normal_(module.weight, std=(2 / module.weight.shape[0]) ** 0.5)
+                module.bias.zero_()
+            elif isinstance(module, twins.Involution2dDli14):
+                module.conv2.conv.weight.mul_(0.1)
+                taps = module.conv2.conv.bias.zero_().view(module.groups, -1)
+                taps[:, taps.shape[1] // 2] = 1
+            elif last == "conv" and not name.startswith("backbone") and module.bias is not None and "conv2" not in name:
+                module.bias.zero_()
 
 
 def save(net, config, kind, figures, path):
@@ -420,15 +426,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=list(CONFIGS))
     parser.add_argument("--neck", choices=("involution", "conv"), default="involution", help="of neck and heads")
-    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--scenes", type=int, default=4000, help="drawn for training")
+    parser.add_argument("--scenes", type=int, default=2000, help="drawn for training")
     parser.add_argument("--kept", type=Path, help="file that keeps the scenes for the next run")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--every", type=int, default=1000, help="steps between scores on scenes for validation")
-    parser.add_argument("--minutes", type=float, default=1e9, help="end early: the schedule follows the time")
+    parser.add_argument("--every", type=int, default=400, help="steps between scores on scenes for validation")
     parser.add_argument("--output", type=Path, default=HERE, help="folder to write to (default: this one)")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
@@ -437,12 +442,13 @@ def main():
     rng = np.random.default_rng(options.seed)
     twins.involve, Involve.code = involve, compiled()
 
-    net, config = build(options.kind, options.neck)
+    config = configuration(options.kind, options.neck)
+    net = network(config)
     prepare(net, options.seed)
     if options.kind == "detector":
         net.rpn_head.__class__ = TrainedRpn
     parameters = sum(weight.numel() for weight in net.parameters())
-    path = options.output / f"{options.kind}_{options.neck}.safetensors"
+    path = options.output / f"{NAMES[options.kind]}{'' if options.neck == 'involution' else '_conv'}.safetensors"
     data = Data("train", options.scenes, options.kept)
     print(f"{len(data.labels)} scenes, {parameters} parameters, to {path}", flush=True)
 
