@@ -480,7 +480,7 @@ def run_counts(options, report, name):
     else:
         plan = json.loads(out)
         wanted = INFERENCE_PARAMETERS.get(name, PUBLISHED[name][2])
-        parameters, work = plan["parameters"], plan["multiply_adds"] / 1e9
+        parameters, work = plan["parameters"], plan["macs"] / 1e9
         apart = work / MULTIPLY_ADDS[name] - 1
         detail = f"{parameters} parameters, {work:.1f} G multiply-adds ({apart:+.2%})"
         if parameters != wanted or abs(apart) > 0.005:
