@@ -7,6 +7,7 @@
 mod assets;
 mod classify;
 pub mod detect;
+mod images;
 mod model;
 mod preprocessing;
 mod registry;
@@ -15,6 +16,7 @@ mod registry;
 pub use assets::digits_weights;
 pub use assets::{DIGITS, imagenet_labels};
 pub use classify::{LSNet, MobileNetV2, RedNet, ResNet};
+pub use images::Images;
 pub use model::Model;
 pub use preprocessing::{Channels, Preprocessing, Resize};
 pub use registry::{MODELS, by_name, recognise};

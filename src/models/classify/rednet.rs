@@ -231,6 +231,7 @@ impl Model for RedNet {
                 crop: None,
                 mean: [0.5; 3],
                 deviation: [0.5; 3],
+                size_divisor: 1,
             },
         }
     }
