@@ -169,11 +169,6 @@ impl RedNet {
         Ok(features)
     }
 
-    /// Channels of the results of its stages.
-    pub(in crate::models) fn widths(&self) -> Vec<usize> {
-        self.stages.iter().map(|stage| stage.width).collect()
-    }
-
     fn stem(&self, plan: &mut Builder, x: Value) -> Result<Value> {
         let inner = self.stem_channels / 2;
         let x = plan.scope("stem", |plan| {

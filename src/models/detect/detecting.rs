@@ -6,10 +6,11 @@ use super::decide::{
 };
 use super::detector::{Detector, Head};
 use super::heads::LEVELS;
-use crate::error::{Error, Result, ShapeError};
+use crate::error::{Error, Result};
 use crate::models::images::Images;
 use crate::models::model::Model;
 use crate::plan::{Layer, Loaded};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// An object in an image.
@@ -141,7 +142,7 @@ impl<L: Loaded> Detecting<L> {
                     (vec![count, height, width], masks.map(|is| f32::from(u8::from(is))).collect())
                 }
             };
-            let tensor = Tensor::new(shape, data).map_err(Error::at("detector"))?;
+            let tensor = Tensor::new(Shape::new(shape), data).map_err(Error::at("detector"))?;
             results.push((name.to_owned(), tensor));
         }
         Ok(results)

@@ -6,10 +6,10 @@ use super::boxes::Anchors;
 use super::detecting::Detecting;
 use super::heads::{BoxHead, LEVELS, MaskHead, RetinaHead, proposals};
 use crate::error::{Error, Result, ShapeError};
-use crate::models::assets::coco_labels;
+use crate::models::assets::COCO;
 use crate::models::classify::RedNet;
 use crate::models::fpn::{Extra, Fpn, MAPS, Spatial, size_of};
-use crate::models::model::{Model, split_weights};
+use crate::models::model::{Model, Task, split_weights};
 use crate::models::preprocessing::{Preprocessing, Resize};
 use crate::plan::{Builder, Layer, Loaded, Plan, Value};
 use crate::shape::Shape;
@@ -241,7 +241,7 @@ impl Model for Detector {
     }
 
     fn labels(&self) -> Option<Vec<&'static str>> {
-        (self.class_count() == 80).then(coco_labels)
+        (self.class_count() == COCO.len()).then(|| COCO.to_vec())
     }
 
     fn plans(&self, x: &Shape) -> Result<Vec<Plan>> {
@@ -259,8 +259,8 @@ impl Model for Detector {
         Ok(std::iter::once(first).chain(later).collect())
     }
 
-    fn detector(&self) -> Option<&Detector> {
-        Some(self)
+    fn task(&self) -> Task {
+        Task::Detect
     }
 }
 
@@ -300,7 +300,10 @@ impl Layer for RoiStage {
     }
 
     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
-        let map = |(level, &name)| (name, Shape::from([1, self.channels, 64 >> level, 64 >> level]));
+        let side = |level: usize| 64 >> level;
+        let map = |(level, &name)| {
+            (name, Shape::from([1, self.channels, side(level), side(level)]))
+        };
         let rois = ROIS.map(|name| (name, Shape::from([self.example_boxes(), 5])));
         Detector::pooled().iter().enumerate().map(map).chain(rois).collect()
     }

@@ -3,7 +3,7 @@
 //! Definitions: Kirillov et al., "Panoptic Feature Pyramid Networks", CVPR 2019 (its semantic branch); Xiao et al., "Unified
 //! Perceptual Parsing for Scene Understanding", ECCV 2018.
 
-use crate::error::Result;
+use crate::error::{Error, Result, ShapeError};
 use crate::models::fpn::{biased, relu, size_of};
 use crate::nn::{ConvBnAct, ConvSpec, channels, conv};
 use crate::ops::{AdaptiveAvgPool2d, Add, Concat, Interpolation, Resize};
@@ -93,11 +93,11 @@ impl DecodeHead {
                 }
             });
         }
-        Ok(sum.unwrap_or_default())
+        sum.ok_or_else(|| no_maps(plan))
     }
 
     fn upernet(&self, plan: &mut Builder, stages: &[Value]) -> Result<Value> {
-        let Some((&last, others)) = stages.split_last() else { return Ok(Value::default()) };
+        let Some((&last, others)) = stages.split_last() else { return Err(no_maps(plan)) };
         let mut parts = vec![last];
         for (index, side) in POOLED.into_iter().enumerate() {
             let name = format!("psp_modules.{index}");
@@ -138,6 +138,10 @@ impl DecodeHead {
             conv(plan, "conv_seg", x, biased(ConvSpec::pointwise(self.classes))).map(|_| ())
         })
     }
+}
+
+fn no_maps(plan: &Builder) -> Error {
+    plan.refuse("decode_head", ShapeError::InputCount { expected: vec!["maps"], found: 0 })
 }
 
 /// A map at the size of another one.

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use super::heads::{DecodeHead, Kind};
 use super::segmenting::Segmenting;
 use crate::error::{Error, Result, ShapeError};
-use crate::models::assets::cityscapes_labels;
+use crate::models::assets::CITYSCAPES;
 use crate::models::classify::RedNet;
-use crate::models::detect::Detector;
 use crate::models::fpn::{Extra, Fpn, Spatial};
-use crate::models::model::{Model, split_weights};
+use crate::models::model::{Model, Task, split_weights};
 use crate::models::preprocessing::{Preprocessing, Resize};
 use crate::plan::{Builder, Layer, Loaded, Value};
 use crate::shape::Shape;
@@ -132,14 +131,11 @@ impl Model for Segmenter {
     }
 
     fn labels(&self) -> Option<Vec<&'static str>> {
-        (self.head.classes == 19).then(cityscapes_labels)
+        let known = self.head.classes == CITYSCAPES.len();
+        known.then(|| CITYSCAPES.iter().map(|(name, _)| *name).collect())
     }
 
-    fn detector(&self) -> Option<&Detector> {
-        None
-    }
-
-    fn segmenter(&self) -> Option<&Segmenter> {
-        Some(self)
+    fn task(&self) -> Task {
+        Task::Segment
     }
 }
