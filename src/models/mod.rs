@@ -12,7 +12,7 @@ mod images;
 mod model;
 mod preprocessing;
 mod registry;
-//pub mod segment;
+pub mod segment;
 
 #[cfg(feature = "weights")]
 pub use assets::digits_weights;

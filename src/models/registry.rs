@@ -3,6 +3,7 @@
 use super::classify::{LSNet, MobileNetV2, RedNet, ResNet};
 use super::detect::{DETECTORS, Detector};
 use super::model::Model;
+use super::segment::{SEGMENTERS, Segmenter};
 use crate::error::{Error, Result, ShapeError};
 use crate::plan::Layer;
 use crate::tensor::StateDict;
@@ -51,13 +52,18 @@ pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>
             Detector::from_weights(weights).ok().filter(|it| it.name() == name).unwrap_or(named)
         }));
     }
+    if let Some(segmenter) = Segmenter::named(name) {
+        return Ok(fitted(segmenter, weights, |named, weights| {
+            Segmenter::from_weights(weights).ok().filter(|it| it.name() == name).unwrap_or(named)
+        }));
+    }
     let known = names().join(", ");
     Err(Error::at("models")(ShapeError::UnknownModel { name: name.to_owned(), known }))
 }
 
 /// The names of all networks.
 pub fn names() -> Vec<&'static str> {
-    [MODELS, DETECTORS].concat()
+    [MODELS, DETECTORS, SEGMENTERS].concat()
 }
 
 /// A network, changed by what weights tell.
@@ -84,5 +90,5 @@ pub fn recognise(weights: &StateDict) -> Option<Box<dyn Model>> {
 /// The detector or segmenter that weights like these belong to, though some may be missing, too many or of a wrong shape.
 pub fn resembling(weights: &StateDict) -> Option<Box<dyn Model>> {
     let detector = Detector::from_weights(weights).map(|it| Box::new(it) as Box<dyn Model>);
-    detector.ok()
+    detector.or_else(|_| Segmenter::from_weights(weights).map(|it| Box::new(it) as _)).ok()
 }

@@ -5,6 +5,7 @@ mod detectors;
 #[cfg(feature = "weights")]
 pub mod digits;
 mod running;
+mod segmenters;
 mod streaming;
 
 use involution::models::{self, LSNet, MODELS, MobileNetV2, Model, RedNet, ResNet};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use involution::models::detect::Detector;
+use involution::models::segment::Segmenter;
 use involution::models::{Images, Task};
 use involution::{StateDict, Tensor, reference};
 use involution_bench::adapter::{Flags, Runner};
@@ -95,6 +96,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
             }
             let runner = flags.open()?;
             let results = match task {
+                Task::Segment => segmented(&runner, weights, &images, &wanted)?,
                 _ => detected(&runner, weights, &images, &wanted)?,
             };
             tensors::write(&args.output, results.iter().map(|(name, it)| (name.as_str(), it)))?;
@@ -145,3 +147,20 @@ fn detected(
     })
 }
 
+fn segmented(
+    runner: &Runner,
+    weights: StateDict,
+    images: &Images,
+    wanted: &[&str],
+) -> Result<Results> {
+    let segmenter = Segmenter::from_weights(&weights)?;
+    Ok(match runner {
+        Runner::Gpu(gpu) => {
+            let load = |layer, weights| gpu.load_shared(layer, weights);
+            segmenter.load(weights, load)?.forward(images, wanted)?
+        }
+        Runner::Reference => {
+            segmenter.load(weights, reference::Network::new)?.forward(images, wanted)?
+        }
+    })
+}
