@@ -98,8 +98,7 @@ impl Net {
                 let ones = Constant::Ones { shape: shape.clone() };
                 Constant::Sum { of: vec![ones, negative], shape: shape.clone() }
             });
-            let positive =
-                plan.apply("relu", Activate { activation: Activation::Relu }, &[x])?;
+            let positive = plan.apply("relu", Activate { activation: Activation::Relu }, &[x])?;
             let positive = plan.apply("positive", Mul::default(), &[positive, rest])?;
             let all = plan.apply("all", Mul::default(), &[x, slope])?;
             plan.apply("sum", Add::default(), &[all, positive])
@@ -194,9 +193,8 @@ fn read(net: &Net, folder: &Path) -> std::result::Result<StateDict, Box<dyn Erro
 fn resized(photo: &RgbImage, [left, top, right, bottom]: [usize; 4], size: [usize; 2]) -> Vec<f32> {
     let bins = |from: usize, to: usize, count: usize| {
         let length = to - from;
-        let bin = move |at: usize| {
-            from + at * length / count..from + ((at + 1) * length).div_ceil(count)
-        };
+        let bin =
+            move |at: usize| from + at * length / count..from + ((at + 1) * length).div_ceil(count);
         (0..count).map(bin).collect::<Vec<_>>()
     };
     let (rows, columns) = (bins(top, bottom, size[0]), bins(left, right, size[1]));
@@ -256,9 +254,8 @@ fn apart(faces: &[Face], threshold: f32) -> Vec<Face> {
     for face in order {
         let covered = kept.iter().any(|other| {
             let (a, b) = (face.corners, other.corners);
-            let side = |axis: usize| {
-                (a[axis + 2].min(b[axis + 2]) - a[axis].max(b[axis]) + 1.0).max(0.0)
-            };
+            let side =
+                |axis: usize| (a[axis + 2].min(b[axis + 2]) - a[axis].max(b[axis]) + 1.0).max(0.0);
             let area = |of: Box4| (of[2] - of[0] + 1.0) * (of[3] - of[1] + 1.0);
             side(0) * side(1) / area(a).min(area(b)) > threshold
         });
@@ -329,11 +326,8 @@ fn looked_at(
     let results = net.run_placed(&[&x], &["scores", "boxes"])?;
     let [scores, boxes] = [net.fetch(&results[0])?, net.fetch(&results[1])?];
     let rows = crops.iter().zip(scores.data().as_chunks::<2>().0).zip(boxes.data().as_chunks().0);
-    let seen = rows.map(|(((face, _), &logits), &delta)| Face {
-        score: second(logits),
-        delta,
-        ..*face
-    });
+    let seen =
+        rows.map(|(((face, _), &logits), &delta)| Face { score: second(logits), delta, ..*face });
     Ok(seen.filter(|face| face.score > score).collect())
 }
 
@@ -375,7 +369,10 @@ fn run() -> std::result::Result<(), Box<dyn Error>> {
         Err(error) => return Err(error.into()),
     };
     for Face { corners: [x1, y1, x2, y2], score, .. } in &found {
-        println!("a face from ({x1:.1}, {y1:.1}) to ({x2:.1}, {y2:.1}), {:.1} % sure", 100.0 * score);
+        println!(
+            "a face from ({x1:.1}, {y1:.1}) to ({x2:.1}, {y2:.1}), {:.1} % sure",
+            100.0 * score
+        );
     }
     if found.is_empty() {
         println!("no face");

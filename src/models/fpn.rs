@@ -116,7 +116,12 @@ impl Fpn {
             let mut laterals = Vec::new();
             for (index, &stage) in used.iter().enumerate() {
                 let name = format!("lateral_convs.{index}.conv");
-                laterals.push(conv(plan, &name, stage, biased(ConvSpec::pointwise(self.channels)))?);
+                laterals.push(conv(
+                    plan,
+                    &name,
+                    stage,
+                    biased(ConvSpec::pointwise(self.channels)),
+                )?);
             }
             for index in (1..laterals.len()).rev() {
                 let residual = laterals[index - 1];

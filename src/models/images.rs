@@ -37,7 +37,12 @@ impl Images {
             Err(at(ShapeError::Parameter { parameter, must, value }))
         };
         if [self.valid.len(), self.original.len()] != [batch; 2] {
-            let value = format!("{} and {} for x {}", self.valid.len(), self.original.len(), self.x.shape());
+            let value = format!(
+                "{} and {} for x {}",
+                self.valid.len(),
+                self.original.len(),
+                self.x.shape()
+            );
             return wrong("sizes of the images and of the originals", "one for each sample", value);
         }
         let fits = |&[h, w]: &[usize; 2]| (1..=height).contains(&h) && (1..=width).contains(&w);

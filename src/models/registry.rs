@@ -81,10 +81,7 @@ fn fitted<M: Model + 'static>(
 /// The network that these weights belong to: the one whose tensors they are exactly.
 pub fn recognise(weights: &StateDict) -> Option<Box<dyn Model>> {
     let named = MODELS.iter().filter_map(|name| by_name(name, Some(weights)).ok());
-    resembling(weights)
-        .into_iter()
-        .chain(named)
-        .find(|model| model.check_weights(weights).is_ok())
+    resembling(weights).into_iter().chain(named).find(|model| model.check_weights(weights).is_ok())
 }
 
 /// The detector or segmenter that weights like these belong to, though some may be missing, too many or of a wrong shape.

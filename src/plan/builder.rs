@@ -21,7 +21,11 @@ pub struct Builder {
 impl Builder {
     /// An empty plan of this name.
     pub fn new(name: &str) -> Self {
-        Builder { plan: Plan { name: name.to_owned(), ..Plan::default() }, scope: Vec::new(), weights: HashMap::new() }
+        Builder {
+            plan: Plan { name: name.to_owned(), ..Plan::default() },
+            scope: Vec::new(),
+            weights: HashMap::new(),
+        }
     }
 
     /// A value that is given at each run under this name.

@@ -84,7 +84,10 @@ fn weights_of_detectors_are_recognised() {
         assert!(models::by_name(name, Some(&weights)).unwrap().check_weights(&weights).is_ok());
     }
     let (detector, weights) = narrow("mask_rcnn_neck_head");
-    assert_eq!((&*detector.name(), detector.classes()), ("mask_rcnn_rednet_neck_fpn_head", Some(3)));
+    assert_eq!(
+        (&*detector.name(), detector.classes()),
+        ("mask_rcnn_rednet_neck_fpn_head", Some(3))
+    );
     assert_eq!(models::recognise(&weights).unwrap().name(), detector.name());
     // What is missing, too many and of another shape is in one error.
     let mut damaged: StateDict = weights
@@ -163,7 +166,8 @@ fn stages_of(gpu: &Gpu) {
                     assert!(alike(found, want, 0.02) >= part, "{what}");
                     assert!(alike(want, found, 0.02) >= part, "{what}");
                 }
-                "cls_score" | "bbox_pred" | "det_scores" | "det_labels" | "mask_logits" | "masks" => {
+                "cls_score" | "bbox_pred" | "det_scores" | "det_labels" | "mask_logits"
+                | "masks" => {
                     assert_eq!(found.shape(), want.shape(), "{what}");
                 }
                 _ => assert_close(&what, found, want, 1e-4),

@@ -21,7 +21,10 @@ fn segmenters_have_the_published_figures() {
     assert_eq!(FIGURES.map(|(name, ..)| name), *SEGMENTERS);
     for (name, parameters, macs) in FIGURES {
         let model = models::by_name(name, None).unwrap();
-        assert_eq!((&*model.name(), model.task(), model.classes()), (name, Task::Segment, Some(19)));
+        assert_eq!(
+            (&*model.name(), model.task(), model.classes()),
+            (name, Task::Segment, Some(19))
+        );
         let plan = model.plan(&x).unwrap();
         assert_eq!(plan.parameters(), parameters, "{name}");
         let counted = plan.keep(&["logits_s4"]).unwrap().macs().unwrap();
@@ -145,7 +148,8 @@ fn windows_are_averaged() {
                 sums[row * 96 + left + column][class] += f64::from(logit) / count;
             }
         }
-        let largest = |of: &[f64; 5]| (1..5).fold(0, |most, at| if of[at] > of[most] { at } else { most });
+        let largest =
+            |of: &[f64; 5]| (1..5).fold(0, |most, at| if of[at] > of[most] { at } else { most });
         let want = sums.iter().map(largest);
         let same = found.labels.iter().zip(want).filter(|(a, b)| usize::from(**a) == *b).count();
         assert!(same * 1000 >= found.labels.len() * 998, "{same} of {}", found.labels.len());

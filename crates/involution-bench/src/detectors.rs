@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use involution::gpu::{GpuTensor, Network};
+use involution::models::Model;
 use involution::models::detect::boxes::level_of;
 use involution::models::detect::{Detecting, Detector};
-use involution::models::Model;
 use involution::plan::Loaded;
 use involution::{Gpu, Plan, Shape, StateDict, Tensor, reference};
 use serde_json::{Value, json};
@@ -102,7 +102,8 @@ impl Stage {
 }
 
 fn size(text: &str) -> Result<[usize; 2]> {
-    let wrong = || bad_use(format!("--size must be multiples of 32 such as 800x1344, it is {text}"));
+    let wrong =
+        || bad_use(format!("--size must be multiples of 32 such as 800x1344, it is {text}"));
     let (height, width) = text.split_once('x').ok_or_else(wrong)?;
     let size = [height, width].map(|side| side.parse().unwrap_or(0));
     let fits = size.iter().all(|&side: &usize| side > 0 && side.is_multiple_of(32));
@@ -154,7 +155,8 @@ fn stages(
         };
         let expected = want.run_placed(&few.iter().collect::<Vec<_>>(), &outputs)?;
         let found = run_on(stage, &place(stage, &few)?, &outputs)?;
-        let found = found.iter().map(|it| stage.fetch(it)).collect::<involution::Result<Vec<_>>>()?;
+        let found =
+            found.iter().map(|it| stage.fetch(it)).collect::<involution::Result<Vec<_>>>()?;
         let apart = found.iter().zip(&expected).map(|(found, want)| distance(found, want));
         let error = apart.fold(0.0, f64::max);
         let inputs = match index {

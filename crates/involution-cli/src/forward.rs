@@ -120,9 +120,9 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 /// Height and width such as 480x640.
 fn size((flag, text): (&str, &Option<String>)) -> Result<Option<[usize; 2]>> {
     let Some(text) = text else { return Ok(None) };
-    let numbers = text.split_once('x').and_then(|(height, width)| {
-        Some([height.parse().ok()?, width.parse().ok()?])
-    });
+    let numbers = text
+        .split_once('x')
+        .and_then(|(height, width)| Some([height.parse().ok()?, width.parse().ok()?]));
     let wrong = || bad_use(format!("{flag} must be such as 480x640, it is '{text}'"));
     numbers.map(Some).ok_or_else(wrong)
 }

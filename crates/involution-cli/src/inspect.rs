@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use involution::kernels::DeviceProfile;
-use involution::{Plan, models};
 use involution::schedule::{Choice, Policy, Table, lower};
 use involution::weights::{Loaded, strip_wrappers};
+use involution::{Plan, models};
 use involution_bench::adapter::Flags;
 use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use, tensors};

@@ -43,7 +43,8 @@ pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
         if let Some(model) = models::recognise(&weights) {
             return Ok(Weighted { name: model.name(), model, weights });
         }
-        if let Some(Err(error)) = models::resembling(&weights).map(|it| it.check_weights(&weights)) {
+        if let Some(Err(error)) = models::resembling(&weights).map(|it| it.check_weights(&weights))
+        {
             return Err(bad_use(format!("{place}: {error}{left_out}")));
         }
         let all = || weights.common_prefix().map(|it| format!("; all names begin with '{it}'"));

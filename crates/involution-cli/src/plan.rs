@@ -1,12 +1,12 @@
 //! `involution plan`: the steps of a network, where its values lie, and what it costs.
 
 use anyhow::Result;
-use involution::{Plan, Shape};
 use involution::gpu::Precision;
 use involution::kernels::DeviceProfile;
 use involution::models::{self, Model};
 use involution::schedule::{Choice, Policy, Table, lower};
 use involution::tensor::DType;
+use involution::{Plan, Shape};
 use involution_bench::adapter::Flags;
 use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use};

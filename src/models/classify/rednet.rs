@@ -122,7 +122,8 @@ impl RedNet {
         };
         let network = RedNet { classes: None, ..network.with_stem_and_head_of(weights) };
         let usual = RedNet { classes: None, ..RedNet::new(50)? };
-        let alike = |like: &RedNet| (like.stem_channels, &like.stages) == (stem_channels, &network.stages);
+        let alike =
+            |like: &RedNet| (like.stem_channels, &like.stages) == (stem_channels, &network.stages);
         let name = if alike(&usual) { "red50" } else { "rednet" };
         Ok(RedNet { name: name.to_owned(), ..network })
     }

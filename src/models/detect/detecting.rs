@@ -119,7 +119,8 @@ impl<L: Loaded> Detecting<L> {
         let found = self.find(&self.maps(images)?, images, 0)?;
         let classes = self.detector.class_count();
         let corners = |of: &[Scored]| of.iter().flat_map(|it| it.corners).collect::<Vec<f32>>();
-        let each = |value: fn(&Scored) -> f32| found.objects.iter().map(value).collect::<Vec<f32>>();
+        let each =
+            |value: fn(&Scored) -> f32| found.objects.iter().map(value).collect::<Vec<f32>>();
         let (proposed, count) = (found.proposals.len(), found.objects.len());
         for name in decided {
             let (shape, data) = match name {
@@ -197,7 +198,8 @@ impl<L: Loaded> Detecting<L> {
                 found.proposals = proposals(&levels, image);
                 let corners: Vec<Box4> = found.proposals.iter().map(|it| it.corners).collect();
                 let most = MOST_PROPOSALS;
-                let read = self.read(1, maps, sample, &corners, most, &["cls_score", "bbox_pred"])?;
+                let read =
+                    self.read(1, maps, sample, &corners, most, &["cls_score", "bbox_pred"])?;
                 if let [logits, deltas] = &read[..] {
                     let [logits, deltas] = [logits, deltas].map(|it| it.data());
                     let of = [classes + 1, 4 * classes].map(|row| row * corners.len());

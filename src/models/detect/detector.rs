@@ -301,9 +301,8 @@ impl Layer for RoiStage {
 
     fn example_inputs(&self) -> Vec<(&'static str, Shape)> {
         let side = |level: usize| 64 >> level;
-        let map = |(level, &name)| {
-            (name, Shape::from([1, self.channels, side(level), side(level)]))
-        };
+        let map =
+            |(level, &name)| (name, Shape::from([1, self.channels, side(level), side(level)]));
         let rois = ROIS.map(|name| (name, Shape::from([self.example_boxes(), 5])));
         Detector::pooled().iter().enumerate().map(map).chain(rois).collect()
     }

@@ -149,7 +149,8 @@ impl<L: Loaded> Segmenting<L> {
         valid: [usize; 2],
         size: [usize; 2],
     ) -> Result<L::Tensor> {
-        let op = ResizeArgmax { via: Some(via), input_size: Some(valid), ..ResizeArgmax::new(size) };
+        let op =
+            ResizeArgmax { via: Some(via), input_size: Some(valid), ..ResizeArgmax::new(size) };
         self.network.apply(op.into(), &[logits])
     }
 
