@@ -5,8 +5,8 @@ use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Argmax, Attributes, AvgPool2d, AvgPool3d,
     BatchNorm, Border, ChannelOrder, Conv2d, Conv3d, ConvTranspose2d, DynamicConv2d, DynamicConv3d,
     Fold, GlobalAvgPool, Interpolation, Involution, Involution3d, KernelLayout, Linear, MaxPool2d,
-    MaxPool3d, Mul, NAMES, Op, Operator, Qk, Resize, RoiAlign, Softmax, SpanInvolution, Unfold,
-    Unfold3d,
+    MaxPool3d, Mul, NAMES, Op, Operator, Qk, Resize, ResizeArgmax, RoiAlign, Softmax,
+    SpanInvolution, Unfold, Unfold3d,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -174,8 +174,18 @@ fn everything() -> Vec<(Operator, &'static str)> {
         (GlobalAvgPool.into(), ""),
         (AdaptiveAvgPool2d { output_size: [8, 9] }.into(), "output_size=8x9"),
         (
-            Resize { residual, ..Resize::new([8, 9], Interpolation::Bilinear) }.into(),
-            "output_size=8x9 mode=bilinear",
+            Resize {
+                input_size: Some([5, 6]),
+                residual,
+                ..Resize::new([8, 9], Interpolation::Bilinear)
+            }
+            .into(),
+            "output_size=8x9 input_size=5x6 mode=bilinear",
+        ),
+        (
+            ResizeArgmax { output_size: [8, 9], input_size: Some([5, 5]), via: Some([6, 7]) }
+                .into(),
+            "output_size=8x9 input_size=5 via=6x7",
         ),
         (Softmax { axis: -2, temperature: 0.1 }.into(), "axis=-2 temperature=0.1"),
         (Argmax.into(), ""),

@@ -13,12 +13,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-// Minus zero is as large as zero.
-fn rank_of(value: f32) -> u32 {
-    let key = key_of(value);
-    return select(key, SIGN_BIT, key == SIGN_BIT - 1u);
-}
-
 #ifdef VEC4
 @group(0) @binding(1) var<storage, read> x: array<real4>;         // [N, C, places]
 @group(0) @binding(2) var<storage, read_write> out: array<real4>; // [N, places]

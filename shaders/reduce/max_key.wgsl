@@ -14,6 +14,12 @@ fn key_of(value: f32) -> u32 {
     return select(key, NAN_KEY, (bits & ~SIGN_BIT) > INFINITY_BITS);
 }
 
+// A key with which minus zero is as large as zero.
+fn rank_of(value: f32) -> u32 {
+    let key = key_of(value);
+    return select(key, SIGN_BIT, key == SIGN_BIT - 1u);
+}
+
 fn value_of(key: u32) -> f32 {
     return bitcast<f32>(select(~key, key & ~SIGN_BIT, (key & SIGN_BIT) != 0u));
 }

@@ -3,11 +3,14 @@
 #variant BILINEAR? VEC4?
 #import common/real
 #import common/grid
+#import reduce/parts
 
 struct Params {
     planes: u32, // N*C
-    height: u32,
+    height: u32, // of the image in the upper left of x
     width: u32,
+    x_height: u32,
+    x_width: u32,
     out_height: u32,
     out_width: u32,
     has_residual: u32,
@@ -24,35 +27,6 @@ const PLANES: u32 = 4u;
 @group(0) @binding(3) var<storage, read_write> out: array<real>; // [N, C, H', W']
 const PLANES: u32 = 1u;
 #endif
-
-// What four places of the output are made of along an axis.
-struct Parts {
-    first: vec4<u32>,
-#ifdef BILINEAR
-    second: vec4<u32>,
-    of_first: vec4<f32>,
-    of_second: vec4<f32>,
-#endif
-}
-
-// In integers, so that no place is one beside its own: the operator refuses sizes whose products do not fit a u32.
-fn parts_of(i: vec4<u32>, size: u32, count: u32) -> Parts {
-#ifdef BILINEAR
-    let whole = 2u * count;
-    let far = max((2u * i + 1u) * size, vec4<u32>(count)) - count;
-    let first = far / whole;
-    let rest = far - first * whole;
-    // The first one's part is a quotient of its own: 1 minus the other would lose what is small.
-    return Parts(
-        first,
-        min(first + 1u, vec4<u32>(size - 1u)),
-        vec4<f32>(whole - rest) / f32(whole),
-        vec4<f32>(rest) / f32(whole),
-    );
-#else
-    return Parts(i * size / count);
-#endif
-}
 
 // Values of the row that begins at `row`.
 fn values_of(row: u32, columns: vec4<u32>) -> vec4<f32> {
@@ -88,13 +62,13 @@ fn main(thread: Invocation) {
     for (var k = 0u; k < PLANES; k++) {
         let plane = plane0 + k;
         if plane < params.planes {
-            let above = plane * params.height;
+            let above = plane * params.x_height;
 #ifdef BILINEAR
-            let upper = in_row((above + rows.first.x) * params.width, columns);
-            let lower = in_row((above + rows.second.x) * params.width, columns);
+            let upper = in_row((above + rows.first.x) * params.x_width, columns);
+            let lower = in_row((above + rows.second.x) * params.x_width, columns);
             var value = upper * rows.of_first + lower * rows.of_second;
 #else
-            var value = values_of((above + rows.first.x) * params.width, columns.first);
+            var value = values_of((above + rows.first.x) * params.x_width, columns.first);
 #endif
             let start = (plane * params.out_height + oy) * params.out_width + ox;
 #ifdef VEC4

@@ -22,14 +22,19 @@ impl Argmax {
             return Err(ShapeError::Rank { tensor: "x", expected, found: x.clone() });
         };
         x.not_empty("x")?;
-        // Single precision has every index below this, and not each that is larger.
-        if channels > 1 << 24 {
-            let (parameter, value) = ("channels of x", channels.to_string());
-            let must = "at most 16777216, for every index to be exact";
-            return Err(ShapeError::Parameter { parameter, must, value });
-        }
+        exact_indices(channels)?;
         Ok([batch, channels, product("x", places)?])
     }
+}
+
+/// An error where there are more channels than single precision has indices: every one below this, and not each above.
+pub(super) fn exact_indices(channels: usize) -> Result<(), ShapeError> {
+    if channels > 1 << 24 {
+        let (parameter, value) = ("channels of x", channels.to_string());
+        let must = "at most 16777216, for every index to be exact";
+        return Err(ShapeError::Parameter { parameter, must, value });
+    }
+    Ok(())
 }
 
 impl Op for Argmax {

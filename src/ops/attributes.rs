@@ -17,6 +17,7 @@ type Result<T> = std::result::Result<T, ShapeError>;
 /// |---|---|
 /// | `kernel_size`, `stride`, `dilation`, `output_padding`, `output_size` | `3` or `3x5`: height x width; of volumes `3x5x7`: depth x height x width |
 /// | `padding` | `1`, `1x2` (rows x columns on both sides), `0,3,2,1` (top, left, bottom, right), `same`, `valid` or `full`; of volumes `1x2x3` or `0,0,3,0,2,1` (front, top, left, back, bottom, right) |
+/// | `input_size`, `via` | `none`, or a size such as `3x5` |
 /// | `groups`, `axis`, `sampling_ratio`, `eps`, `temperature`, `spatial_scale` | a number, an integer for the first three |
 /// | `aligned`, `ceil_mode`, `count_include_pad` | `true` or `false`, or `1` or `0` |
 /// | `channel_order` | `blocked` or `interleaved` |

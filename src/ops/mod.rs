@@ -33,6 +33,7 @@ macro_rules! each_operator {
             global_avg_pool::GlobalAvgPool,
             adaptive_avg_pool2d::AdaptiveAvgPool2d,
             resize::Resize,
+            resize_argmax::ResizeArgmax,
             roi_align::RoiAlign,
             softmax::Softmax,
             argmax::Argmax,

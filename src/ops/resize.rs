@@ -1,6 +1,8 @@
 //! Images of another size.
 //!
-//! x `[N, C, H, W]`, residual `[N, C, H', W']` -> `[N, C, H', W']` with H', W' the `output_size`; the residual is added.
+//! x `[N, C, H, W]`, residual `[N, C, H', W']` -> `[N, C, H', W']` with H', W' the `output_size`; the residual is added. With
+//! an `input_size` the image is only that many rows and columns of x, the upper left ones: what lies beyond them is
+//! padding, which is not read, and H and W below are theirs.
 //! With [`Interpolation::Nearest`] output row i is row floor(i*H / H'). With [`Interpolation::Bilinear`] it lies at
 //! max((i + 1/2) * H / H' - 1/2, 0), between a row and the next one, of which there is none below the last: the last row
 //! stands for it. Each of the two counts by its nearness, one that is 0 away from the place with 1 and the other with 0,
@@ -11,7 +13,7 @@
 use super::op::{Op, required};
 use super::value::{Attributed, Done, Value, Visitor, named_values};
 use crate::error::ShapeError;
-use crate::shape::{Shape, positive};
+use crate::shape::{Shape, by, positive};
 
 /// How an output pixel between pixels of the input is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -36,6 +38,8 @@ impl Interpolation {
 pub struct Resize {
     /// Height and width of the output.
     pub output_size: [usize; 2],
+    /// Height and width of the image in the upper left of x, where that is not all of x.
+    pub input_size: Option<[usize; 2]>,
     /// How pixels are made.
     pub mode: Interpolation,
     /// Whether the last input is added, as in the sums of a feature pyramid from its top down.
@@ -45,14 +49,18 @@ pub struct Resize {
 impl Resize {
     /// Images of this size, made in this way, and nothing added.
     pub fn new(output_size: [usize; 2], mode: Interpolation) -> Self {
-        Resize { output_size, mode, residual: false }
+        Resize { output_size, input_size: None, mode, residual: false }
     }
 
-    /// Sizes of x, checked: `[N, C, H, W]`.
-    pub(crate) fn checked(&self, inputs: &[&Shape]) -> Result<[usize; 4], ShapeError> {
+    /// Sizes of x, `[N, C, H, W]`, and of the image in it, checked.
+    pub(crate) fn checked(
+        &self,
+        inputs: &[&Shape],
+    ) -> Result<([usize; 4], [usize; 2]), ShapeError> {
         let [x] = required(self, inputs)?;
         positive("output_size", self.output_size)?;
-        let sizes @ [batch, channels, ..] = x.nchw("x")?;
+        let sizes @ [batch, channels, height, width] = x.nchw("x")?;
+        let image = part("x", [height, width], self.input_size)?;
         if let Some(residual) = inputs.get(1) {
             residual.nchw("residual")?;
             let [height, width] = self.output_size;
@@ -63,8 +71,25 @@ impl Resize {
                     .expect("residual", axis, name, size, || format!("the output is {output}"))?;
             }
         }
-        Ok(sizes)
+        Ok((sizes, image))
     }
+}
+
+/// The size of an image in the upper left of one of this size: all of it where nothing is said.
+pub(super) fn part(
+    of: &str,
+    whole: [usize; 2],
+    input_size: Option<[usize; 2]>,
+) -> Result<[usize; 2], ShapeError> {
+    let Some(size) = input_size else { return Ok(whole) };
+    positive("input_size", size)?;
+    if size[0] > whole[0] || size[1] > whole[1] {
+        let value = format!("{} where {of} is {}", by(&size), by(&whole));
+        let (parameter, must) =
+            ("input_size", "at most the height and width of what it is cut from");
+        return Err(ShapeError::Parameter { parameter, must, value });
+    }
+    Ok(size)
 }
 
 impl Op for Resize {
@@ -77,7 +102,7 @@ impl Op for Resize {
     }
 
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, ShapeError> {
-        let [batch, channels, ..] = self.checked(inputs)?;
+        let ([batch, channels, ..], _) = self.checked(inputs)?;
         let [height, width] = self.output_size;
         Ok(Shape::from([batch, channels, height, width]))
     }
@@ -104,6 +129,7 @@ impl Attributed for Resize {
 
     fn visit<V: Visitor>(&mut self, v: &mut V) -> Done<V> {
         v.visit("output_size", &mut self.output_size, None)?;
+        v.visit("input_size", &mut self.input_size, Some(None))?;
         v.visit("mode", &mut self.mode, Some(Interpolation::default()))
     }
 }

@@ -123,6 +123,17 @@ impl<const AXES: usize> Value for [usize; AXES] {
     }
 }
 
+/// Sizes that may be left open.
+impl<const AXES: usize> Value for Option<[usize; AXES]> {
+    const MUST: &'static str = "none or a size such as 3 or 3x5 (height x width)";
+    fn read(text: &str) -> Option<Self> {
+        if text == "none" { Some(None) } else { Value::read(text).map(Some) }
+    }
+    fn write(&self) -> String {
+        self.as_ref().map_or_else(|| "none".to_owned(), Value::write)
+    }
+}
+
 impl<const AXES: usize> Value for Padding<AXES> {
     const MUST: &'static str = match AXES {
         2 => "same, valid, full, 1, 1x2 (height x width) or top,left,bottom,right",

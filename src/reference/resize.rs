@@ -6,7 +6,8 @@ use crate::ops::{Interpolation, Resize};
 
 pub(super) fn evaluate(op: &Resize, inputs: &[Array]) -> Array {
     let x = &inputs[0];
-    let [n, c, h, w] = [x.shape[0], x.shape[1], x.shape[2], x.shape[3]];
+    let [n, c] = [x.shape[0], x.shape[1]];
+    let [h, w] = op.input_size.unwrap_or([x.shape[2], x.shape[3]]);
     let [oh, ow] = op.output_size;
     Array::from_fn([n, c, oh, ow], |[b, channel, i, j]| {
         let mut sum = 0.0;

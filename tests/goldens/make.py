@@ -353,6 +353,9 @@ def adaptive_avg_pool2d(attrs, x):
 def resize(attrs, x, residual=None):
     mode = attrs.get("mode", "nearest")
     size = pair(attrs["output_size"])
+    if "input_size" in attrs:
+        rows, columns = pair(attrs["input_size"])
+        x = x[:, :, :rows, :columns]
     out = F.interpolate(x, size, mode=mode, **({} if mode == "nearest" else {"align_corners": False}))
     return out if residual is None else out + residual
 
@@ -370,10 +373,35 @@ def draw_resize(rng):
             output = [2 * side for side in size]
         if all(map(nearest_is_exact, size, output)):
             break
+    attrs = {"output_size": f"{output[0]}x{output[1]}", "mode": rng.choice(("nearest", "bilinear"))}
+    if rng.random() < 0.3:
+        attrs["input_size"] = f"{size[0]}x{size[1]}"
+        size = [side + rng.randint(0, 9) for side in size]
     shapes = {"x": (rng.randint(1, 3), rng.randint(1, 9), *size)}
     if rng.random() < 0.3:
         shapes["residual"] = (*shapes["x"][:2], *output)
-    return {"output_size": f"{output[0]}x{output[1]}", "mode": rng.choice(("nearest", "bilinear"))}, shapes
+    return attrs, shapes
+
+
+def resize_argmax(attrs, x):
+    if "via" in attrs:
+        x = F.interpolate(x, pair(attrs["via"]), mode="bilinear", align_corners=False)
+    if "input_size" in attrs:
+        rows, columns = pair(attrs["input_size"])
+        x = x[:, :, :rows, :columns]
+    return argmax({}, F.interpolate(x, pair(attrs["output_size"]), mode="bilinear", align_corners=False))
+
+
+def draw_resize_argmax(rng):
+    sizes = [[rng.randint(1, 30) for _ in range(2)] for _ in range(3)]
+    attrs = {"output_size": f"{sizes[0][0]}x{sizes[0][1]}"}
+    whole = sizes[1]
+    if rng.random() < 0.6:
+        whole = sizes[2]
+        attrs["via"] = f"{whole[0]}x{whole[1]}"
+    if rng.random() < 0.6:
+        attrs["input_size"] = "x".join(str(rng.randint(1, side)) for side in whole)
+    return attrs, {"x": (rng.randint(1, 3), rng.randint(1, 20), *sizes[1])}
 
 
 def argmax(attrs, x):
@@ -654,6 +682,7 @@ OPERATORS = {
         global_avg_pool,
         adaptive_avg_pool2d,
         resize,
+        resize_argmax,
         roi_align,
         softmax,
         argmax,
@@ -1142,6 +1171,16 @@ case("softmax", "temperature_half_axis1", "axis=1 temperature=0.5", x=(2, 4, 5))
 case("softmax", "long_row", x=(2, 1031))
 # The exponential of these overflows unless the largest is taken away first.
 case("softmax", "large_values", x=lambda: torch.randn(3, 8) + torch.tensor([[500.0], [-500.0], [10000.0]]))
+
+case("resize", "nearest_of_a_part", "output_size=12x10 input_size=6x5", x=(2, 3, 9, 8))
+case("resize", "bilinear_of_a_part", "output_size=11x7 input_size=5x9 mode=bilinear", x=(1, 3, 8, 9))
+
+case("resize_argmax", "labels", "output_size=20x28", x=(2, 19, 5, 7))
+case("resize_argmax", "of_a_part", "output_size=9x11 input_size=5x6", x=(2, 7, 8, 8))
+case("resize_argmax", "padded", "output_size=31x41 input_size=25x30 via=32x32", x=(1, 19, 8, 8))
+case("resize_argmax", "padded_and_smaller", "output_size=13x10 input_size=25x30 via=32x32", x=(2, 5, 8, 8))
+case("resize_argmax", "via_alone", "output_size=7x24 via=12x24", x=(2, 6, 6, 6))
+case("resize_argmax", "one_channel", "output_size=4", x=(2, 1, 4, 2))
 
 case("argmax", "labels", x=(2, 19, 5, 7))
 case("argmax", "labels_of_vec4s", x=(1, 5, 6, 8))

@@ -6,7 +6,7 @@ use involution::Tensor;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Argmax, AvgPool2d, ChannelOrder, Conv2d,
     DynamicConv2d, Fold, GlobalAvgPool, Interpolation, Involution, Linear, MaxPool2d, Mul,
-    Operator, Resize, Softmax, Unfold,
+    Operator, Resize, ResizeArgmax, Softmax, Unfold,
 };
 use involution::reference::Array;
 use involution::{Padding, Window};
@@ -89,6 +89,18 @@ fn places_of_maxima() {
     }
 }
 
+/// The first NaN is the largest, wherever a pixel is made of one.
+#[test]
+fn places_of_maxima_of_resized_images() {
+    for output_size in [[9, 7], [11, 8], [4, 3]] {
+        let once = ResizeArgmax::new(output_size);
+        let twice = ResizeArgmax { via: Some([13, 15]), input_size: Some([12, 11]), ..once };
+        for op in [once, twice] {
+            spread(&case(op, &[&[2, 5, 9, 7]]), 0);
+        }
+    }
+}
+
 /// A weight of 0 counts: what is infinite beside a pixel that is copied makes it NaN.
 #[test]
 fn resized_images() {
@@ -97,6 +109,8 @@ fn resized_images() {
             let shapes: [&[usize]; 2] = [&[2, 3, 9, 7], &[2, 3, output_size[0], output_size[1]]];
             let resize = Resize::new(output_size, mode);
             spread(&case(resize, &shapes[..1]), 0);
+            let part = Resize { input_size: Some([6, 5]), ..resize };
+            spread(&case(part, &shapes[..1]), 0);
             spread(&case(Resize { residual: true, ..resize }, &shapes), 1);
         }
     }

@@ -17,6 +17,7 @@ mod linear;
 mod max_pool2d;
 mod mul;
 mod resize;
+mod resize_argmax;
 mod roi_align;
 mod softmax;
 mod span_involution;

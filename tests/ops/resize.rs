@@ -1,5 +1,6 @@
 use involution::kernels::{self, DeviceProfile};
 use involution::ops::{Add, AvgPool2d, Interpolation, Operator, Resize};
+use involution::reference::Array;
 use involution::{Shape, ShapeError, Window};
 
 use crate::harness::{assert_same, evaluate, numbers, refuses};
@@ -33,6 +34,26 @@ fn takes_an_image_and_what_is_added() {
             [X],
             ShapeError::Parameter { parameter: "output_size", .. }
         );
+    }
+}
+
+#[test]
+fn an_image_lies_within_x() {
+    for size in [[0, 5], [7, 8], [6, 9]] {
+        let resize = Resize { input_size: Some(size), ..to([3, 5], Interpolation::Bilinear) };
+        refuses!(resize, [X], ShapeError::Parameter { parameter: "input_size", .. });
+    }
+}
+
+/// What is padding may be anything.
+#[test]
+fn an_image_with_padding_is_the_image_alone() {
+    let x = numbers(X, 1);
+    let image = Array::from_fn([1, 2, 4, 5], |index| x.at(&index));
+    for (_, mode) in Interpolation::ALL {
+        let resize = to([11, 7], mode);
+        let of_part = Resize { input_size: Some([4, 5]), ..resize };
+        assert_same(&evaluate(of_part, &[&x]), &evaluate(resize, &[&image]));
     }
 }
 

@@ -62,6 +62,7 @@ bias. An attribute without a default must be given. Sizes are written 3 or 3x5 (
 padding 1, 1x2, 0,3,2,1 (top, left, bottom, right), same, valid or full; those of volumes begin with the \
 depth, as 3x5x7, and their padding with the front and the back. activation is none, \
 {activations}; channel_order is blocked or interleaved; mode is nearest or bilinear; \
+input_size and via are none or a size; \
 ceil_mode, count_include_pad and aligned are true or false.
 
 Examples:
@@ -85,7 +86,7 @@ fn default(operator: &str, attribute: &str) -> Option<&'static str> {
             "1"
         }
         "padding" | "output_padding" | "sampling_ratio" => "0",
-        "activation" => "none",
+        "activation" | "input_size" | "via" => "none",
         "channel_order" => "blocked",
         "border" => "zero",
         "mode" => "nearest",

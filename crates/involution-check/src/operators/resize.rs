@@ -17,13 +17,14 @@ pub fn draw(draw: &mut Draw<'_>) -> Drawn {
         1 => [draw.size(h + 5), draw.extent(w + 5)],
         _ => [draw.extent(40), draw.extent(40)],
     };
+    let input_size = draw.one_of(&[false, false, true]).then(|| [draw.size(h), draw.size(w)]);
     let channels = draw.size(7);
     let residual = draw.one_of(&[false, false, true]);
     let mut shapes = vec![vec![n, channels, h, w]];
     if residual {
         shapes.push([&[n, channels], &output_size[..]].concat());
     }
-    (Resize { residual, ..Resize::new(output_size, mode) }.into(), shapes)
+    (Resize { input_size, residual, ..Resize::new(output_size, mode) }.into(), shapes)
 }
 
 /// The fixed cases.
@@ -47,6 +48,16 @@ pub fn fixed() -> Vec<Case> {
                 "a sum from the top down",
                 sum([20, 36]),
                 &[&[2, 5, 10, 18], &[2, 5, 20, 36]],
+            ),
+            Case::new(
+                "an image with padding right and below",
+                Resize { input_size: Some([9, 14]), ..resize([24, 40]) },
+                &[&[2, 5, 12, 20]],
+            ),
+            Case::new(
+                "an image with padding, and a sum",
+                Resize { input_size: Some([11, 7]), ..sum([23, 13]) },
+                &[&[1, 3, 11, 16], &[1, 3, 23, 13]],
             ),
             Case::new(
                 "a sum from the top down of odd sizes",
@@ -79,8 +90,15 @@ pub fn known() -> Result<Vec<Known>, ShapeError> {
         ),
         (
             Resize { residual: true, ..nearest }.into(),
-            vec![counting, full(&[1, 1, 2, 5], 0.5)?],
+            vec![counting.clone(), full(&[1, 1, 2, 5], 0.5)?],
             tensor(&[1, 1, 2, 5], &[1.5, 1.5, 2.5, 2.5, 3.5, 4.5, 4.5, 5.5, 5.5, 6.5])?,
+        ),
+        (
+            // Of the upper left four.
+            Resize { input_size: Some([2, 2]), ..Resize::new([2, 4], Interpolation::Nearest) }
+                .into(),
+            vec![counting],
+            tensor(&[1, 1, 2, 4], &[1.0, 1.0, 2.0, 2.0, 4.0, 4.0, 5.0, 5.0])?,
         ),
         (
             bilinear.into(),
@@ -128,7 +146,19 @@ pub const FAULTS: &[SeededFault] = &[
     (
         "reduce/resize",
         "the lower row is the upper one",
-        "rows.second.x) * params.width",
+        "rows.second.x) * params.x_width",
+        "rows.first.x) * params.x_width",
+    ),
+    (
+        "reduce/resize",
+        "rows of x end with the image",
+        "rows.first.x) * params.x_width",
         "rows.first.x) * params.width",
+    ),
+    (
+        "reduce/resize",
+        "planes of x end with the image",
+        "plane * params.x_height",
+        "plane * params.height",
     ),
 ];
