@@ -557,7 +557,7 @@ class Segmenter(nn.Module):
         found["logits_s4"] = self.decode_head(maps)
         found["seg_logits"] = self.logits(found["logits_s4"], x.shape[2:], valid, original)
         # `argmax` takes the first of equals.
-        found["seg_map"] = found["seg_logits"].argmax(1)
+        found["seg_map"] = found["seg_logits"].argmax(1, keepdim=True)
         return found
 
     def slide(self, x, crop, stride, valid=None, original=None):
@@ -580,7 +580,7 @@ class Segmenter(nn.Module):
                 cover += F.pad(torch.ones(1, 1, *fine.shape[2:], dtype=x.dtype), border)
         full = (total / cover)[:, :, : valid[0], : valid[1]]
         full = full if tuple(valid) == tuple(original) else bilinear(full, original)
-        return full.argmax(1)
+        return full.argmax(1, keepdim=True)
 
 
 # The eleven published configurations: the network and its options, parameters, and tensors with the counters of BN.

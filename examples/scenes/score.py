@@ -76,7 +76,7 @@ def segmenter(options, files, _, folder):
         ours.append((np.asarray(Image.open(folder / "maps" / f"{file.stem}_labels.png")), true))
         with torch.no_grad():
             found = net(normalised(np.asarray(Image.open(file))[None]).double())
-        twin.append((found["seg_map"][0].numpy().astype(np.uint8), true))
+        twin.append((found["seg_map"][0, 0].numpy().astype(np.uint8), true))
     classes = len(scenes.CLASSES) + 1
     return line("involution segment", "mIoU", mean_iou(ours, classes), mean_iou(twin, classes), 0.85)
 

@@ -364,7 +364,7 @@ def evaluate(net, part, count):
             picture, found = scenes.scene(part, number, pool)
             answer = net(normalised(picture[None]).to(dtype))
             if isinstance(net, Segmenter):
-                pairs.append((answer["seg_map"][0].numpy(), scenes.label_map(found)))
+                pairs.append((answer["seg_map"][0, 0].numpy(), scenes.label_map(found)))
             else:
                 truth.append((f"{number:03}.png", found))
                 results += coco_results(number + 1, answer)
