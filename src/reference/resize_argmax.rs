@@ -10,8 +10,10 @@ fn resized(op: &ResizeArgmax, x: &Array) -> Array {
     let to = |output_size| Resize::new(output_size, Interpolation::Bilinear);
     let of_part = Resize { input_size: op.input_size, ..to(op.output_size) };
     match op.via {
-        Some(via) => resize::evaluate(&of_part, &[resize::evaluate(&to(via), &[x.clone()])]),
-        None => resize::evaluate(&of_part, &[x.clone()]),
+        Some(via) => {
+            resize::evaluate(&of_part, &[resize::evaluate(&to(via), std::slice::from_ref(x))])
+        }
+        None => resize::evaluate(&of_part, std::slice::from_ref(x)),
     }
 }
 
