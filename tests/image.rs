@@ -1,5 +1,6 @@
 //! Images against Pillow: `images/make.py` wrote the pictures and what Pillow makes of them.
 
+mod bilinear;
 mod broken;
 
 use std::path::{Path, PathBuf};

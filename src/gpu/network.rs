@@ -14,7 +14,8 @@ use super::program::slots::Slots;
 use super::program::warm_up::Progress;
 use super::run::{Compile, NETWORK, Run, Weights, in_layer};
 use crate::error::{Error, Result, ShapeError};
-use crate::plan::{Layer, Plan};
+use crate::ops::Operator;
+use crate::plan::{Layer, Loaded, Plan};
 use crate::schedule::Schedule;
 use crate::shape::Shape;
 use crate::tensor::{AsView, DType, StateDict, Tensor, TensorView};
@@ -174,23 +175,30 @@ impl Network {
     /// Puts the copies of the inputs and the dispatches into the queue.
     fn submit(&self, run: &Run, inputs: &[TensorView<'_>]) -> Result<()> {
         let context = &self.0.gpu.0.context;
-        for (to, x) in run.inputs.iter().zip(inputs) {
+        let dtype = context.driver.profile.storage;
+        for (((name, _), to), x) in run.plan.inputs().iter().zip(&run.inputs).zip(inputs) {
             transfer::write(context, to, x.data())?;
+            if context.options.paranoid {
+                let finite = finite("the input", x.shape(), x.data(), dtype);
+                finite.map_err(|error| in_layer(name, error))?;
+            }
         }
+        self.submit_steps(run)
+    }
+
+    /// Puts the dispatches into the queue.
+    fn submit_steps(&self, run: &Run) -> Result<()> {
+        let context = &self.0.gpu.0.context;
         match context.options.paranoid {
-            true => self.submit_checked(run, inputs),
+            true => self.submit_checked(run),
             false => dispatch::submit(context, NETWORK, &run.bound.dispatches),
         }
     }
 
     /// Runs one step after the other and looks at the result of each.
-    fn submit_checked(&self, run: &Run, inputs: &[TensorView<'_>]) -> Result<()> {
+    fn submit_checked(&self, run: &Run) -> Result<()> {
         let context = &self.0.gpu.0.context;
         let dtype = context.driver.profile.storage;
-        for ((name, _), x) in run.plan.inputs().iter().zip(inputs) {
-            let finite = finite("the input", x.shape(), x.data(), dtype);
-            finite.map_err(|error| in_layer(name, error))?;
-        }
         for (call, (layer, result)) in run.results.iter().enumerate() {
             let dispatches = run.bound.dispatches.iter().zip(&run.bound.calls);
             let own: Vec<_> =
@@ -270,6 +278,44 @@ impl Network {
             let plan = if *fused { plan.fuse() } else { plan };
             Run::bind(gpu, plan, weights, compile).map(Arc::new)
         })
+    }
+}
+
+impl Loaded for Network {
+    type Tensor = GpuTensor;
+
+    fn place(&self, tensor: &Tensor) -> Result<GpuTensor> {
+        self.gpu().upload(tensor)
+    }
+
+    fn run_placed(&self, inputs: &[&GpuTensor], outputs: &[&str]) -> Result<Vec<GpuTensor>> {
+        let context = &self.0.gpu.0.context;
+        let shapes: Vec<Shape> = inputs.iter().map(|tensor| tensor.shape.clone()).collect();
+        for ((name, _), _) in
+            self.0.layer.example_inputs().iter().zip(inputs).filter(|(_, it)| !context.owns(it))
+        {
+            let (op, tensor) = ("run_placed", *name);
+            return Err(in_layer(&self.0.layer.name(), Error::ForeignTensor { op, tensor }));
+        }
+        let run = self.prepared(&shapes, outputs)?;
+        let find = |name: &&str| run.outputs.iter().find(|(known, _)| known == name);
+        let slots: Vec<&GpuTensor> =
+            outputs.iter().filter_map(find).map(|(_, tensor)| tensor).collect();
+        let results = slots.iter().map(|slot| context.empty(&slot.shape, NETWORK, "a result"));
+        let results = results.collect::<Result<Vec<GpuTensor>>>()?;
+        let _queueing = queueing(&run);
+        transfer::copy(context, inputs.iter().copied().zip(&run.inputs))?;
+        self.submit_steps(&run)?;
+        transfer::copy(context, slots.into_iter().zip(&results))?;
+        Ok(results)
+    }
+
+    fn apply(&self, op: Operator, inputs: &[&GpuTensor]) -> Result<GpuTensor> {
+        self.gpu().apply(op, inputs)
+    }
+
+    fn fetch(&self, tensor: &GpuTensor) -> Result<Tensor> {
+        self.gpu().download(tensor)
     }
 }
 

@@ -7,14 +7,18 @@
 mod assets;
 mod classify;
 pub mod detect;
+mod fpn;
+mod images;
 mod model;
 mod preprocessing;
 mod registry;
+pub mod segment;
 
 #[cfg(feature = "weights")]
 pub use assets::digits_weights;
-pub use assets::{DIGITS, imagenet_labels};
+pub use assets::{CITYSCAPES, COCO, DIGITS, imagenet_labels};
 pub use classify::{LSNet, MobileNetV2, RedNet, ResNet};
-pub use model::Model;
+pub use images::Images;
+pub use model::{Model, Task};
 pub use preprocessing::{Channels, Preprocessing, Resize};
-pub use registry::{MODELS, by_name, recognise};
+pub use registry::{MODELS, by_name, names, recognise, resembling};

@@ -1,12 +1,15 @@
 //! Networks by name, and by their weights.
 
 use super::classify::{LSNet, MobileNetV2, RedNet, ResNet};
+use super::detect::{DETECTORS, Detector};
 use super::model::Model;
+use super::segment::{SEGMENTERS, Segmenter};
 use crate::error::{Error, Result, ShapeError};
 use crate::plan::Layer;
 use crate::tensor::StateDict;
 
-/// The networks that [`by_name`] knows.
+/// The classifiers that [`by_name`] knows, besides the [detectors](super::detect::DETECTORS) and the
+/// [segmenters](super::segment::SEGMENTERS).
 pub const MODELS: &[&str] = &[
     "rednet26",
     "rednet38",
@@ -44,8 +47,23 @@ pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>
     if let Some(Ok(model)) = depth("resnet").map(ResNet::new) {
         return Ok(fitted(model, weights, ResNet::with_head_of));
     }
-    let known = MODELS.join(", ");
+    if let Some(detector) = Detector::named(name) {
+        return Ok(fitted(detector, weights, |named, weights| {
+            Detector::from_weights(weights).ok().filter(|it| it.name() == name).unwrap_or(named)
+        }));
+    }
+    if let Some(segmenter) = Segmenter::named(name) {
+        return Ok(fitted(segmenter, weights, |named, weights| {
+            Segmenter::from_weights(weights).ok().filter(|it| it.name() == name).unwrap_or(named)
+        }));
+    }
+    let known = names().join(", ");
     Err(Error::at("models")(ShapeError::UnknownModel { name: name.to_owned(), known }))
+}
+
+/// The names of all networks.
+pub fn names() -> Vec<&'static str> {
+    [MODELS, DETECTORS, SEGMENTERS].concat()
 }
 
 /// A network, changed by what weights tell.
@@ -60,12 +78,14 @@ fn fitted<M: Model + 'static>(
     })
 }
 
-/// The network that these weights belong to, with its name: the one whose tensors they are exactly.
-pub fn recognise(weights: &StateDict) -> Option<(&'static str, Box<dyn Model>)> {
-    MODELS.iter().find_map(|&name| {
-        let model = by_name(name, Some(weights)).ok()?;
-        let plan = model.example_plan().ok()?;
-        plan.check_weights(weights).ok()?;
-        Some((name, model))
-    })
+/// The network that these weights belong to: the one whose tensors they are exactly.
+pub fn recognise(weights: &StateDict) -> Option<Box<dyn Model>> {
+    let named = MODELS.iter().filter_map(|name| by_name(name, Some(weights)).ok());
+    resembling(weights).into_iter().chain(named).find(|model| model.check_weights(weights).is_ok())
+}
+
+/// The detector or segmenter that weights like these belong to, though some may be missing, too many or of a wrong shape.
+pub fn resembling(weights: &StateDict) -> Option<Box<dyn Model>> {
+    let detector = Detector::from_weights(weights).map(|it| Box::new(it) as Box<dyn Model>);
+    detector.or_else(|_| Segmenter::from_weights(weights).map(|it| Box::new(it) as _)).ok()
 }

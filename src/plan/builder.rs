@@ -1,5 +1,7 @@
 //! A plan under construction. Every step's shapes are checked as it is added.
 
+use std::collections::HashMap;
+
 use super::constant::Constant;
 use super::graph::{Action, Plan, Source, Step, Value, ValueInfo, Weight};
 use crate::error::{Error, Result, ShapeError};
@@ -12,12 +14,18 @@ pub struct Builder {
     plan: Plan,
     /// The layers that are being built, outermost first.
     scope: Vec<String>,
+    /// The tensors of the state dict that were asked for.
+    weights: HashMap<String, Value>,
 }
 
 impl Builder {
     /// An empty plan of this name.
     pub fn new(name: &str) -> Self {
-        Builder { plan: Plan { name: name.to_owned(), ..Plan::default() }, scope: Vec::new() }
+        Builder {
+            plan: Plan { name: name.to_owned(), ..Plan::default() },
+            scope: Vec::new(),
+            weights: HashMap::new(),
+        }
     }
 
     /// A value that is given at each run under this name.
@@ -66,11 +74,19 @@ impl Builder {
         self.tensor(name, shape.into(), false)
     }
 
+    /// The tensor of the state dict of this name; one that is asked for again, by a layer that is used more than once, is the
+    /// same value.
     fn tensor(&mut self, name: &str, shape: Shape, parameter: bool) -> Value {
         let name = self.path(name);
+        let known = self.weights.get(&name).copied();
+        if let Some(value) = known.filter(|&value| *self.shape(value) == shape) {
+            return value;
+        }
         self.plan.weights.push(Weight { name: name.clone(), shape: shape.clone(), parameter });
         let constant = Constant::Weight { name: name.clone(), shape: shape.clone() };
-        self.value(name, shape, Source::Constant(constant))
+        let value = self.value(name.clone(), shape, Source::Constant(constant));
+        self.weights.insert(name, value);
+        value
     }
 
     /// A value that is known before any input and of no state dict.

@@ -10,9 +10,11 @@ mod constant;
 mod count;
 mod graph;
 mod layer;
+mod loaded;
 mod passes;
 
 pub use builder::Builder;
 pub use constant::{Constant, Norm};
 pub use graph::{Action, Plan, Source, Step, Value, ValueInfo, Weight};
 pub use layer::Layer;
+pub use loaded::Loaded;

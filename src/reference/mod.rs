@@ -18,4 +18,4 @@ pub(crate) mod rounding;
 pub use array::Array;
 pub(crate) use evaluate::rounding;
 pub use evaluate::{evaluate, run};
-pub use plan::run_plan;
+pub use plan::{Network, run_plan};

@@ -1,9 +1,12 @@
 //! A whole plan by the definitions of its operators, in double precision throughout.
 
+use std::sync::Arc;
+
 use super::array::Array;
-use super::evaluate::evaluate;
+use super::evaluate::{evaluate, run};
 use crate::error::{Error, Result, ShapeError};
-use crate::plan::{Action, Plan};
+use crate::ops::Operator;
+use crate::plan::{Action, Layer, Loaded, Plan};
 use crate::tensor::{AsView, StateDict, Tensor};
 
 /// Runs a plan on host tensors, one for each of its inputs, and rounds each result once.
@@ -45,4 +48,45 @@ pub fn run_plan(
         },
     )?;
     outputs.into_iter().map(|(name, array)| Ok((name, array.to_tensor()?))).collect()
+}
+
+/// A layer with its weights that runs by the definitions.
+#[derive(Debug, Clone)]
+pub struct Network {
+    layer: Arc<dyn Layer>,
+    weights: StateDict,
+}
+
+impl Network {
+    /// A layer with its weights; an error lists all in which they are not those of the layer.
+    pub fn new(layer: Arc<dyn Layer>, weights: StateDict) -> Result<Self> {
+        layer.example_plan()?.check_weights(&weights)?;
+        Ok(Network { layer, weights })
+    }
+}
+
+impl Loaded for Network {
+    type Tensor = Tensor;
+
+    fn place(&self, tensor: &Tensor) -> Result<Tensor> {
+        Ok(tensor.clone())
+    }
+
+    fn run_placed(&self, inputs: &[&Tensor], outputs: &[&str]) -> Result<Vec<Tensor>> {
+        let shapes: Vec<_> = inputs.iter().map(|tensor| tensor.shape().clone()).collect();
+        let plan = self.layer.plan_for(&shapes)?.keep(outputs)?;
+        let results = run_plan(&plan, &self.weights, inputs)?;
+        let find = |name: &&str| {
+            results.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.clone())
+        };
+        Ok(outputs.iter().filter_map(find).collect())
+    }
+
+    fn apply(&self, op: Operator, inputs: &[&Tensor]) -> Result<Tensor> {
+        run(&op, inputs)
+    }
+
+    fn fetch(&self, tensor: &Tensor) -> Result<Tensor> {
+        Ok(tensor.clone())
+    }
 }

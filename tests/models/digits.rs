@@ -75,8 +75,8 @@ fn the_files_weights_are_the_networks() {
     assert!(loaded.metadata.contains_key("config"));
     let stripped: StateDict = weights::strip_wrappers(loaded.tensors).unwrap();
     assert_eq!(stripped, models::digits_weights().unwrap());
-    let (name, model) = models::recognise(&stripped).unwrap();
-    assert_eq!((name, model.classes()), ("rednet_digits", Some(10)));
+    let model = models::recognise(&stripped).unwrap();
+    assert_eq!((&*model.name(), model.classes()), ("rednet_digits", Some(10)));
     assert_eq!(model.labels().unwrap(), models::DIGITS);
     assert_eq!(model.results(), ["logits", "c2", "c3"]);
     assert_eq!(model.preprocessing().input(1).dims(), [1, 1, 8, 8]);

@@ -1,9 +1,11 @@
 //! Whole networks: the figures that are known of them, which network weights belong to, and the sizes they
 //! take.
 
+mod detectors;
 #[cfg(feature = "weights")]
 pub mod digits;
 mod running;
+mod segmenters;
 mod streaming;
 
 use involution::models::{self, LSNet, MODELS, MobileNetV2, Model, RedNet, ResNet};
@@ -75,8 +77,9 @@ fn lsnets_have_the_published_figures() {
     let trained = weights.iter().filter(|(name, _)| !name.contains(".conv1."));
     let trained: StateDict =
         trained.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
-    let (name, model) = models::recognise(&trained).unwrap();
-    assert_eq!((name, model.parameters().unwrap()), ("lsnet_b", 23_812_272));
+    let model = models::recognise(&trained).unwrap();
+    assert_eq!(model.parameters().unwrap(), 23_812_272);
+    assert_eq!(model.name(), "lsnet_b");
 }
 
 /// The names and shapes of the published files, some of each kind.
@@ -117,8 +120,9 @@ fn lsnets_take_the_sizes_that_their_biases_are_for() {
     for (side, image, sizes) in [(3, 160, 129..=192), (4, 224, 193..=256)] {
         let made = LSNet::t().distilled(true).attention_size(Some(side));
         let weights = zeros_of(&plan(&made));
-        let (name, model) = models::recognise(&weights).unwrap();
-        assert_eq!((name, model.parameters().unwrap()), ("lsnet_t", made.parameters().unwrap()));
+        let model = models::recognise(&weights).unwrap();
+        assert_eq!(model.parameters().unwrap(), made.parameters().unwrap());
+        assert_eq!(model.name(), "lsnet_t");
         assert_eq!(model.preprocessing().input(2).dims(), [2, 3, image, image]);
         for size in [sizes.start() - 1, *sizes.start(), image, *sizes.end(), sizes.end() + 1] {
             let planned = model.plan(&Shape::from([1, 3, size, image]));
@@ -196,9 +200,8 @@ fn wrapped(weights: &StateDict) -> StateDict {
 #[test]
 fn weights_are_recognised() {
     let recognised = |weights: &StateDict, name: &str, classes: Option<usize>| {
-        let (found, model) = models::recognise(weights).unwrap_or_else(|| panic!("{name}"));
-        assert_eq!((found, model.classes()), (name, classes));
-        assert_eq!(model.name(), name);
+        let model = models::recognise(weights).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!((&*model.name(), model.classes()), (name, classes));
         plan(model.as_ref()).check_weights(weights).unwrap();
         // By name, too.
         let model = models::by_name(name, Some(weights)).unwrap();
@@ -257,8 +260,8 @@ fn rednets_are_recognised_with_either_stem_and_as_openmmlab_saves_them() {
         let weights = zeros_of(&plan(&model));
         let stripped = involution::weights::strip_wrappers(wrapped(&weights)).unwrap();
         assert_eq!(stripped, weights);
-        let (found, model) = models::recognise(&stripped).unwrap();
-        assert_eq!((found, model.parameters().unwrap()), (name.as_str(), small));
+        let model = models::recognise(&stripped).unwrap();
+        assert_eq!((model.name(), model.parameters().unwrap()), (name.clone(), small));
         let model = RedNet::from_weights(&stripped).unwrap();
         assert_eq!((model.name(), model.parameters().unwrap()), (name, small));
     }
@@ -266,8 +269,8 @@ fn rednets_are_recognised_with_either_stem_and_as_openmmlab_saves_them() {
     let model = RedNet::new(26).unwrap().classes(None);
     let weights = wrapped(&zeros_of(&plan(&model)));
     let stripped = involution::weights::strip_wrappers(weights.clone()).unwrap();
-    let (name, model) = models::recognise(&stripped).unwrap();
-    assert_eq!((name, model.classes()), ("rednet26", None));
+    let model = models::recognise(&stripped).unwrap();
+    assert_eq!((&*model.name(), model.classes()), ("rednet26", None));
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod bench;
 mod calls;
 pub mod compare;
 mod compile;
+pub mod detectors;
 mod diff;
 pub mod drivers;
 mod fault;

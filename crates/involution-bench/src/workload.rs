@@ -277,7 +277,8 @@ fn seed(name: &str) -> u64 {
     name.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()))
 }
 
-fn weights(
+/// Random weights of a layer whose normalisations have the statistics of what they get of an image of this shape.
+pub fn weights(
     layer: &dyn Layer,
     x: &Shape,
     seed: u64,
@@ -286,8 +287,7 @@ fn weights(
     let one = Shape::new([&[1], &x.dims()[1..]].concat());
     let plan = layer.plan(&one)?;
     let mut rng = fastrand::Rng::with_seed(seed);
-    let drawn = plan.weights().iter().map(|it| Ok((it.name.clone(), draw(it, &mut rng)?)));
-    let mut weights: StateDict = drawn.collect::<Result<_>>()?;
+    let mut weights = drawn(&plan, &mut rng)?;
     let plan = plan.keep(&[layer.output()])?;
     let mut scaled: Vec<(String, Tensor)> = Vec::new();
     // Means are in parts of the size of what comes in, variances around its square.
@@ -312,6 +312,11 @@ fn weights(
         weights.insert(name, tensor);
     }
     Ok(weights)
+}
+
+/// Random weights of a plan.
+pub fn drawn(plan: &Plan, rng: &mut fastrand::Rng) -> Result<StateDict> {
+    plan.weights().iter().map(|it| Ok((it.name.clone(), draw(it, rng)?))).collect()
 }
 
 fn draw(weight: &Weight, rng: &mut fastrand::Rng) -> Result<Tensor> {

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use involution::kernels::DeviceProfile;
-use involution::models;
-use involution::schedule::{Choice, Policy, lower};
+use involution::schedule::{Choice, Policy, Table, lower};
 use involution::weights::{Loaded, strip_wrappers};
+use involution::{Plan, models};
 use involution_bench::adapter::Flags;
 use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use, tensors};
 use serde_json::{Value, json};
 
-use crate::plan::{counts, memory};
+use crate::plan::{Total, flops};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -81,31 +81,31 @@ pub fn run(_: &Flags, args: &Args, json: bool) -> Result<Outcome> {
 /// The network that the tensors belong to, as JSON and in words.
 fn network(loaded: &Loaded) -> Result<(Value, String)> {
     let weights = strip_wrappers(loaded.tensors.clone())?;
-    let Some((name, model)) = models::recognise(&weights) else {
+    let Some(model) = models::recognise(&weights) else {
         let none = "\nThese are the weights of no network that is known here.\n";
         return Ok((Value::Null, none.to_owned()));
     };
     let input = model.preprocessing().input(1);
-    let plan = model.plan(&input)?;
-    let (parameters, macs, flops) = (plan.parameters(), plan.macs()?, plan.mmcls_flops()?);
-    let fused = plan.keep(&[model.output()])?.fuse();
+    let flops = flops(&model.plans(&input)?)?;
+    let plans: Vec<Plan> = model.kept_plans(&input)?.into_iter().map(Plan::fuse).collect();
     let profile = DeviceProfile::software();
-    let layout = lower(&fused, &profile, &Policy::default(), &Choice::Preferred)?.memory;
+    let lowered = plans.iter().map(|plan| {
+        let schedule = lower(plan, &profile, &Policy::default(), &Choice::Preferred)?;
+        Table::of(plan, &schedule)
+    });
+    let tables = lowered.collect::<involution::Result<Vec<_>>>()?;
+    let total = Total::of(&plans, &tables, flops, profile.storage)?;
     let value = json!({
-        "name": name,
+        "name": model.name(),
         "classes": model.classes(),
         "input": input.dims(),
         "results": model.results(),
-        "parameters": parameters,
-        "macs": macs,
+        "parameters": total.parameters,
+        "macs": total.macs,
         "flops": flops,
-        "memory": memory(&layout),
+        "memory": total.memory(),
     });
     let classes = model.classes().map_or("no head".to_owned(), |n| output::count(n, "class"));
-    let counts = counts(parameters, macs, flops);
-    let peak = mib(layout.peak());
-    let text = format!(
-        "\nnetwork: {name}, {classes}, on {input}\n{counts}\ndevice memory at the peak {peak:.1} MiB\n"
-    );
+    let text = format!("\nnetwork: {}, {classes}, on {input}\n{}", model.name(), total.text());
     Ok((value, text))
 }

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use involution_bench::adapter::Flags;
-use involution_bench::{bench, compare, program};
+use involution_bench::{bench, compare, detectors, program};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,7 +76,7 @@ enum Command {
     Op(With<op::Args>),
     /// Time kernels on the shapes of RedNet-50, or layers and networks, and check what they computed
     Bench(Box<bench::Args>),
-    /// Set an involution beside other layers: cost, time, and a picture of the kernels
+    /// Set involutions beside other layers: cost, time, and a picture of the kernels
     #[command(subcommand)]
     Compare(Compare),
     /// Measure which kernels are the fastest here, and remember them
@@ -87,6 +87,8 @@ enum Command {
 enum Compare {
     /// Attention within the window, and to the whole image
     Attention(With<compare::Args>),
+    /// A Mask R-CNN of convolutions
+    Detectors(With<detectors::Args>),
 }
 
 // The flag --json may stand before a command or after it. (A doc comment would replace that of the command.)
@@ -113,6 +115,9 @@ fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(&adapter, &args, json),
         Some(Command::Compare(Compare::Attention(args))) => {
             compare::attention(&adapter, &args.own, json || args.json)
+        }
+        Some(Command::Compare(Compare::Detectors(args))) => {
+            detectors::run(&adapter, &args.own, json || args.json)
         }
         Some(Command::Tune(args)) => tune::run(&adapter, &args.own, json || args.json),
     })

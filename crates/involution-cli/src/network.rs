@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use involution::gpu::{Network, Progress};
-use involution::models::{self, MODELS, Model};
+use involution::models::{self, Model};
 use involution::weights::strip_wrappers;
 use involution::{Layer, Shape, StateDict, Tensor, reference};
 use involution_bench::adapter::{Flags, Runner};
@@ -40,22 +40,26 @@ pub fn load(name: Option<&str>, file: Option<&Path>) -> Result<Weighted> {
     let left_out = left_out.map_or_else(String::new, |it| format!("; {it}"));
     let place = file.display();
     let Some(name) = name else {
-        if let Some((name, model)) = models::recognise(&weights) {
-            return Ok(Weighted { name: name.to_owned(), model, weights });
+        if let Some(model) = models::recognise(&weights) {
+            return Ok(Weighted { name: model.name(), model, weights });
+        }
+        if let Some(Err(error)) = models::resembling(&weights).map(|it| it.check_weights(&weights))
+        {
+            return Err(bad_use(format!("{place}: {error}{left_out}")));
         }
         let all = || weights.common_prefix().map(|it| format!("; all names begin with '{it}'"));
         let hint = prefix(&weights, |inner| models::recognise(inner).is_some()).or_else(all);
         return Err(bad_use(format!(
             "{place} holds the weights of no network that is known ({}){}; --model NAME tells what they lack \
              for one{left_out}",
-            MODELS.join(", "),
+            models::names().join(", "),
             hint.unwrap_or_default(),
         )));
     };
     models::by_name(name, None)?;
     let fitting = |weights: &StateDict| {
         let model = models::by_name(name, Some(weights))?;
-        model.example_plan()?.check_weights(weights).map(|()| model)
+        model.check_weights(weights).map(|()| model)
     };
     let model = fitting(&weights).map_err(|error| {
         let hint = prefix(&weights, |inner| fitting(inner).is_ok()).unwrap_or_default();

@@ -1,12 +1,12 @@
 //! `involution plan`: the steps of a network, where its values lie, and what it costs.
 
 use anyhow::Result;
-use involution::Shape;
 use involution::gpu::Precision;
 use involution::kernels::DeviceProfile;
-use involution::models::{self, MODELS, Model};
-use involution::schedule::{Choice, Memory, Policy, Table, lower};
+use involution::models::{self, Model};
+use involution::schedule::{Choice, Policy, Table, lower};
 use involution::tensor::DType;
+use involution::{Plan, Shape};
 use involution_bench::adapter::Flags;
 use involution_bench::output::{self, mib};
 use involution_bench::{Outcome, bad_use};
@@ -55,21 +55,23 @@ Examples:
   involution plan rednet50 --batch 8 --size 480x640
   involution plan rednet50 --profile nvidia
   involution plan rednet26 --stem 3 --unfused --json | jq .flops",
-        MODELS.join(", ")
+        models::names().join(", ")
     )
 }
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let model = network(args)?;
     let shape = input(model.as_ref(), args.batch, args.size.as_deref())?;
-    let unfused = model.plan(&shape)?;
-    let flops = unfused.mmcls_flops()?;
-    let wanted: Vec<&str> = match args.outputs.as_slice() {
-        [] => vec![model.output()],
-        named => named.iter().map(String::as_str).collect(),
+    let flops = flops(&model.plans(&shape)?)?;
+    let kept = match args.outputs.as_slice() {
+        [] => model.kept_plans(&shape)?,
+        named => {
+            let names: Vec<&str> = named.iter().map(String::as_str).collect();
+            vec![model.plan(&shape)?.keep(&names)?]
+        }
     };
-    let kept = unfused.keep(&wanted)?;
-    let plan = if args.unfused { kept } else { kept.fuse() };
+    let plans: Vec<Plan> =
+        kept.into_iter().map(|kept| if args.unfused { kept } else { kept.fuse() }).collect();
     let profile = DeviceProfile::described(&args.profile).ok_or_else(|| {
         let known = DeviceProfile::DESCRIBED.join(", ");
         bad_use(format!("--profile must be one of {known}, it is '{}'", args.profile))
@@ -84,10 +86,16 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let storage = if half { DType::F16 } else { DType::F32 };
     let profile = DeviceProfile { storage, ..profile };
     let choice = args.candidate.clone().map_or(Choice::Preferred, Choice::Named);
-    let schedule = lower(&plan, &profile, &Policy::default(), &choice)?;
-    let table = Table::of(&plan, &schedule)?;
-    let steps = table.rows.iter().map(|row| {
+    let tables = plans.iter().map(|plan| {
+        let schedule = lower(plan, &profile, &Policy::default(), &choice)?;
+        Table::of(plan, &schedule)
+    });
+    let tables = tables.collect::<involution::Result<Vec<Table>>>()?;
+    let total = Total::of(&plans, &tables, flops, storage)?;
+    let rows = tables.iter().flat_map(|table| table.rows.iter().map(|row| (&table.name, row)));
+    let steps = rows.map(|(stage, row)| {
         json!({
+            "stage": stage,
             "step": row.step,
             "layer": row.layer,
             "op": row.op,
@@ -103,26 +111,93 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let report = json!({
         "network": args.model,
         "input": shape.dims(),
-        "parameters": table.parameters,
-        "macs": table.macs,
+        "parameters": total.parameters,
+        "macs": total.macs,
         "flops": flops,
-        "memory": memory(&table.memory),
+        "memory": total.memory(),
         "steps": steps.collect::<Vec<_>>(),
     });
-    output::result(json, &report, || text(&args.model, &shape, &table, flops))?;
+    output::result(json, &report, || text(&args.model, &shape, &tables, &total))?;
     Ok(Outcome::Passed)
 }
 
-/// Bytes on the device, as JSON.
-pub fn memory(memory: &Memory) -> Value {
-    json!({
-        "peak": memory.peak(),
-        "activations": memory.activations(),
-        "least_activations": memory.live,
-        "weights": memory.constants,
-        "scratch": memory.scratch,
-        "slots": memory.slots(),
-    })
+/// What the plans of a network come to.
+pub struct Total {
+    pub parameters: u64,
+    pub macs: u64,
+    flops: u64,
+    activations: u64,
+    least_activations: u64,
+    weights: u64,
+    scratch: u64,
+    slots: Vec<u64>,
+    /// Bytes that stay on the device from one plan to the next.
+    between: u64,
+}
+
+impl Total {
+    /// That of plans with their layouts. What they have of each other is copied.
+    pub fn of(plans: &[Plan], tables: &[Table], flops: u64, storage: DType) -> Result<Self> {
+        let mut between = 0;
+        if let [first, _, ..] = plans {
+            for (_, value) in first.outputs() {
+                between += first.bytes(*value, storage)?;
+            }
+        }
+        let sum = |of: fn(&Table) -> u64| tables.iter().map(of).sum::<u64>();
+        Ok(Total {
+            parameters: sum(|table| table.parameters),
+            macs: sum(|table| table.macs),
+            flops,
+            activations: sum(|table| table.memory.activations()),
+            least_activations: sum(|table| table.memory.live),
+            weights: sum(|table| table.memory.constants),
+            scratch: sum(|table| table.memory.scratch),
+            slots: tables.iter().flat_map(|table| table.memory.slots().to_vec()).collect(),
+            between,
+        })
+    }
+
+    fn peak(&self) -> u64 {
+        self.activations + self.weights + self.scratch + self.between
+    }
+
+    /// Bytes on the device, as JSON.
+    pub fn memory(&self) -> Value {
+        json!({
+            "peak": self.peak(),
+            "activations": self.activations,
+            "least_activations": self.least_activations,
+            "weights": self.weights,
+            "scratch": self.scratch,
+            "between_stages": self.between,
+            "slots": self.slots,
+        })
+    }
+
+    /// Parameters, arithmetic and memory in two lines.
+    pub fn text(&self) -> String {
+        let between = match self.between {
+            0 => String::new(),
+            bytes => format!(", between stages {:.1}", mib(bytes)),
+        };
+        format!(
+            "{}\ndevice memory at the peak {:.1} MiB: {} {:.1} (least possible {:.1}), weights {:.1}, scratch {:.1}{between}\n",
+            counts(self.parameters, self.macs, self.flops),
+            mib(self.peak()),
+            output::count(self.slots.len(), "slot"),
+            mib(self.activations),
+            mib(self.least_activations),
+            mib(self.weights),
+            mib(self.scratch),
+        )
+    }
+}
+
+/// Operations of plans that are not fused, as mmclassification counts them.
+pub fn flops(plans: &[Plan]) -> Result<u64> {
+    let flops = plans.iter().map(Plan::mmcls_flops);
+    Ok(flops.sum::<involution::Result<u64>>()?)
 }
 
 /// The network that is asked for.
@@ -158,39 +233,32 @@ pub fn input(model: &dyn Model, batch: usize, size: Option<&str>) -> Result<Shap
     Ok(Shape::new(dims))
 }
 
-fn text(name: &str, shape: &Shape, plan: &Table, flops: u64) -> String {
-    let mut table =
-        output::table(&["step", "layer", "output", "op", "slot", "MiB moved", "M MACs"], 4);
-    for row in &plan.rows {
-        let by = row.candidate.iter().zip(&row.reason);
-        let by: String = by.map(|(name, reason)| format!("\nby {name}: {reason}")).collect();
-        table.add_row([
-            row.step.to_string(),
-            row.layer.clone(),
-            row.output.clone(),
-            row.op.clone() + &by,
-            row.slot.map_or("-".to_owned(), |slot| slot.to_string()),
-            format!("{:.2}", mib(row.bytes)),
-            format!("{:.2}", row.macs as f64 / 1e6),
-        ]);
+fn text(name: &str, shape: &Shape, tables: &[Table], total: &Total) -> String {
+    let mut text = format!("{name} on x {shape}\n");
+    for plan in tables {
+        let mut table =
+            output::table(&["step", "layer", "output", "op", "slot", "MiB moved", "M MACs"], 4);
+        for row in &plan.rows {
+            let by = row.candidate.iter().zip(&row.reason);
+            let by: String = by.map(|(name, reason)| format!("\nby {name}: {reason}")).collect();
+            table.add_row([
+                row.step.to_string(),
+                row.layer.clone(),
+                row.output.clone(),
+                row.op.clone() + &by,
+                row.slot.map_or("-".to_owned(), |slot| slot.to_string()),
+                format!("{:.2}", mib(row.bytes)),
+                format!("{:.2}", row.macs as f64 / 1e6),
+            ]);
+        }
+        let stage = if tables.len() > 1 { format!("\n{}", plan.name) } else { String::new() };
+        text += &format!("{stage}\n{}\n", output::render(&table));
     }
-    let memory = &plan.memory;
-    format!(
-        "{name} on x {shape}\n\n{}\n{}\n\
-         device memory at the peak {:.1} MiB: {} {:.1} (least possible {:.1}), weights {:.1}, scratch {:.1}\n",
-        output::render(&table),
-        counts(plan.parameters, plan.macs, flops),
-        mib(memory.peak()),
-        output::count(memory.slots().len(), "slot"),
-        mib(memory.activations()),
-        mib(memory.live),
-        mib(memory.constants),
-        mib(memory.scratch)
-    )
+    text + &total.text()
 }
 
 /// Parameters and arithmetic in one line.
-pub fn counts(parameters: u64, macs: u64, flops: u64) -> String {
+fn counts(parameters: u64, macs: u64, flops: u64) -> String {
     let [millions, giga_macs, giga_flops] =
         [parameters as f64 / 1e6, macs as f64 / 1e9, flops as f64 / 1e9];
     format!(

@@ -83,6 +83,24 @@ fn write_piece(
     Ok(())
 }
 
+/// Queues copies from tensors of the device to others of as many values.
+pub(crate) fn copy<'a>(
+    context: &Context,
+    pairs: impl Iterator<Item = (&'a GpuTensor, &'a GpuTensor)>,
+) -> Result<()> {
+    let driver = &context.driver;
+    let submission = driver.guarded("copy", 0, || {
+        let mut encoder = driver.device.create_command_encoder(&Default::default());
+        for (from, to) in pairs.filter(|(from, _)| from.bytes() > 0) {
+            let [source, target] = [from, to].map(|tensor| tensor.lease.buffer());
+            encoder.copy_buffer_to_buffer(source, from.offset, target, to.offset, from.bytes());
+        }
+        driver.queue.submit([encoder.finish()])
+    })?;
+    context.in_flight.push(driver, submission);
+    Ok(())
+}
+
 /// A copy to the host that is under way.
 #[derive(Debug)]
 pub(crate) struct Read {

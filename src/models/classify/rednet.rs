@@ -103,6 +103,31 @@ impl RedNet {
         }
     }
 
+    /// The RedNet of any depth and width whose weights these are, without a head; what they do not tell is as in RedNet-50.
+    pub(in crate::models) fn backbone_of(weights: &StateDict) -> Result<Self> {
+        let base = RedNet::new(50)?;
+        let size = |name: &str, axis: usize| weights.shape(name)?.dims().get(axis).copied();
+        let stage = |(index, usual): (usize, &Stage)| {
+            let name = |block: usize| format!("layer{}.{block}.", index + 1);
+            let blocks = (0..).take_while(|&block| weights.has_prefix(&name(block))).count();
+            let width = size(&format!("{}conv3.weight", name(0)), 0).unwrap_or(usual.width);
+            Stage { blocks: if blocks == 0 { usual.blocks } else { blocks }, width, ..*usual }
+        };
+        let stem_channels = size("stem.4.conv.weight", 0).unwrap_or(base.stem_channels);
+        let network = RedNet {
+            in_channels: size("stem.0.conv.weight", 1).unwrap_or(base.in_channels),
+            stem_channels,
+            stages: base.stages.iter().enumerate().map(stage).collect(),
+            ..base
+        };
+        let network = RedNet { classes: None, ..network.with_stem_and_head_of(weights) };
+        let usual = RedNet { classes: None, ..RedNet::new(50)? };
+        let alike =
+            |like: &RedNet| (like.stem_channels, &like.stages) == (stem_channels, &network.stages);
+        let name = if alike(&usual) { "red50" } else { "rednet" };
+        Ok(RedNet { name: name.to_owned(), ..network })
+    }
+
     /// Takes the stem and the number of classes from these weights.
     pub fn with_stem_and_head_of(self, weights: &StateDict) -> Self {
         let rows = weights.shape("stem.1.conv2.conv.weight").and_then(|shape| shape.dims().first());
@@ -124,6 +149,25 @@ impl RedNet {
 
     fn involution(&self, channels: usize, kernel_size: usize, stride: usize) -> Involution2d {
         Involution2d::paper(channels, [kernel_size; 2]).stride([stride; 2]).pool_to(self.pool_to)
+    }
+
+    /// The results of its stages, which the plan gives as `c2` to `c5`.
+    pub(in crate::models) fn features(&self, plan: &mut Builder, x: Value) -> Result<Vec<Value>> {
+        expect_channels(plan, x, self.in_channels)?;
+        let mut x = self.stem(plan, x)?;
+        let mut features = Vec::new();
+        for (index, &of) in self.stages.iter().enumerate() {
+            let channels = of.width / EXPANSION;
+            x = stage(plan, &format!("layer{}", index + 1), x, of, |plan, x, stride| {
+                let involution = self.involution(channels, self.kernel_size, stride);
+                plan.scope("conv2", |plan| involution.build_one(plan, x))
+            })?;
+            if let Some(name) = FEATURES.get(index) {
+                plan.output(name, x);
+            }
+            features.push(x);
+        }
+        Ok(features)
     }
 
     fn stem(&self, plan: &mut Builder, x: Value) -> Result<Value> {
@@ -167,19 +211,9 @@ impl Layer for RedNet {
 
     fn build(&self, plan: &mut Builder, inputs: &[Value]) -> Result<Vec<Value>> {
         let [x] = plan.take(inputs, ["x"])?;
-        expect_channels(plan, x, self.in_channels)?;
-        let mut x = self.stem(plan, x)?;
-        for (index, &of) in self.stages.iter().enumerate() {
-            let channels = of.width / EXPANSION;
-            x = stage(plan, &format!("layer{}", index + 1), x, of, |plan, x, stride| {
-                let involution = self.involution(channels, self.kernel_size, stride);
-                plan.scope("conv2", |plan| involution.build_one(plan, x))
-            })?;
-            if let Some(name) = FEATURES.get(index) {
-                plan.output(name, x);
-            }
-        }
-        Ok(vec![head(plan, x, "fc", self.classes)?])
+        let features = self.features(plan, x)?;
+        let last = features.last().copied().unwrap_or(x);
+        Ok(vec![head(plan, last, "fc", self.classes)?])
     }
 }
 
@@ -193,6 +227,7 @@ impl Model for RedNet {
                 crop: None,
                 mean: [0.5; 3],
                 deviation: [0.5; 3],
+                size_divisor: 1,
             },
         }
     }

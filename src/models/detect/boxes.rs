@@ -89,28 +89,41 @@ pub fn iou(a: Box4, b: Box4) -> f64 {
     shared / (area(a) + area(b) - shared)
 }
 
-/// Numbers of the scores from the highest to the lowest; of equal ones the first comes first, and those that are not numbers
-/// last.
-pub fn by_score(scores: &[f32]) -> Vec<usize> {
+/// Numbers of the highest scores, `most` at most, from the highest to the lowest; of equal ones the first comes first, and
+/// those that are not numbers last.
+pub fn top(scores: &[f32], most: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    let key = |&at: &usize| (scores[at].is_nan(), scores[at]);
-    order.sort_by(|a, b| {
-        let ((a_none, a), (b_none, b)) = (key(a), key(b));
-        a_none.cmp(&b_none).then(b.partial_cmp(&a).unwrap_or(Ordering::Equal))
-    });
+    let compare = |&a: &usize, &b: &usize| {
+        let by_value = scores[b].partial_cmp(&scores[a]).unwrap_or(Ordering::Equal);
+        scores[a].is_nan().cmp(&scores[b].is_nan()).then(by_value).then(a.cmp(&b))
+    };
+    if most < order.len() {
+        order.select_nth_unstable_by(most, compare);
+        order.truncate(most);
+    }
+    order.sort_unstable_by(compare);
     order
 }
 
-/// Non-maximum suppression: the numbers of the boxes that are kept, from the highest score to the lowest. A box is dropped
+/// Non-maximum suppression: the numbers of the boxes that are kept, from the highest score to the lowest, `most` at most. A box is dropped
 /// where one of its own group with a higher score that is kept shares more than `threshold` with it (see [`iou`]). Empty boxes
 /// drop none.
 ///
 /// `boxes`, `scores` and `groups` (classes, or levels of a pyramid) have one entry for each box; the shortest counts.
-pub fn nms(boxes: &[Box4], scores: &[f32], groups: &[usize], threshold: f64) -> Vec<usize> {
+pub fn nms(
+    boxes: &[Box4],
+    scores: &[f32],
+    groups: &[usize],
+    threshold: f64,
+    most: usize,
+) -> Vec<usize> {
     let count = boxes.len().min(scores.len()).min(groups.len());
     let mut kept_of = std::collections::HashMap::<usize, Vec<usize>>::new();
     let mut kept = Vec::new();
-    for at in by_score(&scores[..count]) {
+    for at in top(&scores[..count], count) {
+        if kept.len() == most {
+            break;
+        }
         let own = kept_of.entry(groups[at]).or_default();
         if own.iter().all(|&other| {
             let shared = iou(boxes[other], boxes[at]);
@@ -218,8 +231,11 @@ mod tests {
             let rivals = |a: usize, b: usize| {
                 before(b, a) && groups[a] == groups[b] && iou(boxes[a], boxes[b]) > threshold
             };
-            let mut kept = nms(&boxes, &scores, &groups, threshold);
+            let mut kept = nms(&boxes, &scores, &groups, threshold, count);
             assert!(kept.windows(2).all(|pair| before(pair[0], pair[1])), "{kept:?}");
+            let first = nms(&boxes, &scores, &groups, threshold, count / 4);
+            assert_eq!(first, kept[..first.len()]);
+            assert_eq!(first.len(), kept.len().min(count / 4));
             kept.sort_unstable();
             let expected: Vec<usize> = (0..count).filter(|&at| stays(at, count, &rivals)).collect();
             assert_eq!(kept, expected, "round {round}");
