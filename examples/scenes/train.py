@@ -3,7 +3,7 @@
 
     pip install torch torchvision scikit-learn safetensors numpy pillow pycocotools
     python examples/scenes/train.py detector
-    python examples/scenes/train.py segmenter --backbone examples/scenes/mask_rcnn_digits.safetensors
+    python examples/scenes/train.py segmenter --begin examples/scenes/mask_rcnn_digits.safetensors
 
 `--neck conv` trains the convolution twin of either: neck and heads of convolutions on the same backbone.
 
@@ -49,7 +49,7 @@ SIZE = (scenes.HEIGHT, scenes.WIDTH)
 
 def normalised(pictures):
     """Bytes [n, H, W, 3] to the input of the networks."""
-    return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - MEAN) / STD
+    return (torch.tensor(pictures).permute(0, 3, 1, 2).float() - MEAN) / STD
 
 
 # ---------------------------------------------------------------------------------------------
@@ -295,10 +295,7 @@ def detector_loss(net, x, data, chosen):
 def segmenter_loss(net, x, data, chosen):
     logits = bilinear(net.decode_head(net.pyramid(list(net.backbone(x).values()))), SIZE)
     target = torch.stack([data.label_map(number) for number in chosen])
-    # Ink is a sixth of the pixels.
-    weights = torch.ones(net.decode_head.conv_seg.out_channels)
-    weights[0] = 0.4
-    return F.cross_entropy(logits, target, weights)[None]
+    return F.cross_entropy(logits, target)[None]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -431,7 +428,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=list(CONFIGS))
     parser.add_argument("--neck", choices=("involution", "conv"), default="involution", help="of neck and heads")
-    parser.add_argument("--backbone", type=Path, metavar="FILE", help="begin with the backbone of these weights")
+    parser.add_argument("--begin", type=Path, metavar="FILE", help="begin with its backbone and neck")
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--scenes", type=int, default=2000, help="drawn for training")
@@ -451,8 +448,9 @@ def main():
     config = configuration(options.kind, options.neck)
     net = network(config)
     prepare(net, options.seed)
-    if options.backbone:
-        known = {name: tensor for name, tensor in load_file(options.backbone).items() if name.startswith("backbone.")}
+    if options.begin:
+        known = load_file(options.begin).items()
+        known = {name: tensor for name, tensor in known if name.startswith(("backbone.", "neck."))}
         net.load_state_dict(known, strict=False)
     if options.kind == "detector":
         net.rpn_head.__class__ = TrainedRpn
@@ -495,7 +493,8 @@ def main():
             print("validation", {name: round(float(value), 4) for name, value in figures.items()}, flush=True)
             save(net, config, options.kind, figures, path)
 
-    figures = evaluate(net.double(), "test", scenes.TEST_SCENES)
+    save(net, config, options.kind, {"parameters": parameters}, path)
+    figures = evaluate(net, "test", scenes.TEST_SCENES)
     figures = {name: float(value) for name, value in figures.items()}
     print("test", {name: round(value, 4) for name, value in figures.items()}, flush=True)
     save(net, config, options.kind, figures | {"parameters": parameters}, path)
