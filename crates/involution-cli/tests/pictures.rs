@@ -134,7 +134,7 @@ fn detect_finds_draws_and_goes_on_after_a_broken_image() {
             assert_eq!((&row["height"], &row["width"]), (&height.into(), &width.into()));
             let own: Vec<&Value> =
                 results.iter().filter(|it| it["image_id"] == row["id"]).collect();
-            assert_eq!((row["objects"].as_u64(), own.len() > 0), (Some(own.len() as u64), true));
+            assert_eq!((row["objects"].as_u64(), !own.is_empty()), (Some(own.len() as u64), true));
             let mut last = 1.0;
             for result in own {
                 let bbox = result["bbox"].as_array().unwrap();
