@@ -67,6 +67,7 @@ pub fn rle(mask: impl Fn(usize) -> bool, [height, width]: [usize; 2]) -> Value {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -96,6 +96,7 @@ fn mean(values: &[f32], [height, width]: [usize; 2], reach: usize) -> Vec<f32> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
