@@ -5,9 +5,9 @@ use std::time::Duration;
 use involution::autotune::Key;
 use involution::kernels::{self, DeviceProfile};
 use involution::models::{self, MODELS};
-use involution::ops::{Conv2d, Op, Operator};
+use involution::ops::{ChannelOrder, Conv2d, Involution, Op, Operator, SpanInvolution};
 use involution::schedule::{Choice, Lowered, Policy, Schedule, Why, lower, lower_call};
-use involution::{Error, Limit, Plan, Result, Shape};
+use involution::{Error, Limit, Plan, Result, Shape, Window};
 
 use crate::models::plan;
 
@@ -157,4 +157,66 @@ fn with_little_memory_no_kernel_is_stored() {
     let (usual, none) = stored(&policy());
     assert!(usual > 0 && none == 0);
     assert_eq!(stored(&short), (0, usual));
+}
+
+/// An involution of eight groups whose kernel is made of 64 channels: the kernel has 401,408 bytes a sample, x has 131,072.
+fn span(batch: usize) -> (Operator, Vec<Shape>) {
+    let involution = Involution::new(Window::new([7, 7]).padding(3), 8);
+    let op = SpanInvolution { involution, bias: true };
+    let shapes = vec![
+        Shape::from([batch, 128, 16, 16]),
+        Shape::from([batch, 64, 16, 16]),
+        Shape::from([392, 64, 1, 1]),
+        Shape::from([392]),
+    ];
+    (op.into(), shapes)
+}
+
+fn span_within(limit: u64, batch: usize) -> Result<Lowered> {
+    let profile = DeviceProfile { max_binding_size: limit, ..DeviceProfile::software() };
+    let (op, shapes) = span(batch);
+    let shapes: Vec<&Shape> = shapes.iter().collect();
+    lower_call(&op, &shapes, &profile, &policy(), &Choice::Preferred)
+}
+
+/// A kernel that cannot be bound at once is stored group by group, and where that does not help it is made where it is used.
+#[test]
+fn what_is_too_large_is_cut_between_groups_or_done_otherwise() {
+    let whole = span_within(1 << 20, 1).unwrap();
+    let stored = whole.candidate().unwrap();
+    assert!(stored.stores_kernel && whole.slices.len() == 1, "{stored:?}");
+    assert_eq!((whole.why, &whole.slices[0].groups), (Why::Rank(stored.reason), &None));
+
+    let cut = |batch| {
+        let lowered = span_within(250_000, batch).unwrap();
+        assert!(lowered.slices.iter().all(|slice| slice.candidate.stores_kernel));
+        assert_eq!(lowered.candidate().unwrap().name, stored.name);
+        let slices = lowered.slices.into_iter();
+        slices.map(|slice| (slice.samples, slice.groups.unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(cut(1), [(0..1, 0..4), (0..1, 4..8)]);
+    assert_eq!(cut(2), [(0..1, 0..4), (0..1, 4..8), (1..2, 0..4), (1..2, 4..8)]);
+
+    let made = span_within(150_000, 1).unwrap();
+    assert!(!made.candidate().unwrap().stores_kernel);
+    assert_eq!((made.why, made.slices.len()), (Why::Fits, 1));
+    assert_eq!(made.why.to_string(), "fits, where faster ones are too large for the device");
+
+    // Four groups of x have 65,536 bytes.
+    let error = span_within(65_532, 1).unwrap_err();
+    let Error::Limit { what, limit: Limit::BindingSize, .. } = &error else { panic!("{error}") };
+    assert_eq!(what, "x [1, 128, 16, 16]");
+}
+
+/// Where groups are interleaved, none has channels of its own one after the other.
+#[test]
+fn interleaved_groups_are_not_cut() {
+    let (op, shapes) = span(1);
+    let Operator::SpanInvolution(mut op) = op else { panic!("{op:?}") };
+    op.involution.channel_order = ChannelOrder::Interleaved;
+    let shapes: Vec<&Shape> = shapes.iter().collect();
+    let profile = DeviceProfile { max_binding_size: 250_000, ..DeviceProfile::software() };
+    let lowered = lower_call(&op.into(), &shapes, &profile, &policy(), &Choice::Preferred).unwrap();
+    assert!(lowered.slices.iter().all(|slice| slice.groups.is_none()));
+    assert_eq!(lowered.why, Why::Fits);
 }

@@ -327,7 +327,8 @@ def mean_iou(pairs, classes):
     """Of (label map, true label map) of bytes."""
     table = np.zeros((classes, classes), np.int64)
     for found, true in pairs:
-        table += np.bincount(true.ravel().astype(int) * classes + found.ravel(), minlength=classes**2).reshape(classes, -1)
+        pairs_of = true.ravel().astype(int) * classes + found.ravel()
+        table += np.bincount(pairs_of, minlength=classes**2).reshape(classes, -1)
     shared = table.diagonal()
     return float(np.mean(shared / np.maximum(table.sum(0) + table.sum(1) - shared, 1)))
 
@@ -363,7 +364,7 @@ def evaluate(net, part, count):
             picture, found = scenes.scene(part, number, pool)
             answer = net(normalised(picture[None]).to(dtype))
             if isinstance(net, Segmenter):
-                pairs.append((answer["seg_map"][0].numpy(), scenes.label_map(found)))
+                pairs.append((answer["seg_map"][0, 0].numpy(), scenes.label_map(found)))
             else:
                 truth.append((f"{number:03}.png", found))
                 results += coco_results(number + 1, answer)

@@ -1,7 +1,7 @@
 //! Any one of the operators, by value.
 
 use super::epilogue::Activation;
-use super::op::{Cost, Op, Result};
+use super::op::{Cost, Grouped, Op, Result};
 use super::value::{Attributed, Done, Visitor};
 use crate::shape::Shape;
 
@@ -95,6 +95,9 @@ impl Op for Operator {
     }
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         self.op().batched(inputs)
+    }
+    fn grouped(&mut self) -> Option<Grouped<'_>> {
+        self.op_mut().grouped()
     }
     fn largest_index(&self, inputs: &[&Shape]) -> Result<usize> {
         self.output_shape(inputs)?;

@@ -66,4 +66,4 @@ pub use self::resize::Interpolation;
 pub use attributes::Attributes;
 pub use epilogue::Activation;
 pub use list::{NAMES, Operator};
-pub use op::{Cost, Op};
+pub use op::{Cost, Grouped, Op};

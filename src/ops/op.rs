@@ -34,6 +34,12 @@ pub trait Op: std::fmt::Debug {
     /// empty where it may not.
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool>;
 
+    /// Where a call of one sample may be cut between groups of channels: their number, and which inputs have those of one group
+    /// after those of another, as the output has. Nothing where it may not.
+    fn grouped(&mut self) -> Option<Grouped<'_>> {
+        None
+    }
+
     /// The largest index that a result may be, which tensors must hold exactly; 0 where results are no indices.
     fn largest_index(&self, inputs: &[&Shape]) -> Result<usize> {
         self.output_shape(inputs).map(|_| 0)
@@ -48,6 +54,15 @@ pub trait Op: std::fmt::Debug {
     fn works_on_rows(&self) -> bool {
         false
     }
+}
+
+/// A call that may be cut between groups of channels.
+#[derive(Debug)]
+pub struct Grouped<'a> {
+    /// How many groups there are.
+    pub groups: &'a mut usize,
+    /// By input, whether each group has a part of its own.
+    pub cut: Vec<bool>,
 }
 
 /// Arithmetic and compulsory traffic of a call: the roofline's two axes.

@@ -10,7 +10,7 @@
 use super::conv2d::{Conv2d, Geometry};
 use super::epilogue::Activation;
 use super::involution::{ChannelOrder, Involution};
-use super::op::{Op, required};
+use super::op::{Grouped, Op, required};
 use super::value::{Attributed, Done, Value, Visitor, visit_window};
 use crate::error::ShapeError;
 use crate::shape::Shape;
@@ -95,6 +95,13 @@ impl Op for SpanInvolution {
 
     fn batched(&self, inputs: &[&Shape]) -> Vec<bool> {
         (0..inputs.len()).map(|input| input < 2).collect()
+    }
+
+    /// All groups read what the kernel is made of.
+    fn grouped(&mut self) -> Option<Grouped<'_>> {
+        let cut = self.inputs().into_iter().map(|name| name != "reduced").collect();
+        let Involution { groups, channel_order, .. } = &mut self.involution;
+        (*channel_order == ChannelOrder::Blocked).then_some(Grouped { groups, cut })
     }
 
     fn epilogue(&mut self) -> Option<&mut Activation> {

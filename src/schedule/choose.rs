@@ -47,6 +47,8 @@ pub enum Why {
     Measured,
     /// The one of the highest rank takes more memory.
     LowMemory,
+    /// Those of higher ranks need more at once than the device can bind or launch, for a single sample even.
+    Fits,
     /// It has the highest rank, for this reason.
     Rank(&'static str),
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Why {
             Why::Named => "asked for by name",
             Why::Measured => "measured to be the fastest",
             Why::LowMemory => "stores no kernels, to save memory",
+            Why::Fits => "fits, where faster ones are too large for the device",
             Why::Rank(reason) => reason,
         })
     }
@@ -93,14 +96,16 @@ fn measured<'a>(
     if candidates.len() > 1 { policy.measured.kernel(op, shapes) } else { None }
 }
 
-/// The candidate to run, and why.
+/// The candidate to run, and why: none of those that are `unfit`, unless it is asked for by name. Nothing where no other is
+/// left.
 pub(super) fn choose(
     op: &Operator,
     shapes: &[&Shape],
     profile: &DeviceProfile,
     policy: &Policy,
     choice: &Choice,
-) -> Result<(Candidate, Why)> {
+    unfit: &[String],
+) -> Result<Option<(Candidate, Why)>> {
     let mut candidates = ordered(op, shapes, profile, policy)?;
     let names = || candidates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
     let unknown = |kernel: &str| Error::UnknownKernel {
@@ -111,19 +116,21 @@ pub(super) fn choose(
     if let Choice::Named(name) = choice {
         let place = candidates.iter().position(|candidate| candidate.name == *name);
         let place = place.ok_or_else(|| unknown(name))?;
-        return Ok((candidates.swap_remove(place), Why::Named));
+        return Ok(Some((candidates.swap_remove(place), Why::Named)));
     }
     let highest = candidates.iter().max_by_key(|candidate| candidate.rank);
     let highest = highest.map(|candidate| candidate.name.clone());
-    let last = candidates.last().ok_or_else(|| unknown(""))?;
-    let why = if measured(op, shapes, &candidates, policy) == Some(last.name.as_str()) {
+    let preferred = candidates.last().ok_or_else(|| unknown(""))?.name.clone();
+    candidates.retain(|candidate| !unfit.contains(&candidate.name));
+    let Some(last) = candidates.last() else { return Ok(None) };
+    let why = if last.name != preferred {
+        Why::Fits
+    } else if measured(op, shapes, &candidates, policy) == Some(last.name.as_str()) {
         Why::Measured
     } else if highest.as_deref() != Some(last.name.as_str()) {
         Why::LowMemory
     } else {
         Why::Rank(last.reason)
     };
-    let chosen =
-        candidates.pop().ok_or_else(|| Error::Internal("no candidate is left".to_owned()))?;
-    Ok((chosen, why))
+    Ok(candidates.pop().map(|chosen| (chosen, why)))
 }

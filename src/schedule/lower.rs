@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::choose::{Choice, Policy, Why};
 use super::memory::Memory;
-use super::slices::{Lowered, Slicing, check_buffers};
+use super::slices::{Lowered, Slice, Slicing, check_buffers};
 use crate::error::{Error, Result};
 use crate::kernels::{Candidate, DeviceProfile, KernelCall, KernelKey, Operand};
 use crate::ops::Operator;
@@ -131,15 +131,16 @@ fn scratch(steps: &[Step]) -> Vec<Vec<usize>> {
     steps.iter().map(of).collect()
 }
 
-/// The weights of a step that can be prepacked: none where the slices prepack differently, or where a call that should
-/// reads what is no weight.
+/// The weights of a step that can be prepacked: none where the slices prepack differently or read parts of them, or where a
+/// call that should reads what is no weight.
 fn prepack(plan: &Plan, index: usize, call: Option<&Lowered>) -> Vec<Prepack> {
     let Some(call) = call else { return Vec::new() };
     let Some(Candidate { calls, prepack, scratch, .. }) = call.candidate() else {
         return Vec::new();
     };
     let calls = calls.get(..*prepack).unwrap_or_default();
-    if !call.slices.iter().all(|slice| slice.candidate.calls.starts_with(calls)) {
+    let whole = |slice: &Slice| slice.groups.is_none() && slice.candidate.calls.starts_with(calls);
+    if !call.slices.iter().all(whole) {
         return Vec::new();
     }
     let inputs = &plan.steps()[index].inputs;

@@ -1,7 +1,9 @@
 //! Small devices: batches are cut, and what fits nowhere is refused by name.
 
 use involution::gpu::Choice;
-use involution::ops::{Activate, DynamicConv2d, Linear, MaxPool2d, NAMES, Op, Unfold};
+use involution::ops::{
+    Activate, DynamicConv2d, Involution, Linear, MaxPool2d, NAMES, Op, SpanInvolution, Unfold,
+};
 use involution::{Error, Gpu, Limit, Operator, Shape, Tensor, Window};
 use involution_check::{Case, batched, compare, expected};
 
@@ -105,6 +107,34 @@ fn generated_cases_are_cut_or_refused() {
             assert!(tally.ran > 0, "{name}");
         }
         assert_eq!(small.pool_stats().in_use, 0);
+    });
+}
+
+/// A kernel that is too large to be stored at once: group by group, without being stored, or both.
+#[test]
+fn what_cannot_be_bound_is_cut_between_groups_or_done_otherwise() {
+    let involution =
+        Involution { affine: true, ..Involution::new(Window::new([7, 7]).padding(3), 16) };
+    let op = SpanInvolution { involution, bias: true };
+    let shapes: [&[usize]; 6] =
+        [&[2, 256, 12, 12], &[2, 64, 12, 12], &[784, 64, 1, 1], &[784], &[256], &[256]];
+    let case = Case::new("a kernel of 451,584 bytes a sample", op, &shapes);
+    let inputs = case.inputs();
+    let inputs = harness::views(&inputs);
+    let want = expected(&case.operator, &inputs).unwrap();
+    adapters::each(|gpu| {
+        for allowed in [1 << 20, 250_000, 210_000, 160_000] {
+            let small = adapters::fresh(gpu, |options| options.max_binding_size = Some(allowed));
+            let result = small.run(case.operator.clone(), &inputs).unwrap();
+            let comparison = compare(&want, &result);
+            assert!(comparison.passed(), "{allowed}: {comparison:?}");
+            assert_eq!(small.pool_stats().in_use, 0);
+            adapters::count(1);
+        }
+        // Eight groups of x, the fewest that begin where a binding may, have 73,728 bytes.
+        let small = adapters::fresh(gpu, |options| options.max_binding_size = Some(65_536));
+        let error = small.run(case.operator.clone(), &inputs).unwrap_err();
+        assert!(matches!(error, Error::Limit { limit: Limit::BindingSize, .. }), "{error}");
     });
 }
 

@@ -220,6 +220,32 @@ fn with_little_memory_the_kernels_of_an_involution_are_never_stored() {
     });
 }
 
+/// A network whose kernels a device cannot bind runs there group by group, in the memory that its plan says.
+#[test]
+fn kernels_that_cannot_be_bound_change_nothing() {
+    adapters::each(|gpu| {
+        let x = input(&[1, 256, 24, 20], 3);
+        let run = |limit: Option<u64>| {
+            let gpu = adapters::fresh(gpu, |options| options.max_binding_size = limit);
+            let layer = Involution2d::paper(256, [7, 7]);
+            let weights = state_of(&layer.plan(x.shape()).unwrap(), 46);
+            let network = gpu.load(layer, weights).unwrap();
+            // Twice, as what is in the memory of a run may be left from the one before.
+            let (first, second) = (network.run(&x).unwrap(), network.run(&x).unwrap());
+            assert_eq!(first, second);
+            let (_, schedule) = network.plan(x.shape(), &["out"]).unwrap();
+            let (peak, planned) = (gpu.pool_stats().peak as f64, schedule.memory.peak() as f64);
+            assert!(peak <= 1.15 * planned, "{peak} bytes lent, {planned} planned");
+            second
+        };
+        // A kernel has 1,505,280 bytes, x has 491,520.
+        let usual = run(None);
+        for limit in [800_000, 500_000] {
+            assert_close("within a limit", &run(Some(limit)), &usual, 1e-5);
+        }
+    });
+}
+
 /// What the pool lent at most is what the plan said, to within a twentieth.
 fn memory_is_as_planned(gpu: &Gpu, model: impl Layer + 'static, x: &[usize]) {
     let gpu = adapters::fresh(gpu, |_| {});

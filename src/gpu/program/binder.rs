@@ -11,7 +11,7 @@ use super::dispatch::Dispatch;
 use super::pipelines::{Pipeline, Pipelines};
 use crate::error::{Error, Result};
 use crate::kernels::{Candidate, KernelCall, Operand};
-use crate::ops::{Op, Operator};
+use crate::ops::{Grouped, Op, Operator};
 use crate::schedule::{Slice, fold};
 use crate::shape::Shape;
 
@@ -104,26 +104,37 @@ impl<'a> Binder<'a> {
         }
         let batched = op.batched(shapes);
         let batch = if batched.contains(&true) { output.shape.dims()[0] } else { 1 };
+        let mut cut_op = op.clone();
+        let grouped = cut_op.grouped().map(|Grouped { groups, cut }| (*groups as u64, cut));
         for (index, slice) in slices.iter().enumerate() {
+            // The groups of a slice among all of them.
+            let groups = slice.groups.clone().zip(grouped.as_ref().map(|(all, _)| *all));
             let Candidate { scratch, calls, prepack, .. } = &slice.candidate;
             let room = room.get(index).or(room.last()).map_or(&[][..], Vec::as_slice);
             let scratch = self.scratch(op.name(), scratch, ready, room, output.slack)?;
-            let tensor = |tensor: &GpuTensor, batched: bool| {
+            let tensor = |tensor: &GpuTensor, batched: bool, grouped: bool| {
                 let cut = batched && slices.len() > 1;
                 let all = (tensor.dtype.size() * tensor.elements()) as u64;
                 let sample = if cut { all / batch as u64 } else { all };
                 let samples = if cut { slice.samples.clone() } else { 0..1 };
-                let offset = tensor.offset + samples.start as u64 * sample;
-                let bytes = (samples.len() as u64 * sample).next_multiple_of(4);
+                let mut offset = tensor.offset + samples.start as u64 * sample;
+                let mut bytes = samples.len() as u64 * sample;
+                if let Some((own, all)) = groups.as_ref().filter(|_| grouped) {
+                    offset += bytes / all * own.start as u64;
+                    bytes = bytes / all * own.len() as u64;
+                }
+                let bytes = bytes.next_multiple_of(4);
                 (tensor.lease.clone(), offset, bytes + tensor.dtype.bytes(tensor.slack))
             };
             let absent = self.absent.clone();
             let window = |operand: Operand| match operand {
                 Operand::Input(i) => {
                     let input = inputs.get(i).copied().flatten();
-                    input.map(|input| tensor(input, batched.get(i) == Some(&true)))
+                    let is = |of: &[bool]| of.get(i) == Some(&true);
+                    let cut = grouped.as_ref().is_some_and(|(_, cut)| is(cut));
+                    input.map(|input| tensor(input, is(&batched), cut))
                 }
-                Operand::Output => Some(tensor(output, !batched.is_empty())),
+                Operand::Output => Some(tensor(output, !batched.is_empty(), true)),
                 Operand::Scratch(i) => scratch.get(i).cloned(),
                 Operand::Absent => Some((absent.clone(), 0, NOTHING)),
             };
