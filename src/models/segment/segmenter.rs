@@ -61,7 +61,6 @@ impl Segmenter {
         let head = DecodeHead::of(weights, kind);
         Ok(Segmenter { backbone: RedNet::backbone_of(weights)?, neck, head })
     }
-
 }
 
 impl Layer for Segmenter {
