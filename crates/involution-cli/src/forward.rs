@@ -107,8 +107,15 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let rows: Vec<Value> =
         outputs().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect();
     let place = args.output.display().to_string();
-    let report =
-        json!({ "network": name, "adapter": runner.name(), "outputs": rows, "output": place });
+    // The most that was lent on the device, in bytes.
+    let pool_peak = runner.gpu().map(|gpu| gpu.pool_stats().peak);
+    let report = json!({
+        "network": name,
+        "adapter": runner.name(),
+        "outputs": rows,
+        "output": place,
+        "pool_peak": pool_peak,
+    });
     output::report(&args.output, json, &report, || {
         let list: Vec<String> =
             outputs().map(|(name, shape)| format!("{name} {shape:?}")).collect();
