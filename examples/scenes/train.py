@@ -210,6 +210,10 @@ def rpn_loss(every, score, delta, boxes):
     return logits, F.smooth_l1_loss(delta[likely], targets, beta=1 / 9, reduction="sum") / 256
 
 
+# An image's proposals, and the regions that the heads learn from.
+PROPOSALS, REGIONS = 400, 120
+
+
 def propose(every, score, delta):
     """Boxes of one image for training: fewer than for inference."""
     from torchvision.ops import batched_nms
@@ -219,14 +223,14 @@ def propose(every, score, delta):
     for index, (anchor, count) in enumerate(every):
         part = slice(start, start + count)
         start += count
-        chosen = score[part].topk(min(250, count)).indices
+        chosen = score[part].topk(min(PROPOSALS, count)).indices
         boxes.append(clip(decode(anchor[chosen], delta[part][chosen]), SIZE))
         likely.append(score[part][chosen])
         groups.append(torch.full((len(chosen),), index))
     boxes, likely = torch.cat(boxes), torch.cat(likely)
     full = ((boxes[:, 2:] - boxes[:, :2]) > 2).all(1)
     boxes, likely, groups = boxes[full], likely[full], torch.cat(groups)[full]
-    return boxes[batched_nms(boxes, likely, groups, 0.7)[:200]]
+    return boxes[batched_nms(boxes, likely, groups, 0.7)[:PROPOSALS]]
 
 
 def pooled(pyramid, rois, count):
@@ -269,7 +273,10 @@ def detector_loss(net, x, data, chosen, _):
             found = torch.cat([boxes, propose(counted, score, delta)])
             best, which = overlaps(found, boxes).max(1)
             inside = sample(torch.nonzero(best >= 0.5).flatten(), 24)
-            outside = sample(torch.nonzero(best < 0.5).flatten(), 72 - len(inside))
+            # Boxes with a part of a digit are what is mistaken for one.
+            near = sample(torch.nonzero((best < 0.5) & (best > 0.1)).flatten(), (REGIONS - 24) * 3 // 4)
+            far = sample(torch.nonzero(best <= 0.1).flatten(), REGIONS - len(inside) - len(near))
+            outside = torch.cat([near, far])
             taken = torch.cat([inside, outside])
             image = torch.full((len(taken), 1), float(index))
             rois.append(torch.cat([image, found[taken]], 1))
@@ -285,7 +292,7 @@ def detector_loss(net, x, data, chosen, _):
     class_loss = F.cross_entropy(logits, labels)
     inside = torch.nonzero(labels < net.classes).flatten()
     moves = moves.view(len(rois), net.classes, 4)[inside, labels[inside]]
-    box_loss = F.smooth_l1_loss(moves, targets[inside], reduction="sum") / len(rois)
+    box_loss = 3 * F.smooth_l1_loss(moves, targets[inside], reduction="sum") / len(rois)
     mask_rois, mask_labels, mask_targets = torch.cat(mask_rois), torch.cat(mask_labels), torch.cat(mask_targets)
     masks = net.roi_head.mask_head(pooled(pyramid, mask_rois, 14))[torch.arange(len(mask_rois)), mask_labels]
     mask_loss = F.binary_cross_entropy_with_logits(masks, mask_targets.float())
