@@ -1,4 +1,4 @@
-"""Detectors and segmenters with RedNet backbones in PyTorch, with the state_dict() names of mmdetection and mmsegmentation.
+"""Detectors and segmenters on RedNet in PyTorch, with the state_dict() names of mmdetection and mmsegmentation.
 
     pip install torch numpy
     python scripts/dense.py        # parameters and tensors of the eleven published configurations
@@ -7,9 +7,9 @@ Faster R-CNN, Mask R-CNN, RetinaNet, Semantic FPN and UPerNet, with necks and he
 number of blocks and any widths. Written from the definitions, for comparisons and for making weights: simple, not fast.
 Needs twins.py beside it. Tested with Python 3.11, torch 2.15.0 and numpy 2.4.6.
 
-Each network is a chain of stages (methods), each of which takes the results of the one before it, so that a comparison can
-give a stage the values that another program computed. Boxes are x1, y1, x2, y2 in pixels. `valid` is the height and width
-of the image within its padded input, `original` the height and width of the image as it was.
+Each network is a chain of stages (methods), each of which takes the results of the one before it, so that a comparison
+can give a stage the values that another program computed. Boxes are x1, y1, x2, y2 in pixels. `valid` is the height and
+width of the image within its padded input, `original` the height and width of the image as it was.
 """
 
 import math
@@ -42,7 +42,7 @@ def overlaps(a, b):
 
 
 def suppress(boxes, scores, groups, threshold, most):
-    """Non-maximum suppression within each group: the indices of the boxes that stay, by falling score, `most` at most."""
+    """Non-maximum suppression within each group: the indices of the `most` best boxes that stay, by falling score."""
     order = scores.sort(descending=True, stable=True).indices
     boxes, groups = boxes[order].numpy(), groups[order].numpy()
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -96,7 +96,7 @@ def clip(boxes, valid):
 
 
 def factors(valid, original):
-    """The factors of x, y, x, y from the original to the resized image, in single precision as mmdetection keeps them."""
+    """The factors of x, y, x, y from the original to the resized image, in the single precision of mmdetection."""
     scale = [torch.tensor(a, dtype=torch.float32) / b for a, b in zip(valid, original)]
     return torch.stack([scale[1], scale[0], scale[1], scale[0]]).double()
 
@@ -289,11 +289,11 @@ class RetinaHead(nn.Module):
         """Scores (logits) and deltas of each level."""
         scores, deltas = [], []
         for x in pyramid:
-            for made, convs, last in ((scores, self.cls_convs, self.retina_cls), (deltas, self.reg_convs, self.retina_reg)):
-                y = x
-                for conv in convs:
-                    y = F.relu(conv(y))
-                made.append(last(y))
+            y = z = x
+            for of_scores, of_deltas in zip(self.cls_convs, self.reg_convs):
+                y, z = F.relu(of_scores(y)), F.relu(of_deltas(z))
+            scores.append(self.retina_cls(y))
+            deltas.append(self.retina_reg(z))
         return scores, deltas
 
 
@@ -557,7 +557,7 @@ class Segmenter(nn.Module):
         found["logits_s4"] = self.decode_head(maps)
         found["seg_logits"] = self.logits(found["logits_s4"], x.shape[2:], valid, original)
         # `argmax` takes the first of equals.
-        found["seg_map"] = found["seg_logits"].argmax(1)
+        found["seg_map"] = found["seg_logits"].argmax(1, keepdim=True)
         return found
 
     def slide(self, x, crop, stride, valid=None, original=None):
@@ -580,7 +580,7 @@ class Segmenter(nn.Module):
                 cover += F.pad(torch.ones(1, 1, *fine.shape[2:], dtype=x.dtype), border)
         full = (total / cover)[:, :, : valid[0], : valid[1]]
         full = full if tuple(valid) == tuple(original) else bilinear(full, original)
-        return full.argmax(1)
+        return full.argmax(1, keepdim=True)
 
 
 # The eleven published configurations: the network and its options, parameters, and tensors with the counters of BN.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws scenes of handwritten digits, scattered at many sizes over a textured ground, with the box and the mask of each.
+"""Draws scenes of handwritten digits at many sizes on a textured ground, with the box and the mask of each.
 
     pip install scikit-learn numpy pillow pycocotools
     python examples/scenes/scenes.py --output scenes        # the 100 test scenes: PNG files, label maps, annotations
@@ -114,7 +114,7 @@ def ground(rng):
 
 
 def placed(rng, image):
-    """One digit turned, stretched and put somewhere: its patch (rows, columns), how much of each pixel is ink, its mask."""
+    """One digit turned, stretched and put somewhere: its rows and columns, how much of each pixel is ink, its mask."""
     side = SMALLEST * (LARGEST / SMALLEST) ** rng.random()
     stretch, angle, slant = rng.uniform(0.8, 1.2), math.radians(rng.uniform(-14, 14)), rng.uniform(-0.15, 0.15)
     cy, cx = rng.uniform(side * 0.4, HEIGHT - side * 0.4), rng.uniform(side * 0.3, WIDTH - side * 0.3)

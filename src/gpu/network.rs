@@ -291,10 +291,10 @@ impl Loaded for Network {
     fn run_placed(&self, inputs: &[&GpuTensor], outputs: &[&str]) -> Result<Vec<GpuTensor>> {
         let context = &self.0.gpu.0.context;
         let shapes: Vec<Shape> = inputs.iter().map(|tensor| tensor.shape.clone()).collect();
-        for ((name, _), _) in
-            self.0.layer.example_inputs().iter().zip(inputs).filter(|(_, it)| !context.owns(it))
-        {
-            let (op, tensor) = ("run_placed", *name);
+        let names = self.0.layer.example_inputs();
+        let mut foreign = names.iter().zip(inputs).filter(|(_, it)| !context.owns(it));
+        if let Some(((tensor, _), _)) = foreign.next() {
+            let (op, tensor) = ("run_placed", *tensor);
             return Err(in_layer(&self.0.layer.name(), Error::ForeignTensor { op, tensor }));
         }
         let run = self.prepared(&shapes, outputs)?;

@@ -49,16 +49,23 @@ pub fn by_name(name: &str, weights: Option<&StateDict>) -> Result<Box<dyn Model>
     }
     if let Some(detector) = Detector::named(name) {
         return Ok(fitted(detector, weights, |named, weights| {
-            Detector::from_weights(weights).ok().filter(|it| it.name() == name).unwrap_or(named)
+            let found = Detector::from_weights(weights).ok();
+            found.filter(|it| alike(&it.name(), name)).unwrap_or(named)
         }));
     }
     if let Some(segmenter) = Segmenter::named(name) {
         return Ok(fitted(segmenter, weights, |named, weights| {
-            Segmenter::from_weights(weights).ok().filter(|it| it.name() == name).unwrap_or(named)
+            let found = Segmenter::from_weights(weights).ok();
+            found.filter(|it| alike(&it.name(), name)).unwrap_or(named)
         }));
     }
     let known = names().join(", ");
     Err(Error::at("models")(ShapeError::UnknownModel { name: name.to_owned(), known }))
+}
+
+/// Whether what was found in weights is of this published kind: its backbone may have other blocks and widths.
+fn alike(found: &str, published: &str) -> bool {
+    found.replace("_rednet", "_red50") == published
 }
 
 /// The names of all networks.

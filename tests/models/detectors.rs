@@ -139,7 +139,7 @@ fn alike(found: &Tensor, want: &Tensor, near: f32) -> f64 {
 
 #[test]
 fn every_stage_is_that_of_the_reference() {
-    adapters::each(|gpu| stages_of(gpu));
+    adapters::each(stages_of);
 }
 
 fn stages_of(gpu: &Gpu) {
@@ -180,7 +180,7 @@ fn stages_of(gpu: &Gpu) {
 /// What is found in an image is the same whatever lies beside it in the batch.
 #[test]
 fn a_batch_is_its_images() {
-    adapters::each(|gpu| batch_of(gpu));
+    adapters::each(batch_of);
 }
 
 fn batch_of(gpu: &Gpu) {

@@ -26,7 +26,7 @@ segmenters logits_s4, seg_logits and seg_map. x is then one image with zeros to 
 Examples:
   involution forward rednet50 --weights rednet50.pth \\
       --input x.safetensors --output out.safetensors
-  involution forward mask_rcnn_red50_fpn --weights mask_rcnn_red50_fpn.pth \
+  involution forward mask_rcnn_red50_fpn --weights mask_rcnn_red50_fpn.pth \\
       --input x.safetensors --valid 800x1067 --original 480x640 --output out.safetensors
   involution forward resnet50 --weights resnet50.pth --outputs c3,c5 \\
       --input x.safetensors --output out.safetensors";
@@ -107,8 +107,15 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let rows: Vec<Value> =
         outputs().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect();
     let place = args.output.display().to_string();
-    let report =
-        json!({ "network": name, "adapter": runner.name(), "outputs": rows, "output": place });
+    // The most that was lent on the device, in bytes.
+    let pool_peak = runner.gpu().map(|gpu| gpu.pool_stats().peak);
+    let report = json!({
+        "network": name,
+        "adapter": runner.name(),
+        "outputs": rows,
+        "output": place,
+        "pool_peak": pool_peak,
+    });
     output::report(&args.output, json, &report, || {
         let list: Vec<String> =
             outputs().map(|(name, shape)| format!("{name} {shape:?}")).collect();

@@ -4,14 +4,19 @@
 //! Results go to stdout, everything else to stderr. Exit code 0 says that all went well, 1 that a check or
 //! a run failed, 2 that the command was used wrongly.
 
+mod coco;
+mod detect;
 mod doctor;
+mod draw;
 mod forward;
 mod inspect;
 mod layer;
 mod network;
 mod op;
+mod pictures;
 mod plan;
 mod run;
+mod segment;
 mod tune;
 mod verify;
 
@@ -64,6 +69,10 @@ enum Command {
     Verify(With<verify::Args>),
     /// Classify images
     Run(With<run::Args>),
+    /// Find the objects in images: boxes, and masks
+    Detect(With<detect::Args>),
+    /// Tell of each pixel of images what it belongs to
+    Segment(With<segment::Args>),
     /// Show what a file of weights holds and which network it belongs to
     Inspect(With<inspect::Args>),
     /// Print the steps of a network, with their memory and cost
@@ -107,6 +116,8 @@ fn main() -> ExitCode {
         Some(Command::Doctor(args)) => doctor::run(&adapter, &args.own, json || args.json),
         Some(Command::Verify(args)) => verify::run(&adapter, &args.own, json || args.json),
         Some(Command::Run(args)) => run::run(&adapter, &args.own, json || args.json),
+        Some(Command::Detect(args)) => detect::run(&adapter, &args.own, json || args.json),
+        Some(Command::Segment(args)) => segment::run(&adapter, &args.own, json || args.json),
         Some(Command::Inspect(args)) => inspect::run(&adapter, &args.own, json || args.json),
         Some(Command::Plan(args)) => plan::run(&adapter, &args.own, json || args.json),
         Some(Command::Forward(args)) => forward::run(&adapter, &args.own, json || args.json),

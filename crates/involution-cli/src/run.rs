@@ -1,20 +1,20 @@
 //! `involution run`: images in, labels out.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use involution::Tensor;
 use involution::image::{self, Pixels};
-use involution::models::{Channels, Preprocessing};
-use involution::{Error, Tensor};
+use involution::models::{Channels, Preprocessing, Task};
 use involution_bench::adapter::Flags;
 use involution_bench::stats::milliseconds;
-use involution_bench::{Outcome, bad_use, files, output};
+use involution_bench::{Outcome, bad_use, output};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::network::{self, Ready, Weighted};
+use crate::pictures;
 
 const HELP: &str = "\
 Without --model and --weights, the small network for handwritten digits runs that comes with the \
@@ -27,9 +27,6 @@ Examples:
   involution run --weights mobilenet_v2-b0353104.pth cat.jpg
   involution run --model rednet50 --weights rednet50.pth --top 1 cat.jpg
   involution run --weights rednet50.pth --batch 8 --json *.jpg > all.json";
-
-/// Bytes that are read of an image in a pipe.
-const MOST_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -85,7 +82,16 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         let file = args.weights.as_deref().unwrap_or(Path::new("the file")).display();
         return Err(bad_use(format!("{file} has no head: there is nothing to classify with")));
     };
-    let labels = labels(args.labels.as_deref(), model.labels(), classes)?;
+    let command = match model.task() {
+        Task::Detect => Some("detect"),
+        Task::Segment => Some("segment"),
+        _ => None,
+    };
+    if let Some(command) = command {
+        return Err(bad_use(format!("{name} does not classify: `involution {command}` runs it")));
+    }
+    let own = model.labels().unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let labels = pictures::labels(args.labels.as_deref(), own, classes)?;
     let recipe = model.preprocessing();
     // Whatever is wrong with the call is said before a device is opened.
     model.example_plan()?.check_weights(&weights)?;
@@ -142,7 +148,7 @@ fn classify(
     args: &Args,
 ) -> Vec<Row> {
     let prepare = |path: &PathBuf| {
-        let pixels = picture(path, Channels::Rgb)?;
+        let pixels = pictures::picture(path, Channels::Rgb)?;
         let warning = if knows_digits { no_digit(&pixels) } else { None };
         let pixels = if recipe.channels == Channels::Grey { pixels.grey() } else { pixels };
         let pixels = if args.invert { pixels.inverted() } else { pixels };
@@ -177,17 +183,6 @@ fn classify(
         }
     };
     paths.iter().zip(prepared).map(row).collect()
-}
-
-/// The picture in a file. Decoders go back and forth in it: what comes through a pipe is read as a whole first.
-fn picture(path: &Path, channels: Channels) -> involution::Result<Pixels> {
-    if !files::is_stdin(path) && path.metadata().is_ok_and(|it| it.is_file()) {
-        return image::open(path, channels);
-    }
-    let name = path.display().to_string();
-    let bytes = files::read(path, MOST_BYTES)
-        .map_err(|error| Error::Image { image: name.clone(), message: error.to_string() })?;
-    image::read(&name, Cursor::new(bytes), channels, &image::Limits::default())
 }
 
 /// Side of the largest picture that is taken for a digit, and how far compression may move the channels of a grey
@@ -234,39 +229,6 @@ fn top(logits: &[f32], labels: &[String], count: usize) -> Vec<Prediction> {
         probability: powers[index] / sum,
     };
     order.into_iter().take(count).map(prediction).collect()
-}
-
-/// The names of the classes: of the file, or the network's own.
-fn labels(
-    file: Option<&Path>,
-    own: Option<Vec<&'static str>>,
-    classes: usize,
-) -> Result<Vec<String>> {
-    let Some(file) = file else {
-        return Ok(own.unwrap_or_default().into_iter().map(str::to_owned).collect());
-    };
-    let place = file.display();
-    let wrong = |why: String| bad_use(format!("cannot read {place}: {why}"));
-    let bytes = files::read(file, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
-    let labels = names(&bytes).map_err(wrong)?;
-    if labels.len() != classes {
-        let (names, classes) =
-            (output::count(labels.len(), "name"), output::count(classes, "class"));
-        return Err(bad_use(format!("{place} has {names} where the network has {classes}")));
-    }
-    Ok(labels)
-}
-
-/// The names in a text, one a line, without its byte order mark and empty lines; or what is wrong with it.
-fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0) {
-        return Err("it is UTF-16 or no text at all: save it as UTF-8, a name a line".to_owned());
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        format!("it is not UTF-8 from byte {} on: save it as UTF-8", error.valid_up_to())
-    })?;
-    let lines = text.trim_start_matches('\u{feff}').split(['\n', '\r']).map(str::trim);
-    Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
 impl Row {

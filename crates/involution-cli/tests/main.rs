@@ -100,7 +100,8 @@ macro_rules! arguments {
 }
 use arguments;
 
-mod weight_files; // behind the macro, which it takes
+mod pictures; // behind the macro, which they take
+mod weight_files;
 
 /// The command fails with code 2, and the message names all of `parts`.
 fn misused(ran: &Ran, parts: &[&str]) {

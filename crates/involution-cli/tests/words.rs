@@ -4,11 +4,13 @@
 use super::*;
 use involution::ops::{Attributes, NAMES, Operator};
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 17] = [
     &[],
     &["doctor"],
     &["verify"],
     &["run"],
+    &["detect"],
+    &["segment"],
     &["inspect"],
     &["plan"],
     &["forward"],

@@ -1,5 +1,7 @@
 //! A detector with its weights where it runs: from images to objects.
 
+use std::sync::Arc;
+
 use super::boxes::{Box4, level_of, paste};
 use super::decide::{
     Level, MOST_OBJECTS, MOST_PROPOSALS, Scored, of_levels, of_proposals, proposals, sigmoid,
@@ -8,10 +10,10 @@ use super::detector::{Detector, Head};
 use super::heads::LEVELS;
 use crate::error::{Error, Result};
 use crate::models::images::Images;
-use crate::models::model::Model;
+use crate::models::model::{Model, split_weights};
 use crate::plan::{Layer, Loaded};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{StateDict, Tensor};
 
 /// An object in an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +57,27 @@ struct Found {
 
 /// The side of a mask.
 const SIDE: usize = 28;
+
+impl Detector {
+    /// Brings each stage to where it is to run, by `load`: `|layer, weights| gpu.load_shared(layer, weights)` for a device,
+    /// [`reference::Network::new`](crate::reference::Network::new) for the reference. One error lists all that is wrong with
+    /// the weights.
+    pub fn load<L: Loaded>(
+        &self,
+        weights: StateDict,
+        load: impl Fn(Arc<dyn Layer>, StateDict) -> Result<L>,
+    ) -> Result<Detecting<L>> {
+        let plans = self.plans(&self.preprocessing().input(1))?;
+        let parts = split_weights(&self.name(), &plans, weights)?.into_iter();
+        let layers = std::iter::once(Arc::new(self.clone()) as Arc<dyn Layer>);
+        let others = self.later().into_iter().map(|stage| Arc::new(stage) as Arc<dyn Layer>);
+        let mut stages = Vec::new();
+        for (layer, weights) in layers.chain(others).zip(parts) {
+            stages.push(load(layer, weights)?);
+        }
+        Ok(Detecting { detector: self.clone(), stages })
+    }
+}
 
 impl<L: Loaded> Detecting<L> {
     /// The detector.

@@ -1,17 +1,14 @@
 //! Faster R-CNN, Mask R-CNN and RetinaNet on a RedNet.
 
-use std::sync::Arc;
-
 use super::boxes::Anchors;
-use super::detecting::Detecting;
 use super::heads::{BoxHead, LEVELS, MaskHead, RetinaHead, proposals};
 use crate::error::{Error, Result, ShapeError};
 use crate::models::assets::COCO;
 use crate::models::classify::RedNet;
 use crate::models::fpn::{Extra, Fpn, MAPS, Spatial, size_of};
-use crate::models::model::{Model, Task, split_weights};
+use crate::models::model::{Model, Task};
 use crate::models::preprocessing::{Preprocessing, Resize};
-use crate::plan::{Builder, Layer, Loaded, Plan, Value};
+use crate::plan::{Builder, Layer, Plan, Value};
 use crate::shape::Shape;
 use crate::tensor::StateDict;
 
@@ -107,25 +104,6 @@ impl Detector {
         Detector { backbone, neck, head }
     }
 
-    /// Brings each stage to where it is to run, by `load`: `|layer, weights| gpu.load_shared(layer, weights)` for a device,
-    /// [`reference::Network::new`](crate::reference::Network::new) for the reference. One error lists all that is wrong with
-    /// the weights.
-    pub fn load<L: Loaded>(
-        &self,
-        weights: StateDict,
-        load: impl Fn(Arc<dyn Layer>, StateDict) -> Result<L>,
-    ) -> Result<Detecting<L>> {
-        let plans = self.plans(&self.preprocessing().input(1))?;
-        let parts = split_weights(&self.name(), &plans, weights)?.into_iter();
-        let layers = std::iter::once(Arc::new(self.clone()) as Arc<dyn Layer>);
-        let others = self.later().into_iter().map(|stage| Arc::new(stage) as Arc<dyn Layer>);
-        let mut stages = Vec::new();
-        for (layer, weights) in layers.chain(others).zip(parts) {
-            stages.push(load(layer, weights)?);
-        }
-        Ok(Detecting { detector: self.clone(), stages })
-    }
-
     /// Whether it paints masks.
     pub fn has_masks(&self) -> bool {
         matches!(&self.head, Head::TwoStage { masks: Some(_), .. })
@@ -163,7 +141,7 @@ impl Detector {
     }
 
     /// The stages after the first.
-    fn later(&self) -> Vec<RoiStage> {
+    pub(super) fn later(&self) -> Vec<RoiStage> {
         let Head::TwoStage { boxes, masks, .. } = &self.head else { return Vec::new() };
         let stage = |head| RoiStage { of: self.name(), channels: self.neck.channels, head };
         let masks = masks.clone().map(RoiHead::Masks);
@@ -267,7 +245,7 @@ impl Model for Detector {
 /// A stage that reads boxes from the maps of the pyramid: `p2` to `p5`, and for each of them `rois` `[n, 5]`, all of the boxes,
 /// those that are not read from this map being empty.
 #[derive(Debug, Clone)]
-struct RoiStage {
+pub(super) struct RoiStage {
     of: String,
     channels: usize,
     head: RoiHead,

@@ -1,16 +1,13 @@
 //! Semantic FPN and UPerNet on a RedNet.
 
-use std::sync::Arc;
-
 use super::heads::{DecodeHead, Kind};
-use super::segmenting::Segmenting;
 use crate::error::{Error, Result, ShapeError};
 use crate::models::assets::CITYSCAPES;
 use crate::models::classify::RedNet;
 use crate::models::fpn::{Extra, Fpn, Spatial};
-use crate::models::model::{Model, Task, split_weights};
+use crate::models::model::{Model, Task};
 use crate::models::preprocessing::{Preprocessing, Resize};
-use crate::plan::{Builder, Layer, Loaded, Value};
+use crate::plan::{Builder, Layer, Value};
 use crate::shape::Shape;
 use crate::tensor::StateDict;
 
@@ -63,19 +60,6 @@ impl Segmenter {
         };
         let head = DecodeHead::of(weights, kind);
         Ok(Segmenter { backbone: RedNet::backbone_of(weights)?, neck, head })
-    }
-
-    /// Brings it to where it is to run, by `load`: `|layer, weights| gpu.load_shared(layer, weights)` for a device,
-    /// [`reference::Network::new`](crate::reference::Network::new) for the reference.
-    pub fn load<L: Loaded>(
-        &self,
-        weights: StateDict,
-        load: impl Fn(Arc<dyn Layer>, StateDict) -> Result<L>,
-    ) -> Result<Segmenting<L>> {
-        let plans = self.plans(&self.preprocessing().input(1))?;
-        split_weights(&self.name(), &plans, weights.clone())?;
-        let network = load(Arc::new(self.clone()), weights)?;
-        Ok(Segmenting { segmenter: self.clone(), network })
     }
 }
 

@@ -1,13 +1,15 @@
 //! A segmenter with its weights where it runs: from images to what each pixel belongs to.
 
+use std::sync::Arc;
+
 use super::segmenter::Segmenter;
 use crate::error::{Error, Result, ShapeError};
 use crate::models::images::Images;
-use crate::models::model::Model;
+use crate::models::model::{Model, split_weights};
 use crate::ops::{Interpolation, Resize, ResizeArgmax};
 use crate::plan::{Layer, Loaded};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{StateDict, Tensor};
 
 /// What each pixel of an image belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,21 @@ pub struct Segmenting<L> {
 
 /// The name of the logits at a quarter of the size.
 const LOGITS: &str = "logits_s4";
+
+impl Segmenter {
+    /// Brings it to where it is to run, by `load`: `|layer, weights| gpu.load_shared(layer, weights)` for a device,
+    /// [`reference::Network::new`](crate::reference::Network::new) for the reference.
+    pub fn load<L: Loaded>(
+        &self,
+        weights: StateDict,
+        load: impl Fn(Arc<dyn Layer>, StateDict) -> Result<L>,
+    ) -> Result<Segmenting<L>> {
+        let plans = self.plans(&self.preprocessing().input(1))?;
+        split_weights(&self.name(), &plans, weights.clone())?;
+        let network = load(Arc::new(self.clone()), weights)?;
+        Ok(Segmenting { segmenter: self.clone(), network })
+    }
+}
 
 impl<L: Loaded> Segmenting<L> {
     /// The segmenter.
