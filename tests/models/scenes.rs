@@ -5,7 +5,7 @@ use involution::models::detect::Detector;
 use involution::models::detect::boxes::iou;
 use involution::models::segment::Segmenter;
 use involution::models::{Channels, Model};
-use involution::{StateDict, weights};
+use involution::{Layer, StateDict, weights};
 use serde_json::Value;
 
 use crate::adapters;
