@@ -3,10 +3,10 @@
 use involution::error::ShapeError;
 use involution::ops::{
     Activate, Activation, AdaptiveAvgPool2d, Add, Argmax, Attributes, AvgPool2d, AvgPool3d,
-    BatchNorm, Border, ChannelOrder, Conv2d, Conv3d, ConvTranspose2d, DynamicConv2d, DynamicConv3d,
-    Fold, GlobalAvgPool, Interpolation, Involution, Involution3d, KernelLayout, Linear, MaxPool2d,
-    MaxPool3d, Mul, NAMES, Op, Operator, Qk, Resize, ResizeArgmax, RoiAlign, Softmax,
-    SpanInvolution, Unfold, Unfold3d,
+    BatchNorm, Border, ChannelOrder, Concat, Conv2d, Conv3d, ConvTranspose2d, DynamicConv2d,
+    DynamicConv3d, Fold, GlobalAvgPool, Interpolation, Involution, Involution3d, KernelLayout,
+    Linear, MaxPool2d, MaxPool3d, Mul, NAMES, Op, Operator, Qk, Resize, ResizeArgmax, RoiAlign,
+    Softmax, SpanInvolution, Unfold, Unfold3d,
 };
 use involution::shape::{Padding, Shape, Window};
 use involution_check::fixed;
@@ -189,6 +189,7 @@ fn everything() -> Vec<(Operator, &'static str)> {
         ),
         (Softmax { axis: -2, temperature: 0.1 }.into(), "axis=-2 temperature=0.1"),
         (Argmax.into(), ""),
+        (Concat.into(), ""),
         (Linear { bias: true, activation }.into(), "activation=silu"),
         (Add { activation }.into(), "activation=silu"),
         (Mul { activation }.into(), "activation=silu"),

@@ -3,7 +3,7 @@
 
     pip install torch torchvision scikit-learn safetensors numpy pillow pycocotools
     python examples/scenes/train.py detector
-    python examples/scenes/train.py segmenter --backbone examples/scenes/mask_rcnn_digits.safetensors
+    python examples/scenes/train.py segmenter --begin examples/scenes/mask_rcnn_digits.safetensors
 
 `--neck conv` trains the convolution twin of either: neck and heads of convolutions on the same backbone.
 
@@ -49,7 +49,7 @@ SIZE = (scenes.HEIGHT, scenes.WIDTH)
 
 def normalised(pictures):
     """Bytes [n, H, W, 3] to the input of the networks."""
-    return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - MEAN) / STD
+    return (torch.tensor(pictures).permute(0, 3, 1, 2).float() - MEAN) / STD
 
 
 # ---------------------------------------------------------------------------------------------
@@ -210,6 +210,10 @@ def rpn_loss(every, score, delta, boxes):
     return logits, F.smooth_l1_loss(delta[likely], targets, beta=1 / 9, reduction="sum") / 256
 
 
+# An image's proposals, and the regions that the heads learn from.
+PROPOSALS, REGIONS = 400, 120
+
+
 def propose(every, score, delta):
     """Boxes of one image for training: fewer than for inference."""
     from torchvision.ops import batched_nms
@@ -219,14 +223,14 @@ def propose(every, score, delta):
     for index, (anchor, count) in enumerate(every):
         part = slice(start, start + count)
         start += count
-        chosen = score[part].topk(min(250, count)).indices
+        chosen = score[part].topk(min(PROPOSALS, count)).indices
         boxes.append(clip(decode(anchor[chosen], delta[part][chosen]), SIZE))
         likely.append(score[part][chosen])
         groups.append(torch.full((len(chosen),), index))
     boxes, likely = torch.cat(boxes), torch.cat(likely)
     full = ((boxes[:, 2:] - boxes[:, :2]) > 2).all(1)
     boxes, likely, groups = boxes[full], likely[full], torch.cat(groups)[full]
-    return boxes[batched_nms(boxes, likely, groups, 0.7)[:200]]
+    return boxes[batched_nms(boxes, likely, groups, 0.7)[:PROPOSALS]]
 
 
 def pooled(pyramid, rois, count):
@@ -247,7 +251,7 @@ def pooled(pyramid, rois, count):
 ANCHORS = None
 
 
-def detector_loss(net, x, data, chosen):
+def detector_loss(net, x, data, chosen, _):
     global ANCHORS
     from torchvision.ops import roi_align
 
@@ -269,7 +273,10 @@ def detector_loss(net, x, data, chosen):
             found = torch.cat([boxes, propose(counted, score, delta)])
             best, which = overlaps(found, boxes).max(1)
             inside = sample(torch.nonzero(best >= 0.5).flatten(), 24)
-            outside = sample(torch.nonzero(best < 0.5).flatten(), 72 - len(inside))
+            # Boxes with a part of a digit are what is mistaken for one.
+            near = sample(torch.nonzero((best < 0.5) & (best > 0.1)).flatten(), (REGIONS - 24) * 3 // 4)
+            far = sample(torch.nonzero(best <= 0.1).flatten(), REGIONS - len(inside) - len(near))
+            outside = torch.cat([near, far])
             taken = torch.cat([inside, outside])
             image = torch.full((len(taken), 1), float(index))
             rois.append(torch.cat([image, found[taken]], 1))
@@ -285,19 +292,19 @@ def detector_loss(net, x, data, chosen):
     class_loss = F.cross_entropy(logits, labels)
     inside = torch.nonzero(labels < net.classes).flatten()
     moves = moves.view(len(rois), net.classes, 4)[inside, labels[inside]]
-    box_loss = F.smooth_l1_loss(moves, targets[inside], reduction="sum") / len(rois)
+    box_loss = 3 * F.smooth_l1_loss(moves, targets[inside], reduction="sum") / len(rois)
     mask_rois, mask_labels, mask_targets = torch.cat(mask_rois), torch.cat(mask_labels), torch.cat(mask_targets)
     masks = net.roi_head.mask_head(pooled(pyramid, mask_rois, 14))[torch.arange(len(mask_rois)), mask_labels]
     mask_loss = F.binary_cross_entropy_with_logits(masks, mask_targets.float())
     return losses + torch.stack([*torch.zeros(2), class_loss, box_loss, mask_loss])
 
 
-def segmenter_loss(net, x, data, chosen):
+def segmenter_loss(net, x, data, chosen, progress):
     logits = bilinear(net.decode_head(net.pyramid(list(net.backbone(x).values()))), SIZE)
     target = torch.stack([data.label_map(number) for number in chosen])
-    # Ink is a sixth of the pixels.
+    # Ink is a sixth of the pixels: it weighs more until its classes are told apart.
     weights = torch.ones(net.decode_head.conv_seg.out_channels)
-    weights[0] = 0.4
+    weights[0] = 0.4 if progress < 0.7 else 1.0
     return F.cross_entropy(logits, target, weights)[None]
 
 
@@ -431,7 +438,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=list(CONFIGS))
     parser.add_argument("--neck", choices=("involution", "conv"), default="involution", help="of neck and heads")
-    parser.add_argument("--backbone", type=Path, metavar="FILE", help="begin with the backbone of these weights")
+    parser.add_argument("--begin", type=Path, metavar="FILE", help="begin with those of its weights that fit")
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--scenes", type=int, default=2000, help="drawn for training")
@@ -451,9 +458,10 @@ def main():
     config = configuration(options.kind, options.neck)
     net = network(config)
     prepare(net, options.seed)
-    if options.backbone:
-        known = {name: tensor for name, tensor in load_file(options.backbone).items() if name.startswith("backbone.")}
-        net.load_state_dict(known, strict=False)
+    if options.begin:
+        own, known = net.state_dict(), load_file(options.begin)
+        fitting = {name: known[name] for name in own if name in known and known[name].shape == own[name].shape}
+        net.load_state_dict(fitting, strict=False)
     if options.kind == "detector":
         net.rpn_head.__class__ = TrainedRpn
     parameters = sum(weight.numel() for weight in net.parameters())
@@ -479,7 +487,7 @@ def main():
         if len(order) < options.batch:
             order = rng.permutation(options.scenes).tolist()
         chosen, order = order[: options.batch], order[options.batch :]
-        losses = compute(net, data.batch(chosen, rng), data, chosen)
+        losses = compute(net, data.batch(chosen, rng), data, chosen, step / options.steps)
         optimiser.zero_grad()
         losses.sum().backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -495,7 +503,8 @@ def main():
             print("validation", {name: round(float(value), 4) for name, value in figures.items()}, flush=True)
             save(net, config, options.kind, figures, path)
 
-    figures = evaluate(net.double(), "test", scenes.TEST_SCENES)
+    save(net, config, options.kind, {"parameters": parameters}, path)
+    figures = evaluate(net, "test", scenes.TEST_SCENES)
     figures = {name: float(value) for name, value in figures.items()}
     print("test", {name: round(value, 4) for name, value in figures.items()}, flush=True)
     save(net, config, options.kind, figures | {"parameters": parameters}, path)

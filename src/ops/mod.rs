@@ -38,6 +38,7 @@ macro_rules! each_operator {
             softmax::Softmax,
             argmax::Argmax,
             linear::Linear,
+            concat::Concat,
             add::Add,
             mul::Mul,
         }

@@ -161,8 +161,11 @@ impl Slicing<'_> {
             (size, part) = (less, smaller);
         }
         if let Some(mut refusal) = refusal {
-            if let Some(lowered) = self.by_groups(&batched, output, batch, unfit)? {
-                return Ok(Cut::Slices(lowered));
+            match self.by_groups(&batched, output, batch, unfit) {
+                Ok(Some(lowered)) => return Ok(Cut::Slices(lowered)),
+                // A candidate that takes the whole need not take a part.
+                Ok(None) | Err(Error::UnknownKernel { .. }) => {}
+                Err(error) => return Err(error),
             }
             // Fewer samples than a unit cannot be cut out of a batch; whether they fit decides what helps.
             let one = take(1)?.map(|one| self.too_large(&one)).transpose()?;

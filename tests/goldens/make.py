@@ -413,6 +413,15 @@ def draw_argmax(rng):
     return {}, {"x": (rng.randint(1, 3), channels, *(rng.randint(1, 20) for _ in range(rng.randint(0, 3))))}
 
 
+def concat(attrs, x, y):
+    return torch.cat((x, y), 1)
+
+
+def draw_concat(rng):
+    batch, image = rng.randint(1, 3), [rng.randint(1, 20) for _ in range(rng.randint(0, 3))]
+    return {}, {name: (batch, rng.randint(1, 30), *image) for name in ("x", "y")}
+
+
 def softmax(attrs, x):
     temperature = float(attrs.get("temperature", "1"))
     return torch.softmax(x / temperature, int(attrs.get("axis", "-1")))
@@ -686,6 +695,7 @@ OPERATORS = {
         roi_align,
         softmax,
         argmax,
+        concat,
         group_norm,
         linear,
         add,
@@ -1181,6 +1191,12 @@ case("resize_argmax", "padded", "output_size=31x41 input_size=25x30 via=32x32", 
 case("resize_argmax", "padded_and_smaller", "output_size=13x10 input_size=25x30 via=32x32", x=(2, 5, 8, 8))
 case("resize_argmax", "via_alone", "output_size=7x24 via=12x24", x=(2, 6, 6, 6))
 case("resize_argmax", "one_channel", "output_size=4", x=(2, 1, 4, 2))
+
+case("concat", "maps", x=(2, 3, 5, 4), y=(2, 4, 5, 4))
+case("concat", "rows", x=(3, 5), y=(3, 2))
+case("concat", "one_channel_each", x=(2, 1, 3, 3), y=(2, 1, 3, 3))
+case("concat", "volume", x=(1, 2, 2, 3, 4), y=(1, 3, 2, 3, 4))
+case("concat", "one_sample", x=(1, 7, 6), y=(1, 9, 6))
 
 case("argmax", "labels", x=(2, 19, 5, 7))
 case("argmax", "labels_of_vec4s", x=(1, 5, 6, 8))

@@ -7,6 +7,7 @@ mod add;
 mod argmax;
 mod avg_pool2d;
 mod batch_norm;
+mod concat;
 mod conv2d;
 mod conv_transpose2d;
 mod dynamic_conv2d;

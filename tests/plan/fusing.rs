@@ -1,7 +1,7 @@
 //! What is fused, and what must not be.
 
 use involution::ops::{
-    Activation, Add, AvgPool2d, BatchNorm, Conv2d, Conv3d, Involution, Involution3d, Linear,
+    Activation, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Conv3d, Involution, Involution3d, Linear,
 };
 use involution::plan::{Builder, Constant, Source, Value};
 use involution::{Padding, Plan, Shape, Window, reference};
@@ -570,4 +570,63 @@ fn what_is_computed_is_not_folded() {
         plan.output("z", z);
     });
     assert_eq!(steps(&computed), ["mean.act", "conv", "norm", "kernel.act", "second", "last"]);
+}
+
+/// Three parts of a concatenation, read by a convolution with all that it can have besides.
+#[test]
+fn a_convolution_of_a_concatenation_is_a_sum_of_convolutions() {
+    let both = |plan: &mut Builder, x: Value, y: Value| plan.apply("cat", Concat, &[x, y]).unwrap();
+    let three = |plan: &mut Builder, x: Value| {
+        let y = conv(plan, "y", x, 2, 1, false);
+        let z = conv(plan, "z", x, 4, 1, false);
+        let first = both(plan, x, y);
+        both(plan, first, z)
+    };
+    let (plan, fused_plan) = fused(|plan, x| {
+        let all = three(plan, x);
+        let sum = conv(plan, "conv", all, 3, 3, true);
+        let sum = norm(plan, "norm", sum, true);
+        let sum = plan.apply("sum", Add::default(), &[sum, x]).unwrap();
+        let sum = activate(plan, "act", sum, Activation::Relu);
+        plan.output("sum", sum);
+    });
+    assert_eq!(steps(&fused_plan), ["y", "z", "conv[0..3]", "conv[3..5]", "conv[5..9]"]);
+    let added = "conv2d padding=1 + residual";
+    let last = "conv2d padding=1 + bias + residual + relu";
+    assert_eq!(ops(&fused_plan)[2..], [added, added, last]);
+    assert_eq!(fused_plan.macs().unwrap(), plan.macs().unwrap());
+
+    // The first part of a plain one adds nothing.
+    let (_, plain) = fused(|plan, x| {
+        let y = both(plan, x, x);
+        let y = conv(plan, "conv", y, 4, 1, true);
+        plan.output("y", y);
+    });
+    assert_eq!(steps(&plain), ["conv[0..3]", "conv[3..6]"]);
+    assert_eq!(ops(&plain), ["conv2d", "conv2d + bias + residual"]);
+
+    // What others read, or a convolution in groups reads, is stored; so is a part that is a concatenation of its own.
+    let (_, read_twice) = fused(|plan, x| {
+        let all = both(plan, x, x);
+        let y = conv(plan, "conv", all, 6, 1, false);
+        plan.output("y", y);
+        plan.output("all", all);
+    });
+    assert_eq!(steps(&read_twice), ["cat", "conv"]);
+    let (_, grouped) = fused(|plan, x| {
+        let all = both(plan, x, x);
+        let weight = plan.weight("weight", [4, 3, 1, 1]);
+        let y =
+            plan.apply("conv", Conv2d { groups: 2, ..Conv2d::default() }, &[all, weight]).unwrap();
+        plan.output("y", y);
+    });
+    assert_eq!(steps(&grouped), ["cat", "conv"]);
+    let (_, inner) = fused(|plan, x| {
+        let first = both(plan, x, x);
+        let all = both(plan, first, x);
+        let y = conv(plan, "conv", all, 2, 1, false);
+        plan.output("y", y);
+        plan.output("first", first);
+    });
+    assert_eq!(steps(&inner), ["cat", "conv[0..6]", "conv[6..9]"]);
 }

@@ -26,8 +26,8 @@ impl<'a> Switches<'a> {
 
 impl Plan {
     /// Applies every pass: normalisations folded into the convolutions and involutions before them and the linear layers
-    /// after them, layers that read one input and are summed made one, sums done by the convolution that makes one of the operands, kernels made by the involution that uses them, and
-    /// activations by the step that makes their input.
+    /// after them, layers that read one input and are summed made one, sums done by the convolution that makes one of the operands, kernels made by the involution that uses them,
+    /// activations by the step that makes their input, and convolutions of concatenations as sums over the parts.
     pub fn fuse(mut self) -> Plan {
         // What is merged may be a convolution before a normalisation, and what is folded a branch.
         let mut before = usize::MAX;
@@ -40,6 +40,7 @@ impl Plan {
         self.fuse_residuals();
         self.fuse_spans();
         self.fuse_activations();
+        self.split_concats();
         self.drop_unread();
         self
     }
@@ -276,7 +277,7 @@ impl Plan {
         self.new_value(ValueInfo { name, shape, source: Source::Constant(constant) })
     }
 
-    fn new_value(&mut self, info: ValueInfo) -> Value {
+    pub(super) fn new_value(&mut self, info: ValueInfo) -> Value {
         self.values.push(info);
         Value(self.values.len() - 1)
     }
