@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -28,9 +29,25 @@ from safetensors.torch import load_file
 # Do not leave a __pycache__ in the folders of the scripts.
 sys.dont_write_bytecode = True
 import scenes  # noqa: E402
-from train import HERE, average_precision, coco_results, mean_iou, network, normalised  # noqa: E402
+from train import HERE, average_precision, coco_results, mean_iou, network, normalised, twins  # noqa: E402
 
 DIFFERENCE = 0.002
+
+
+def involve(values, kernels, kernel_size, stride, padding, dilation, groups):
+    """`twins.involve` tap by tap, which takes less time and memory where nothing is differentiated."""
+    size = twins.out_size(values.shape[2:], kernel_size, stride, padding, dilation)
+    n, channels = values.shape[:2]
+    padded = F.pad(values, (padding[1], padding[1], padding[0], padding[0])).unflatten(1, (groups, -1))
+    kernels = kernels.unflatten(1, (groups, kernel_size[0], kernel_size[1], 1))
+    y = values.new_zeros(n, groups, channels // groups, *size)
+    for row in range(kernel_size[0]):
+        for column in range(kernel_size[1]):
+            top, left = row * dilation[0], column * dilation[1]
+            rows = slice(top, top + stride[0] * (size[0] - 1) + 1, stride[0])
+            columns = slice(left, left + stride[1] * (size[1] - 1) + 1, stride[1])
+            y.addcmul_(padded[..., rows, columns], kernels[:, :, row, column])
+    return y.flatten(1, 2)
 
 
 def loaded(path):
@@ -94,9 +111,12 @@ def main():
     parser.add_argument("--count", type=int, default=scenes.TEST_SCENES, help="scenes (default: all)")
     parser.add_argument("--detector", type=Path, default=HERE / "mask_rcnn_digits.safetensors")
     parser.add_argument("--segmenter", type=Path, default=HERE / "semantic_fpn_digits.safetensors")
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     parser.add_argument("--only", choices=("detector", "segmenter"), help="score one of the two")
     options = parser.parse_args()
     options.binary = options.binary.resolve()
+    torch.set_num_threads(options.threads)
+    twins.involve = involve
     with tempfile.TemporaryDirectory(prefix="involution-") as folder:
         folder = Path(folder)
         scenes.write(folder, "test", options.count)
