@@ -46,7 +46,10 @@ fn the_detector_finds_the_digits() {
     adapters::each(|gpu| {
         let weights = weights_of("mask_rcnn_digits.safetensors");
         let detector = Detector::from_weights(&weights).unwrap();
-        assert_eq!((&*detector.name(), detector.classes()), ("mask_rcnn_rednet_neck_fpn_head", Some(10)));
+        assert_eq!(
+            (&*detector.name(), detector.classes()),
+            ("mask_rcnn_rednet_neck_fpn_head", Some(10))
+        );
         let network =
             detector.load(weights, |layer, weights| gpu.load_shared(layer, weights)).unwrap();
         let (mut all, mut right, mut wrong) = (0, 0, 0);
