@@ -128,13 +128,13 @@ impl DecodeHead {
         self.normed_side_by_side(plan, "fpn_bottleneck", &maps)
     }
 
-    /// A 3x3 convolution of maps side by side, its normalisation and a ReLU. Fused it is the sum of a convolution of each map: the
-    /// maps side by side would be the largest tensor of the network.
+    /// A 3x3 convolution of maps side by side, its normalisation and a ReLU.
     fn normed_side_by_side(&self, plan: &mut Builder, name: &str, maps: &[Value]) -> Result<Value> {
         let Some((&first, others)) = maps.split_first() else { return Err(no_maps(plan)) };
-        let all = others.iter().try_fold(first, |all, &map| {
-            plan.apply(&format!("{name}.concat"), Concat, &[all, map])
-        })?;
+        let mut all = first;
+        for &map in others {
+            all = plan.apply(&format!("{name}.concat"), Concat, &[all, map])?;
+        }
         self.normed(plan, name, all, 3)
     }
 
