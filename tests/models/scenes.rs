@@ -20,8 +20,11 @@ fn weights_of(name: &str) -> StateDict {
     weights::strip_wrappers(loaded.tensors).unwrap()
 }
 
-/// The names of the scenes, and by scene the corners and the class of each digit.
-fn annotated() -> Vec<(String, Vec<([f32; 4], usize)>)> {
+/// The corners and the class of a digit.
+type Digit = ([f32; 4], usize);
+
+/// The names of the scenes, and the digits of each.
+fn annotated() -> Vec<(String, Vec<Digit>)> {
     let text = std::fs::read_to_string(scenes().join("test/annotations.json")).unwrap();
     let all: Value = serde_json::from_str(&text).unwrap();
     let digits = all["annotations"].as_array().unwrap();
