@@ -100,7 +100,7 @@ fn what_is_no_batch_is_refused() {
     let [colour, grey] = [Channels::Rgb, Channels::Grey].map(|channels| ramp([2, 3], channels));
     assert!(said(&[], &recipe).contains("no images"));
     assert!(said(&[colour.clone(), grey], &recipe).contains("grey"));
-    assert!(said(&[colour.clone()], &Preprocessing::IMAGENET).contains("cut off"));
+    assert!(said(std::slice::from_ref(&colour), &Preprocessing::IMAGENET).contains("cut off"));
     let short = Pixels { size: [2, 4], ..colour.clone() };
     assert!(said(&[short], &recipe).contains("18 bytes"));
     let huge = recipe.resize(Resize::Within { long: usize::MAX, short: usize::MAX });

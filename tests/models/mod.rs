@@ -5,6 +5,8 @@ mod detectors;
 #[cfg(feature = "weights")]
 pub mod digits;
 mod running;
+#[cfg(all(feature = "weights", feature = "image"))]
+mod scenes;
 mod segmenters;
 mod streaming;
 

@@ -18,6 +18,9 @@ use crate::draw::{self, Object};
 use crate::pictures::{self, Places, Shipped, Source};
 
 const HELP: &str = "\
+Without --weights, the small network runs that comes with the command: it finds handwritten digits on textured \
+pictures. Without images, too, it looks at one of its own.
+
 The network, its widths and its classes follow from the weights: Faster R-CNN, Mask R-CNN or RetinaNet by the names of \
 mmdetection. Classes are called as the file says (CLASSES among its metadata), or as in COCO where there are 80. An \
 image that cannot be read is reported, and the rest go on.
@@ -29,6 +32,7 @@ With more than one image, OUT is a folder: it gets IMAGE_objects.png for each. A
 whole factor before it is drawn on.
 
 Examples:
+  involution detect --draw found.png
   involution detect --weights mask_rcnn.pth street.jpg --draw found.png
   involution detect --weights retinanet.safetensors --batch 4 --draw found *.jpg
   involution detect --weights mask_rcnn.pth --score 0.05 --json val2017/*.jpg \\
@@ -48,7 +52,10 @@ pub struct Args {
 }
 
 /// What runs where no weights are given.
-const SHIPPED: Option<&Shipped> = None;
+const SHIPPED: Shipped = Shipped {
+    place: "examples/scenes/mask_rcnn_digits.safetensors",
+    bytes: include_bytes!("../../../examples/scenes/mask_rcnn_digits.safetensors"),
+};
 
 /// What is said of an image.
 #[derive(Debug, Default, Serialize)]
@@ -80,7 +87,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     if !(0.0..=1.0).contains(score) {
         return Err(bad_use(format!("--score {score} is not between 0 and 1")));
     }
-    let mut call = source.call(SHIPPED)?;
+    let mut call = source.call(&SHIPPED)?;
     let detector = Detector::from_weights(&call.weights).map_err(|it| call.refused(&it))?;
     detector.check_weights(&call.weights).map_err(|it| call.refused(&it))?;
     let classes = detector.classes().unwrap_or_default();

@@ -27,7 +27,8 @@ Examples:
   involution forward rednet50 --weights rednet50.pth \\
       --input x.safetensors --output out.safetensors
   involution forward mask_rcnn_red50_fpn --weights mask_rcnn_red50_fpn.pth \\
-      --input x.safetensors --valid 800x1067 --original 480x640 --output out.safetensors
+      --input x.safetensors --valid 800x1067 --original 480x640 \\
+      --output out.safetensors
   involution forward resnet50 --weights resnet50.pth --outputs c3,c5 \\
       --input x.safetensors --output out.safetensors";
 

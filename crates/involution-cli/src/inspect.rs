@@ -94,7 +94,7 @@ fn network(loaded: &Loaded) -> Result<(Value, String)> {
         Table::of(plan, &schedule)
     });
     let tables = lowered.collect::<involution::Result<Vec<_>>>()?;
-    let total = Total::of(&plans, &tables, flops, profile.storage)?;
+    let total = Total::of(model.task(), &plans, &tables, flops, profile.storage)?;
     let value = json!({
         "name": model.name(),
         "classes": model.classes(),

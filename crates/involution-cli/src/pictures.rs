@@ -71,11 +71,17 @@ pub struct Source {
     batch: usize,
 }
 
-/// A network that comes with the command, and an image for it, each as a file of the repository.
+/// The weights that a command comes with: their place in the repository, and what is there.
 pub struct Shipped {
-    pub weights: (&'static str, &'static [u8]),
-    pub image: (&'static str, &'static [u8]),
+    pub place: &'static str,
+    pub bytes: &'static [u8],
 }
+
+/// The image that is looked at where neither images nor weights are given.
+const SCENE: Shipped = Shipped {
+    place: "examples/scenes/test/003.png",
+    bytes: include_bytes!("../../../examples/scenes/test/003.png"),
+};
 
 /// What a command is to run, with the defaults where nothing was given.
 pub struct Call<'a> {
@@ -92,26 +98,23 @@ pub struct Call<'a> {
 
 impl Source {
     /// The weights, and the images: without weights those that come with the command, without images, too, its own.
-    pub fn call(&self, shipped: Option<&Shipped>) -> Result<Call<'_>> {
+    pub fn call(&self, shipped: &Shipped) -> Result<Call<'_>> {
         if self.batch == 0 {
             return Err(bad_use("--batch must be at least 1"));
         }
-        let own = shipped.filter(|_| self.weights.is_none());
-        let (images, example) = match (&self.images[..], own) {
-            ([], None) => {
-                return Err(bad_use("IMAGE is missing: which images are to be looked at"));
+        let (images, example) = match (&self.images[..], &self.weights) {
+            ([], Some(_)) => {
+                return Err(bad_use("IMAGE is missing: --weights alone finds nothing"));
             }
-            ([], Some(Shipped { image: (name, bytes), .. })) => {
-                (vec![PathBuf::from(name)], Some(*bytes))
-            }
+            ([], None) => (vec![PathBuf::from(SCENE.place)], Some(SCENE.bytes)),
             (images, _) => (images.to_vec(), None),
         };
-        let (place, loaded) = match (&self.weights, own) {
-            (Some(file), _) => (file.clone(), tensors::load(file)?),
-            (None, Some(Shipped { weights: (name, bytes), .. })) => {
-                (PathBuf::from(name), weights::read(bytes, &Limits::default())?)
+        let (place, loaded) = match &self.weights {
+            Some(file) => (file.clone(), tensors::load(file)?),
+            None => {
+                let read = weights::read(shipped.bytes, &Limits::default())?;
+                (PathBuf::from(shipped.place), read)
             }
-            (None, None) => return Err(bad_use("--weights FILE is missing")),
         };
         let Loaded { tensors, metadata, .. } = loaded;
         let weights = strip_wrappers(tensors).with_context(|| place.display().to_string())?;

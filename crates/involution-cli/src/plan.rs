@@ -3,7 +3,7 @@
 use anyhow::Result;
 use involution::gpu::Precision;
 use involution::kernels::DeviceProfile;
-use involution::models::{self, Model};
+use involution::models::{self, Model, Task};
 use involution::schedule::{Choice, Policy, Table, lower};
 use involution::tensor::DType;
 use involution::{Plan, Shape};
@@ -91,7 +91,7 @@ pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
         Table::of(plan, &schedule)
     });
     let tables = tables.collect::<involution::Result<Vec<Table>>>()?;
-    let total = Total::of(&plans, &tables, flops, storage)?;
+    let total = Total::of(model.task(), &plans, &tables, flops, storage)?;
     let rows = tables.iter().flat_map(|table| table.rows.iter().map(|row| (&table.name, row)));
     let steps = rows.map(|(stage, row)| {
         json!({
@@ -136,11 +136,18 @@ pub struct Total {
 }
 
 impl Total {
-    /// That of plans with their layouts. What they have of each other is copied.
-    pub fn of(plans: &[Plan], tables: &[Table], flops: u64, storage: DType) -> Result<Self> {
+    /// That of the plans of a network with their layouts. A detector and a segmenter keep copies of the image and of what the
+    /// first plan makes of it.
+    pub fn of(
+        task: Task,
+        plans: &[Plan],
+        tables: &[Table],
+        flops: u64,
+        storage: DType,
+    ) -> Result<Self> {
         let mut between = 0;
-        if let [first, _, ..] = plans {
-            for (_, value) in first.outputs() {
+        if let Some(first) = plans.first().filter(|_| task != Task::Classify) {
+            for (_, value) in first.inputs().iter().chain(first.outputs()) {
                 between += first.bytes(*value, storage)?;
             }
         }

@@ -18,6 +18,9 @@ use crate::draw::{self, Colour, percent};
 use crate::pictures::{self, Places, Shipped, Source};
 
 const HELP: &str = "\
+Without --weights, the small network runs that comes with the command: it knows handwritten digits on textured \
+pictures. Without images, too, it looks at one of its own.
+
 The network, its widths and its classes follow from the weights: Semantic FPN or UPerNet by the names of \
 mmsegmentation. Classes are called as the file says (CLASSES among its metadata), or as in Cityscapes where there are 19. \
 An image that cannot be read is reported, and the rest go on.
@@ -29,6 +32,7 @@ With more than one image, OUT and MAP are folders: they get IMAGE_classes.png an
 picture is enlarged by a whole factor before it is drawn on.
 
 Examples:
+  involution segment --draw classes.png
   involution segment --weights semantic_fpn.pth street.png --draw classes.png
   involution segment --weights upernet.pth --slide street.png --output map.png
   involution segment --weights semantic_fpn.pth --json --output maps *.png";
@@ -54,7 +58,10 @@ pub struct Args {
 }
 
 /// What runs where no weights are given.
-const SHIPPED: Option<&Shipped> = None;
+const SHIPPED: Shipped = Shipped {
+    place: "examples/scenes/semantic_fpn_digits.safetensors",
+    bytes: include_bytes!("../../../examples/scenes/semantic_fpn_digits.safetensors"),
+};
 
 /// What is said of an image.
 #[derive(Debug, Default, Serialize)]
@@ -93,7 +100,7 @@ type Segment = Box<dyn Fn(&Images) -> involution::Result<Vec<LabelMap>>>;
 
 pub fn run(flags: &Flags, args: &Args, json: bool) -> Result<Outcome> {
     let source = &args.source;
-    let mut call = source.call(SHIPPED)?;
+    let mut call = source.call(&SHIPPED)?;
     let segmenter = Segmenter::from_weights(&call.weights).map_err(|it| call.refused(&it))?;
     segmenter.check_weights(&call.weights).map_err(|it| call.refused(&it))?;
     let classes = segmenter.classes().unwrap_or_default();

@@ -306,3 +306,46 @@ fn what_is_drawn_overwrites_nothing() {
     let sizes = drawn.iter().map(|path| image::open(path).unwrap().dimensions().0);
     assert_eq!(sizes.collect::<Vec<_>>(), [16 * 21, 10 * 33]);
 }
+
+/// What both commands find where nothing is given, beside what is drawn on the scene.
+#[test]
+fn the_shipped_networks_know_their_scene() {
+    let test = repository("examples/scenes/test");
+    let truth = std::fs::read_to_string(test.join("annotations.json")).unwrap();
+    let truth: Value = serde_json::from_str(&truth).unwrap();
+    let bbox = |value: &Value| [0, 1, 2, 3].map(|at| value["bbox"][at].as_f64().unwrap());
+    let iou = |[ax, ay, aw, ah]: [f64; 4], [bx, by, bw, bh]: [f64; 4]| {
+        let width = (ax + aw).min(bx + bw) - ax.max(bx);
+        let height = (ay + ah).min(by + bh) - ay.max(by);
+        let both = width.max(0.0) * height.max(0.0);
+        both / (aw * ah + bw * bh - both)
+    };
+    let ran = involution(&["detect", "--json", "--score", "0.5"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json = ran.json();
+    assert_eq!(json["images"][0]["image"], "examples/scenes/test/003.png");
+    let found = json["results"].as_array().unwrap();
+    let images = truth["images"].as_array().unwrap();
+    let image = images.iter().find(|it| it["file_name"] == "003.png").unwrap();
+    let digits = truth["annotations"].as_array().unwrap().iter();
+    let digits: Vec<&Value> = digits.filter(|it| it["image_id"] == image["id"]).collect();
+    let seen = digits.iter().filter(|digit| {
+        found
+            .iter()
+            .any(|it| it["category_id"] == digit["category_id"] && iou(bbox(it), bbox(digit)) > 0.5)
+    });
+    let seen = seen.count();
+    assert!(4 * seen >= 3 * digits.len() && digits.len() >= 4, "{seen} of {}", digits.len());
+    assert!(found.len() <= 2 * digits.len(), "{} objects", found.len());
+
+    let map = folder("shipped").join("map.png");
+    let ran = involution(&arguments!["segment", "--output", map]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let [map, truth] =
+        [map, test.join("003_labels.png")].map(|it| image::open(it).unwrap().to_luma8());
+    assert_eq!(map.dimensions(), truth.dimensions());
+    let pairs = map.pixels().zip(truth.pixels()).filter(|(_, truth)| truth.0[0] > 0);
+    let right: Vec<bool> = pairs.map(|(map, truth)| map == truth).collect();
+    let hits = right.iter().filter(|hit| **hit).count();
+    assert!(10 * hits >= 7 * right.len(), "{hits} of {} pixels", right.len());
+}

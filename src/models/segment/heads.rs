@@ -4,11 +4,10 @@
 //! Perceptual Parsing for Scene Understanding", ECCV 2018.
 
 use crate::error::{Error, Result, ShapeError};
-use crate::models::fpn::{biased, relu, size_of};
-use crate::nn::{ConvBnAct, ConvSpec, EPS, batch_norm, channels, conv};
-use crate::ops::{AdaptiveAvgPool2d, Add, Conv2d, Interpolation, Resize};
-use crate::plan::{Builder, Constant, Layer, Value};
-use crate::shape::{Padding, Shape};
+use crate::models::fpn::{biased, size_of};
+use crate::nn::{ConvBnAct, ConvSpec, channels, conv};
+use crate::ops::{AdaptiveAvgPool2d, Add, Concat, Interpolation, Resize};
+use crate::plan::{Builder, Layer, Value};
 use crate::tensor::StateDict;
 
 /// A size of a weight by its axis, or the usual one.
@@ -129,32 +128,14 @@ impl DecodeHead {
         self.normed_side_by_side(plan, "fpn_bottleneck", &maps)
     }
 
-    /// A 3x3 convolution of maps side by side, its normalisation and a ReLU. It is the sum of a convolution of each map, by the
-    /// columns of the weight that are its: the maps side by side would be the largest tensor of the network.
+    /// A 3x3 convolution of maps side by side, its normalisation and a ReLU.
     fn normed_side_by_side(&self, plan: &mut Builder, name: &str, maps: &[Value]) -> Result<Value> {
-        plan.scope(name, |plan| {
-            let widths = maps.iter().map(|&map| channels(plan, map)).collect::<Result<Vec<_>>>()?;
-            let sizes = |columns: usize| Shape::from([self.channels, columns, 3, 3]);
-            let weight = plan.weight("conv.weight", sizes(widths.iter().sum()));
-            let (mut start, mut sum) = (0, None);
-            for (&map, &length) in maps.iter().zip(&widths) {
-                let own = plan.derive(weight, sizes(length), |of| Constant::Slice {
-                    of: Box::new(of),
-                    axis: 1,
-                    start,
-                    length,
-                });
-                start += length;
-                let op = Conv2d { padding: Padding::from(1), ..Conv2d::default() };
-                let x = plan.apply("conv", op, &[map, own])?;
-                sum = Some(match sum {
-                    None => x,
-                    Some(sum) => plan.apply("add", Add::default(), &[sum, x])?,
-                });
-            }
-            let x = batch_norm(plan, "bn", sum.ok_or_else(|| no_maps(plan))?, EPS)?;
-            relu(plan, x)
-        })
+        let Some((&first, others)) = maps.split_first() else { return Err(no_maps(plan)) };
+        let mut all = first;
+        for &map in others {
+            all = plan.apply(&format!("{name}.concat"), Concat, &[all, map])?;
+        }
+        self.normed(plan, name, all, 3)
     }
 
     /// Names the weights of the head that helps in training: they are in the files, and nothing runs by them.
