@@ -299,12 +299,26 @@ def detector_loss(net, x, data, chosen, _):
     return losses + torch.stack([*torch.zeros(2), class_loss, box_loss, mask_loss])
 
 
+def moved(x, labels):
+    """Turns, scales and shifts the pictures and their label maps a little; what lies outside is reflected."""
+    n = len(x)
+    angle, scale = (torch.rand(n) * 2 - 1) * 0.15, torch.exp((torch.rand(n) * 2 - 1) * 0.2)
+    shift = (torch.rand(n, 2) * 2 - 1) / 4
+    ratio = SIZE[0] / SIZE[1]
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    rows = [torch.stack([cos, -sin * ratio, shift[:, 0]], 1), torch.stack([sin / ratio, cos, shift[:, 1]], 1)]
+    grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
+    x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    nearest = {"mode": "nearest", "padding_mode": "reflection", "align_corners": False}
+    return x, F.grid_sample(labels[:, None].float(), grid, **nearest)[:, 0].long()
+
+
 def segmenter_loss(net, x, data, chosen, progress):
+    x, target = moved(x, torch.stack([data.label_map(number) for number in chosen]))
     logits = bilinear(net.decode_head(net.pyramid(list(net.backbone(x).values()))), SIZE)
-    target = torch.stack([data.label_map(number) for number in chosen])
     # Ink is a sixth of the pixels: it weighs more until its classes are told apart.
     weights = torch.ones(net.decode_head.conv_seg.out_channels)
-    weights[0] = 0.4 if progress < 0.7 else 1.0
+    weights[0] = 0.4 if progress < 0.5 else 1.0
     return F.cross_entropy(logits, target, weights)[None]
 
 
