@@ -80,7 +80,8 @@ class Involve(torch.autograd.Function):
     def forward(ctx, x, kernels, k):
         n, channels, height, width = x.shape
         p, tail = k // 2, -width % 16
-        padded = F.pad(x, (p, 32 - p + tail, p, p))
+        # The code reads NCHW, whatever order the tensor has in memory.
+        padded = F.pad(x.contiguous(), (p, 32 - p + tail, p, p))
         kernels = F.pad(F.pad(kernels, (0, tail)).reshape(-1), (16, 16))
         y = x.new_empty(n, channels, height, width + tail)
         sizes = [ctypes.c_long(value) for value in (n * channels // 16, height, width + tail, k)]
@@ -95,7 +96,7 @@ class Involve(torch.autograd.Function):
         n, channels, height, width = ctx.shape
         k = ctx.sizes[3].value
         p, tail = k // 2, -width % 16
-        grad = F.pad(grad, (p, 32 - p + tail, p, p))
+        grad = F.pad(grad.contiguous(), (p, 32 - p + tail, p, p))
         to_x = grad.new_empty(n, channels, height, width + tail)
         to_kernels = grad.new_empty(n, channels // 16 * k * k, height, width + tail)
         pointers = [address(padded), address(kernels, 16), address(grad), address(to_x), address(to_kernels)]
@@ -313,12 +314,12 @@ def moved(x, labels):
     return x, F.grid_sample(labels[:, None].float(), grid, **nearest)[:, 0].long()
 
 
-def segmenter_loss(net, x, data, chosen, progress):
+def segmenter_loss(net, x, data, chosen, ground):
     x, target = moved(x, torch.stack([data.label_map(number) for number in chosen]))
     logits = bilinear(net.decode_head(net.pyramid(list(net.backbone(x).values()))), SIZE)
-    # Ink is a sixth of the pixels: it weighs more until its classes are told apart.
+    # Ink is a sixth of the pixels: it may weigh more until its classes are told apart.
     weights = torch.ones(net.decode_head.conv_seg.out_channels)
-    weights[0] = 0.4 if progress < 0.5 else 1.0
+    weights[0] = ground
     return F.cross_entropy(logits, target, weights)[None]
 
 
@@ -453,6 +454,7 @@ def main():
     parser.add_argument("kind", choices=list(CONFIGS))
     parser.add_argument("--neck", choices=("involution", "conv"), default="involution", help="of neck and heads")
     parser.add_argument("--begin", type=Path, metavar="FILE", help="begin with those of its weights that fit")
+    parser.add_argument("--ground", type=float, default=1.0, help="weight of the ground in the loss of the segmenter")
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--scenes", type=int, default=2000, help="drawn for training")
@@ -501,7 +503,7 @@ def main():
         if len(order) < options.batch:
             order = rng.permutation(options.scenes).tolist()
         chosen, order = order[: options.batch], order[options.batch :]
-        losses = compute(net, data.batch(chosen, rng), data, chosen, step / options.steps)
+        losses = compute(net, data.batch(chosen, rng), data, chosen, options.ground)
         optimiser.zero_grad()
         losses.sum().backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)

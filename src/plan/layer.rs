@@ -36,11 +36,10 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         self.outputs().first().copied().unwrap_or_default()
     }
 
-    /// The plan for a first input of this shape and the others as in the [example](Layer::example_inputs), step by step as
-    /// the layer is defined; [`Plan::fuse`] makes it fast.
+    /// The plan for an input of this shape, step by step as the layer is defined; [`Plan::fuse`] makes it
+    /// fast.
     fn plan(&self, x: &Shape) -> Result<Plan> {
-        let others = self.example_inputs().into_iter().skip(1).map(|(_, shape)| shape);
-        self.plan_for(&std::iter::once(x.clone()).chain(others).collect::<Vec<_>>())
+        self.plan_for(std::slice::from_ref(x))
     }
 
     /// The plan for inputs of these shapes, in the order of [`Layer::example_inputs`].
