@@ -4,8 +4,8 @@ use involution::image;
 use involution::models::detect::Detector;
 use involution::models::detect::boxes::iou;
 use involution::models::segment::Segmenter;
-use involution::models::{Channels, Model};
-use involution::{Layer, StateDict, weights};
+use involution::models::{Channels, Images, Model};
+use involution::{Layer, StateDict, Tensor, weights};
 use serde_json::Value;
 
 use crate::adapters;
@@ -123,5 +123,67 @@ fn the_segmenter_names_the_pixels() {
         }
         assert!(inked > 10_000 && right * 100 >= inked * 80, "{right} of {inked} on digits");
         assert!(as_ground * 100 >= ground * 97, "{as_ground} of {ground} between them");
+    });
+}
+
+/// The part of a scene that `goldens/make_scenes.py` takes for the image; the rest is padding. Originals are twice as large or
+/// half.
+const VALID: [usize; 2] = [180, 250];
+
+fn padded(name: &str, recipe: &involution::models::Preprocessing, original: [usize; 2]) -> Images {
+    let picture = scenes().join("test").join(format!("{name}.png"));
+    let picture = image::open(&picture, Channels::Rgb).unwrap();
+    let mut images = image::fit(&[picture], recipe).unwrap();
+    for (at, value) in images.x.data_mut().iter_mut().enumerate() {
+        let (row, column) = (at / 256 % 192, at % 256);
+        if row >= VALID[0] || column >= VALID[1] {
+            *value = 0.0;
+        }
+    }
+    images.valid = vec![VALID];
+    images.original = vec![original];
+    images
+}
+
+/// What PyTorch finds in double precision: the same boxes by the same names, with the same scores and masks of the same size.
+#[test]
+fn what_is_found_is_what_pytorch_finds() {
+    let goldens = weights::load(&directory().join("goldens/scenes.safetensors")).unwrap().tensors;
+    let of = |name: &str, what: &str| -> &Tensor { goldens.get(&format!("{name}.{what}")).unwrap() };
+    adapters::each(|gpu| {
+        let weights = weights_of("mask_rcnn_digits.safetensors");
+        let detector = Detector::from_weights(&weights).unwrap();
+        let detecting =
+            detector.load(weights, |layer, weights| gpu.load_shared(layer, weights)).unwrap();
+        let weights = weights_of("semantic_fpn_digits.safetensors");
+        let segmenter = Segmenter::from_weights(&weights).unwrap();
+        let segmenting =
+            segmenter.load(weights, |layer, weights| gpu.load_shared(layer, weights)).unwrap();
+        let (mut all, mut alike) = (0, 0);
+        for name in ["000", "001", "002", "003"] {
+            let images = padded(name, &detector.preprocessing(), VALID.map(|side| 2 * side));
+            let found = detecting.detect(&images).unwrap().remove(0);
+            let boxes = of(name, "det_boxes").data().as_chunks::<4>().0;
+            let rest = of(name, "det_scores").data().iter().zip(of(name, "det_labels").data());
+            let rest = rest.zip(of(name, "areas").data());
+            assert!(found.len().abs_diff(boxes.len()) <= 1, "{} {}", found.len(), boxes.len());
+            for (corners, ((&score, &label), &area)) in boxes.iter().zip(rest) {
+                all += 1;
+                alike += usize::from(found.iter().any(|object| {
+                    let covered = object.mask.iter().flatten().filter(|is| **is).count() as f32;
+                    object.label as f32 == label
+                        && (object.score - score).abs() < 1e-3
+                        && iou(object.corners, *corners) > 0.99
+                        && (covered - area).abs() <= 2.0 + 0.01 * area
+                }));
+            }
+            let images = padded(name, &segmenter.preprocessing(), VALID.map(|side| side / 2));
+            let map = segmenting.segment(&images).unwrap().remove(0);
+            let want = of(name, "seg_map").data();
+            let same = map.labels.iter().zip(want).filter(|(a, b)| f32::from(**a) == **b).count();
+            assert_eq!(map.labels.len(), want.len());
+            assert!(same * 1000 >= want.len() * 999, "{name}: {same} of {}", want.len());
+        }
+        assert!(all > 40 && alike * 100 >= all * 99, "{alike} of {all}");
     });
 }
