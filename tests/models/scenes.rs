@@ -149,7 +149,8 @@ fn padded(name: &str, recipe: &involution::models::Preprocessing, original: [usi
 #[test]
 fn what_is_found_is_what_pytorch_finds() {
     let goldens = weights::load(&directory().join("goldens/scenes.safetensors")).unwrap().tensors;
-    let of = |name: &str, what: &str| -> &Tensor { goldens.get(&format!("{name}.{what}")).unwrap() };
+    let of =
+        |name: &str, what: &str| -> &Tensor { goldens.get(&format!("{name}.{what}")).unwrap() };
     adapters::each(|gpu| {
         let weights = weights_of("mask_rcnn_digits.safetensors");
         let detector = Detector::from_weights(&weights).unwrap();
