@@ -48,6 +48,12 @@ impl Spatial {
     }
 }
 
+/// A size of a weight by its axis, or the usual one where there is no such weight.
+pub(super) fn size(weights: &StateDict, name: &str, axis: usize, usual: usize) -> usize {
+    let found = weights.shape(name).and_then(|shape| shape.dims().get(axis).copied());
+    found.unwrap_or(usual)
+}
+
 /// A convolution with a bias.
 pub(super) fn biased(spec: ConvSpec) -> ConvSpec {
     ConvSpec { bias: true, ..spec }
@@ -93,8 +99,7 @@ pub(super) struct Fpn {
 impl Fpn {
     /// The pyramid whose weights these are.
     pub fn of(weights: &StateDict, first: usize, extra: Extra) -> Self {
-        let shape = weights.shape("neck.lateral_convs.0.conv.weight");
-        let channels = shape.and_then(|shape| shape.dims().first().copied()).unwrap_or(256);
+        let channels = size(weights, "neck.lateral_convs.0.conv.weight", 0, 256);
         let spatial = Spatial::of(weights, "neck.fpn_convs.0.");
         Fpn { channels, spatial, first, extra }
     }

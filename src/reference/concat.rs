@@ -16,7 +16,7 @@ pub(super) fn evaluate(_: &Concat, inputs: &[Array]) -> Array {
     Array { shape, data }
 }
 
-/// The same bits.
+/// None: values are copied.
 pub(super) fn rounding(_: &Concat, _: &[Array], _: &Array) -> Rounding {
     Rounding::Exact
 }

@@ -4,7 +4,7 @@
 //! Object Detection", ICCV 2017; with involutions, Li et al., CVPR 2021.
 
 use crate::error::Result;
-use crate::models::fpn::{Spatial, biased, relu};
+use crate::models::fpn::{Spatial, biased, relu, size};
 use crate::nn::{ConvSpec, conv};
 use crate::ops::{Add, ConvTranspose2d, Linear, RoiAlign};
 use crate::plan::{Builder, Value};
@@ -16,12 +16,6 @@ pub(super) const RETINA: usize = 9;
 
 /// Maps that boxes are read from, the first of stride 4.
 pub(super) const LEVELS: usize = 4;
-
-/// A size of a weight by its axis, or the usual one.
-fn size(weights: &StateDict, name: &str, axis: usize, usual: usize) -> usize {
-    let found = weights.shape(name).and_then(|shape| shape.dims().get(axis).copied());
-    found.unwrap_or(usual)
-}
 
 /// How many layers there are with these names and a number from 0 on, or the usual number where there are none.
 fn count(weights: &StateDict, name: &str, usual: usize) -> usize {

@@ -4,17 +4,11 @@
 //! Perceptual Parsing for Scene Understanding", ECCV 2018.
 
 use crate::error::{Error, Result, ShapeError};
-use crate::models::fpn::{biased, size_of};
+use crate::models::fpn::{biased, size, size_of};
 use crate::nn::{ConvBnAct, ConvSpec, channels, conv};
 use crate::ops::{AdaptiveAvgPool2d, Add, Concat, Interpolation, Resize};
 use crate::plan::{Builder, Layer, Value};
 use crate::tensor::StateDict;
-
-/// A size of a weight by its axis, or the usual one.
-fn size(weights: &StateDict, name: &str, axis: usize, usual: usize) -> usize {
-    let found = weights.shape(name).and_then(|shape| shape.dims().get(axis).copied());
-    found.unwrap_or(usual)
-}
 
 /// Sides of the maps that the pyramid of UPerNet pools to.
 const POOLED: [usize; 4] = [1, 2, 3, 6];
