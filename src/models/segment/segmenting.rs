@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::segmenter::Segmenter;
 use crate::error::{Error, Result, ShapeError};
 use crate::models::images::Images;
-use crate::models::model::{Model, split_weights};
+use crate::models::model::Model;
 use crate::ops::{Interpolation, Resize, ResizeArgmax};
 use crate::plan::{Layer, Loaded};
 use crate::shape::Shape;
@@ -39,8 +39,7 @@ impl Segmenter {
         weights: StateDict,
         load: impl Fn(Arc<dyn Layer>, StateDict) -> Result<L>,
     ) -> Result<Segmenting<L>> {
-        let plans = self.plans(&self.preprocessing().input(1))?;
-        split_weights(&self.name(), &plans, weights.clone())?;
+        self.check_weights(&weights)?;
         let network = load(Arc::new(self.clone()), weights)?;
         Ok(Segmenting { segmenter: self.clone(), network })
     }
